@@ -1,0 +1,43 @@
+/* The noise schedule: betas, cumulative alphas, and what a scheduler_config.json says.
+ *
+ * Forward process: x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise. Ho et al. 2020, arXiv:2006.11239. */
+#ifndef DR_DIFFUSION_SCHEDULE_H
+#define DR_DIFFUSION_SCHEDULE_H
+
+#include "base/json.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+
+typedef enum dr_prediction { DR_PREDICT_EPSILON, DR_PREDICT_V, DR_PREDICT_SAMPLE } dr_prediction;
+typedef enum dr_spacing { DR_SPACING_LEADING, DR_SPACING_LINSPACE, DR_SPACING_TRAILING } dr_spacing;
+
+#define DR_MAX_TRAIN_TIMESTEPS 10000
+
+typedef struct dr_schedule {
+    char class_name[64]; /* of the config, e.g. "PNDMScheduler" */
+    int train_timesteps;
+    double beta_start, beta_end;
+    char beta_schedule[32]; /* scaled_linear, linear, squaredcos_cap_v2 */
+    dr_prediction prediction;
+    dr_spacing spacing;
+    bool spacing_given;      /* the config named it; otherwise each sampler has its own default */
+    int steps_offset;
+    bool set_alpha_to_one, skip_prk_steps, clip_sample;
+    bool clip_sample_given;
+    double clip_sample_range;
+    bool rescale_betas_zero_snr;
+    float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed */
+} dr_schedule;
+
+/** From a scheduler_config.json object; unknown beta schedules or prediction types are errors. */
+dr_status dr_schedule_parse(dr_schedule *s, const json_t *config, const char *where);
+dr_status dr_schedule_load(dr_schedule *s, const char *path);
+void dr_schedule_clear(dr_schedule *s);
+
+/** x_t of n values at timestep t. diffusers add_noise. */
+void dr_schedule_add_noise(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
+/** v = sqrt(abar) noise - sqrt(1-abar) x0. Salimans & Ho 2022, arXiv:2202.00512. diffusers get_velocity. */
+void dr_schedule_velocity(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
+
+#endif

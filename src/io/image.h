@@ -1,0 +1,51 @@
+/* Pictures: reading any common format into 8-bit sRGB, writing PNG, JPEG, WebP or TIFF, resizing. Over libvips. */
+#ifndef DR_IO_IMAGE_H
+#define DR_IO_IMAGE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DR_IMAGE_MAX_PIXELS 50000000 /* 50 megapixels */
+
+/* 8-bit pixels, rows without padding. Storage is malloc'ed. */
+typedef struct dr_image {
+    int width, height;
+    int channels; /* 3 sRGB, 1 grey (masks) */
+    uint8_t *data;
+} dr_image;
+
+void dr_image_clear(dr_image *im);
+dr_status dr_image_alloc(dr_image *im, int width, int height, int channels);
+dr_status dr_image_copy(dr_image *out, const dr_image *in);
+
+/** Reads a photo as sRGB: EXIF orientation applied, embedded profile converted, CMYK, grey and 16 bit
+ *  brought to 8-bit RGB, alpha flattened on white. `channels` 3, or 1 for a mask (Rec. 601 luma as PIL's
+ *  convert("L"); alpha over black). Size is checked before decoding. */
+dr_status dr_image_read(dr_image *out, const char *path, int channels);
+/** The same from bytes in memory; `name` stands in messages. */
+dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels);
+
+/** What drape wrote: PNG keeps `parameters` in a tEXt (Latin-1) or iTXt (UTF-8) chunk of that name, JPEG and
+ *  WebP in EXIF UserComment. Format by extension (.png .jpg .jpeg .webp .tif .tiff). Atomic. */
+typedef struct dr_image_write_options {
+    const char *parameters; /* UTF-8 or NULL */
+    int quality;            /* JPEG and WebP, 1..100; 0 = 95 */
+} dr_image_write_options;
+dr_status dr_image_write(const dr_image *im, const char *path, const dr_image_write_options *o);
+/** PNG bytes in memory (malloc'ed, yours). */
+dr_status dr_image_encode_png(const dr_image *im, const char *parameters, void **out, size_t *size);
+
+/** True if the extension is one that dr_image_write knows; so that it is said before the long work. */
+bool dr_image_can_write(const char *path);
+
+/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point);
+ *  NEAREST as PIL's. */
+typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS } dr_resample;
+dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
+/** Crop; the rectangle must lie inside (asserted). */
+dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height);
+
+#endif

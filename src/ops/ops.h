@@ -1,0 +1,165 @@
+/* The table of ops: one row per computation, forward and backward.
+ *
+ * src/ops/ref fills every row in plain C, the readable truth. src/ops/cpu (SIMD) and
+ * src/ops/onednn overwrite the rows that they do better, once, at start-up, by what this CPU can do.
+ * DRAPE_BACKEND=ref keeps the plain rows. A row works on plain pointers and sizes; it knows no tape.
+ *
+ * Conventions: activations are f32, contiguous, channels last. Weights are dr_tensor in PyTorch's shape
+ * and any of f32, f16, bf16. Rows return DR_OK or a status with the message set (out of memory).
+ * Outputs never alias inputs unless a row says so. Backward rows ADD into their gradient outputs,
+ * and skip those that are NULL. `scratch` is an arena that the row marks and rewinds. */
+#ifndef DR_OPS_OPS_H
+#define DR_OPS_OPS_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "tensor/tensor.h"
+
+typedef enum dr_act { DR_ACT_NONE, DR_ACT_SILU, DR_ACT_GELU, DR_ACT_QUICK_GELU, DR_ACT_RELU } dr_act;
+
+/* y[M,N] = x[M,K] · w[N,K]ᵀ + b[N] + residual[M,N]. torch.nn.functional.linear.
+ * w's dim[0] is N, the product of the others K (a 1x1 convolution's [N,K,1,1] is a linear layer). */
+typedef struct dr_linear_args {
+    dr_arena *scratch;
+    int64_t M, N, K;
+    const dr_tensor *w;    /* [N,K], any float dtype */
+    const float *b;        /* [N] or NULL */
+    const float *x;        /* [M,K] */
+    const float *residual; /* [M,N] or NULL; may equal y */
+    float *y;              /* [M,N] (forward) */
+    const float *dy;       /* [M,N] (backward) */
+    float *dx, *dw, *db;   /* backward, each may be NULL; dw [N,K], db [N] */
+} dr_linear_args;
+
+/* y[N,OH,OW,O] = conv2d(x[N,H,W,I], w[O,I,KH,KW]) + b + residual. torch.nn.functional.conv2d.
+ * `groups` is 1, or equals I and O (depthwise, w [O,1,KH,KW]). */
+typedef struct dr_conv_geom {
+    int kh, kw, stride;
+    int top, left, bottom, right; /* zero padding in cells */
+    int groups;                   /* 0 means 1 */
+} dr_conv_geom;
+
+typedef struct dr_conv_args {
+    dr_arena *scratch;
+    int64_t N, H, W, I, O, OH, OW;
+    dr_conv_geom geom;
+    const dr_tensor *w;
+    const float *b, *x;
+    const float *residual; /* [N,OH,OW,O] or NULL */
+    float *y;
+    const float *dy;
+    float *dx, *dw, *db;
+} dr_conv_args;
+
+/* Group normalisation over [N,S,C] (S = H*W), then scale, shift and activation.
+ * Mean and variance in double or pairwise f32. torch.nn.functional.group_norm. */
+typedef struct dr_groupnorm_args {
+    dr_arena *scratch;
+    int64_t N, S, C;
+    int groups;
+    float eps;
+    dr_act act;                /* NONE or SILU, applied last */
+    const float *gamma, *beta; /* [C] or both NULL */
+    const float *x;
+    float *y;
+    float *mean, *rstd; /* [N,groups]: written by forward (may be NULL), read by backward */
+    const float *dy;
+    float *dx, *dgamma, *dbeta;
+} dr_groupnorm_args;
+
+/* Layer normalisation over the last axis of [R,C]. torch.nn.functional.layer_norm. */
+typedef struct dr_layernorm_args {
+    dr_arena *scratch;
+    int64_t R, C;
+    float eps;
+    const float *gamma, *beta; /* [C] */
+    const float *x;
+    float *y;
+    float *mean, *rstd; /* [R], as for groupnorm */
+    const float *dy;
+    float *dx, *dgamma, *dbeta;
+} dr_layernorm_args;
+
+/* y = softmax(q kᵀ / sqrt(D)) v per head, without the score matrix in memory (tiles with running
+ * softmax; Dao 2022, arXiv:2205.14135). q, y [N,Lq,heads*D]; k, v [N,Lk,heads*D]. Row strides in
+ * floats let q, k, v be slices of one fused projection. torch scaled_dot_product_attention. */
+typedef struct dr_attention_args {
+    dr_arena *scratch;
+    int64_t N, Lq, Lk;
+    int heads, D;
+    bool causal;               /* key j is seen by query i only if j <= i */
+    int64_t ldq, ldk, ldv;     /* distance between tokens in floats; y, dy, dq.. are contiguous */
+    const float *q, *k, *v;
+    float *y;
+    float *lse; /* [N,heads,Lq]: log of the softmax's denominator; written by forward (may be NULL), read by backward */
+    const float *dy;
+    float *dq, *dk, *dv; /* contiguous */
+} dr_attention_args;
+
+typedef struct dr_ops {
+    const char *name;
+    dr_status (*linear)(const dr_linear_args *a);
+    dr_status (*linear_bwd)(const dr_linear_args *a);
+    dr_status (*conv2d)(const dr_conv_args *a);
+    dr_status (*conv2d_bwd)(const dr_conv_args *a);
+    dr_status (*groupnorm)(const dr_groupnorm_args *a);
+    dr_status (*groupnorm_bwd)(const dr_groupnorm_args *a);
+    dr_status (*layernorm)(const dr_layernorm_args *a);
+    dr_status (*layernorm_bwd)(const dr_layernorm_args *a);
+    dr_status (*attention)(const dr_attention_args *a);
+    dr_status (*attention_bwd)(const dr_attention_args *a);
+
+    /* Elementwise over n values; y may equal an input. */
+    void (*act)(dr_act kind, int64_t n, const float *x, float *y);
+    void (*act_bwd)(dr_act kind, int64_t n, const float *x, const float *dy, float *dx);
+    void (*add)(int64_t n, const float *a, const float *b, float *y);
+    void (*mul)(int64_t n, const float *a, const float *b, float *y);
+    void (*axpy)(int64_t n, float s, const float *x, float *y); /* y += s*x */
+    void (*scale)(int64_t n, float s, const float *x, float *y);
+    /* y[r,c] = x[r,c] * gelu(x[r,C+c]); x [R,2C]. Shazeer 2020; diffusers GEGLU (exact gelu). */
+    void (*geglu)(int64_t R, int64_t C, const float *x, float *y);
+    void (*geglu_bwd)(int64_t R, int64_t C, const float *x, const float *dy, float *dx);
+    /* y[n,s,c] = x[n,s,c] + e[n,c] */
+    void (*add_rows)(int64_t N, int64_t S, int64_t C, const float *x, const float *e, float *y);
+    /* de[n,c] += sum over s of dy[n,s,c] */
+    void (*sum_rows)(int64_t N, int64_t S, int64_t C, const float *dy, float *de);
+    /* copies a [R,C] block between matrices with row distances; add=true adds instead */
+    void (*copy2d)(int64_t R, int64_t C, const float *src, int64_t lds, float *dst, int64_t ldd, bool add);
+    /* torch interpolate(mode="nearest") to [N,OH,OW,C]: source index floor(o * H / OH) */
+    void (*resize_nearest)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x, float *y);
+    void (*resize_nearest_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *dy,
+                               float *dx);
+    /* torch interpolate(mode="bilinear", align_corners=False) */
+    void (*resize_bilinear)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x,
+                            float *y);
+    void (*resize_bilinear_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *dy,
+                                float *dx);
+    /* sum of squares, in double */
+    double (*sumsq)(int64_t n, const float *x);
+    /* torch.optim.AdamW's step on n values; `scale` multiplies the gradient first (clipping).
+     * bc1, bc2: 1-beta1^t, 1-beta2^t. Loshchilov & Hutter 2017, arXiv:1711.05101. */
+    void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
+                  float beta2, float eps, float weight_decay, double bc1, double bc2);
+} dr_ops;
+
+/** How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
+typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
+
+/** The active table; filled at the first call (thread-safe). */
+const dr_ops *dr_ops_get(void);
+/** The plain C table, for tests. */
+const dr_ops *dr_ops_ref(void);
+
+void dr_ops_set_precision(dr_precision p);
+dr_precision dr_ops_precision(void);
+
+/** True when this CPU multiplies bf16 faster than f32 (measured or known), so that AUTO differs from EXACT. */
+bool dr_ops_has_bf16(void);
+
+/** One line per row: which implementation serves it and why; for `drape info` and bug reports. */
+void dr_ops_describe(char *buf, size_t n);
+
+/** Called by the layer that owns a weight when its storage ends or its values change. */
+void dr_weight_unpack(dr_tensor *w);
+
+#endif
