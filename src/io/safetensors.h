@@ -2,7 +2,8 @@
  * https://github.com/huggingface/safetensors#format
  *
  * The file is hostile until checked: header length, dtypes, shapes, and that offsets lie inside the
- * file, agree with shape times dtype, and do not overlap. Every fault is DR_EINVAL with one sentence. */
+ * file, agree with shape times dtype, and neither overlap nor leave gaps. Every fault is DR_EINVAL with one
+ * sentence; a dtype of the format that we do not compute with (F8_E4M3, ...) is DR_EUNSUPPORTED. */
 #ifndef DR_IO_SAFETENSORS_H
 #define DR_IO_SAFETENSORS_H
 
