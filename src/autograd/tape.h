@@ -34,7 +34,7 @@ struct dr_tape {
     bool recording;
     bool checkpointing; /* blocks keep their inputs only, and run again in the backward */
     dr_node *last;
-    int depth; /* of nested blocks */
+    bool inner; /* inside a block that runs again: blocks within it run plainly */
     dr_status status;
     char message[512];
     /* asked between ops; true stops with DR_ECANCELLED. May be NULL. */
@@ -42,6 +42,7 @@ struct dr_tape {
     void *user;
     /* bytes of activations that blocks may keep instead of running again; 0 = none */
     size_t activation_budget, activation_kept;
+    dr_tensor dummy; /* what ops return once something failed */
 };
 
 dr_status dr_tape_init(dr_tape *g);
@@ -59,8 +60,8 @@ void dr_tape_fail(dr_tape *g, dr_status st);
 /** True when ops should do nothing: something failed, or the user cancelled. */
 bool dr_tape_stopped(dr_tape *g);
 
-/** A new f32 tensor in the step arena, contents undefined. Never NULL: after a failure it is a dummy
- *  with the right shape and no data, which ops ignore. */
+/** A new f32 tensor in the step arena, contents undefined. Never NULL: when memory ends, that becomes the
+ *  sticky status and the result is a dummy without data, which ops pass on. */
 dr_tensor *dr_new(dr_tape *g, int rank, const int64_t *dim);
 dr_tensor *dr_new4(dr_tape *g, int64_t a, int64_t b, int64_t c, int64_t d);
 dr_tensor *dr_new3(dr_tape *g, int64_t a, int64_t b, int64_t c);

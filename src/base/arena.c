@@ -124,6 +124,18 @@ void dr_arena_rewind(dr_arena *a, size_t mark)
     a->used = mark;
 }
 
+void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size)
+{
+    const unsigned char *from = src;
+    DR_ASSERT(mark <= a->used && from >= a->base + mark && from + size <= a->base + a->used, "not after the mark");
+    size_t used = a->used;
+    UNPOISON(a->base + mark, used - mark); /* the move crosses dead allocations and the gaps between */
+    memmove(a->base + mark, from, size);
+    POISON(a->base + mark, used - mark);
+    a->used = mark;
+    return dr_arena_alloc(a, size); /* cannot fail: the bytes were there */
+}
+
 void dr_arena_trim(dr_arena *a)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);

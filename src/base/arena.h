@@ -37,6 +37,10 @@ char *dr_arena_printf(dr_arena *a, const char *fmt, ...) __attribute__((format(p
 size_t dr_arena_mark(const dr_arena *a);
 void dr_arena_rewind(dr_arena *a, size_t mark);
 
+/** Rewinds to `mark` but keeps `size` bytes at `src` (allocated after the mark): they move down to the mark.
+ *  Returns their new place. */
+void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size);
+
 /** Gives pages beyond `used` back to the system. */
 void dr_arena_trim(dr_arena *a);
 

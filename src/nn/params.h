@@ -45,8 +45,8 @@ dr_param *dr_param_find(const dr_params *p, const char *name);
 /** Values in all parameters. */
 int64_t dr_params_numel(const dr_params *p);
 
-/** Gives a parameter zeroed storage of its own (page-aligned, so that pages can be dropped); `constant`,
- *  `mapped` are as a mapped weight's. */
+/** Gives a parameter zeroed storage of its own (page-aligned). `t.mapped` becomes false: a packed copy then
+ *  lies beside it. */
 dr_status dr_param_own(dr_param *p, dr_dtype dtype);
 
 #endif

@@ -1,0 +1,262 @@
+#include "autograd/tape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+dr_status dr_tape_init(dr_tape *g)
+{
+    memset(g, 0, sizeof *g);
+    g->ops = dr_ops_get();
+    g->dummy = (dr_tensor){.rank = 4, .dim = {1, 1, 1, 1}};
+    return dr_arena_init(&g->arena, 0);
+}
+
+void dr_tape_clear(dr_tape *g)
+{
+    dr_arena_clear(&g->arena);
+    memset(g, 0, sizeof *g);
+}
+
+void dr_tape_reset(dr_tape *g)
+{
+    dr_arena_rewind(&g->arena, 0);
+    g->last = NULL;
+    g->inner = false;
+    g->activation_kept = 0;
+    g->status = DR_OK;
+    g->message[0] = 0;
+}
+
+dr_status dr_tape_status(dr_tape *g)
+{
+    if (g->status)
+        dr_fail(g->status, "%s", g->message);
+    return g->status;
+}
+
+void dr_tape_fail(dr_tape *g, dr_status st)
+{
+    if (!st || g->status)
+        return;
+    g->status = st;
+    snprintf(g->message, sizeof g->message, "%s", dr_error());
+}
+
+bool dr_tape_stopped(dr_tape *g)
+{
+    if (!g->status && g->cancelled && g->cancelled(g->user))
+        dr_tape_fail(g, dr_fail(DR_ECANCELLED, "cancelled"));
+    return g->status != DR_OK;
+}
+
+static dr_tensor *new_header(dr_tape *g, int rank, const int64_t *dim)
+{
+    dr_tensor *t = g->status ? NULL : dr_arena_zalloc(&g->arena, sizeof *t);
+    if (!t) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
+    t->dtype = DR_F32;
+    t->rank = rank;
+    for (int i = 0; i < 4; i++)
+        t->dim[i] = i < rank ? dim[i] : 1;
+    return t;
+}
+
+dr_tensor *dr_new(dr_tape *g, int rank, const int64_t *dim)
+{
+    dr_tensor *t = new_header(g, rank, dim);
+    if (t == &g->dummy)
+        return t;
+    t->data = dr_arena_alloc(&g->arena, dr_nbytes(t));
+    if (!t->data) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
+    return t;
+}
+
+dr_tensor *dr_new4(dr_tape *g, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    return dr_new(g, 4, (int64_t[]){a, b, c, d});
+}
+
+dr_tensor *dr_new3(dr_tape *g, int64_t a, int64_t b, int64_t c)
+{
+    return dr_new(g, 3, (int64_t[]){a, b, c});
+}
+
+dr_tensor *dr_new2(dr_tape *g, int64_t a, int64_t b)
+{
+    return dr_new(g, 2, (int64_t[]){a, b});
+}
+
+dr_tensor *dr_new_like(dr_tape *g, const dr_tensor *t)
+{
+    return dr_new(g, t->rank, t->dim);
+}
+
+dr_tensor *dr_wrap(dr_tape *g, float *data, int rank, const int64_t *dim)
+{
+    dr_tensor *t = new_header(g, rank, dim);
+    if (t != &g->dummy)
+        t->data = data;
+    return t;
+}
+
+static bool wants_grad(const dr_tensor *t)
+{
+    return t && t->needs_grad;
+}
+
+static dr_node *push(dr_tape *g, dr_backward_fn *fn, dr_tensor *y)
+{
+    dr_node *n = dr_arena_zalloc(&g->arena, sizeof *n);
+    if (!n) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return NULL;
+    }
+    n->fn = fn;
+    n->y = y;
+    n->prev = g->last;
+    g->last = n;
+    y->needs_grad = true;
+    return n;
+}
+
+dr_node *dr_record(dr_tape *g, dr_backward_fn *fn, dr_tensor *y, dr_tensor *a, dr_tensor *b, dr_tensor *c,
+                   dr_tensor *d)
+{
+    if (!g->recording || g->status || !(wants_grad(a) || wants_grad(b) || wants_grad(c) || wants_grad(d)))
+        return NULL;
+    dr_node *n = push(g, fn, y);
+    if (n) {
+        n->in[0] = a;
+        n->in[1] = b;
+        n->in[2] = c;
+        n->in[3] = d;
+    }
+    return n;
+}
+
+float *dr_grad(dr_tape *g, dr_tensor *t)
+{
+    if (!wants_grad(t) || g->status)
+        return NULL;
+    if (!t->grad) {
+        t->grad = dr_arena_zalloc(&g->arena, (size_t)dr_numel(t) * sizeof(float));
+        if (!t->grad)
+            dr_tape_fail(g, DR_ENOMEM);
+    }
+    return t->grad;
+}
+
+/* Runs the nodes from the last one back. */
+static void unwind(dr_tape *g)
+{
+    for (dr_node *n = g->last; n && !dr_tape_stopped(g); n = n->prev)
+        if (n->y->grad) /* otherwise nothing downstream depends on it */
+            n->fn(g, n);
+    g->last = NULL;
+}
+
+dr_status dr_backward(dr_tape *g, dr_tensor *y, float scale)
+{
+    float *dy = dr_grad(g, y);
+    if (!dy && !g->status)
+        dr_tape_fail(g, dr_fail(DR_EINVAL, "nothing to differentiate: no input needs a gradient"));
+    for (int64_t i = 0; dy && i < dr_numel(y); i++)
+        dy[i] = scale;
+    bool recording = g->recording;
+    g->recording = false;
+    unwind(g);
+    g->recording = recording;
+    return dr_tape_status(g);
+}
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+typedef struct block_call {
+    dr_block_fn *fn;
+    const void *self;
+} block_call;
+
+/* Runs the block once more, this time recording, and goes back through it. All that this allocates is
+ * released; the inputs' gradients are allocated first, outside. */
+static void block_backward(dr_tape *g, dr_node *n)
+{
+    const block_call *c = n->saved;
+    for (int i = 0; i < 4; i++)
+        dr_grad(g, n->in[i]);
+    size_t mark = dr_arena_mark(&g->arena);
+    dr_node *outer = g->last;
+    g->last = NULL;
+    g->recording = g->inner = true;
+    dr_tensor *y = c->fn(g, c->self, n->in);
+    g->recording = g->inner = false;
+    if (!g->status && y->needs_grad) {
+        y->grad = n->y->grad;
+        unwind(g);
+    }
+    g->last = outer;
+    dr_arena_rewind(&g->arena, mark);
+}
+
+/* Releases all that was allocated since `mark` except y's data, which moves into `kept`. */
+static dr_tensor *keep_result(dr_tape *g, dr_tensor *kept, dr_tensor *y, size_t mark)
+{
+    if (g->status)
+        return &g->dummy;
+    *kept = *y;
+    kept->needs_grad = false;
+    kept->grad = NULL;
+    const unsigned char *data = y->data;
+    if (data >= g->arena.base + mark && data < g->arena.base + g->arena.used)
+        kept->data = dr_arena_keep(&g->arena, mark, data, dr_nbytes(y));
+    else
+        dr_arena_rewind(&g->arena, mark);
+    return kept;
+}
+
+dr_tensor *dr_block(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_tensor *const *in)
+{
+    DR_ASSERT(n >= 1 && n <= 3, "%d inputs", n);
+    if (dr_tape_stopped(g))
+        return &g->dummy;
+    if (g->recording && (g->inner || !g->checkpointing))
+        return fn(g, self, in);
+
+    dr_tensor *kept = new_header(g, 1, (int64_t[]){1});
+    block_call *call = g->recording && !g->status ? dr_arena_alloc(&g->arena, sizeof *call) : NULL;
+    if (g->status || (g->recording && !call)) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
+    size_t mark = dr_arena_mark(&g->arena);
+    dr_node *before = g->last;
+    bool was_inner = g->inner;
+    g->inner = g->recording;
+    dr_tensor *y = fn(g, self, in);
+    g->inner = was_inner;
+    if (!g->recording)
+        return keep_result(g, kept, y, mark);
+
+    size_t used = dr_arena_mark(&g->arena) - mark;
+    if (g->status || g->activation_kept + used <= g->activation_budget) {
+        g->activation_kept += used; /* there is room: no need to run it again */
+        return g->status ? &g->dummy : y;
+    }
+    bool needs = y->needs_grad;
+    g->last = before;
+    y = keep_result(g, kept, y, mark);
+    if (!needs)
+        return y;
+    dr_node *node = push(g, block_backward, y);
+    if (node) {
+        *call = (block_call){fn, self};
+        node->saved = call;
+        for (int i = 0; i < n; i++)
+            node->in[i] = in[i];
+    }
+    return y;
+}

@@ -1,0 +1,110 @@
+#include "models/clip_text.h"
+
+#include <string.h>
+
+static dr_status parse_act(const json_t *j, const char *where, dr_act *out)
+{
+    const char *name;
+    dr_status st = dr_json_string(j, where, "hidden_act", "quick_gelu", &name);
+    if (st)
+        return st;
+    if (strcmp(name, "gelu") == 0)
+        *out = DR_ACT_GELU;
+    else if (strcmp(name, "quick_gelu") == 0)
+        *out = DR_ACT_QUICK_GELU;
+    else
+        return dr_fail(DR_EINVAL, "'%s': \"hidden_act\" is \"%s\", gelu and quick_gelu are supported", where, name);
+    return DR_OK;
+}
+
+dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *where)
+{
+    struct {
+        const char *key;
+        int64_t def, max;
+        int *out;
+    } keys[] = {{"vocab_size", 49408, 1 << 20, &c->vocab},     {"hidden_size", 512, 16384, &c->width},
+                {"intermediate_size", 2048, 65536, &c->mlp},   {"num_hidden_layers", 12, DR_CLIP_MAX_LAYERS, &c->layers},
+                {"num_attention_heads", 8, 256, &c->heads},    {"max_position_embeddings", 77, 4096, &c->positions}};
+    *c = (dr_clip_config){0};
+    dr_status st = DR_OK;
+    for (size_t i = 0; !st && i < sizeof keys / sizeof *keys; i++) {
+        int64_t v;
+        st = dr_json_int(j, where, keys[i].key, keys[i].def, 1, keys[i].max, &v);
+        *keys[i].out = (int)v;
+    }
+    double eps = 0;
+    if (!st)
+        st = dr_json_double(j, where, "layer_norm_eps", 1e-5, &eps);
+    if (!st)
+        st = parse_act(j, where, &c->act);
+    c->eps = (float)eps;
+    if (!st && c->width % c->heads != 0)
+        st = dr_fail(DR_EINVAL, "'%s': \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", where,
+                     c->width, c->heads);
+    return st;
+}
+
+static void layer_init(dr_params *p, dr_clip_layer *l, const char *name, const dr_clip_config *c)
+{
+    char buf[DR_NAME_MAX];
+    l->heads = c->heads;
+    l->act = c->act;
+    dr_layernorm_init(p, &l->norm1, dr_join(buf, name, "layer_norm1"), c->width, c->eps);
+    dr_lin_init(p, &l->q, dr_join(buf, name, "self_attn.q_proj"), c->width, c->width, true);
+    dr_lin_init(p, &l->k, dr_join(buf, name, "self_attn.k_proj"), c->width, c->width, true);
+    dr_lin_init(p, &l->v, dr_join(buf, name, "self_attn.v_proj"), c->width, c->width, true);
+    dr_lin_init(p, &l->out, dr_join(buf, name, "self_attn.out_proj"), c->width, c->width, true);
+    dr_layernorm_init(p, &l->norm2, dr_join(buf, name, "layer_norm2"), c->width, c->eps);
+    dr_lin_init(p, &l->fc1, dr_join(buf, name, "mlp.fc1"), c->width, c->mlp, true);
+    dr_lin_init(p, &l->fc2, dr_join(buf, name, "mlp.fc2"), c->mlp, c->width, true);
+}
+
+dr_status dr_clip_init(dr_clip_text *m, const dr_clip_config *c, dr_params *p)
+{
+    char buf[DR_NAME_MAX];
+    *m = (dr_clip_text){.config = *c};
+    m->tokens = dr_param_add(p, "embeddings", "token_embedding.weight", DR_INIT_NORMAL, 0, 2, c->vocab, c->width, 1, 1);
+    m->places =
+        dr_param_add(p, "embeddings", "position_embedding.weight", DR_INIT_NORMAL, 0, 2, c->positions, c->width, 1, 1);
+    for (int i = 0; i < c->layers; i++)
+        layer_init(p, &m->layer[i], dr_join_index(buf, "encoder", "layers", i), c);
+    dr_layernorm_init(p, &m->final, "final_layer_norm", c->width, c->eps);
+    return p->status;
+}
+
+static dr_tensor *attention(dr_tape *g, const dr_clip_layer *l, dr_tensor *x)
+{
+    dr_tensor *h = dr_norm_forward(g, &l->norm1, x, DR_ACT_NONE);
+    dr_tensor *q = dr_lin_forward(g, &l->q, h, NULL);
+    dr_tensor *k = dr_lin_forward(g, &l->k, h, NULL);
+    dr_tensor *v = dr_lin_forward(g, &l->v, h, NULL);
+    h = dr_attention(g, q, k, v, l->heads, true);
+    return dr_lin_forward(g, &l->out, h, x);
+}
+
+/* [N,L,C] -> [N,L,C] */
+static dr_tensor *layer_forward(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const dr_clip_layer *l = self;
+    dr_tensor *x = attention(g, l, in[0]);
+    dr_tensor *h = dr_norm_forward(g, &l->norm2, x, DR_ACT_NONE);
+    h = dr_activation(g, dr_lin_forward(g, &l->fc1, h, NULL), l->act);
+    return dr_lin_forward(g, &l->fc2, h, x);
+}
+
+dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids, int64_t N, int64_t L)
+{
+    int32_t places[4096];
+    DR_ASSERT(L <= m->config.positions, "%lld tokens, at most %d", (long long)L, m->config.positions);
+    for (int64_t i = 0; i < L; i++)
+        places[i] = (int32_t)i;
+    dr_tensor *where = dr_embedding(g, m->places, places, 1, L);     /* [1,L,C] */
+    dr_tensor *h = dr_embedding(g, m->tokens, ids, N, L);            /* [N,L,C] */
+    int64_t C = m->config.width;
+    h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
+    h = dr_view3(g, h, N, L, C);
+    for (int i = 0; i < m->config.layers; i++)
+        h = dr_block(g, layer_forward, &m->layer[i], 1, &h);
+    return dr_norm_forward(g, &m->final, h, DR_ACT_NONE);
+}

@@ -1,0 +1,27 @@
+#include "models/resnet.h"
+
+void dr_resnet_init(dr_params *p, dr_resnet *r, const char *name, int in, int out, int time, int groups, float eps)
+{
+    char buf[DR_NAME_MAX];
+    *r = (dr_resnet){0};
+    dr_groupnorm_init(p, &r->norm1, dr_join(buf, name, "norm1"), in, groups, eps);
+    dr_conv_init(p, &r->conv1, dr_join(buf, name, "conv1"), in, out, 3, 1);
+    if (time)
+        dr_lin_init(p, &r->time, dr_join(buf, name, "time_emb_proj"), time, out, true);
+    dr_groupnorm_init(p, &r->norm2, dr_join(buf, name, "norm2"), out, groups, eps);
+    dr_conv_init(p, &r->conv2, dr_join(buf, name, "conv2"), out, out, 3, 1);
+    if (in != out)
+        dr_lin_init_1x1(p, &r->shortcut, dr_join(buf, name, "conv_shortcut"), in, out);
+}
+
+dr_tensor *dr_resnet_forward(dr_tape *g, const dr_resnet *r, dr_tensor *x, dr_tensor *emb)
+{
+    dr_tensor *h = dr_norm_forward(g, &r->norm1, x, DR_ACT_SILU);
+    h = dr_conv_forward(g, &r->conv1, h, NULL);
+    if (r->time.w)
+        h = dr_add_rows(g, h, dr_lin_forward(g, &r->time, emb, NULL));
+    h = dr_norm_forward(g, &r->norm2, h, DR_ACT_SILU);
+    if (r->shortcut.w)
+        x = dr_lin_forward(g, &r->shortcut, x, NULL);
+    return dr_conv_forward(g, &r->conv2, h, x);
+}
