@@ -1,0 +1,176 @@
+#include "models/unet.h"
+
+#include <math.h>
+
+/* --- binding names ------------------------------------------------------------------------------ */
+
+static int time_width(const dr_unet_config *c)
+{
+    return 4 * c->width[0];
+}
+
+static void layer_init(dr_params *p, dr_unet_layer *l, const char *block, int k, int in, int out,
+                       const dr_unet_config *c, bool cross, int level, int depth)
+{
+    char buf[DR_NAME_MAX];
+    dr_resnet_init(p, &l->resnet, dr_join_index(buf, block, "resnets", k), in, out, time_width(c), c->groups, c->eps);
+    l->cross = cross;
+    if (cross)
+        dr_transformer2d_init(p, &l->attention, dr_join_index(buf, block, "attentions", k), out, c->heads[level],
+                              c->context[level], depth, c->groups, c->linear_projection);
+}
+
+static void down_init(dr_params *p, dr_unet_level *b, int i, const dr_unet_config *c)
+{
+    char name[DR_NAME_MAX], buf[DR_NAME_MAX];
+    int in = c->width[i ? i - 1 : 0], out = c->width[i];
+    dr_join_index(name, "", "down_blocks", i);
+    b->layers = c->layers[i];
+    for (int k = 0; k < b->layers; k++)
+        layer_init(p, &b->layer[k], name, k, k ? out : in, out, c, c->down_cross[i], i, c->depth[i]);
+    b->resizes = i < c->levels - 1;
+    if (b->resizes)
+        dr_conv_init(p, &b->resize, dr_join(buf, name, "downsamplers.0.conv"), out, out, 3, 2);
+}
+
+/* Up block i mirrors level L-1-i. Its layers take what came before, joined with a skip of the down path: of
+ * the mirrored level's width, and the last one of the width one level up. */
+static void up_init(dr_params *p, dr_unet_level *b, int i, const dr_unet_config *c)
+{
+    char name[DR_NAME_MAX], buf[DR_NAME_MAX];
+    int last = c->levels - 1, level = last - i;
+    int before = c->width[i ? level + 1 : last], out = c->width[level], above = c->width[level ? level - 1 : 0];
+    dr_join_index(name, "", "up_blocks", i);
+    b->layers = c->layers[level] + 1;
+    for (int k = 0; k < b->layers; k++) {
+        int skip = k == b->layers - 1 ? above : out;
+        layer_init(p, &b->layer[k], name, k, (k ? out : before) + skip, out, c, c->up_cross[i], level, c->up_depth[i]);
+    }
+    b->resizes = i < last;
+    if (b->resizes)
+        dr_conv_init(p, &b->resize, dr_join(buf, name, "upsamplers.0.conv"), out, out, 3, 1);
+}
+
+dr_status dr_unet_init(dr_unet *u, const dr_unet_config *c, dr_params *p)
+{
+    int last = c->levels - 1, time = time_width(c), deepest = c->width[last];
+    *u = (dr_unet){.config = *c};
+    dr_conv_init(p, &u->conv_in, "conv_in", c->in, c->width[0], 3, 1);
+    dr_lin_init(p, &u->time1, "time_embedding.linear_1", c->width[0], time, true);
+    dr_lin_init(p, &u->time2, "time_embedding.linear_2", time, time, true);
+    for (int i = 0; i < c->levels; i++)
+        down_init(p, &u->down[i], i, c);
+    for (int i = 0; i < c->levels; i++)
+        up_init(p, &u->up[i], i, c);
+    dr_resnet_init(p, &u->mid.resnet[0], "mid_block.resnets.0", deepest, deepest, time, c->groups, c->eps);
+    dr_transformer2d_init(p, &u->mid.attention, "mid_block.attentions.0", deepest, c->heads[last], c->context[last],
+                          c->mid_depth, c->groups, c->linear_projection);
+    dr_resnet_init(p, &u->mid.resnet[1], "mid_block.resnets.1", deepest, deepest, time, c->groups, c->eps);
+    dr_groupnorm_init(p, &u->norm_out, "conv_norm_out", c->width[0], c->groups, c->eps);
+    dr_conv_init(p, &u->conv_out, "conv_out", c->width[0], c->out, 3, 1);
+    return p->status;
+}
+
+/* --- forward ------------------------------------------------------------------------------------ */
+
+/* Sines and cosines of the timestep at C/2 frequencies -> [N,C]. diffusers get_timestep_embedding. */
+static dr_tensor *timestep_embedding(dr_tape *g, const dr_unet_config *c, const float *timestep, int64_t N)
+{
+    int64_t C = c->width[0], half = C / 2;
+    dr_tensor *e = dr_new2(g, N, C);
+    for (int64_t n = 0; !g->status && n < N; n++)
+        for (int64_t i = 0; i < half; i++) {
+            float exponent = -logf(10000.0f) * (float)i / (float)((double)half - c->freq_shift);
+            float angle = timestep[n] * expf(exponent);
+            float *row = dr_f32(e) + n * C;
+            row[i] = c->flip_sin_to_cos ? cosf(angle) : sinf(angle);
+            row[half + i] = c->flip_sin_to_cos ? sinf(angle) : cosf(angle);
+            row[C - 1] = C % 2 ? 0 : row[C - 1]; /* an odd width is padded */
+        }
+    return e;
+}
+
+static dr_tensor *time_embed(dr_tape *g, const dr_unet *u, const float *timestep, int64_t N)
+{
+    dr_tensor *e = timestep_embedding(g, &u->config, timestep, N);
+    e = dr_activation(g, dr_lin_forward(g, &u->time1, e, NULL), DR_ACT_SILU);
+    e = dr_lin_forward(g, &u->time2, e, NULL);
+    return dr_activation(g, e, DR_ACT_SILU); /* every resnet applies silu first: once is enough */
+}
+
+/* in: x, time */
+static dr_tensor *resnet_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    return dr_resnet_forward(g, self, in[0], in[1]);
+}
+
+/* in: x, skip, time. The joined tensor lives no longer than the block. */
+static dr_tensor *skip_resnet_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    return dr_resnet_forward(g, self, dr_concat(g, in[0], in[1]), in[2]);
+}
+
+/* in: x, text */
+static dr_tensor *transformer_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    return dr_transformer2d_forward(g, self, in[0], in[1]);
+}
+
+static dr_tensor *attend(dr_tape *g, const dr_transformer2d *t, dr_tensor *h, dr_tensor *text)
+{
+    return dr_block(g, transformer_block, t, 2, (dr_tensor *[]){h, text});
+}
+
+/* The down path's outputs, popped by the up path. */
+typedef struct skips {
+    dr_tensor *t[1 + DR_UNET_MAX_LEVELS * (DR_UNET_MAX_LAYERS + 1)];
+    int n;
+} skips;
+
+static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text,
+                             skips *s)
+{
+    for (int k = 0; k < b->layers; k++) {
+        h = dr_block(g, resnet_block, &b->layer[k].resnet, 2, (dr_tensor *[]){h, emb});
+        if (b->layer[k].cross)
+            h = attend(g, &b->layer[k].attention, h, text);
+        s->t[s->n++] = h;
+    }
+    if (b->resizes)
+        s->t[s->n++] = h = dr_conv_forward(g, &b->resize, h, NULL);
+    return h;
+}
+
+static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text, skips *s)
+{
+    for (int k = 0; k < b->layers; k++) {
+        dr_tensor *skip = s->t[--s->n];
+        h = dr_block(g, skip_resnet_block, &b->layer[k].resnet, 3, (dr_tensor *[]){h, skip, emb});
+        if (b->layer[k].cross)
+            h = attend(g, &b->layer[k].attention, h, text);
+    }
+    if (!b->resizes)
+        return h;
+    const int64_t *d = s->t[s->n - 1]->dim; /* an odd size came from a larger one: back to that */
+    return dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
+}
+
+dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
+{
+    dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]); /* [N,4*c0] */
+    dr_tensor *h = dr_conv_forward(g, &u->conv_in, x, NULL); /* [N,h,w,c0] */
+    skips s = {.t = {h}, .n = 1};
+
+    for (int i = 0; i < u->config.levels; i++)
+        h = down_block(g, &u->down[i], h, emb, text, &s);
+
+    h = dr_block(g, resnet_block, &u->mid.resnet[0], 2, (dr_tensor *[]){h, emb});
+    h = attend(g, &u->mid.attention, h, text);
+    h = dr_block(g, resnet_block, &u->mid.resnet[1], 2, (dr_tensor *[]){h, emb});
+
+    for (int i = 0; i < u->config.levels; i++) /* up[0] is the deepest */
+        h = up_block(g, &u->up[i], h, emb, text, &s);
+
+    h = dr_norm_forward(g, &u->norm_out, h, DR_ACT_SILU);
+    return dr_conv_forward(g, &u->conv_out, h, NULL);
+}

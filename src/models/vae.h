@@ -1,0 +1,84 @@
+/* The variational autoencoder between pictures and latents: diffusers' AutoencoderKL.
+ *
+ * Kingma & Welling 2013; Rombach et al. 2022, arXiv:2112.10752. With L levels of widths c[0..L-1] and
+ * f = 2^(L-1) (8 in SD):
+ *
+ *   encode  [N,H,W,3] -> conv_in -> L x (resnets, halve) -> mid -> norm, silu, conv_out -> quant_conv
+ *           -> mean and log variance [N,H/f,W/f,2*latent]
+ *   decode  [N,h,w,latent] -> post_quant_conv -> conv_in -> mid -> L x (resnets, double) -> norm, silu, conv_out
+ *           -> [N,h*f,w*f,3]
+ *
+ * Details that have caused bugs: halving pads right and bottom only (padding both sides shifts the picture);
+ * group norm's eps is 1e-6 here; the decoder has one resnet more per level; log variance is clamped to [-30,20]. */
+#ifndef DR_MODELS_VAE_H
+#define DR_MODELS_VAE_H
+
+#include "base/json.h"
+#include "models/resnet.h"
+
+#define DR_VAE_MAX_LEVELS 8
+#define DR_VAE_MAX_RESNETS 8
+
+typedef struct dr_vae_config {
+    int levels, width[DR_VAE_MAX_LEVELS];
+    int layers;          /* resnets per level of the encoder */
+    int in, out, latent; /* channels: 3, 3, 4 */
+    int groups;
+    int sample_size;
+    double scaling, shift; /* latents that the UNet sees = (sampled - shift) * scaling */
+    bool quant, post_quant, mid_attention;
+} dr_vae_config;
+
+typedef struct dr_vae_attention {
+    dr_norm norm;
+    dr_lin q, k, v, out;
+} dr_vae_attention;
+
+typedef struct dr_vae_mid {
+    dr_resnet resnet[2];
+    dr_vae_attention attention;
+    bool has_attention;
+} dr_vae_mid;
+
+typedef struct dr_vae_level {
+    int resnets;
+    dr_resnet resnet[DR_VAE_MAX_RESNETS];
+    bool resizes;
+    dr_conv resize; /* halving in the encoder, after doubling in the decoder */
+} dr_vae_level;
+
+typedef struct dr_vae_half {
+    dr_lin quant; /* 1x1: quant_conv or post_quant_conv; w is NULL without */
+    dr_conv conv_in, conv_out;
+    dr_vae_level level[DR_VAE_MAX_LEVELS];
+    dr_vae_mid mid;
+    dr_norm norm_out;
+} dr_vae_half;
+
+typedef struct dr_vae {
+    dr_vae_config config;
+    dr_vae_half encoder, decoder;
+} dr_vae;
+
+/** From vae/config.json. */
+dr_status dr_vae_config_parse(dr_vae_config *c, const json_t *j, const char *where);
+
+/** Pixels per latent cell: 2^(levels-1). */
+int dr_vae_factor(const dr_vae_config *c);
+
+/** Which half's parameters to declare: a try-on holds one at a time. */
+typedef enum dr_vae_part { DR_VAE_ENCODER = 1, DR_VAE_DECODER = 2, DR_VAE_BOTH = 3 } dr_vae_part;
+dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_vae_part part, dr_params *p);
+
+/** x [N,H,W,3] in [-1,1], H and W multiples of the factor -> moments [N,h,w,2*latent]: mean, then log variance
+ *  (not clamped). */
+dr_tensor *dr_vae_encode(dr_tape *g, const dr_vae *v, dr_tensor *x);
+
+/** z [N,h,w,latent], already divided by the scaling factor -> [N,H,W,3], about [-1,1]. */
+dr_tensor *dr_vae_decode(dr_tape *g, const dr_vae *v, dr_tensor *z);
+
+/** One draw from the moments of [cells, 2*latent]: z = mean + exp(clamp(logvar)/2) * noise, then (z - shift) *
+ *  scaling: latents as the UNet sees them. noise [cells, latent]. */
+void dr_vae_sample(const dr_vae_config *c, const float *moments, const float *noise, int64_t cells, float *latents);
+
+#endif
