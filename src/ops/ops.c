@@ -1,0 +1,117 @@
+#include "ops/ops.h"
+
+#include "ops/cpu/cpu.h"
+#include "ops/onednn/onednn.h"
+#include "ops/ref/ref.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The table as it stood after each layer was laid over the one before: the last is the active one, and a row
+ * belongs to the last layer that changed it. */
+enum { REF, CPU, ONEDNN, LAYERS };
+static dr_ops after[LAYERS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_int precision = DR_PRECISION_EXACT;
+
+static void fill(void)
+{
+    const char *backend = getenv("DRAPE_BACKEND");
+    bool plain = backend && strcmp(backend, "ref") == 0, simd_only = backend && strcmp(backend, "cpu") == 0;
+    if (backend && *backend && !plain && !simd_only && strcmp(backend, "auto") != 0)
+        fprintf(stderr, "DRAPE_BACKEND '%s' is unknown and ignored; use 'auto', 'cpu' or 'ref'\n", backend);
+
+    dr_ops_ref_init(&after[REF]);
+    after[CPU] = after[REF];
+    if (!plain)
+        dr_ops_cpu_init(&after[CPU]);
+    after[ONEDNN] = after[CPU];
+    if (!plain && !simd_only)
+        dr_ops_onednn_init(&after[ONEDNN]);
+}
+
+const dr_ops *dr_ops_get(void)
+{
+    pthread_once(&once, fill);
+    return &after[LAYERS - 1];
+}
+
+const dr_ops *dr_ops_ref(void)
+{
+    pthread_once(&once, fill);
+    return &after[REF];
+}
+
+void dr_ops_set_precision(dr_precision p)
+{
+    atomic_store(&precision, (int)p);
+}
+
+dr_precision dr_ops_precision(void)
+{
+    return (dr_precision)atomic_load(&precision);
+}
+
+bool dr_ops_has_bf16(void)
+{
+    return dr_cpu_has_bf16();
+}
+
+void dr_weight_unpack(dr_tensor *w)
+{
+    if (w->pack && w->pack_free)
+        w->pack_free(w->pack);
+    w->pack = NULL;
+    w->pack_free = NULL;
+}
+
+/* --- who serves what ------------------------------------------------------------------------------------- */
+
+#define ROW(name)                                                                                                      \
+    {                                                                                                                  \
+#name, offsetof(dr_ops, name)                                                                                  \
+    }
+static const struct {
+    const char *name;
+    size_t at;
+} rows[] = {
+    /* clang-format off */
+    ROW(linear), ROW(linear_bwd), ROW(conv2d), ROW(conv2d_bwd), ROW(groupnorm), ROW(groupnorm_bwd),
+    ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(act), ROW(act_bwd), ROW(add),
+    ROW(mul), ROW(axpy), ROW(scale), ROW(geglu), ROW(geglu_bwd), ROW(add_rows), ROW(sum_rows), ROW(copy2d),
+    ROW(resize_nearest), ROW(resize_nearest_bwd), ROW(resize_bilinear), ROW(resize_bilinear_bwd), ROW(sumsq),
+    ROW(adamw),
+    /* clang-format on */
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+_Static_assert(sizeof(dr_ops) == sizeof(const char *) + ROWS * sizeof(void (*)(void)), "a row is missing above");
+
+static bool same_row(const dr_ops *a, const dr_ops *b, size_t at)
+{
+    return memcmp((const char *)a + at, (const char *)b + at, sizeof(void (*)(void))) == 0;
+}
+
+static const char *server(size_t at)
+{
+    static const char *const isa[] = {[DR_ISA_BASE] = "SIMD, baseline instructions",
+                                      [DR_ISA_AVX2] = "SIMD, AVX2 found",
+                                      [DR_ISA_AVX512] = "SIMD, AVX-512 found"};
+    if (!same_row(&after[ONEDNN], &after[CPU], at))
+        return "oneDNN";
+    if (!same_row(&after[CPU], &after[REF], at))
+        return isa[dr_cpu_isa()];
+    return "plain C";
+}
+
+void dr_ops_describe(char *buf, size_t n)
+{
+    pthread_once(&once, fill);
+    size_t used = 0;
+    if (n)
+        buf[0] = 0;
+    for (size_t i = 0; i < ROWS && used < n; i++)
+        used += (size_t)snprintf(buf + used, n - used, "%-20s %s\n", rows[i].name, server(rows[i].at));
+}
