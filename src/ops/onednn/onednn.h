@@ -8,4 +8,7 @@
 /** Overwrites linear, linear_bwd, conv2d and conv2d_bwd. Does nothing if the library cannot start. */
 void dr_ops_onednn_init(dr_ops *ops);
 
+/** Bytes that packed weights hold now, for memory figures. */
+size_t dr_onednn_pack_bytes(void);
+
 #endif

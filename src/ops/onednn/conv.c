@@ -1,0 +1,172 @@
+#include "ops/onednn/pack.h"
+#include "ops/onednn/rows.h"
+
+static int64_t groups_of(const dr_conv_args *a)
+{
+    return a->geom.groups > 1 ? a->geom.groups : 1;
+}
+
+dr_md dr_conv_plain_md(const dr_conv_args *a)
+{
+    int64_t g = groups_of(a), O = a->O / g, I = a->I / g, kh = a->geom.kh, kw = a->geom.kw;
+    int64_t dim[] = {g, O, I, kh, kw}, stride[] = {O * I * kh * kw, I * kh * kw, kh * kw, kw, 1};
+    int from = g == 1;
+    return dr_md_make(5 - from, dim + from, dnnl_f32, stride + from);
+}
+
+dr_prim_key dr_conv_key(const dr_conv_args *a, dr_prim_op op, dr_dtype type)
+{
+    const dr_conv_geom *g = &a->geom;
+    return (dr_prim_key){.op = (int32_t)op,
+                         .type = (int32_t)type,
+                         .dim = {a->N, a->H, a->W, a->I, a->O, a->OH, a->OW, g->kh, g->kw, g->stride, g->top, g->left,
+                                 g->bottom, g->right, groups_of(a)}};
+}
+
+/* The primitive and its weights: in the pack's layout where there is one, in the primitive's own choice (and
+ * packed so, if the weight is constant) otherwise. */
+static dr_status direct_weights(const dr_conv_args *a, dr_prim_key *k, dr_dtype type, dr_cmd plain, dr_prim **out,
+                                const void **weights)
+{
+    const dr_pack *pack = dr_pack_of(a->w);
+    if (pack && pack->type == type) {
+        k->weights = DR_WEIGHTS_GIVEN;
+        k->layout = pack->layout;
+        dr_prim *p = dr_prim_get(k, pack->md);
+        if (p) {
+            *out = p;
+            *weights = dr_pack_data(pack, a->scratch);
+            return *weights ? DR_OK : DR_ENOMEM;
+        }
+    }
+    k->weights = DR_WEIGHTS_ANY;
+    dr_prim *p = *out = dr_prim_get(k, NULL);
+    if (!p)
+        return DR_EUNSUPPORTED;
+    dr_cmd md = dr_prim_weights_md(p);
+    if (!pack && !dnnl_memory_desc_equal(md, plain)) {
+        dr_status s = dr_pack_make(a->w, plain, md, dr_prim_layout(p), type, a->scratch, &pack);
+        if (s != DR_OK)
+            return s;
+        if (pack && dnnl_memory_desc_equal(pack->md, md)) {
+            *weights = dr_pack_data(pack, a->scratch);
+            return *weights ? DR_OK : DR_ENOMEM;
+        }
+    }
+    return dr_weights_as(a->w, plain, md, a->scratch, weights);
+}
+
+dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type)
+{
+    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV, type);
+    k.bias = a->b != NULL;
+    k.add = dr_residual_add(a->residual, a->y);
+    size_t mark = dr_arena_mark(a->scratch);
+    dr_md plain = dr_conv_plain_md(a);
+    dr_prim *p = NULL;
+    dr_prim_bufs b = {.src = a->x, .dst = a->y, .bias = a->b, .other = a->residual};
+    dr_status s = plain ? direct_weights(a, &k, type, plain, &p, &b.weights) : DR_EUNSUPPORTED;
+    if (s == DR_OK && type == DR_BF16) {
+        b.src = dr_bf16_copy(a->x, a->N * a->H * a->W * a->I, a->scratch);
+        s = b.src ? DR_OK : DR_ENOMEM;
+    }
+    if (s == DR_OK)
+        s = dr_prim_run(p, a->scratch, &b);
+    dr_prim_put(p);
+    dr_md_free(plain);
+    dr_arena_rewind(a->scratch, mark);
+    return s;
+}
+
+static bool is_pointwise(const dr_conv_args *a)
+{
+    const dr_conv_geom *g = &a->geom;
+    return g->kh == 1 && g->kw == 1 && g->stride == 1 && groups_of(a) == 1 && a->OH == a->H && a->OW == a->W;
+}
+
+static dr_linear_args as_linear(const dr_conv_args *a)
+{
+    return (dr_linear_args){.scratch = a->scratch,
+                            .M = a->N * a->H * a->W,
+                            .N = a->O,
+                            .K = a->I,
+                            .w = a->w,
+                            .b = a->b,
+                            .x = a->x,
+                            .residual = a->residual,
+                            .y = a->y,
+                            .dy = a->dy,
+                            .dx = a->dx,
+                            .dw = a->dw,
+                            .db = a->db};
+}
+
+dr_status dr_onednn_conv2d(const dr_conv_args *a)
+{
+    if (is_pointwise(a)) {
+        dr_linear_args l = as_linear(a);
+        return dr_onednn_linear(&l);
+    }
+    return dr_conv_direct(a, DR_F32);
+}
+
+/* dx += : oneDNN's pass overwrites, so the sum goes through scratch. */
+static dr_status backward_x(const dr_conv_args *a, dr_cmd plain)
+{
+    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_DATA, DR_F32);
+    dr_prim *p = dr_prim_get(&k, NULL);
+    if (!p)
+        return DR_EUNSUPPORTED;
+    int64_t n = a->N * a->H * a->W * a->I;
+    float *dx = dr_arena_alloc(a->scratch, (size_t)n * sizeof *dx);
+    const void *w = NULL;
+    dr_status s = dx ? dr_weights_as(a->w, plain, dr_prim_weights_md(p), a->scratch, &w) : DR_ENOMEM;
+    if (s == DR_OK)
+        s = dr_prim_run(p, a->scratch, &(dr_prim_bufs){.src = dx, .weights = w, .dst = a->dy});
+    if (s == DR_OK)
+        dr_ops_get()->add(n, a->dx, dx, a->dx);
+    dr_prim_put(p);
+    return s;
+}
+
+static dr_status backward_w(const dr_conv_args *a, dr_cmd plain)
+{
+    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_WEIGHTS, DR_F32);
+    dr_prim *p = dr_prim_get(&k, NULL);
+    if (!p)
+        return DR_EUNSUPPORTED;
+    dr_cmd md = dr_prim_weights_md(p);
+    size_t n = (size_t)(a->O * (a->I / groups_of(a)) * a->geom.kh * a->geom.kw);
+    float *own = dr_arena_alloc(a->scratch, dnnl_memory_desc_get_size(md));
+    float *dw = own ? dr_arena_alloc(a->scratch, n * sizeof *dw) : NULL;
+    dr_status s = dw ? DR_OK : DR_ENOMEM;
+    if (s == DR_OK)
+        s = dr_prim_run(p, a->scratch, &(dr_prim_bufs){.src = a->x, .weights = own, .dst = a->dy});
+    if (s == DR_OK)
+        s = dr_reorder(a->scratch, md, own, plain, dw);
+    if (s == DR_OK)
+        dr_ops_get()->add((int64_t)n, a->dw, dw, a->dw);
+    dr_prim_put(p);
+    return s;
+}
+
+dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a)
+{
+    if (is_pointwise(a)) {
+        dr_linear_args l = as_linear(a);
+        return dr_onednn_linear_bwd(&l);
+    }
+    size_t mark = dr_arena_mark(a->scratch);
+    dr_md plain = dr_conv_plain_md(a);
+    dr_status s = plain ? DR_OK : DR_EUNSUPPORTED;
+    if (s == DR_OK && a->dx)
+        s = backward_x(a, plain);
+    dr_arena_rewind(a->scratch, mark);
+    if (s == DR_OK && a->dw)
+        s = backward_w(a, plain);
+    dr_arena_rewind(a->scratch, mark);
+    if (s == DR_OK && a->db)
+        dr_ops_get()->sum_rows(1, a->N * a->OH * a->OW, a->O, a->dy, a->db);
+    dr_md_free(plain);
+    return s;
+}

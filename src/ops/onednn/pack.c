@@ -1,0 +1,190 @@
+#include "ops/onednn/pack.h"
+
+#include "base/file.h"
+#include "ops/cpu/cpu.h"
+#include "ops/onednn/onednn.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_size_t resident;
+
+size_t dr_onednn_pack_bytes(void)
+{
+    return atomic_load(&resident);
+}
+
+static size_t pack_bytes(const dr_pack *p)
+{
+    return p->n * dr_dtype_size(p->stored);
+}
+
+static void pack_free(void *pack)
+{
+    dr_pack *p = pack;
+    if (!p)
+        return;
+    if (p->data)
+        atomic_fetch_sub(&resident, pack_bytes(p));
+    free(p->data);
+    dr_md_free(p->md);
+    free(p);
+}
+
+const dr_pack *dr_pack_of(const dr_tensor *w)
+{
+    return __atomic_load_n(&w->pack, __ATOMIC_ACQUIRE);
+}
+
+/* The weight's own values as f32, expanded into scratch unless they are f32 already. */
+static const float *source_f32(const dr_tensor *w, dr_arena *scratch)
+{
+    if (w->dtype == DR_F32)
+        return w->data;
+    size_t n = (size_t)dr_numel(w);
+    float *f = dr_arena_alloc(scratch, n * sizeof *f);
+    if (f)
+        dr_cpu_to_f32(w->data, w->dtype, f, n);
+    return f;
+}
+
+/* 16-bit values change layout as whole numbers in f32, which hold every bit pattern of theirs: one f32 reorder
+ * serves f16 and bf16, and no value is ever rounded. */
+static dr_status reorder_bits(const dr_tensor *w, dr_cmd plain, dr_cmd md, dr_pack *p, dr_arena *scratch)
+{
+    size_t n = (size_t)dr_numel(w);
+    const uint16_t *bits = w->data;
+    uint16_t *out = p->data;
+    float *from = dr_arena_alloc(scratch, n * sizeof *from);
+    float *to = from ? dr_arena_alloc(scratch, p->n * sizeof *to) : NULL;
+    if (!to)
+        return DR_ENOMEM;
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++)
+        from[i] = (float)bits[i];
+    dr_status s = dr_reorder(scratch, plain, from, md, to);
+    if (s != DR_OK)
+        return s;
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < p->n; i++)
+        out[i] = (uint16_t)(int)to[i];
+    return DR_OK;
+}
+
+static dr_status pack_fill(const dr_tensor *w, dr_cmd plain, dr_pack *p, dr_arena *scratch)
+{
+    if (p->type == DR_F32 && w->dtype != DR_F32)
+        return reorder_bits(w, plain, p->md, p, scratch);
+    const float *f = source_f32(w, scratch);
+    return f ? dr_reorder(scratch, plain, f, p->md, p->data) : DR_ENOMEM;
+}
+
+static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type,
+                          dr_arena *scratch, dr_pack **out)
+{
+    dr_pack *p = calloc(1, sizeof *p);
+    if (!p)
+        return dr_fail(DR_ENOMEM, "out of memory while packing '%s'", w->name ? w->name : "a weight");
+    p->layout = layout;
+    p->type = type;
+    p->stored = type == DR_F32 ? w->dtype : type;
+    p->n = dnnl_memory_desc_get_size(md) / dr_dtype_size(type);
+    p->md = dr_md_clone(md);
+    size_t size = (pack_bytes(p) + 63) / 64 * 64;
+    p->data = p->md ? aligned_alloc(64, size) : NULL;
+    if (!p->data) {
+        pack_free(p);
+        return dr_fail(DR_ENOMEM, "out of memory while packing '%s': %zu KiB", w->name ? w->name : "a weight",
+                       size >> 10);
+    }
+    atomic_fetch_add(&resident, pack_bytes(p));
+    size_t mark = dr_arena_mark(scratch);
+    dr_status s = pack_fill(w, plain, p, scratch);
+    dr_arena_rewind(scratch, mark);
+    if (s != DR_OK) {
+        pack_free(p);
+        return s;
+    }
+    *out = p;
+    return DR_OK;
+}
+
+dr_status dr_pack_make(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
+                       const dr_pack **out)
+{
+    *out = dr_pack_of(w);
+    if (*out || !w->constant)
+        return DR_OK;
+    pthread_mutex_lock(&lock);
+    dr_status s = DR_OK;
+    if (!w->pack) {
+        dr_pack *p = NULL;
+        s = pack_new(w, plain, md, layout, type, scratch, &p);
+        if (s == DR_OK) {
+            /* the pack belongs to the tensor, whose values stay as they are */
+            dr_tensor *owner = (dr_tensor *)(uintptr_t)w;
+            owner->pack_free = pack_free;
+            __atomic_store_n(&owner->pack, p, __ATOMIC_RELEASE);
+            if (w->mapped)
+                dr_map_drop(w->data, dr_nbytes(w));
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    *out = w->pack;
+    return s;
+}
+
+const void *dr_pack_data(const dr_pack *p, dr_arena *scratch)
+{
+    if (p->stored == p->type)
+        return p->data;
+    float *f = dr_arena_alloc(scratch, p->n * sizeof *f);
+    if (f)
+        dr_cpu_to_f32(p->data, p->stored, f, p->n);
+    return f;
+}
+
+/* The pack if it holds the weight's exact values: one in bf16 of an f32 or f16 weight does not. */
+static const dr_pack *exact_pack(const dr_tensor *w)
+{
+    const dr_pack *p = dr_pack_of(w);
+    return p && p->stored == w->dtype ? p : NULL;
+}
+
+dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, const float **out)
+{
+    const dr_pack *p = exact_pack(w);
+    if (!p) {
+        *out = source_f32(w, scratch);
+        return *out ? DR_OK : DR_ENOMEM;
+    }
+    float *f = dr_arena_alloc(scratch, (size_t)dr_numel(w) * sizeof *f);
+    size_t mark = dr_arena_mark(scratch);
+    const void *packed = f ? dr_pack_data(p, scratch) : NULL;
+    dr_status s = packed ? dr_reorder(scratch, p->md, packed, plain, f) : DR_ENOMEM;
+    dr_arena_rewind(scratch, mark);
+    *out = f;
+    return s;
+}
+
+dr_status dr_weights_as(const dr_tensor *w, dr_cmd plain, dr_cmd md, dr_arena *scratch, const void **out)
+{
+    if (dnnl_memory_desc_equal(plain, md)) {
+        const float *f = NULL;
+        dr_status s = dr_weights_plain(w, plain, scratch, &f);
+        *out = f;
+        return s;
+    }
+    void *made = dr_arena_alloc(scratch, dnnl_memory_desc_get_size(md));
+    if (!made)
+        return DR_ENOMEM;
+    size_t mark = dr_arena_mark(scratch);
+    const dr_pack *p = exact_pack(w);
+    const void *from = p ? dr_pack_data(p, scratch) : source_f32(w, scratch);
+    dr_status s = from ? dr_reorder(scratch, p ? p->md : plain, from, md, made) : DR_ENOMEM;
+    dr_arena_rewind(scratch, mark);
+    *out = made;
+    return s;
+}

@@ -1,0 +1,36 @@
+/* Packed weights: a constant weight in the layout that its primitive wants, made once.
+ *
+ * The pack takes the place of the source: pages of a file mapping are let go. Weights of 16 bits stay
+ * in 16 bits, in the same physical order as the f32 layout, and are expanded just before each use. */
+#ifndef DR_OPS_ONEDNN_PACK_H
+#define DR_OPS_ONEDNN_PACK_H
+
+#include "ops/onednn/engine.h"
+
+typedef struct dr_pack {
+    dr_md md;        /* f32 or bf16: the arithmetic's type */
+    uint64_t layout; /* the name of md for dr_prim_key */
+    dr_dtype type;   /* DR_F32 or DR_BF16, the type of md */
+    dr_dtype stored; /* the type of data: f16 and bf16 weights wait here in 16 bits */
+    size_t n;        /* elements, padding of the layout included */
+    void *data;
+} dr_pack;
+
+/** The pack of w; NULL if it has none. */
+const dr_pack *dr_pack_of(const dr_tensor *w);
+
+/** w (f32, f16 or bf16) with the plain layout `plain` (f32) packed as `md`; the existing pack if there is one,
+ *  whatever its layout. Sets *out to NULL, and packs nothing, if w is not constant. */
+dr_status dr_pack_make(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
+                       const dr_pack **out);
+
+/** The pack's elements in its arithmetic's type: its own data, or expanded into scratch. NULL when out of memory. */
+const void *dr_pack_data(const dr_pack *p, dr_arena *scratch);
+
+/** w as f32 in PyTorch's order, whose layout is `plain`: its own data, or made in scratch. */
+dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, const float **out);
+
+/** w in layout (and type) `md`: its own data where that is the plain layout, or made in scratch. */
+dr_status dr_weights_as(const dr_tensor *w, dr_cmd plain, dr_cmd md, dr_arena *scratch, const void **out);
+
+#endif

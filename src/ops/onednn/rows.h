@@ -1,0 +1,28 @@
+/* The rows' implementations and how a convolution's algorithms are told apart; for this folder and its tests. */
+#ifndef DR_OPS_ONEDNN_ROWS_H
+#define DR_OPS_ONEDNN_ROWS_H
+
+#include "ops/onednn/engine.h"
+
+/* Rows return DR_EUNSUPPORTED, having written nothing, where the library has no primitive. */
+dr_status dr_onednn_linear(const dr_linear_args *a);
+dr_status dr_onednn_linear_bwd(const dr_linear_args *a);
+dr_status dr_onednn_conv2d(const dr_conv_args *a);
+dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a);
+
+/** oneDNN's own convolution, in f32 or bf16. */
+dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type);
+
+/** The plain layout of a's weights: PyTorch's [O,I/groups,kh,kw]. NULL when out of memory. */
+dr_md dr_conv_plain_md(const dr_conv_args *a);
+
+/** A primitive's key for this convolution with no bias and nothing added. */
+dr_prim_key dr_conv_key(const dr_conv_args *a, dr_prim_op op, dr_dtype type);
+
+/** How a residual is added: into y in place where it is y. */
+dr_prim_add dr_residual_add(const float *residual, const float *y);
+
+/** x as bf16 in scratch; NULL when out of memory. */
+const uint16_t *dr_bf16_copy(const float *x, int64_t n, dr_arena *scratch);
+
+#endif
