@@ -15,6 +15,7 @@
 #define DR_MODELS_UNET_H
 
 #include "base/json.h"
+#include "models/resnet.h"
 #include "models/transformer2d.h"
 
 #define DR_UNET_MAX_LEVELS 8
