@@ -150,13 +150,11 @@ static void decoder_init(dr_params *p, dr_vae_half *d, const dr_vae_config *c)
     dr_conv_init(p, &d->conv_out, "decoder.conv_out", in, c->out, 3, 1);
 }
 
-dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_vae_part part, dr_params *p)
+dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_params *p)
 {
     *v = (dr_vae){.config = *c};
-    if (part & DR_VAE_ENCODER)
-        encoder_init(p, &v->encoder, c);
-    if (part & DR_VAE_DECODER)
-        decoder_init(p, &v->decoder, c);
+    encoder_init(p, &v->encoder, c);
+    decoder_init(p, &v->decoder, c);
     return p->status;
 }
 

@@ -66,9 +66,7 @@ dr_status dr_vae_config_parse(dr_vae_config *c, const json_t *j, const char *whe
 /** Pixels per latent cell: 2^(levels-1). */
 int dr_vae_factor(const dr_vae_config *c);
 
-/** Which half's parameters to declare: a try-on holds one at a time. */
-typedef enum dr_vae_part { DR_VAE_ENCODER = 1, DR_VAE_DECODER = 2, DR_VAE_BOTH = 3 } dr_vae_part;
-dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_vae_part part, dr_params *p);
+dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_params *p);
 
 /** x [N,H,W,3] in [-1,1], H and W multiples of the factor -> moments [N,h,w,2*latent]: mean, then log variance
  *  (not clamped). */
