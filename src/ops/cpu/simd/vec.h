@@ -225,15 +225,21 @@ static inline float vmaxlane(vf a)
 }
 static inline vf vload_n(const float *p, int64_t n)
 {
+    if (n >= VW) /* nearly always; a masked store is slow on some AVX2 machines */
+        return vload(p);
     float lane[VW] = {0};
-    memcpy(lane, p, (size_t)n * sizeof *p);
+    for (int64_t i = 0; i < n; i++)
+        lane[i] = p[i];
     return vload(lane);
 }
 static inline void vstore_n(float *p, vf v, int64_t n)
 {
-    float lane[VW];
-    vstore(lane, v);
-    memcpy(p, lane, (size_t)n * sizeof *p);
+    if (n >= VW) {
+        vstore(p, v);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        p[i] = v[i];
 }
 /* 2^n in two factors, so that neither leaves the normal range; |n| <= 252 */
 static inline vf vscale2(vf x, vf n)
