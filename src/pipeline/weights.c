@@ -1,0 +1,322 @@
+#include "pipeline/weights.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const diffusers_stems[] = {"diffusion_pytorch_model", "model", NULL};
+static const char *const transformers_stems[] = {"model", "pytorch_model", NULL};
+/* position_ids is a constant that transformers saved until 4.30; a projection follows the text encoder
+ * in CLIPTextModelWithProjection and is not part of what Stable Diffusion uses */
+static const char *const text_ignored[] = {"embeddings.position_ids", "text_projection.weight", NULL};
+static const char *const parser_ignored[] = {"decode_head.batch_norm.num_batches_tracked", NULL};
+
+static const char *const vae_parts[] = {"encoder.", "decoder.", "quant_conv.", "post_quant_conv.", NULL};
+
+const dr_weights_rules dr_weights_unet = {.what = "UNet", .stems = diffusers_stems};
+const dr_weights_rules dr_weights_vae = {
+    .what = "VAE", .stems = diffusers_stems, .parts = vae_parts, .old_attention_names = true};
+const dr_weights_rules dr_weights_text = {
+    .what = "text encoder", .stems = transformers_stems, .ignored = text_ignored, .optional_prefix = "text_model."};
+const dr_weights_rules dr_weights_parser = {
+    .what = "clothes parser", .stems = transformers_stems, .ignored = parser_ignored};
+
+/* A tensor of a file under the name that the table uses. */
+typedef struct slot {
+    char *name;
+    const dr_st_entry *e;
+    const dr_safetensors *f;
+    bool used;
+} slot;
+
+typedef struct slots {
+    slot *s;
+    size_t n;
+    dr_arena names;
+} slots;
+
+/* --- finding the files --------------------------------------------------------------------------- */
+
+static dr_status add_file(dr_weights *w, const char *path)
+{
+    dr_safetensors *more = realloc(w->file, (w->count + 1) * sizeof *more);
+    if (!more)
+        return dr_fail(DR_ENOMEM, "out of memory loading '%s'", path);
+    w->file = more;
+    dr_status st = dr_st_open(&w->file[w->count], path);
+    if (!st)
+        w->count++;
+    return st;
+}
+
+static bool have_file(const dr_weights *w, const char *path)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->file[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* NAME.safetensors.index.json: {"weight_map": {tensor: file}}; the files lie beside it. */
+static dr_status add_shards(dr_weights *w, const char *dir, const char *index)
+{
+    json_t *j, *file;
+    const char *tensor;
+    dr_status st = dr_json_load(index, &j);
+    if (st)
+        return st;
+    json_t *map = json_object_get(j, "weight_map");
+    if (!json_object_size(map))
+        st = dr_fail(DR_EINVAL, "cannot load '%s': it has no \"weight_map\"", index);
+    json_object_foreach(map, tensor, file)
+    {
+        const char *name = json_string_value(file);
+        char path[4096];
+        if (!name || strchr(name, '/') || !*name || *name == '.') {
+            st = dr_fail(DR_EINVAL, "cannot load '%s': the file of '%.200s' must be a name in the same folder", index,
+                         tensor);
+            break;
+        }
+        snprintf(path, sizeof path, "%s/%s", dir, name);
+        if (!have_file(w, path) && (st = add_file(w, path)))
+            break;
+    }
+    json_decref(j);
+    return st;
+}
+
+/* Published endings, f32 first: where a folder has both, exactness wins over size. */
+static const char *const endings[] = {".safetensors", ".safetensors.index.json", ".fp16.safetensors",
+                                      ".safetensors.index.fp16.json", ".fp16.safetensors.index.json"};
+
+static bool try_path(char *path, size_t n, const char *dir, const char *stem, const char *ending)
+{
+    return (size_t)snprintf(path, n, "%s/%s%s", dir, stem, ending) < n && dr_exists(path);
+}
+
+static dr_status open_files(dr_weights *w, const char *dir, const dr_weights_rules *r)
+{
+    char path[4096];
+    for (const char *const *stem = r->stems; *stem; stem++)
+        for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+            if (try_path(path, sizeof path, dir, *stem, endings[i]))
+                return strstr(endings[i], ".json") ? add_shards(w, dir, path) : add_file(w, path);
+    if (!dr_is_dir(dir))
+        return dr_fail(DR_ENOENT, "cannot load the %s: there is no folder '%s'", r->what, dir);
+    for (const char *const *stem = r->stems; *stem; stem++)
+        if (try_path(path, sizeof path, dir, *stem, ".bin"))
+            return dr_fail(DR_EUNSUPPORTED,
+                           "cannot load '%s': pickled weights can run code and are not read; get the .safetensors of "
+                           "this model",
+                           path);
+    return dr_fail(DR_ENOENT, "cannot load the %s: '%s' has no %s.safetensors", r->what, dir, r->stems[0]);
+}
+
+/* --- names --------------------------------------------------------------------------------------- */
+
+/* The table's name for a file's: without the optional prefix, with today's attention names. */
+static char *table_name(dr_arena *a, const char *name, const dr_weights_rules *r)
+{
+    static const char *const renames[][2] = {
+        {".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};
+    size_t skip = r->optional_prefix ? strlen(r->optional_prefix) : 0;
+    if (skip && strncmp(name, r->optional_prefix, skip) == 0)
+        name += skip;
+    for (size_t i = 0; r->old_attention_names && i < sizeof renames / sizeof *renames; i++) {
+        const char *at = strstr(name, renames[i][0]);
+        if (at)
+            return dr_arena_printf(a, "%.*s%s%s", (int)(at - name), name, renames[i][1], at + strlen(renames[i][0]));
+    }
+    return dr_arena_strdup(a, name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const slot *)a)->name, ((const slot *)b)->name);
+}
+
+/* All tensors of all files, sorted by the table's names. */
+static dr_status list_tensors(slots *all, const dr_weights *w, const dr_weights_rules *r)
+{
+    size_t n = 0, bytes = 4096;
+    for (size_t i = 0; i < w->count; i++)
+        for (size_t k = 0; k < w->file[i].count; k++, n++)
+            bytes += strlen(w->file[i].entry[k].name) + 192; /* and what the arena rounds up */
+    all->s = calloc(n + 1, sizeof *all->s);
+    if (!all->s)
+        return dr_fail(DR_ENOMEM, "out of memory loading the %s", r->what);
+    dr_status st = (dr_status)dr_arena_init(&all->names, bytes);
+    for (size_t i = 0; !st && i < w->count; i++)
+        for (size_t k = 0; k < w->file[i].count; k++) {
+            slot *s = &all->s[all->n];
+            *s = (slot){.e = &w->file[i].entry[k], .f = &w->file[i]};
+            if (!(s->name = table_name(&all->names, s->e->name, r)))
+                return DR_ENOMEM;
+            all->n++;
+        }
+    if (st)
+        return st;
+    qsort(all->s, all->n, sizeof *all->s, by_name);
+    for (size_t i = 1; i < all->n; i++)
+        if (strcmp(all->s[i - 1].name, all->s[i].name) == 0)
+            return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is there twice, also as '%s' in '%s'", all->s[i].f->path,
+                           all->s[i].e->name, all->s[i - 1].e->name, all->s[i - 1].f->path);
+    return DR_OK;
+}
+
+/* --- binding one tensor --------------------------------------------------------------------------- */
+
+static char *entry_shape(const dr_st_entry *e, char *buf, size_t n)
+{
+    size_t at = 0;
+    buf[0] = 0;
+    for (int i = 0; i < e->rank && at < n; i++)
+        at += (size_t)snprintf(buf + at, n - at, "%s%lld", i ? "," : "[", (long long)e->dim[i]);
+    if (at < n)
+        snprintf(buf + at, n - at, e->rank ? "]" : "[]");
+    return buf;
+}
+
+/* Equal but for axes of 1 at the end: a 1x1 convolution is a matrix. */
+static bool shape_fits(const dr_tensor *t, const dr_st_entry *e)
+{
+    for (int i = 0; i < (e->rank > 4 ? e->rank : 4); i++)
+        if ((i < 4 ? t->dim[i] : 1) != (i < e->rank ? e->dim[i] : 1))
+            return false;
+    return true;
+}
+
+static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights_rules *r)
+{
+    char have[128], want[128];
+    if (strcmp(t->name, "conv_in.weight") == 0 && s->e->rank == 4 && s->e->dim[1] != t->dim[1]) {
+        bool text_to_image = s->e->dim[1] == 4 && t->dim[1] == 9;
+        return dr_fail(DR_EINVAL, "cannot load '%s': 'conv_in.weight' takes %lld channels, expected %lld%s", s->f->path,
+                       (long long)s->e->dim[1], (long long)t->dim[1],
+                       text_to_image ? "; this is a text-to-image UNet, pass the folder of an inpainting model" : "");
+    }
+    return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s; config.json belongs to another %s",
+                   s->f->path, s->e->name, entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
+                   r->what);
+}
+
+static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
+{
+    const dr_st_entry *e = s->e;
+    bool computes = e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16;
+    if (!shape_fits(&q->t, e))
+        return wrong_shape(&q->t, s, r);
+    if (!computes && e->dtype != DR_F64)
+        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", s->f->path, e->name,
+                       dr_dtype_name(e->dtype));
+    s->used = true;
+    if (computes && q->t.rank > 1 && (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0) {
+        q->t.data = (void *)(uintptr_t)e->data; /* read only: the mapping is */
+        q->t.dtype = e->dtype;
+        q->t.mapped = true;
+        return DR_OK;
+    }
+    dr_status st = dr_param_own(q, computes && q->t.rank > 1 ? e->dtype : DR_F32);
+    if (st)
+        return st;
+    if (q->t.dtype == e->dtype) {
+        memcpy(q->t.data, e->data, e->size);
+        return DR_OK;
+    }
+    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
+    for (size_t i = 0; i < n; i++) { /* one by one through `v`: the source may be unaligned */
+        uint64_t v = 0;
+        memcpy(&v, (const unsigned char *)e->data + i * size, size);
+        dr_to_f32(&v, e->dtype, (float *)q->t.data + i, 1);
+    }
+    return DR_OK;
+}
+
+static bool has_part(const dr_params *p, const char *prefix, size_t n)
+{
+    for (const dr_param *q = p->first; q; q = q->next)
+        if (strncmp(q->t.name, prefix, n) == 0)
+            return true;
+    return false;
+}
+
+static bool may_be_left(const dr_params *p, const dr_weights_rules *r, const char *name)
+{
+    for (const char *const *s = r->ignored; s && *s; s++)
+        if (strcmp(*s, name) == 0)
+            return true;
+    for (const char *const *s = r->parts; s && *s; s++)
+        if (strncmp(name, *s, strlen(*s)) == 0)
+            return !has_part(p, *s, strlen(*s));
+    return false;
+}
+
+static dr_status check_all_used(const slots *all, const dr_params *p, const dr_weights_rules *r)
+{
+    const slot *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (!all->s[i].used && !may_be_left(p, r, all->s[i].name)) {
+            first = first ? first : &all->s[i];
+            n++;
+        }
+    if (!first)
+        return DR_OK;
+    return dr_fail(DR_EINVAL,
+                   "cannot load '%s': it has %zu tensor%s that its config.json has no place for, the first is '%s'",
+                   first->f->path, n, n > 1 ? "s" : "", first->e->name);
+}
+
+static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_weights_rules *r)
+{
+    const char *missing = NULL;
+    size_t n = 0;
+    for (dr_param *q = p->first; q; q = q->next) {
+        slot key = {.name = (char *)(uintptr_t)q->t.name};
+        slot *s = all->n ? bsearch(&key, all->s, all->n, sizeof key, by_name) : NULL;
+        if (!s) {
+            missing = missing ? missing : q->t.name;
+            n++;
+            continue;
+        }
+        dr_status st = bind(q, s, r);
+        if (!st && !r->trusted)
+            st = dr_check_finite(q->t.data, q->t.dtype, (size_t)dr_numel(&q->t), s->e->name, s->f->path);
+        if (st)
+            return st;
+        if (q->t.mapped && !r->trusted)
+            dr_map_drop(q->t.data, dr_nbytes(&q->t));
+    }
+    if (missing)
+        return dr_fail(DR_EINVAL, "cannot load the %s in '%s': %zu of its %zu tensors are missing, the first is '%s'",
+                       r->what, dir, n, p->count, missing);
+    return check_all_used(all, p, r);
+}
+
+dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules)
+{
+    slots all = {0};
+    *out = (dr_weights){0};
+    if (p->status)
+        return p->status;
+    dr_status st = open_files(out, dir, rules);
+    if (!st)
+        st = list_tensors(&all, out, rules);
+    if (!st)
+        st = bind_all(&all, p, dir, rules);
+    dr_arena_clear(&all.names);
+    free(all.s);
+    if (st)
+        dr_weights_close(out);
+    return st;
+}
+
+void dr_weights_close(dr_weights *w)
+{
+    for (size_t i = 0; i < w->count; i++)
+        dr_st_close(&w->file[i]);
+    free(w->file);
+    *w = (dr_weights){0};
+}

@@ -1,0 +1,85 @@
+/* Between the table of a model's parameters (nn/params.h) and safetensors files: binding, saving, and
+ * random values.
+ *
+ * Names in the table are those that diffusers and transformers write, without `text_model.`. Files
+ * differ, and all of these load: with and without `text_model.`; VAE attention as query/key/value/proj_attn or
+ * to_q/to_k/to_v/to_out.0; [C,C] where the table has [C,C,1,1] and the reverse; one file, shards with an
+ * index, and `.fp16` variants of both.
+ *
+ * Details that have caused bugs: F32, F16 and BF16 matrices are used where they lie in the mapping, so the
+ * dr_weights must live as long as the parameters; parameters of one axis (biases, gains) are always
+ * owned and f32, because kernels want them so. */
+#ifndef DR_PIPELINE_WEIGHTS_H
+#define DR_PIPELINE_WEIGHTS_H
+
+#include "io/safetensors.h"
+#include "nn/params.h"
+
+typedef struct dr_weights_rules {
+    const char *what;            /* the model in messages: "UNet" */
+    const char *const *stems;    /* file names without .safetensors, tried in order; ends with NULL */
+    const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
+    const char *const *parts;    /* prefixes under which a table may have nothing at all (half a VAE); ditto */
+    const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
+    bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
+    bool trusted;                /* skip the search for NaN and infinity */
+} dr_weights_rules;
+
+extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, dr_weights_parser;
+
+/* Open files; parameters point into them. */
+typedef struct dr_weights {
+    dr_safetensors *file;
+    size_t count;
+} dr_weights;
+
+/**
+ * Binds every parameter of `p` to a tensor in the weight files of folder `dir`.
+ *
+ * Parameters must have no storage yet. Reads every value once (for the check) unless rules->trusted, and
+ * lets the pages go again.
+ *
+ * @return DR_ENOENT without weight files; DR_EINVAL for a missing, misshapen, non-finite or
+ *         unexpected tensor. After a failure *out is closed, and `p` is only good for dr_params_clear().
+ */
+dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules);
+
+/** Ends the mappings: clear the parameters first. Safe on a zeroed struct. */
+void dr_weights_close(dr_weights *w);
+
+/** Gives a parameter f32 storage of its own with the values it has now, so that it can be changed;
+ *  no-op if it has. Drops its packed copy. */
+dr_status dr_param_make_own_f32(dr_param *q);
+
+/** DR_EINVAL naming `name` and `path` if one of n values of an f32, f16 or bf16 array is NaN or infinite. */
+dr_status dr_check_finite(const void *data, dr_dtype dtype, size_t n, const char *name, const char *path);
+
+/** Asked between blocks; true stops with DR_ECANCELLED. */
+typedef bool dr_weights_progress(void *user, int64_t done, int64_t total);
+
+/**
+ * Writes all parameters in declaration order, atomically, with the metadata {"format": "pt"}.
+ *
+ * @param path         .../NAME.safetensors; must end so
+ * @param dtype        DR_F32, DR_F16 or DR_BF16; values are converted block by block. A value that is not
+ *                     finite in it is DR_EINVAL
+ * @param name_prefix  in front of every name, "text_model." or ""
+ * @param shard_size   bytes of tensors per file at most (a larger tensor has a file of its own); then
+ *                     NAME-00001-of-0000N.safetensors and NAME.safetensors.index.json. 0: one file
+ */
+dr_status dr_weights_save(const dr_params *p, const char *path, dr_dtype dtype, const char *name_prefix,
+                          size_t shard_size);
+
+/** Owns every parameter and fills it by its dr_init. The values depend on the seed, the parameter's name
+ *  and shape alone, not on the number of threads. Parameters of one axis are f32, others `dtype`. */
+dr_status dr_weights_random(dr_params *p, dr_dtype dtype, uint64_t seed);
+
+/** Values [at, at+n) of a parameter's random start as f32; `at` must be a multiple of 4096. */
+void dr_init_values(const dr_param *q, uint64_t seed, size_t at, size_t n, float *out);
+
+/** The file that dr_weights_random() and dr_weights_save() would give, without holding the values in memory.
+ *  `progress` may be NULL; it counts values. */
+dr_status dr_weights_write_random(const dr_params *p, const char *path, dr_dtype dtype, const char *name_prefix,
+                                  uint64_t seed, dr_weights_progress *progress, void *user);
+
+#endif
