@@ -1,0 +1,159 @@
+/**
+ * libdrape: virtual try-on with Stable Diffusion inpainting models, on the CPU.
+ *
+ *     drape_pipeline *p;
+ *     drape_image photo, mask, out;
+ *     drape_tryon_options o = DRAPE_TRYON_DEFAULTS;
+ *     o.prompt = "red t-shirt";
+ *     if (drape_pipeline_load(&p, "model", NULL) || drape_image_read(&photo, "person.jpg") ||
+ *         drape_mask_read(&mask, "mask.png", &photo, NULL, 0) || drape_tryon(p, &photo, &mask, &o, &out) ||
+ *         drape_image_write(&out, "out.png", NULL))
+ *         fprintf(stderr, "%s\n", drape_error());
+ *
+ * Functions return DRAPE_OK or a negative status; drape_error() then holds one sentence on this thread.
+ * A pipeline is used by one thread at a time; different pipelines may be used by different threads.
+ * Strings are UTF-8. What comes out through a first parameter is yours to free.
+ */
+#ifndef DRAPE_H
+#define DRAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum drape_status {
+    DRAPE_OK = 0,
+    DRAPE_EINVAL = -1,       /* bad argument or bad input file */
+    DRAPE_EIO = -2,          /* reading or writing failed, disk full */
+    DRAPE_ENOMEM = -3,       /* out of memory */
+    DRAPE_ENOENT = -4,       /* a file is not there */
+    DRAPE_ECANCELLED = -5,   /* a cancel callback said so */
+    DRAPE_ENET = -6,         /* network failure */
+    DRAPE_EUNSUPPORTED = -7  /* understood, but not possible in this build or on this CPU */
+} drape_status;
+
+/** What went wrong in the last failed call on this thread: one sentence, lower case, no full stop. Borrowed. */
+const char *drape_error(void);
+
+/** "0.1.0" */
+const char *drape_version(void);
+
+/** Threads that computations use in this process; 0 (the default) is all physical cores it may use. */
+void drape_set_threads(int threads);
+
+/* --- pictures --------------------------------------------------------------------------------------- */
+
+/** 8-bit pixels, rows without padding; 3 channels sRGB, or 1 for a mask (255 = replace). Free with drape_image_free. */
+typedef struct drape_image {
+    int width, height, channels;
+    uint8_t *data;
+} drape_image;
+
+/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 50 megapixels. */
+drape_status drape_image_read(drape_image *out, const char *path);
+
+/**
+ * Reads a mask for `photo`: white = replace. Any size with the photo's aspect ratio; the result has the photo's
+ * size and only 0 and 255. All black is an error. Doubts (grey values, probably inverted) go to `warnings`,
+ * one per line, if it is not NULL.
+ */
+drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size);
+
+/** Writes PNG, JPEG, WebP or TIFF by extension, atomically. `parameters` (or NULL) is kept in the file as text, as
+ *  other tools read it. */
+drape_status drape_image_write(const drape_image *image, const char *path, const char *parameters);
+
+void drape_image_free(drape_image *image);
+
+/* --- models ----------------------------------------------------------------------------------------- */
+
+/** A diffusers pipeline folder of a Stable Diffusion 1 or 2 inpainting model. */
+typedef struct drape_pipeline drape_pipeline;
+
+typedef enum drape_precision {
+    DRAPE_EXACT, /* f32 arithmetic: PyTorch's numbers */
+    DRAPE_AUTO   /* bf16 products where this CPU gains by it */
+} drape_precision;
+
+typedef struct drape_lora {
+    const char *path; /* safetensors in diffusers', peft's or kohya's form */
+    double scale;     /* 1 = as trained */
+} drape_lora;
+
+typedef struct drape_load_options {
+    const drape_lora *loras;
+    int lora_count;
+    drape_precision precision;
+    bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+} drape_load_options;
+
+/** Checks the folder and its configs; weights are read when first needed. `options` may be NULL. */
+drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
+void drape_pipeline_free(drape_pipeline *p);
+
+/* --- try-on ----------------------------------------------------------------------------------------- */
+
+typedef enum drape_stage { DRAPE_STAGE_TEXT, DRAPE_STAGE_ENCODE, DRAPE_STAGE_DENOISE, DRAPE_STAGE_DECODE } drape_stage;
+
+typedef struct drape_callbacks {
+    void *user;
+    /** Called at the start of a stage (done 0) and after each of its `total` parts. */
+    void (*progress)(void *user, drape_stage stage, int done, int total);
+    /** The picture as far as it is, every `preview_every` steps: an estimate. Borrowed for the call. */
+    void (*preview)(void *user, int step, const drape_image *picture);
+    int preview_every;
+    /** Asked often; true stops with DRAPE_ECANCELLED. May be called from a signal-safe flag. */
+    bool (*cancel)(void *user);
+} drape_callbacks;
+
+typedef struct drape_tryon_options {
+    const char *prompt;          /* NULL is "" */
+    const char *negative_prompt; /* NULL is "" */
+    int steps;                   /* denoising steps, 1..1000 */
+    double guidance_scale;       /* at most 1: no guidance, half the time */
+    double strength;             /* (0,1]: 1 starts from noise, less keeps some of what was there */
+    uint64_t seed;
+    const char *scheduler;       /* "pndm", "ddim", ... ; NULL: the folder's own */
+    bool karras;                 /* Karras sigmas */
+    double eta;                  /* DDIM's, 0..1 */
+    int width, height;           /* working size in pixels; 0: the model's */
+    bool whole;                  /* work on the whole photo instead of the region around the mask */
+    int padding;                 /* pixels of the photo kept around the mask's region; -1: 32 or an eighth of it */
+    int mask_grow;               /* pixels of the photo; negative shrinks */
+    int mask_blur;               /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
+    bool paste;                  /* paste back into the untouched photo; without, the model's picture is the result */
+    bool color_match;            /* shift the picture's mean colour to the photo's around the mask */
+    drape_callbacks callbacks;
+} drape_tryon_options;
+
+#define DRAPE_TRYON_DEFAULTS                                                                                           \
+    {                                                                                                                  \
+        .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
+    }
+
+/**
+ * Replaces what the mask covers in the photo by what the prompt says.
+ *
+ * With `whole`, paste off, and a photo of the working size this is diffusers' StableDiffusionInpaintPipeline: the
+ * same seed gives the same picture. With paste (the default), pixels outside the mask and its feather are the
+ * photo's, byte for byte.
+ *
+ * @param mask  1 channel, the photo's size
+ * @param out   the photo's size with paste, else the working size; untouched on failure
+ */
+drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
+                         const drape_tryon_options *options, drape_image *out);
+
+/** The text that drape_image_write() keeps in the file: prompt, steps, sampler, seed and so on in one block, as
+ *  AUTOMATIC1111 writes it. malloc'ed. NULL when out of memory. */
+char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,12 @@
+/* The commands; each file cmd_*.c defines one. */
+#ifndef DR_CLI_COMMANDS_H
+#define DR_CLI_COMMANDS_H
+
+#include "cli/opt.h"
+
+extern const dr_command dr_cmd_tryon, dr_cmd_init, dr_cmd_info, dr_cmd_verify, dr_cmd_bench, dr_cmd_pull;
+
+/** Set by Ctrl-C and SIGTERM. A second Ctrl-C ends the program at once. */
+bool dr_cli_interrupted(void *unused);
+
+#endif

@@ -1,0 +1,75 @@
+/* drape COMMAND ...: a table of commands. Results go to stdout, progress to stderr. */
+#include "cli/commands.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const dr_command *const commands[] = {&dr_cmd_tryon,  &dr_cmd_pull,  &dr_cmd_init,
+                                             &dr_cmd_info, &dr_cmd_verify, &dr_cmd_bench};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static volatile sig_atomic_t interrupted;
+
+bool dr_cli_interrupted(void *unused)
+{
+    (void)unused;
+    return interrupted != 0;
+}
+
+static void on_signal(int sig)
+{
+    interrupted = 1;
+    signal(sig, SIG_DFL); /* the second one ends the program */
+}
+
+static void print_help(FILE *f)
+{
+    fprintf(f, "drape - virtual try-on with Stable Diffusion inpainting models, on the CPU\n\n"
+               "usage: drape COMMAND [options]\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(f, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(f, "\n'drape COMMAND --help' shows a command's options and an example.\n");
+}
+
+static const dr_command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, not a death */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may grow no more */
+    if (argc < 2) {
+        print_help(stderr);
+        return DR_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        printf("drape %s\n", DRAPE_VERSION);
+        return 0;
+    }
+    if (strcmp(argv[1], "help") == 0 && argc > 2 && find(argv[2]))
+        return find(argv[2])->run(2, (char *[]){argv[2], (char[]){"--help"}, NULL});
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    const dr_command *cmd = find(argv[1]);
+    if (!cmd) {
+        fprintf(stderr, "drape: unknown command '%s'; see 'drape --help'\n", argv[1]);
+        return DR_EXIT_USAGE;
+    }
+    int rc = cmd->run(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 && rc == 0) {
+        fprintf(stderr, "drape: cannot write to standard output\n");
+        return DR_EXIT_FAILED;
+    }
+    return rc;
+}

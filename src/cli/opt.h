@@ -1,0 +1,72 @@
+/* Command-line options: one table is the source of parsing and of --help.
+ *
+ * Long names accept `-` and `_` alike, and `--name value` or `--name=value`. A default is whatever *out holds
+ * before parsing, and --help shows it. */
+#ifndef DR_CLI_OPT_H
+#define DR_CLI_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum dr_opt_kind {
+    DR_OPT_FLAG,   /* bool: --x sets, --no-x clears */
+    DR_OPT_INT,    /* int, min..max */
+    DR_OPT_U64,    /* uint64_t */
+    DR_OPT_DOUBLE, /* double, min..max */
+    DR_OPT_STRING, /* const char * */
+    DR_OPT_CHOICE, /* const char *, one of `arg`, "a|b|c" */
+    DR_OPT_SWITCH, /* bool: --x on|off */
+    DR_OPT_SIZE,   /* int[2]: WxH */
+    DR_OPT_LIST,   /* dr_opt_list: may be given again */
+    DR_OPT_HEADING /* a title in --help */
+} dr_opt_kind;
+
+typedef struct dr_opt_list {
+    const char **item;
+    int count;
+} dr_opt_list;
+
+typedef struct dr_opt {
+    const char *name; /* with '-', without the leading "--"; "o" or "q" are short ones as "output|o" */
+    dr_opt_kind kind;
+    void *out;
+    const char *arg;  /* how the value is called in --help, "PX"; the choices of a CHOICE */
+    const char *help;
+    double min, max;  /* numbers: both 0 = no bounds */
+    bool required;
+    const char *shown_default; /* in --help instead of *out's value; "" for none */
+} dr_opt;
+
+typedef struct dr_command {
+    const char *name;     /* "tryon" */
+    const char *summary;  /* one line */
+    const char *usage;    /* after "drape tryon " */
+    const char *example;  /* whole lines */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
+} dr_command;
+
+#define DR_EXIT_FAILED 1
+#define DR_EXIT_USAGE 2
+#define DR_EXIT_INTERRUPTED 130
+
+/**
+ * Parses argv[1..]. Positional arguments go to `rest` (borrowed pointers, in order).
+ *
+ * @return 0 to go on; -1 after --help was printed (exit 0); DR_EXIT_USAGE after an error was printed.
+ */
+int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int argc, char **argv, dr_opt_list *rest);
+
+/** Frees lists that parsing filled. */
+void dr_opt_list_free(dr_opt_list *l);
+
+/** --help on stdout. */
+void dr_opt_help(const dr_command *cmd, const dr_opt *opts, size_t count);
+
+/** "drape tryon: message" on stderr; returns DR_EXIT_USAGE. */
+int dr_usage_error(const dr_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** The library's message on stderr; returns the exit status that fits the code. */
+int dr_cli_fail(const dr_command *cmd, int status);
+
+#endif

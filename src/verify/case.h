@@ -1,0 +1,61 @@
+/* What the kinds of cases share: the open case, its inputs, and comparing an output. */
+#ifndef DR_VERIFY_CASE_H
+#define DR_VERIFY_CASE_H
+
+#include "base/json.h"
+#include "diffusion/sampler.h"
+#include "io/safetensors.h"
+#include "models/tokenizer.h"
+#include "pipeline/models.h"
+#include "verify/verify.h"
+
+/* How an output's error is judged. */
+typedef enum dr_tolerance { DR_TOL_FORWARD, DR_TOL_GRADIENT, DR_TOL_RANDOM, DR_TOL_EXACT } dr_tolerance;
+
+typedef struct dr_got {
+    const dr_st_entry *want;
+    float *data; /* in the tape's arena or in `results` */
+} dr_got;
+
+struct dr_verifier {
+    char *dir, *out_dir;
+    dr_tokenizer *tokenizer;
+    dr_text_model text;
+    dr_vae_model vae;
+    dr_unet_model unet;
+    dr_tape tape;
+    dr_arena results; /* outputs of the case at hand */
+
+    /* the case at hand */
+    const char *path;
+    dr_safetensors file;
+    json_t *args;
+    dr_got *got;
+    size_t got_count;
+    dr_verify_result *result;
+    double worst; /* error over tolerance */
+};
+
+/** in/NAME as floats in the tape's arena, with at least `rank` axes checked; NULL and a message when it is not
+ *  there or misshapen. `dim` gets `rank` sizes. */
+float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim);
+/** The same for whole numbers (int32). */
+int32_t *dr_case_ints(dr_verifier *v, const char *name, int rank, int64_t *dim);
+/** in/NAME [N,C,H,W] as a channels-last tensor. */
+dr_tensor *dr_case_image(dr_verifier *v, const char *name);
+
+/** Judges `data` of n values in PyTorch's layout against want/NAME. */
+dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol);
+/** A channels-last [N,H,W,C] tensor against want/NAME [N,C,H,W]. */
+dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol);
+
+dr_status dr_verify_tokenize(dr_verifier *v);
+dr_status dr_verify_text_encoder(dr_verifier *v);
+dr_status dr_verify_vae_encode(dr_verifier *v);
+dr_status dr_verify_vae_decode(dr_verifier *v);
+dr_status dr_verify_unet(dr_verifier *v);
+dr_status dr_verify_randn(dr_verifier *v);
+dr_status dr_verify_sampler(dr_verifier *v);
+dr_status dr_verify_train_gradients(dr_verifier *v);
+
+#endif

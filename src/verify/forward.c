@@ -1,0 +1,125 @@
+/* Cases that go forward through one model: tokenizer, text encoder, VAE, UNet. */
+#include "verify/case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static dr_status need_tokenizer(dr_verifier *v)
+{
+    char *dir = dr_arena_printf(&v->results, "%s/tokenizer", v->dir);
+    if (v->tokenizer)
+        return DR_OK;
+    return dir ? dr_tokenizer_load(&v->tokenizer, dir) : DR_ENOMEM;
+}
+
+dr_status dr_verify_tokenize(dr_verifier *v)
+{
+    const json_t *prompts = json_object_get(v->args, "prompts");
+    size_t n = json_array_size(prompts);
+    float *all = dr_arena_alloc(&v->results, n * DR_TOKENS * sizeof *all);
+    dr_status st = need_tokenizer(v);
+    if (!st && (!n || !all))
+        st = n ? DR_ENOMEM : dr_fail(DR_EINVAL, "'%s': \"args\" has no \"prompts\"", v->path);
+    for (size_t i = 0; !st && i < n; i++) {
+        int32_t ids[DR_TOKENS];
+        const char *text = json_string_value(json_array_get(prompts, i));
+        st = dr_tokenizer_encode(v->tokenizer, text ? text : "", ids, NULL);
+        for (int k = 0; !st && k < DR_TOKENS; k++)
+            all[i * DR_TOKENS + (size_t)k] = (float)ids[k];
+    }
+    return st ? st : dr_case_output(v, "input_ids", all, (int64_t)n * DR_TOKENS, DR_TOL_EXACT);
+}
+
+static dr_status check_ids(dr_verifier *v, const int32_t *ids, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= v->text.net.config.vocab)
+            return dr_fail(DR_EINVAL, "'%s': token %d, the model has %d", v->path, ids[i], v->text.net.config.vocab);
+    return DR_OK;
+}
+
+dr_status dr_verify_text_encoder(dr_verifier *v)
+{
+    int64_t d[2];
+    dr_status st = dr_text_load(&v->text, v->dir);
+    int32_t *ids = st ? NULL : dr_case_ints(v, "input_ids", 2, d);
+    if (!ids)
+        return st ? st : DR_EINVAL;
+    if (d[1] > v->text.net.config.positions)
+        return dr_fail(DR_EINVAL, "'%s': %lld tokens, the model takes %d", v->path, (long long)d[1],
+                       v->text.net.config.positions);
+    st = check_ids(v, ids, d[0] * d[1]);
+    if (st)
+        return st;
+    dr_tensor *h = dr_clip_forward(&v->tape, &v->text.net, ids, d[0], d[1]);
+    st = dr_tape_status(&v->tape);
+    return st ? st : dr_case_output(v, "last_hidden_state", dr_f32(h), dr_numel(h), DR_TOL_FORWARD);
+}
+
+static dr_status expect(dr_verifier *v, const char *name, int64_t got, int64_t want)
+{
+    if (got == want)
+        return DR_OK;
+    return dr_fail(DR_EINVAL, "'%s': '%s' has %lld, the model takes %lld", v->path, name, (long long)got,
+                   (long long)want);
+}
+
+dr_status dr_verify_vae_encode(dr_verifier *v)
+{
+    dr_status st = dr_vae_load(&v->vae, v->dir);
+    dr_tensor *x = st ? NULL : dr_case_image(v, "image");
+    if (!x)
+        return st ? st : DR_EINVAL;
+    const dr_vae_config *c = &v->vae.net.config;
+    st = expect(v, "in/image channels", x->dim[3], c->in);
+    if (st)
+        return st;
+    dr_tensor *m = dr_vae_encode(&v->tape, &v->vae.net, x);
+    dr_tensor *mean = dr_slice(&v->tape, m, 0, c->latent), *logvar = dr_slice(&v->tape, m, c->latent, c->latent);
+    st = dr_tape_status(&v->tape);
+    for (int64_t i = 0; !st && i < dr_numel(logvar); i++) { /* diffusers clamps before anyone sees it */
+        float *p = dr_f32(logvar) + i;
+        *p = *p < -30 ? -30 : *p > 20 ? 20 : *p;
+    }
+    if (!st)
+        st = dr_case_output_image(v, "mean", mean, DR_TOL_FORWARD);
+    return st ? st : dr_case_output_image(v, "logvar", logvar, DR_TOL_FORWARD);
+}
+
+dr_status dr_verify_vae_decode(dr_verifier *v)
+{
+    dr_status st = dr_vae_load(&v->vae, v->dir);
+    dr_tensor *z = st ? NULL : dr_case_image(v, "latents");
+    if (!z)
+        return st ? st : DR_EINVAL;
+    st = expect(v, "in/latents channels", z->dim[3], v->vae.net.config.latent);
+    if (st)
+        return st;
+    dr_tensor *x = dr_vae_decode(&v->tape, &v->vae.net, z);
+    st = dr_tape_status(&v->tape);
+    return st ? st : dr_case_output_image(v, "image", x, DR_TOL_FORWARD);
+}
+
+dr_status dr_verify_unet(dr_verifier *v)
+{
+    int64_t dt[1], dc[3];
+    dr_status st = dr_unet_load(&v->unet, v->dir);
+    dr_tensor *x = st ? NULL : dr_case_image(v, "sample");
+    float *t = x ? dr_case_input(v, "timestep", 1, dt) : NULL;
+    float *c = t ? dr_case_input(v, "encoder_hidden_states", 3, dc) : NULL;
+    if (!c)
+        return st ? st : DR_EINVAL;
+    st = expect(v, "in/sample channels", x->dim[3], v->unet.net.config.in);
+    if (!st)
+        st = expect(v, "in/encoder_hidden_states width", dc[2], v->unet.net.config.context[0]);
+    if (!st)
+        st = expect(v, "in/timestep", dt[0], x->dim[0]);
+    if (!st)
+        st = expect(v, "in/encoder_hidden_states samples", dc[0], x->dim[0]);
+    if (st)
+        return st;
+    dr_tensor *y = dr_unet_forward(&v->tape, &v->unet.net, x, t, dr_wrap(&v->tape, c, 3, dc));
+    st = dr_tape_status(&v->tape);
+    return st ? st : dr_case_output_image(v, "sample", y, DR_TOL_FORWARD);
+}

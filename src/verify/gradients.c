@@ -1,0 +1,141 @@
+/* Cases that go back through the models. */
+#include "verify/case.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One flat buffer of zeros for the gradients of all parameters. */
+static float *give_gradients(dr_params *p)
+{
+    float *all = calloc((size_t)dr_params_numel(p), sizeof *all), *at = all;
+    for (dr_param *q = p->first; all && q; q = q->next) {
+        q->t.grad = at;
+        at += dr_numel(&q->t);
+    }
+    return all;
+}
+
+static void take_gradients(dr_params *p, float *all)
+{
+    for (dr_param *q = p->first; q; q = q->next)
+        q->t.grad = NULL;
+    free(all);
+}
+
+static dr_status judge_gradients(dr_verifier *v, const dr_params *p, const char *model)
+{
+    dr_status st = DR_OK;
+    for (const dr_param *q = p->first; !st && q; q = q->next) {
+        char name[512], key[520];
+        /* transformers 4 wrote `text_model.` in front of the same names */
+        snprintf(name, sizeof name, "grad/%s/%s", model, q->t.name);
+        snprintf(key, sizeof key, "want/%s", name);
+        if (!dr_st_find(&v->file, key))
+            snprintf(name, sizeof name, "grad/%s/text_model.%s", model, q->t.name);
+        snprintf(key, sizeof key, "want/%s", name);
+        if (!dr_st_find(&v->file, key) && strstr(q->t.name, "token_embedding"))
+            continue; /* left out of the cases: it is nearly all zeros */
+        st = dr_case_output(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
+    }
+    return st;
+}
+
+typedef struct train_inputs {
+    dr_tensor *latents, *noise, *mask, *masked;
+    int32_t *timestep, *ids;
+    int64_t N, L;
+} train_inputs;
+
+static dr_status read_inputs(dr_verifier *v, train_inputs *in)
+{
+    int64_t dt[1], di[2];
+    in->latents = dr_case_image(v, "latents");
+    in->noise = in->latents ? dr_case_image(v, "noise") : NULL;
+    in->mask = in->noise ? dr_case_image(v, "mask") : NULL;
+    in->masked = in->mask ? dr_case_image(v, "masked_latents") : NULL;
+    in->timestep = in->masked ? dr_case_ints(v, "timestep", 1, dt) : NULL;
+    in->ids = in->timestep ? dr_case_ints(v, "input_ids", 2, di) : NULL;
+    if (!in->ids)
+        return DR_EINVAL;
+    in->N = in->latents->dim[0];
+    in->L = di[1];
+    if (dt[0] != in->N || di[0] != in->N || !dr_same_shape(in->latents, in->noise))
+        return dr_fail(DR_EINVAL, "'%s': its inputs are of different numbers of samples", v->path);
+    return DR_OK;
+}
+
+/* x_t and the target of every sample. */
+static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, dr_tensor *noisy, dr_tensor *target)
+{
+    dr_schedule sch = {0};
+    char *path = dr_arena_printf(&v->results, "%s/scheduler/scheduler_config.json", v->dir);
+    dr_status st = path ? dr_schedule_load(&sch, path) : DR_ENOMEM;
+    size_t n = (size_t)(dr_numel(in->latents) / in->N);
+    for (int64_t i = 0; !st && i < in->N; i++) {
+        const float *x0 = dr_f32(in->latents) + (size_t)i * n, *noise = dr_f32(in->noise) + (size_t)i * n;
+        int t = in->timestep[i];
+        if (t < 0 || t >= sch.train_timesteps) {
+            st = dr_fail(DR_EINVAL, "'%s': timestep %d of %d", v->path, t, sch.train_timesteps);
+            break;
+        }
+        dr_schedule_add_noise(&sch, x0, noise, t, n, dr_f32(noisy) + (size_t)i * n);
+        if (sch.prediction == DR_PREDICT_V)
+            dr_schedule_velocity(&sch, x0, noise, t, n, dr_f32(target) + (size_t)i * n);
+        else
+            memcpy(dr_f32(target) + (size_t)i * n, noise, n * sizeof(float));
+    }
+    dr_schedule_clear(&sch);
+    return st;
+}
+
+static dr_status train_step(dr_verifier *v, const train_inputs *in)
+{
+    dr_tape *g = &v->tape;
+    dr_tensor *noisy = dr_new_like(g, in->latents), *target = dr_new_like(g, in->latents);
+    float *t = dr_arena_alloc(&g->arena, (size_t)in->N * sizeof *t);
+    dr_status st = g->status || !t ? DR_ENOMEM : noisy_and_target(v, in, noisy, target);
+    if (st)
+        return st;
+    for (int64_t i = 0; i < in->N; i++)
+        t[i] = (float)in->timestep[i];
+    g->recording = true;
+    dr_tensor *text = dr_clip_forward(g, &v->text.net, in->ids, in->N, in->L);
+    dr_tensor *x = dr_concat(g, dr_concat(g, noisy, in->mask), in->masked);
+    dr_tensor *loss = dr_mse(g, dr_unet_forward(g, &v->unet.net, x, t, text), target, NULL);
+    st = dr_backward(g, loss, 1);
+    g->recording = false;
+    if (!st)
+        st = dr_case_output(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
+    if (!st)
+        st = dr_case_output_image(v, "noisy_latents", noisy, DR_TOL_FORWARD);
+    return st ? st : dr_case_output_image(v, "target", target, DR_TOL_FORWARD);
+}
+
+/* The gradients of one training step with respect to every parameter, with blocks run again in the backward. */
+dr_status dr_verify_train_gradients(dr_verifier *v)
+{
+    train_inputs in;
+    dr_status st = dr_unet_load(&v->unet, v->dir);
+    if (!st)
+        st = dr_text_load(&v->text, v->dir);
+    if (!st)
+        st = dr_params_make_trainable(&v->unet.params);
+    if (!st)
+        st = dr_params_make_trainable(&v->text.params);
+    if (!st)
+        st = read_inputs(v, &in);
+    if (st)
+        return st;
+    float *du = give_gradients(&v->unet.params), *dt = give_gradients(&v->text.params);
+    v->tape.checkpointing = true;
+    st = du && dt ? train_step(v, &in) : dr_fail(DR_ENOMEM, "out of memory");
+    v->tape.checkpointing = false;
+    if (!st)
+        st = judge_gradients(v, &v->unet.params, "unet");
+    if (!st)
+        st = judge_gradients(v, &v->text.params, "text_encoder");
+    take_gradients(&v->unet.params, du);
+    take_gradients(&v->text.params, dt);
+    return st;
+}

@@ -1,0 +1,285 @@
+#include "base/file.h"
+#include "base/progress.h"
+#include "verify/case.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *kind;
+    dr_status (*run)(dr_verifier *v);
+} kinds[] = {
+    {"tokenize", dr_verify_tokenize},     {"text_encoder", dr_verify_text_encoder},
+    {"vae_encode", dr_verify_vae_encode}, {"vae_decode", dr_verify_vae_decode},
+    {"unet", dr_verify_unet},             {"randn", dr_verify_randn},
+    {"sampler", dr_verify_sampler},       {"train_gradients", dr_verify_train_gradients},
+};
+
+dr_status dr_verifier_new(dr_verifier **out, const char *dir, const char *out_dir)
+{
+    dr_verifier *v = calloc(1, sizeof *v);
+    *out = NULL;
+    if (!v)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    v->dir = strdup(dir);
+    v->out_dir = out_dir ? strdup(out_dir) : NULL;
+    dr_status st = !v->dir || (out_dir && !v->out_dir) ? dr_fail(DR_ENOMEM, "out of memory") : DR_OK;
+    if (!st)
+        st = dr_tape_init(&v->tape);
+    if (!st)
+        st = dr_arena_init(&v->results, 0);
+    if (!st && out_dir)
+        st = dr_mkdirs(out_dir);
+    if (st) {
+        dr_verifier_free(v);
+        return st;
+    }
+    *out = v;
+    return DR_OK;
+}
+
+void dr_verifier_free(dr_verifier *v)
+{
+    if (!v)
+        return;
+    dr_tokenizer_free(v->tokenizer);
+    dr_text_unload(&v->text);
+    dr_vae_unload(&v->vae);
+    dr_unet_unload(&v->unet);
+    dr_tape_clear(&v->tape);
+    dr_arena_clear(&v->results);
+    free(v->dir);
+    free(v->out_dir);
+    free(v);
+}
+
+/* --- inputs ------------------------------------------------------------------------------------- */
+
+static const dr_st_entry *find_input(dr_verifier *v, const char *name, int rank, int64_t *dim)
+{
+    char key[256];
+    snprintf(key, sizeof key, "in/%s", name);
+    const dr_st_entry *e = dr_st_find(&v->file, key);
+    if (!e || e->rank != rank) {
+        dr_fail(DR_EINVAL, "'%s': '%s' %s", v->path, key, e ? "has the wrong number of axes" : "is missing");
+        return NULL;
+    }
+    for (int i = 0; i < rank; i++) {
+        dim[i] = e->dim[i];
+        if (dim[i] < 1) {
+            dr_fail(DR_EINVAL, "'%s': '%s' is empty", v->path, key);
+            return NULL;
+        }
+    }
+    return e;
+}
+
+static int64_t entry_numel(const dr_st_entry *e)
+{
+    int64_t n = 1;
+    for (int i = 0; i < e->rank; i++)
+        n *= e->dim[i];
+    return n;
+}
+
+/* The file's bytes may lie anywhere: a copy puts them on a boundary. */
+static float *entry_floats(dr_arena *a, const dr_st_entry *e)
+{
+    int64_t n = entry_numel(e);
+    void *raw = dr_arena_alloc(a, e->size);
+    float *data = raw ? dr_arena_alloc(a, (size_t)n * sizeof *data) : NULL;
+    if (data)
+        dr_to_f32(memcpy(raw, e->data, e->size), e->dtype, data, (size_t)n);
+    return data;
+}
+
+float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim)
+{
+    const dr_st_entry *e = find_input(v, name, rank, dim);
+    return e ? entry_floats(&v->tape.arena, e) : NULL;
+}
+
+int32_t *dr_case_ints(dr_verifier *v, const char *name, int rank, int64_t *dim)
+{
+    const dr_st_entry *e = find_input(v, name, rank, dim);
+    if (e && e->dtype != DR_I32) {
+        dr_fail(DR_EINVAL, "'%s': 'in/%s' is %s, expected I32", v->path, name, dr_dtype_name(e->dtype));
+        return NULL;
+    }
+    int32_t *data = e ? dr_arena_alloc(&v->tape.arena, e->size) : NULL;
+    return data ? memcpy(data, e->data, e->size) : NULL;
+}
+
+dr_tensor *dr_case_image(dr_verifier *v, const char *name)
+{
+    int64_t d[4];
+    float *x = dr_case_input(v, name, 4, d);
+    if (!x)
+        return NULL;
+    dr_tensor *t = dr_new4(&v->tape, d[0], d[2], d[3], d[1]);
+    if (v->tape.status)
+        return NULL;
+    dr_nchw_to_nhwc(x, dr_f32(t), d[0], d[1], d[2], d[3]);
+    return t;
+}
+
+/* --- outputs ------------------------------------------------------------------------------------ */
+
+typedef struct deviation {
+    double abs, norm, err_norm, std;
+} deviation;
+
+static deviation compare(const float *got, const float *want, int64_t n)
+{
+    deviation d = {0};
+    double sum = 0, err = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double e = fabs((double)got[i] - (double)want[i]);
+        d.abs = e > d.abs || isnan(e) ? (isnan(e) ? INFINITY : e) : d.abs;
+        err += e * e;
+        sum += want[i];
+        d.norm += (double)want[i] * (double)want[i];
+    }
+    double mean = sum / (double)n;
+    d.std = sqrt(fmax(d.norm / (double)n - mean * mean, 0));
+    d.norm = sqrt(d.norm);
+    d.err_norm = isnan(err) ? INFINITY : sqrt(err);
+    return d;
+}
+
+/* Error as a multiple of what is allowed: at most 1 is right. *rel is the error on its own scale. */
+static double judge(const deviation *d, dr_tolerance tol, double *rel)
+{
+    switch (tol) {
+    case DR_TOL_FORWARD:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return *rel / 1e-4;
+    case DR_TOL_GRADIENT:
+        *rel = d->err_norm / fmax(d->norm, 1e-30);
+        return fmin(*rel / 1e-3, d->abs / 1e-6);
+    case DR_TOL_RANDOM:
+        *rel = d->abs;
+        return d->abs / 1e-6;
+    default:
+        *rel = d->abs;
+        return d->abs > 0 ? INFINITY : 0;
+    }
+}
+
+dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol)
+{
+    char key[512];
+    snprintf(key, sizeof key, "want/%s", name);
+    const dr_st_entry *e = dr_st_find(&v->file, key);
+    if (!e || entry_numel(e) != n)
+        return dr_fail(DR_EINVAL, "'%s': '%s' %s", v->path, key,
+                       e ? "has another number of values than this model gives" : "is missing");
+    size_t mark = dr_arena_mark(&v->results);
+    float *got = dr_arena_alloc(&v->results, (size_t)n * sizeof *got);
+    float *want = got ? entry_floats(&v->tape.arena, e) : NULL;
+    if (!want) {
+        dr_arena_rewind(&v->results, mark);
+        return DR_ENOMEM;
+    }
+    memcpy(got, data, (size_t)n * sizeof *got);
+    if (v->got_count < v->file.count)
+        v->got[v->got_count++] = (dr_got){e, got};
+
+    double rel;
+    deviation d = compare(got, want, n);
+    double over = judge(&d, tol, &rel);
+    v->result->outputs++;
+    if (v->result->outputs == 1 || over > v->worst) {
+        v->worst = over;
+        v->result->abs = d.abs;
+        v->result->rel = rel;
+        snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
+    }
+    return DR_OK;
+}
+
+dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol)
+{
+    float *nchw = dr_arena_alloc(&v->tape.arena, dr_nbytes(t));
+    if (!nchw)
+        return DR_ENOMEM;
+    dr_nhwc_to_nchw(dr_f32(t), nchw, t->dim[0], t->dim[3], t->dim[1], t->dim[2]);
+    return dr_case_output(v, name, nchw, dr_numel(t), tol);
+}
+
+/* --- one case ----------------------------------------------------------------------------------- */
+
+static dr_status write_got(dr_verifier *v)
+{
+    const char *slash = strrchr(v->path, '/');
+    char *path = dr_arena_printf(&v->results, "%s/%s", v->out_dir, slash ? slash + 1 : v->path);
+    dr_st_entry *e = dr_arena_alloc(&v->results, v->got_count * sizeof *e);
+    dr_st_writer w;
+    if (!path || !e)
+        return DR_ENOMEM;
+    for (size_t i = 0; i < v->got_count; i++) {
+        e[i] = *v->got[i].want;
+        e[i].dtype = DR_F32;
+        e[i].size = (size_t)entry_numel(&e[i]) * sizeof(float);
+        e[i].name = dr_arena_printf(&v->results, "got/%s", v->got[i].want->name + strlen("want/"));
+        if (!e[i].name)
+            return DR_ENOMEM;
+    }
+    dr_status st = dr_st_create(&w, path, e, v->got_count, NULL, 0);
+    if (st)
+        return st;
+    for (size_t i = 0; !st && i < v->got_count; i++)
+        st = dr_st_put(&w, v->got[i].data, e[i].size);
+    if (!st)
+        return dr_st_commit(&w);
+    dr_st_abort(&w);
+    return st;
+}
+
+static dr_status run_case(dr_verifier *v)
+{
+    const char *kind = dr_st_metadata(&v->file, "kind"), *args = dr_st_metadata(&v->file, "args");
+    if (!kind)
+        return dr_fail(DR_EINVAL, "'%s' is not a golden case: its metadata has no \"kind\"", v->path);
+    snprintf(v->result->kind, sizeof v->result->kind, "%s", kind);
+    dr_status st = dr_json_parse(args ? args : "{}", args ? strlen(args) : 2, v->path, &v->args);
+    if (st)
+        return st;
+    v->got = calloc(v->file.count, sizeof *v->got);
+    if (!v->got)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i].kind) == 0) {
+            st = kinds[i].run(v);
+            if (!st && v->tape.status)
+                st = dr_tape_status(&v->tape);
+            return !st && v->out_dir ? write_got(v) : st;
+        }
+    return dr_fail(DR_EUNSUPPORTED, "'%s': cases of kind '%s' are not known to this version", v->path, kind);
+}
+
+dr_status dr_verify_case(dr_verifier *v, const char *path, dr_verify_result *r)
+{
+    *r = (dr_verify_result){0};
+    v->path = path;
+    v->result = r;
+    v->worst = 0;
+    double t0 = dr_now();
+    dr_status st = dr_st_open(&v->file, path);
+    if (st)
+        return st;
+    st = run_case(v);
+    r->seconds = dr_now() - t0;
+    r->ok = !st && r->outputs > 0 && v->worst <= 1;
+    json_decref(v->args);
+    free(v->got);
+    v->args = NULL;
+    v->got = NULL;
+    v->got_count = 0;
+    dr_st_close(&v->file);
+    dr_tape_reset(&v->tape);
+    dr_arena_rewind(&v->results, 0);
+    return st;
+}
