@@ -70,22 +70,19 @@ void dr_weight_unpack(dr_tensor *w)
 
 /* --- who serves what ------------------------------------------------------------------------------------- */
 
-#define ROW(name)                                                                                                      \
-    {                                                                                                                  \
-#name, offsetof(dr_ops, name)                                                                                  \
-    }
+/* clang-format off */
+#define ROW(name) {#name, offsetof(dr_ops, name)}
 static const struct {
     const char *name;
     size_t at;
 } rows[] = {
-    /* clang-format off */
     ROW(linear), ROW(linear_bwd), ROW(conv2d), ROW(conv2d_bwd), ROW(groupnorm), ROW(groupnorm_bwd),
     ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(act), ROW(act_bwd), ROW(add),
     ROW(mul), ROW(axpy), ROW(scale), ROW(geglu), ROW(geglu_bwd), ROW(add_rows), ROW(sum_rows), ROW(copy2d),
     ROW(resize_nearest), ROW(resize_nearest_bwd), ROW(resize_bilinear), ROW(resize_bilinear_bwd), ROW(sumsq),
     ROW(adamw),
-    /* clang-format on */
 };
+/* clang-format on */
 #define ROWS (sizeof rows / sizeof rows[0])
 _Static_assert(sizeof(dr_ops) == sizeof(const char *) + ROWS * sizeof(void (*)(void)), "a row is missing above");
 
