@@ -6,6 +6,7 @@ static void fill(dr_ops *ops)
     ops->groupnorm_bwd = SIMD(groupnorm_bwd);
     ops->layernorm = SIMD(layernorm);
     ops->layernorm_bwd = SIMD(layernorm_bwd);
+    ops->attention = SIMD(attention);
     ops->act = SIMD(act);
     ops->act_bwd = SIMD(act_bwd);
     ops->add = SIMD(add);

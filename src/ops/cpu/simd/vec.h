@@ -301,6 +301,23 @@ static inline vf vexp(vf x)
     return vscale2(p, n);
 }
 
+/* 2^x for x <= 0 within 2 ulp or so; 0 below -160 (minimax polynomial from Cephes exp2f). */
+static inline vf vexp2_neg(vf x)
+{
+    x = vmax(vset1(-160.0f), x);
+    const vf shift = vset1(0x1.8p23f);
+    vf n = (x + shift) - shift;
+    vf r = x - n;
+    vf p = vset1(1.535336188319500e-4f);
+    p = vfma(p, r, vset1(1.339887440266574e-3f));
+    p = vfma(p, r, vset1(9.618437357674640e-3f));
+    p = vfma(p, r, vset1(5.550332471162809e-2f));
+    p = vfma(p, r, vset1(2.402264791363012e-1f));
+    p = vfma(p, r, vset1(6.931472028550421e-1f));
+    p = vfma(p, r, vset1(1.0f));
+    return vscale2(p, n);
+}
+
 static inline vf vsigmoid(vf x)
 {
     return 1.0f / (1.0f + vexp(-x));

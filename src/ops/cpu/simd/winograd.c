@@ -1,0 +1,219 @@
+#include "ops/cpu/winograd.h"
+
+#include "ops/cpu/simd/simd.h"
+#include "ops/cpu/simd/vec.h"
+
+#include <stddef.h>
+
+#define BLOCK DR_WINOGRAD_BLOCK
+#define NR (2 * VW) /* outputs of a panel: two vectors */
+
+/* Accumulators (two a tile), the panel's two vectors and one broadcast must fit the registers. */
+#if defined(DR_ISA_avx512)
+#define MR 14
+#elif defined(__aarch64__)
+#define MR 12
+#else
+#define MR 6
+#endif
+
+extern const dr_winograd_kernels SIMD(winograd);
+
+/* The interpolation points ±A and ±B, and what the three maps are made of. */
+#define A 0.625f
+#define B 1.5f
+#define A2 (A * A)
+#define B2 (B * B)
+#define NA (1.0f / (2 * A2 * (A2 - B2)))
+#define NB (1.0f / (2 * B2 * (B2 - A2)))
+
+/* d[0..5], `s` apart, times the input map */
+static inline void input_map(const vf *d, int s, vf *out, int so)
+{
+    vf d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s], d4 = d[4 * s], d5 = d[5 * s];
+    vf a_even = vfma(vset1(-B2), d2, d4), a_odd = A * vfma(vset1(-B2), d1, d3);
+    vf b_even = vfma(vset1(-A2), d2, d4), b_odd = B * vfma(vset1(-A2), d1, d3);
+    out[0] = vfma(vset1(A2 * B2), d0, vfma(vset1(-(A2 + B2)), d2, d4));
+    out[so] = a_even + a_odd;
+    out[2 * so] = a_even - a_odd;
+    out[3 * so] = b_even + b_odd;
+    out[4 * so] = b_even - b_odd;
+    out[5 * so] = vfma(vset1(A2 * B2), d1, vfma(vset1(-(A2 + B2)), d3, d5));
+}
+
+static inline void weight_map(const vf *g, int s, vf *out, int so)
+{
+    vf g0 = g[0], g1 = g[s], g2 = g[2 * s];
+    vf a_even = NA * vfma(vset1(A2), g2, g0), a_odd = (NA * A) * g1;
+    vf b_even = NB * vfma(vset1(B2), g2, g0), b_odd = (NB * B) * g1;
+    out[0] = (1.0f / (A2 * B2)) * g0;
+    out[so] = a_even + a_odd;
+    out[2 * so] = a_even - a_odd;
+    out[3 * so] = b_even + b_odd;
+    out[4 * so] = b_even - b_odd;
+    out[5 * so] = g2;
+}
+
+static inline void output_map(const vf *m, int s, vf *out, int so)
+{
+    vf a_sum = m[s] + m[2 * s], a_diff = m[s] - m[2 * s];
+    vf b_sum = m[3 * s] + m[4 * s], b_diff = m[3 * s] - m[4 * s];
+    out[0] = m[0] + (a_sum + b_sum);
+    out[so] = vfma(vset1(A), a_diff, B * b_diff);
+    out[2 * so] = vfma(vset1(A2), a_sum, B2 * b_sum);
+    out[3 * so] = vfma(vset1(A2 * A), a_diff, vfma(vset1(B2 * B), b_diff, m[5 * s]));
+}
+
+/* --- weights ---------------------------------------------------------------------------------------- */
+
+/* VW weights from element `at` on, of which n are there */
+static inline vf load_weights(const dr_winograd_weights *w, int64_t at, int64_t n)
+{
+    if (w->dtype == DR_F32) {
+        const float *p = (const float *)w->data + at;
+        return n >= VW ? vload(p) : vload_n(p, n);
+    }
+    const uint16_t *p = (const uint16_t *)w->data + at;
+    uint16_t tail[VW] = {0};
+    if (n < VW) {
+        memcpy(tail, p, (size_t)n * sizeof *p);
+        p = tail;
+    }
+    return w->dtype == DR_F16 ? vload_f16(p) : vload_bf16(p);
+}
+
+static void weights(const dr_winograd_weights *w, int64_t from, int64_t to, int64_t o, float *u, int64_t step)
+{
+    int64_t rows = (to - from + BLOCK - 1) / BLOCK * BLOCK;
+    for (int64_t k = 0; k < to - from; k++) {
+        for (int half = 0; half < 2; half++, u += VW) {
+            int64_t first = o + half * VW, n = w->outputs - first;
+            vf g[9], t[18], out[36];
+            for (int tap = 0; tap < 9; tap++)
+                g[tap] = n > 0 ? load_weights(w, (w->flip ? 8 - tap : tap) * w->tap + (from + k) * w->row + first, n)
+                               : vzero();
+            for (int x = 0; x < 3; x++)
+                weight_map(g + x, 3, t + x, 3);
+            for (int y = 0; y < 6; y++)
+                weight_map(t + 3 * y, 1, out + 6 * y, 1);
+            for (int p = 0; p < 36; p++)
+                vstore(u + p * step, out[p]);
+        }
+    }
+    for (int p = 0; p < 36; p++)
+        memset(u + p * step, 0, (size_t)(rows - (to - from)) * NR * sizeof *u);
+}
+
+/* --- input ------------------------------------------------------------------------------------------- */
+
+static void input(const float *const pixel[36], int64_t channels, int tiles, int r, float *v, int64_t step)
+{
+    v += r * BLOCK;
+    for (int64_t c = 0; c < channels; c += BLOCK, v += tiles * BLOCK) {
+        for (int part = 0; part < BLOCK; part += VW) {
+            int64_t n = channels - c - part;
+            vf d[36], t[36];
+            for (int p = 0; p < 36; p++) {
+                if (!pixel[p] || n <= 0)
+                    d[p] = vzero();
+                else
+                    d[p] = n >= VW ? vload(pixel[p] + c + part) : vload_n(pixel[p] + c + part, n);
+            }
+            for (int x = 0; x < 6; x++)
+                input_map(d + x, 6, t + x, 6);
+            for (int y = 0; y < 6; y++)
+                input_map(t + 6 * y, 1, d + 6 * y, 1);
+            for (int p = 0; p < 36; p++)
+                vstore(v + p * step + part, d[p]);
+        }
+    }
+}
+
+/* --- products ---------------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) void product_of(const int tiles, int64_t blocks, const float *v,
+                                                             const float *u, float *c, bool add)
+{
+    vf acc[MR][2];
+#pragma GCC unroll 14
+    for (int r = 0; r < tiles; r++) {
+        acc[r][0] = add ? vload(c + r * NR) : vzero();
+        acc[r][1] = add ? vload(c + r * NR + VW) : vzero();
+    }
+    for (int64_t b = 0; b < blocks; b++, v += tiles * BLOCK) {
+#pragma GCC unroll 1
+        for (int k = 0; k < BLOCK; k++, u += NR) {
+            vf u0 = vload(u), u1 = vload(u + VW);
+#pragma GCC unroll 14
+            for (int r = 0; r < tiles; r++) {
+                vf x = vset1(v[r * BLOCK + k]);
+                acc[r][0] = vfma(x, u0, acc[r][0]);
+                acc[r][1] = vfma(x, u1, acc[r][1]);
+            }
+        }
+    }
+#pragma GCC unroll 14
+    for (int r = 0; r < tiles; r++) {
+        vstore(c + r * NR, acc[r][0]);
+        vstore(c + r * NR + VW, acc[r][1]);
+    }
+}
+
+static void product(int tiles, int64_t blocks, const float *v, const float *u, float *c, bool add)
+{
+    switch (tiles) {
+#define CASE(n)                                                                                                        \
+    case n:                                                                                                            \
+        product_of(n, blocks, v, u, c, add);                                                                           \
+        break;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+#if MR > 6
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+#endif
+#if MR > 12
+        CASE(13)
+        CASE(14)
+#endif
+#undef CASE
+    }
+}
+
+/* --- output ------------------------------------------------------------------------------------------ */
+
+static void output(const float *m, int64_t step, const dr_winograd_tile *t)
+{
+    for (int64_t o = 0; o < NR && o < t->outputs; o += VW) {
+        int64_t n = t->outputs - o < VW ? t->outputs - o : VW;
+        vf d[36], half[24], y[16];
+        for (int p = 0; p < 36; p++)
+            d[p] = vload(m + p * step + o);
+        for (int x = 0; x < 6; x++)
+            output_map(d + x, 6, half + x, 6);
+        for (int r = 0; r < 4; r++)
+            output_map(half + 6 * r, 1, y + 4 * r, 1);
+        vf bias = t->bias ? vload_n(t->bias + o, n) : vzero();
+        for (int r = 0; r < t->rows; r++) {
+            for (int c = 0; c < t->cols; c++) {
+                int64_t at = r * t->line + c * t->pixel + o;
+                vf out = y[4 * r + c] + bias;
+                if (n == VW) {
+                    vstore(t->y + at, t->residual ? out + vload(t->residual + at) : out);
+                } else {
+                    vstore_n(t->y + at, t->residual ? out + vload_n(t->residual + at, n) : out, n);
+                }
+            }
+        }
+    }
+}
+
+const dr_winograd_kernels SIMD(winograd) = {MR, NR, weights, input, product, output};

@@ -1,0 +1,56 @@
+/* The pieces of a 3x3 convolution by F(4x4,3x3) (Lavin & Gray 2015, arXiv:1509.09308), per instruction set.
+ *
+ * A tile of 4x4 outputs comes from 6x6 inputs: both sides go through small linear maps into 36
+ * positions, where the convolution is 36 independent matrix products over the channels. The maps
+ * interpolate at 0, ±5/8, ±3/2 and infinity: exact in binary, and in f32 three times as accurate as the
+ * textbook's 0, ±1, ±2. One product costs 36/144 of the direct sum's multiplications. */
+#ifndef DR_OPS_CPU_WINOGRAD_H
+#define DR_OPS_CPU_WINOGRAD_H
+
+#include "tensor/tensor.h"
+
+#define DR_WINOGRAD_POSITIONS 36
+/** Channels come in blocks of this many floats: one cache line. */
+#define DR_WINOGRAD_BLOCK 16
+
+/* Where the weights' nine taps lie: tap t of input k and output o is at [t*tap + k*row + o]. */
+typedef struct dr_winograd_weights {
+    const void *data;
+    dr_dtype dtype; /* f32, f16 or bf16 */
+    int64_t tap, row;
+    int64_t outputs;
+    bool flip; /* taps in reverse order, for the gradient of the input */
+} dr_winograd_weights;
+
+/* One tile's outputs: rows x cols of them (up to 4x4) at y, whose pixels are `pixel` and lines `line` floats
+ * apart. bias and residual (laid out as y) may be NULL; residual may equal y. */
+typedef struct dr_winograd_tile {
+    float *y;
+    const float *bias, *residual;
+    int64_t line, pixel, outputs;
+    int rows, cols;
+} dr_winograd_tile;
+
+typedef struct dr_winograd_kernels {
+    int tiles;   /* most tiles that one product takes at once */
+    int outputs; /* outputs that one product makes: the width of a panel */
+
+    /* Inputs [from, to) of one panel of weights, from output o on: u[p*step + (k-from)*outputs + lane]. Rows up to
+     * the next whole block are zero. */
+    void (*weights)(const dr_winograd_weights *w, int64_t from, int64_t to, int64_t o, float *u, int64_t step);
+
+    /* One tile's 6x6 pixels (NULL: outside the image, zero) of `channels` floats, as row `r` of a group of
+     * `tiles`: v[p*step + block*tiles*16 + r*16 + lane]; the last block is filled up with zeros. */
+    void (*input)(const float *const pixel[36], int64_t channels, int tiles, int r, float *v, int64_t step);
+
+    /* c[tiles][outputs] = (or +=) the product of a group's `blocks` of 16 channels with a panel. */
+    void (*product)(int tiles, int64_t blocks, const float *v, const float *u, float *c, bool add);
+
+    /* The outputs of the tile whose products are m[p*step + lane]. */
+    void (*output)(const float *m, int64_t step, const dr_winograd_tile *t);
+} dr_winograd_kernels;
+
+/** The kernels of the instruction set that dr_cpu_isa() gives. */
+const dr_winograd_kernels *dr_cpu_winograd(void);
+
+#endif
