@@ -7,6 +7,7 @@ static void fill(dr_ops *ops)
     ops->layernorm = SIMD(layernorm);
     ops->layernorm_bwd = SIMD(layernorm_bwd);
     ops->attention = SIMD(attention);
+    ops->attention_bwd = SIMD(attention_bwd);
     ops->act = SIMD(act);
     ops->act_bwd = SIMD(act_bwd);
     ops->add = SIMD(add);
