@@ -22,7 +22,7 @@ void dr_tokenizer_free(dr_tokenizer *t);
 
 /** ids[77]: start, tokens (truncated), end, padding. `*count` (may be NULL): tokens before truncation without
  *  start and end, so that the caller can warn about a prompt that is too long. Any bytes are accepted;
- *  invalid UTF-8 becomes U+FFFD. */
+ *  invalid UTF-8 becomes U+FFFD. A text of more than 1 MiB is DR_EINVAL. */
 dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t ids[DR_TOKENS], int *count);
 
 int dr_tokenizer_vocab_size(const dr_tokenizer *t);
