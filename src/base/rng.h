@@ -22,9 +22,9 @@ uint32_t dr_rng_u32(dr_rng *r);
 uint64_t dr_rng_u64(dr_rng *r);
 /** torch.rand: float in [0,1) from 24 bits. */
 float dr_rng_uniform(dr_rng *r);
-/** torch.randint(0, n) for n below 2^32: u32 modulo n (as PyTorch does). */
+/** torch.randint(0, n): a word modulo n, of 32 bits for n below 2^28 and of 64 from there on. n > 0 (asserted). */
 int64_t dr_rng_below(dr_rng *r, int64_t n);
-/** torch.randperm(n): Fisher-Yates as PyTorch's CPU kernel does for n < 2^32. */
+/** torch.randperm(n): Fisher-Yates as PyTorch's CPU kernel does. out [n]. */
 void dr_rng_perm(dr_rng *r, int64_t n, int64_t *out);
 /** torch.randn(n, generator=r): n values in the order of a contiguous tensor. */
 void dr_rng_normal(dr_rng *r, float *out, size_t n);

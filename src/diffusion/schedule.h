@@ -24,18 +24,28 @@ typedef struct dr_schedule {
     bool spacing_given;      /* the config named it; otherwise each sampler has its own default */
     int steps_offset;
     bool set_alpha_to_one, skip_prk_steps, clip_sample;
-    bool clip_sample_given;
+    bool set_alpha_to_one_given, clip_sample_given; /* as spacing_given */
+    bool beta_start_given, beta_end_given, beta_schedule_given;
+    bool karras;             /* use_karras_sigmas */
     double clip_sample_range;
     bool rescale_betas_zero_snr;
-    float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed */
+    float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
+                                the defaults of DDPMScheduler */
 } dr_schedule;
 
-/** From a scheduler_config.json object; unknown beta schedules or prediction types are errors. */
+/** From a scheduler_config.json object; unknown beta schedules or prediction types are DR_EINVAL. Settings that
+ *  change the numbers and are not done here (thresholding, trained_betas, a third-order solver) are
+ *  DR_EUNSUPPORTED. On failure there is nothing to clear. */
 dr_status dr_schedule_parse(dr_schedule *s, const json_t *config, const char *where);
 dr_status dr_schedule_load(dr_schedule *s, const char *path);
 void dr_schedule_clear(dr_schedule *s);
 
-/** x_t of n values at timestep t. diffusers add_noise. */
+/** alphas_cumprod [train_timesteps] with or without the rescaling to zero terminal SNR (Lin et al. 2023,
+ *  arXiv:2305.08891, algorithm 1): samplers whose class does not know the setting go without. */
+void dr_schedule_alphas(const dr_schedule *s, bool rescale, float *out);
+
+/** x_t of n values at timestep t. diffusers add_noise.
+ *  t is in [0, train_timesteps), asserted, here and below. */
 void dr_schedule_add_noise(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
 /** v = sqrt(abar) noise - sqrt(1-abar) x0. Salimans & Ho 2022, arXiv:2202.00512. diffusers get_velocity. */
 void dr_schedule_velocity(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
