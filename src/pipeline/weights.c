@@ -13,11 +13,8 @@ static const char *const transformers_stems[] = {"model", "pytorch_model", NULL}
 static const char *const text_ignored[] = {"embeddings.position_ids", "text_projection.weight", NULL};
 static const char *const parser_ignored[] = {"decode_head.batch_norm.num_batches_tracked", NULL};
 
-static const char *const vae_parts[] = {"encoder.", "decoder.", "quant_conv.", "post_quant_conv.", NULL};
-
 const dr_weights_rules dr_weights_unet = {.what = "UNet", .stems = diffusers_stems};
-const dr_weights_rules dr_weights_vae = {
-    .what = "VAE", .stems = diffusers_stems, .parts = vae_parts, .old_attention_names = true};
+const dr_weights_rules dr_weights_vae = {.what = "VAE", .stems = diffusers_stems, .old_attention_names = true};
 const dr_weights_rules dr_weights_text = {
     .what = "text encoder", .stems = transformers_stems, .ignored = text_ignored, .optional_prefix = "text_model."};
 const dr_weights_rules dr_weights_parser = {
@@ -234,31 +231,20 @@ static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
     return DR_OK;
 }
 
-static bool has_part(const dr_params *p, const char *prefix, size_t n)
-{
-    for (const dr_param *q = p->first; q; q = q->next)
-        if (strncmp(q->t.name, prefix, n) == 0)
-            return true;
-    return false;
-}
-
-static bool may_be_left(const dr_params *p, const dr_weights_rules *r, const char *name)
+static bool is_ignored(const dr_weights_rules *r, const char *name)
 {
     for (const char *const *s = r->ignored; s && *s; s++)
         if (strcmp(*s, name) == 0)
             return true;
-    for (const char *const *s = r->parts; s && *s; s++)
-        if (strncmp(name, *s, strlen(*s)) == 0)
-            return !has_part(p, *s, strlen(*s));
     return false;
 }
 
-static dr_status check_all_used(const slots *all, const dr_params *p, const dr_weights_rules *r)
+static dr_status check_all_used(const slots *all, const dr_weights_rules *r)
 {
     const slot *first = NULL;
     size_t n = 0;
     for (size_t i = 0; i < all->n; i++)
-        if (!all->s[i].used && !may_be_left(p, r, all->s[i].name)) {
+        if (!all->s[i].used && !is_ignored(r, all->s[i].name)) {
             first = first ? first : &all->s[i];
             n++;
         }
@@ -292,7 +278,7 @@ static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_we
     if (missing)
         return dr_fail(DR_EINVAL, "cannot load the %s in '%s': %zu of its %zu tensors are missing, the first is '%s'",
                        r->what, dir, n, p->count, missing);
-    return check_all_used(all, p, r);
+    return check_all_used(all, r);
 }
 
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules)

@@ -19,7 +19,6 @@ typedef struct dr_weights_rules {
     const char *what;            /* the model in messages: "UNet" */
     const char *const *stems;    /* file names without .safetensors, tried in order; ends with NULL */
     const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
-    const char *const *parts;    /* prefixes under which a table may have nothing at all (half a VAE); ditto */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
     bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
     bool trusted;                /* skip the search for NaN and infinity */

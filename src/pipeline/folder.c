@@ -1,0 +1,249 @@
+#define _XOPEN_SOURCE 700 /* nftw */
+#include "pipeline/folder.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a part must have, any one of; the class is what we write into model_index.json. */
+static const struct {
+    const char *name, *library, *class, *files[3];
+} parts[] = {
+    {"unet", "diffusers", "UNet2DConditionModel", {"config.json"}},
+    {"vae", "diffusers", "AutoencoderKL", {"config.json"}},
+    {"text_encoder", "transformers", "CLIPTextModel", {"config.json"}},
+    {"tokenizer", "transformers", "CLIPTokenizer", {"vocab.json", "tokenizer.json"}},
+    {"scheduler", "diffusers", NULL, {"scheduler_config.json"}},
+};
+#define PARTS (sizeof parts / sizeof *parts)
+#define PIPELINE "StableDiffusionInpaintPipeline"
+
+dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file)
+{
+    int len = snprintf(out, n, "%s%s%s%s%s", dir, part[0] ? "/" : "", part, file[0] ? "/" : "", file);
+    return len >= 0 && (size_t)len < n ? DR_OK : dr_fail(DR_EINVAL, "the path '%s' is too long", dir);
+}
+
+static dr_status check_part(const char *dir, const json_t *index, size_t i)
+{
+    char path[PATH_MAX];
+    const json_t *entry = json_object_get(index, parts[i].name);
+    bool named = json_is_array(entry) && json_is_string(json_array_get(entry, 1));
+    dr_status st = dr_folder_path(path, sizeof path, dir, parts[i].name, "");
+    if (st)
+        return st;
+    if (!named || !dr_is_dir(path))
+        return dr_fail(DR_ENOENT, "cannot load the model '%s': it has no %s; the folder is incomplete, get it again",
+                       dir, parts[i].name);
+    for (const char *const *f = parts[i].files; *f; f++)
+        if (!dr_folder_path(path, sizeof path, dir, parts[i].name, *f) && dr_exists(path))
+            return DR_OK;
+    return dr_fail(DR_ENOENT, "cannot load the model '%s': '%s/%s' is missing; the folder is incomplete, get it again",
+                   dir, parts[i].name, parts[i].files[0]);
+}
+
+static dr_status check_class(const char *dir, const json_t *index)
+{
+    const char *class = json_string_value(json_object_get(index, "_class_name"));
+    if (class && strcmp(class, PIPELINE) == 0)
+        return DR_OK;
+    return dr_fail(DR_EINVAL,
+                   "cannot load the model '%s': model_index.json says it is a %.64s, expected " PIPELINE
+                   "; pass the folder of an inpainting model",
+                   dir, class ? class : "pipeline without a class");
+}
+
+dr_status dr_folder_check(const char *dir)
+{
+    char path[PATH_MAX];
+    json_t *index;
+    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    if (st)
+        return st;
+    if (!dr_exists(dir))
+        return dr_fail(DR_ENOENT, "cannot load the model '%s': there is no such folder; 'drape pull' fetches one", dir);
+    if (!dr_is_dir(dir))
+        return dr_fail(DR_EINVAL,
+                       "cannot load the model '%s': it is a file; pass a diffusers pipeline folder, with "
+                       "model_index.json in it",
+                       dir);
+    if (!dr_exists(path))
+        return dr_fail(DR_ENOENT, "cannot load the model '%s': it has no model_index.json, so it is no pipeline folder",
+                       dir);
+    st = dr_json_load(path, &index);
+    if (st)
+        return st;
+    st = check_class(dir, index);
+    for (size_t i = 0; !st && i < PARTS; i++)
+        st = check_part(dir, index, i);
+    json_decref(index);
+    return st;
+}
+
+dr_status dr_folder_write_index(const char *dir, const char *scheduler)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    if (st)
+        return st;
+    /* no safety checker: diffusers then asks for no feature extractor either */
+    json_t *j = json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n]}", "_class_name", PIPELINE, "_diffusers_version",
+                          DR_DIFFUSERS_VERSION, "feature_extractor", "requires_safety_checker", 0, "safety_checker");
+    bool failed = !j;
+    for (size_t i = 0; !failed && i < PARTS; i++)
+        failed =
+            json_object_set_new(j, parts[i].name,
+                                json_pack("[s,s]", parts[i].library, parts[i].class ? parts[i].class : scheduler)) != 0;
+    st = failed ? dr_fail(DR_ENOMEM, "out of memory writing '%s'", path) : dr_json_save(path, j);
+    json_decref(j);
+    return st;
+}
+
+/* --- whole folders ---------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && strcmp(s + n - m, end) == 0;
+}
+
+/* Never pickles: they can run code where somebody loads them. */
+static bool wanted(const char *name, bool weights)
+{
+    if (ends_with(name, ".safetensors") || strstr(name, ".safetensors.index."))
+        return weights;
+    return ends_with(name, ".json") || ends_with(name, ".txt");
+}
+
+static dr_status copy_file(const char *from, const char *to)
+{
+    const size_t step = (size_t)16 << 20;
+    dr_map map;
+    dr_out out;
+    dr_status st = dr_map_open(&map, from);
+    if (st)
+        return st;
+    st = dr_out_open(&out, to);
+    for (size_t at = 0; !st && at < map.size; at += step) {
+        size_t n = map.size - at < step ? map.size - at : step;
+        st = dr_out_write(&out, map.data + at, n);
+        dr_map_drop(map.data + at, n);
+    }
+    if (!st)
+        st = dr_out_commit(&out);
+    else
+        dr_out_abort(&out);
+    dr_map_close(&map);
+    return st;
+}
+
+dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    dr_status st = dr_folder_path(source, sizeof source, from, part, "");
+    if (!st)
+        st = dr_folder_path(target, sizeof target, to, part, "");
+    if (!st)
+        st = dr_mkdirs(target);
+    if (st)
+        return st;
+    DIR *d = opendir(source);
+    if (!d)
+        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", source, strerror(errno));
+    for (struct dirent *e; !st && (e = readdir(d));) {
+        struct stat s;
+        if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
+            continue;
+        st = dr_folder_path(source, sizeof source, from, part, e->d_name);
+        if (!st)
+            st = dr_folder_path(target, sizeof target, to, part, e->d_name);
+        if (!st)
+            st = copy_file(source, target);
+    }
+    closedir(d);
+    return st;
+}
+
+static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *f)
+{
+    (void)s;
+    (void)kind;
+    (void)f;
+    return remove(path);
+}
+
+dr_status dr_folder_remove(const char *dir)
+{
+    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        return dr_fail(DR_EIO, "cannot remove '%s': %s", dir, strerror(errno));
+    return DR_OK;
+}
+
+/* 1 when there is nothing or an empty folder at `dir`. */
+static bool is_free(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool empty = true;
+    if (!d)
+        return errno == ENOENT;
+    for (struct dirent *e; (e = readdir(d));)
+        empty = empty && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
+    closedir(d);
+    return empty;
+}
+
+/* `dir` without slashes at its end, so that a sibling's name can be made from it. */
+static int trimmed(const char *dir)
+{
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    return (int)n;
+}
+
+dr_status dr_folder_begin(char *tmp, size_t n, const char *dir)
+{
+    int len = snprintf(tmp, n, "%.*s", trimmed(dir), dir);
+    if (len <= 0 || (size_t)len + 16 > n)
+        return dr_fail(DR_EINVAL, "cannot make folder '%s': the path is %s", dir, len > 0 ? "too long" : "empty");
+    if (!is_free(dir))
+        return dr_fail(DR_EINVAL, "cannot write '%s': it exists and is not an empty folder; choose another name", dir);
+    char *slash = strrchr(tmp, '/');
+    if (slash && slash != tmp) {
+        *slash = 0;
+        dr_status st = dr_mkdirs(tmp);
+        if (st)
+            return st;
+        *slash = '/';
+    }
+    memcpy(tmp + len, ".tmp-XXXXXX", sizeof ".tmp-XXXXXX");
+    if (!mkdtemp(tmp))
+        return dr_fail(DR_EIO, "cannot make folder '%s': %s", tmp, strerror(errno));
+    mode_t mask = umask(0);
+    umask(mask);
+    if (chmod(tmp, 0777 & ~mask) != 0) /* mkdtemp makes 0700; results should be as any program's */
+        return dr_fail(DR_EIO, "cannot make folder '%s': %s", tmp, strerror(errno));
+    return DR_OK;
+}
+
+dr_status dr_folder_commit(const char *tmp, const char *dir)
+{
+    char target[PATH_MAX];
+    snprintf(target, sizeof target, "%.*s", trimmed(dir), dir);
+    if (rename(tmp, target) != 0)
+        return dr_fail(DR_EIO, "cannot rename '%s' to '%s': %s", tmp, target, strerror(errno));
+    char *slash = strrchr(target, '/');
+    if (slash)
+        slash[slash == target] = 0;
+    if (dr_dir_sync(slash ? target : ".") != DR_OK) /* best effort: not every file system can */
+        dr_error_clear();
+    return DR_OK;
+}
