@@ -1,0 +1,19 @@
+/* What a tensor's name in a LoRA file says. Inside pipeline/lora*.c only. */
+#ifndef DR_PIPELINE_LORA_KEY_H
+#define DR_PIPELINE_LORA_KEY_H
+
+#include "base/arena.h"
+
+typedef enum dr_lora_role { DR_LORA_DOWN, DR_LORA_UP, DR_LORA_ALPHA } dr_lora_role;
+
+typedef struct dr_lora_key {
+    char *layer; /* in the arena */
+    bool text, kohya;
+    dr_lora_role role;
+} dr_lora_key;
+
+typedef enum dr_lora_key_result { DR_LORA_KEY_OK, DR_LORA_KEY_UNKNOWN, DR_LORA_KEY_NOMEM } dr_lora_key_result;
+
+dr_lora_key_result dr_lora_key_parse(dr_arena *a, const char *name, dr_lora_key *out);
+
+#endif
