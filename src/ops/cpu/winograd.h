@@ -43,7 +43,8 @@ typedef struct dr_winograd_kernels {
      * `tiles`: v[p*step + block*tiles*16 + r*16 + lane]; the last block is filled up with zeros. */
     void (*input)(const float *const pixel[36], int64_t channels, int tiles, int r, float *v, int64_t step);
 
-    /* c[tiles][outputs] = (or +=) the product of a group's `blocks` of 16 channels with a panel. */
+    /* c[tiles][outputs] = (or +=) the product of a group's `blocks` of 16 channels with a panel. The sum is complete
+     * before it is added, so short calls also round less. */
     void (*product)(int tiles, int64_t blocks, const float *v, const float *u, float *c, bool add);
 
     /* The outputs of the tile whose products are m[p*step + lane]. */

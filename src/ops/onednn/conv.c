@@ -23,37 +23,21 @@ dr_prim_key dr_conv_key(const dr_conv_args *a, dr_prim_op op, dr_dtype type)
                                  g->bottom, g->right, groups_of(a)}};
 }
 
-/* The primitive and its weights: in the pack's layout where there is one, in the primitive's own choice (and
- * packed so, if the weight is constant) otherwise. */
-static dr_status direct_weights(const dr_conv_args *a, dr_prim_key *k, dr_dtype type, dr_cmd plain, dr_prim **out,
+/* The weights in the primitive's layout: packed so, if they are constant and have no other pack yet. */
+static dr_status direct_weights(const dr_conv_args *a, const dr_prim *p, dr_dtype type, dr_cmd plain,
                                 const void **weights)
 {
     const dr_pack *pack = dr_pack_of(a->w);
-    if (pack && pack->type == type) {
-        k->weights = DR_WEIGHTS_GIVEN;
-        k->layout = pack->layout;
-        dr_prim *p = dr_prim_get(k, pack->md);
-        if (p) {
-            *out = p;
-            *weights = dr_pack_data(pack, a->scratch);
-            return *weights ? DR_OK : DR_ENOMEM;
-        }
-    }
-    k->weights = DR_WEIGHTS_ANY;
-    dr_prim *p = *out = dr_prim_get(k, NULL);
-    if (!p)
-        return DR_EUNSUPPORTED;
     dr_cmd md = dr_prim_weights_md(p);
-    if (!pack && !dnnl_memory_desc_equal(md, plain)) {
-        dr_status s = dr_pack_make(a->w, plain, md, dr_prim_layout(p), type, a->scratch, &pack);
-        if (s != DR_OK)
-            return s;
-        if (pack && dnnl_memory_desc_equal(pack->md, md)) {
-            *weights = dr_pack_data(pack, a->scratch);
-            return *weights ? DR_OK : DR_ENOMEM;
-        }
-    }
-    return dr_weights_as(a->w, plain, md, a->scratch, weights);
+    dr_status s = DR_OK;
+    if (!pack && !dnnl_memory_desc_equal(md, plain))
+        s = dr_pack_make(a->w, plain, md, dr_prim_layout(p), type, a->scratch, &pack);
+    if (s != DR_OK)
+        return s;
+    if (!pack || !dnnl_memory_desc_equal(md, pack->md))
+        return dr_weights_as(a->w, plain, md, a->scratch, weights);
+    *weights = dr_pack_data(pack, a->scratch);
+    return *weights ? DR_OK : DR_ENOMEM;
 }
 
 dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type)
@@ -63,9 +47,9 @@ dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type)
     k.add = dr_residual_add(a->residual, a->y);
     size_t mark = dr_arena_mark(a->scratch);
     dr_md plain = dr_conv_plain_md(a);
-    dr_prim *p = NULL;
+    dr_prim *p = dr_prim_get(&k, NULL);
     dr_prim_bufs b = {.src = a->x, .dst = a->y, .bias = a->b, .other = a->residual};
-    dr_status s = plain ? direct_weights(a, &k, type, plain, &p, &b.weights) : DR_EUNSUPPORTED;
+    dr_status s = plain && p ? direct_weights(a, p, type, plain, &b.weights) : DR_EUNSUPPORTED;
     if (s == DR_OK && type == DR_BF16) {
         b.src = dr_bf16_copy(a->x, a->N * a->H * a->W * a->I, a->scratch);
         s = b.src ? DR_OK : DR_ENOMEM;
@@ -107,6 +91,8 @@ dr_status dr_onednn_conv2d(const dr_conv_args *a)
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear(&l);
     }
+    if (dr_conv_winograd_fits(a) && a->I >= 16 && a->O >= 16 && a->N * a->OH * a->OW >= 384)
+        return dr_conv_winograd(a);
     return dr_conv_direct(a, DR_F32);
 }
 

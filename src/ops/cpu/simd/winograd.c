@@ -136,10 +136,8 @@ static inline __attribute__((always_inline)) void product_of(const int tiles, in
 {
     vf acc[MR][2];
 #pragma GCC unroll 14
-    for (int r = 0; r < tiles; r++) {
-        acc[r][0] = add ? vload(c + r * NR) : vzero();
-        acc[r][1] = add ? vload(c + r * NR + VW) : vzero();
-    }
+    for (int r = 0; r < tiles; r++)
+        acc[r][0] = acc[r][1] = vzero();
     for (int64_t b = 0; b < blocks; b++, v += tiles * BLOCK) {
 #pragma GCC unroll 1
         for (int k = 0; k < BLOCK; k++, u += NR) {
@@ -154,8 +152,9 @@ static inline __attribute__((always_inline)) void product_of(const int tiles, in
     }
 #pragma GCC unroll 14
     for (int r = 0; r < tiles; r++) {
-        vstore(c + r * NR, acc[r][0]);
-        vstore(c + r * NR + VW, acc[r][1]);
+        float *to = c + r * NR;
+        vstore(to, add ? acc[r][0] + vload(to) : acc[r][0]);
+        vstore(to + VW, add ? acc[r][1] + vload(to + VW) : acc[r][1]);
     }
 }
 
