@@ -1,0 +1,241 @@
+/* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
+#include "drape.h"
+
+#include "base/threads.h"
+#include "pipeline/folder.h"
+#include "tryon/tryon.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The public types have the same shape as ours, so that values pass through unchanged. */
+_Static_assert(sizeof(drape_image) == sizeof(dr_image) && offsetof(drape_image, data) == offsetof(dr_image, data),
+               "drape_image is dr_image");
+_Static_assert(DRAPE_OK == (int)DR_OK && DRAPE_EINVAL == (int)DR_EINVAL && DRAPE_EIO == (int)DR_EIO &&
+                   DRAPE_ENOMEM == (int)DR_ENOMEM && DRAPE_ENOENT == (int)DR_ENOENT &&
+                   DRAPE_ECANCELLED == (int)DR_ECANCELLED && DRAPE_ENET == (int)DR_ENET &&
+                   DRAPE_EUNSUPPORTED == (int)DR_EUNSUPPORTED,
+               "drape_status is dr_status");
+_Static_assert(DRAPE_STAGE_TEXT == (int)DR_STAGE_TEXT && DRAPE_STAGE_DECODE == (int)DR_STAGE_DECODE,
+               "drape_stage is dr_stage");
+
+struct drape_pipeline {
+    dr_engine engine;
+};
+
+const char *drape_error(void)
+{
+    return dr_error();
+}
+
+const char *drape_version(void)
+{
+    return DRAPE_VERSION;
+}
+
+void drape_set_threads(int threads)
+{
+    dr_set_threads(threads);
+}
+
+/* --- pictures ----------------------------------------------------------------------------------- */
+
+drape_status drape_image_read(drape_image *out, const char *path)
+{
+    *out = (drape_image){0};
+    return (drape_status)dr_image_read((dr_image *)out, path, 3);
+}
+
+typedef struct warning_text {
+    char *text;
+    size_t size, used;
+} warning_text;
+
+static void add_warning(void *user, const char *message)
+{
+    warning_text *w = user;
+    if (w->used >= w->size)
+        return;
+    int n = snprintf(w->text + w->used, w->size - w->used, "%s%s", w->used ? "\n" : "", message);
+    w->used += n > 0 ? (size_t)n : 0;
+}
+
+drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size)
+{
+    warning_text w = {warnings, warnings ? size : 0, 0};
+    dr_mask_options o = {.warn = add_warning, .user = &w};
+    *out = (drape_image){0};
+    if (w.size)
+        warnings[0] = 0;
+    dr_image mask = {0};
+    dr_status st = dr_mask_load(&mask, path, photo->width, photo->height, "the photo", &o);
+    if (st)
+        return (drape_status)st;
+    dr_mask_binarize(&mask);
+    *out = (drape_image){mask.width, mask.height, mask.channels, mask.data};
+    return DRAPE_OK;
+}
+
+drape_status drape_image_write(const drape_image *image, const char *path, const char *parameters)
+{
+    dr_image_write_options o = {.parameters = parameters};
+    return (drape_status)dr_image_write((const dr_image *)image, path, &o);
+}
+
+void drape_image_free(drape_image *image)
+{
+    dr_image_clear((dr_image *)image);
+}
+
+/* --- pipelines ---------------------------------------------------------------------------------- */
+
+drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options)
+{
+    drape_load_options none = {0};
+    const drape_load_options *o = options ? options : &none;
+    *out = NULL;
+    dr_status st = dr_folder_check(dir);
+    if (st)
+        return (drape_status)st;
+    drape_pipeline *p = calloc(1, sizeof *p);
+    dr_lora_ref *loras = calloc(o->lora_count > 0 ? (size_t)o->lora_count : 1, sizeof *loras);
+    if (!p || !loras)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    for (int i = 0; !st && i < o->lora_count; i++)
+        loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
+    if (!st)
+        st = dr_engine_open(&p->engine, dir, loras, o->lora_count,
+                            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models);
+    free(loras);
+    if (st)
+        free(p);
+    else
+        *out = p;
+    return (drape_status)st;
+}
+
+void drape_pipeline_free(drape_pipeline *p)
+{
+    if (p)
+        dr_engine_close(&p->engine);
+    free(p);
+}
+
+/* --- try-on ------------------------------------------------------------------------------------- */
+
+static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
+{
+    int f = dr_vae_factor(&p->engine.vae_config);
+    if (o->steps < 1 || o->steps > 1000)
+        return dr_fail(DR_EINVAL, "steps is %d, must be 1 to 1000", o->steps);
+    if (!(o->strength > 0 && o->strength <= 1))
+        return dr_fail(DR_EINVAL, "strength is %g, must be above 0 and at most 1", o->strength);
+    if (!isfinite(o->guidance_scale) || fabs(o->guidance_scale) > 1000)
+        return dr_fail(DR_EINVAL, "guidance scale is %g, must be at most 1000", o->guidance_scale);
+    if (!(o->eta >= 0 && o->eta <= 1))
+        return dr_fail(DR_EINVAL, "eta is %g, must be 0 to 1", o->eta);
+    if (o->width < 0 || o->height < 0 || o->width % f || o->height % f || o->width > 4096 || o->height > 4096 ||
+        (o->width == 0) != (o->height == 0))
+        return dr_fail(DR_EINVAL, "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
+                                  "example %dx%d",
+                       o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
+    return DR_OK;
+}
+
+static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
+{
+    return dr_sampler_kind_parse(name ? name : p->engine.schedule.class_name, out);
+}
+
+/* The caller's callbacks behind the engine's, whose types are its own. */
+static void pass_progress(void *user, dr_stage stage, int done, int total)
+{
+    const drape_callbacks *cb = user;
+    if (cb->progress)
+        cb->progress(cb->user, (drape_stage)stage, done, total);
+}
+
+static void pass_picture(void *user, int step, const dr_image *im)
+{
+    const drape_callbacks *cb = user;
+    cb->preview(cb->user, step, (const drape_image *)im);
+}
+
+static bool pass_cancel(void *user)
+{
+    const drape_callbacks *cb = user;
+    return cb->cancel && cb->cancel(cb->user);
+}
+
+drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
+                         const drape_tryon_options *options, drape_image *out)
+{
+    drape_callbacks cb = options->callbacks;
+    dr_tryon_options o = {
+        .inpaint = {.prompt = options->prompt ? options->prompt : "",
+                    .negative_prompt = options->negative_prompt ? options->negative_prompt : "",
+                    .guidance_scale = options->guidance_scale,
+                    .sampler = {.steps = options->steps, .karras = options->karras, .eta = options->eta,
+                                .strength = options->strength},
+                    .seed = options->seed,
+                    .width = options->width,
+                    .height = options->height,
+                    .cb = {.user = &cb, .progress = pass_progress, .cancel = pass_cancel,
+                           .preview_every = cb.preview_every}},
+        .whole = options->whole,
+        .padding = options->padding,
+        .mask_grow = options->mask_grow,
+        .mask_blur = options->mask_blur,
+        .paste = options->paste,
+        .color_match = options->color_match,
+        .picture = cb.preview ? pass_picture : NULL,
+    };
+    dr_image result = {0};
+    dr_status st = check_options(p, options);
+    if (!st)
+        st = sampler_kind(p, options->scheduler, &o.inpaint.sampler.kind);
+    if (!st)
+        st = dr_tryon(&p->engine, &o, (const dr_image *)photo, (const dr_image *)mask, &result);
+    if (!st)
+        *out = (drape_image){result.width, result.height, result.channels, result.data};
+    return (drape_status)st;
+}
+
+/* The folder's name, without what leads to it. */
+static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
+{
+    snprintf(buf, n, "%s", p->engine.dir);
+    size_t len = strlen(buf);
+    while (len > 1 && buf[len - 1] == '/')
+        buf[--len] = 0;
+    const char *slash = strrchr(buf, '/');
+    return slash ? slash + 1 : buf;
+}
+
+char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)
+{
+    char name[512], *text = NULL;
+    size_t size = 0;
+    dr_sampler_kind kind;
+    const char *negative = options->negative_prompt;
+    if (sampler_kind(p, options->scheduler, &kind))
+        return NULL;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    fprintf(f, "%s\n", options->prompt ? options->prompt : "");
+    if (negative && negative[0])
+        fprintf(f, "Negative prompt: %s\n", negative);
+    fprintf(f, "Steps: %d, Sampler: %s%s, CFG scale: %g, Seed: %llu, Size: %dx%d, Denoising strength: %g, Model: %s, "
+               "Version: drape %s",
+            options->steps, dr_sampler_kind_name(kind), options->karras ? " karras" : "", options->guidance_scale,
+            (unsigned long long)options->seed, width, height, options->strength, model_name(p, name, sizeof name),
+            drape_version());
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,183 @@
+/* drape info: what is in a model folder or a safetensors file, and what this machine computes with. */
+#include "base/file.h"
+#include "base/threads.h"
+#include "cli/commands.h"
+#include "io/safetensors.h"
+#include "ops/cpu/cpu.h"
+#include "pipeline/folder.h"
+#include "pipeline/models.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static json_t *shape_json(const dr_st_entry *e)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < e->rank; i++)
+        json_array_append_new(a, json_integer(e->dim[i]));
+    return a;
+}
+
+static void print_entry(const dr_st_entry *e)
+{
+    printf("%-5s [", dr_dtype_name(e->dtype));
+    for (int i = 0; i < e->rank; i++)
+        printf("%s%lld", i ? "," : "", (long long)e->dim[i]);
+    printf("]  %s\n", e->name);
+}
+
+static dr_status file_info(const char *path, bool json)
+{
+    dr_safetensors f;
+    dr_status st = dr_st_open(&f, path);
+    if (st)
+        return st;
+    json_t *all = json_object();
+    size_t bytes = 0;
+    for (size_t i = 0; i < f.count; i++) {
+        const dr_st_entry *e = &f.entry[i];
+        bytes += e->size;
+        if (json)
+            json_object_set_new(all, e->name, json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape",
+                                                        shape_json(e)));
+        else
+            print_entry(e);
+    }
+    for (size_t i = 0; !json && i < f.meta_count; i++)
+        printf("metadata %s: %s\n", f.meta[i].key, f.meta[i].value);
+    if (json)
+        json_dumpf(all, stdout, JSON_INDENT(1));
+    else
+        printf("%zu tensors, %.1f MiB", f.count, (double)bytes / (1 << 20));
+    putchar('\n');
+    json_decref(all);
+    dr_st_close(&f);
+    return DR_OK;
+}
+
+/* A part's parameters as its config declares them: counted without reading a weight. */
+static json_t *part_json(const char *what, dr_status st, int64_t values, json_t *more)
+{
+    json_t *j = json_pack("{s:s}", "part", what);
+    if (st)
+        json_object_set_new(j, "error", json_string(dr_error()));
+    else
+        json_object_set_new(j, "parameters", json_integer(values));
+    json_object_update(j, more);
+    json_decref(more);
+    return j;
+}
+
+static json_t *unet_json(const char *dir)
+{
+    dr_unet_config c;
+    dr_params p = {0};
+    static dr_unet net;
+    dr_status st = dr_unet_config_load(&c, dir);
+    if (!st)
+        st = dr_params_init(&p);
+    if (!st)
+        st = dr_unet_init(&net, &c, &p);
+    json_t *more = st ? json_object()
+                      : json_pack("{s:i, s:i, s:i, s:i}", "in_channels", c.in, "out_channels", c.out, "sample_size",
+                                  c.sample_size, "text_width", c.context[0]);
+    json_t *j = part_json("unet", st, dr_params_numel(&p), more);
+    dr_params_clear(&p);
+    return j;
+}
+
+static json_t *vae_json(const char *dir)
+{
+    dr_vae_config c;
+    dr_params p = {0};
+    static dr_vae net;
+    dr_status st = dr_vae_config_load(&c, dir);
+    if (!st)
+        st = dr_params_init(&p);
+    if (!st)
+        st = dr_vae_init(&net, &c, &p);
+    json_t *more = st ? json_object()
+                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c.latent, "pixels_per_cell",
+                                  dr_vae_factor(&c), "scaling_factor", c.scaling);
+    json_t *j = part_json("vae", st, dr_params_numel(&p), more);
+    dr_params_clear(&p);
+    return j;
+}
+
+static json_t *text_json(const char *dir)
+{
+    dr_clip_config c;
+    dr_params p = {0};
+    static dr_clip_text net;
+    dr_status st = dr_text_config(&c, dir);
+    if (!st)
+        st = dr_params_init(&p);
+    if (!st)
+        st = dr_clip_init(&net, &c, &p);
+    json_t *more = st ? json_object()
+                      : json_pack("{s:i, s:i, s:s}", "width", c.width, "layers", c.layers, "activation",
+                                  c.act == DR_ACT_GELU ? "gelu" : "quick_gelu");
+    json_t *j = part_json("text_encoder", st, dr_params_numel(&p), more);
+    dr_params_clear(&p);
+    return j;
+}
+
+static dr_status folder_info(const char *dir, bool json)
+{
+    dr_status st = dr_folder_check(dir);
+    if (st)
+        return st;
+    json_t *parts = json_pack("[o, o, o]", unet_json(dir), vae_json(dir), text_json(dir));
+    size_t i;
+    const json_t *part, *v;
+    const char *key;
+    if (json) {
+        json_dumpf(parts, stdout, JSON_INDENT(1));
+        putchar('\n');
+    }
+    json_array_foreach(parts, i, part)
+    {
+        if (json)
+            break;
+        json_object_foreach((json_t *)(uintptr_t)part, key, v)
+        {
+            char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+            if (strcmp(key, "part") == 0)
+                printf("%s\n", json_string_value(v));
+            else
+                printf("  %-16s %s\n", key, text ? text : "");
+            free(text);
+        }
+    }
+    json_decref(parts);
+    return DR_OK;
+}
+
+static void machine_info(void)
+{
+    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
+    char ops[8192];
+    dr_ops_describe(ops, sizeof ops);
+    printf("CPU      %s\nISA      %s%s\nthreads  %d\n\n%s", dr_cpu_name(), isa[dr_cpu_isa()],
+           dr_cpu_has_bf16() ? " with bf16" : "", dr_threads(), ops);
+}
+
+static int run(int argc, char **argv)
+{
+    bool json = false;
+    dr_opt_list rest = {0};
+    const dr_opt opts[] = {{"json", DR_OPT_FLAG, &json, NULL, "as JSON"}};
+    int bad = dr_opt_parse(&dr_cmd_info, opts, 1, argc, argv, &rest);
+    if (!bad && rest.count == 0)
+        machine_info();
+    for (int i = 0; !bad && i < rest.count; i++) {
+        dr_status st = dr_is_dir(rest.item[i]) ? folder_info(rest.item[i], json) : file_info(rest.item[i], json);
+        bad = st ? dr_cli_fail(&dr_cmd_info, st) : 0;
+    }
+    dr_opt_list_free(&rest);
+    return bad < 0 ? 0 : bad;
+}
+
+const dr_command dr_cmd_info = {"info", "what is in a model folder or weights file; alone: what this machine has",
+                                "[--json] [DIR|FILE.safetensors]...", "  drape info sd2-inpainting\n", run};

@@ -1,0 +1,280 @@
+/* drape tryon: on the public API alone, like any other program. */
+#include "base/progress.h"
+#include "base/threads.h"
+#include "cli/commands.h"
+#include "cli/tryon_files.h"
+#include "drape.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+typedef struct tryon_cli {
+    const char *model, *output, *region, *precision, *scheduler, *mask_mode;
+    dr_opt_list images, masks, loras;
+    int num_images, threads, size[2];
+    bool quiet, json, seed_given;
+    drape_tryon_options o;
+    /* while running */
+    dr_progress bar;
+    bool bar_open;
+    const char *preview_path;
+    json_t *report;
+} tryon_cli;
+
+/* --- callbacks ---------------------------------------------------------------------------------- */
+
+static void on_progress(void *user, drape_stage stage, int done, int total)
+{
+    static const char *const labels[] = {"reading prompt", "encoding", "denoising", "decoding"};
+    tryon_cli *c = user;
+    if (done == 0) {
+        if (c->bar_open)
+            dr_progress_end(&c->bar);
+        dr_progress_start(&c->bar, labels[stage], total, c->quiet);
+        c->bar_open = true;
+    }
+    dr_progress_set(&c->bar, done, NULL);
+}
+
+static void on_preview(void *user, int step, const drape_image *picture)
+{
+    const tryon_cli *c = user;
+    (void)step;
+    if (drape_image_write(picture, c->preview_path, NULL))
+        fprintf(stderr, "drape tryon: %s\n", drape_error()); /* the picture itself goes on */
+}
+
+/* --- one picture -------------------------------------------------------------------------------- */
+
+static drape_status write_result(const tryon_cli *c, const drape_pipeline *p, const drape_image *out, const char *path)
+{
+    char *text = drape_tryon_parameters(p, &c->o, out->width, out->height);
+    drape_status st = drape_image_write(out, path, text);
+    free(text);
+    return st;
+}
+
+static void report(tryon_cli *c, const char *image, const char *path, const drape_image *out, double seconds)
+{
+    double peak = (double)dr_rss_peak() / (1024.0 * 1024 * 1024);
+    if (c->json)
+        json_array_append_new(c->report, json_pack("{s:s, s:s, s:I, s:i, s:i, s:f, s:f}", "image", image, "output",
+                                                   path, "seed", (json_int_t)c->o.seed, "width", out->width, "height",
+                                                   out->height, "seconds", seconds, "peak_gib", peak));
+    else
+        printf("%s\n", path);
+    if (!c->quiet)
+        fprintf(stderr, "%s: %dx%d, seed %llu, %.1f s, peak memory %.2f GiB\n", path, out->width, out->height,
+                (unsigned long long)c->o.seed, seconds, peak);
+}
+
+static drape_status dress(tryon_cli *c, drape_pipeline *p, const char *image, const char *mask_path, const char *path)
+{
+    drape_image photo = {0}, mask = {0}, out = {0};
+    char warnings[1024], *preview = dr_preview_name(path);
+    double t0 = dr_now();
+    drape_status st = drape_image_read(&photo, image);
+    if (!st)
+        st = drape_mask_read(&mask, mask_path, &photo, warnings, sizeof warnings);
+    if (!st && warnings[0])
+        fprintf(stderr, "drape tryon: warning: %s\n", warnings);
+    c->preview_path = preview;
+    if (!st)
+        st = drape_tryon(p, &photo, &mask, &c->o, &out);
+    if (c->bar_open)
+        dr_progress_end(&c->bar);
+    c->bar_open = false;
+    if (!st)
+        st = write_result(c, p, &out, path);
+    if (!st)
+        report(c, image, path, &out, dr_now() - t0);
+    drape_image_free(&photo);
+    drape_image_free(&mask);
+    drape_image_free(&out);
+    free(preview);
+    return st;
+}
+
+/* All pictures of one photo; a failure is named and the next photo goes on. Returns 0, 1, or 130. */
+static int dress_all(tryon_cli *c, drape_pipeline *p)
+{
+    uint64_t first_seed = c->o.seed;
+    int failed = 0;
+    for (int i = 0; i < c->images.count; i++)
+        for (int k = 0; k < c->num_images; k++) {
+            char *mask = dr_mask_for(&c->masks, c->images.item[i], i);
+            char *path = dr_output_name(c->output, c->images.item[i], c->images.count, k, c->num_images);
+            c->o.seed = first_seed + (uint64_t)k;
+            drape_status st = mask && path ? dress(c, p, c->images.item[i], mask, path) : DRAPE_EINVAL;
+            free(mask);
+            free(path);
+            if (st == DRAPE_ECANCELLED)
+                return dr_cli_fail(&dr_cmd_tryon, (int)st);
+            if (st) {
+                fprintf(stderr, "drape tryon: '%s': %s\n", c->images.item[i], drape_error());
+                failed++;
+                break; /* another seed would fail the same way */
+            }
+        }
+    return failed ? DR_EXIT_FAILED : 0;
+}
+
+/* --- options ------------------------------------------------------------------------------------ */
+
+/* FILE[:SCALE]; a colon in a file's name is fine as long as no number follows it. */
+static drape_lora parse_lora(char *text)
+{
+    char *colon = strrchr(text, ':'), *end;
+    drape_lora l = {text, 1.0};
+    if (!colon || !colon[1])
+        return l;
+    double scale = strtod(colon + 1, &end);
+    if (!*end) {
+        *colon = 0;
+        l.scale = scale;
+    }
+    return l;
+}
+
+static int load(tryon_cli *c, drape_pipeline **p)
+{
+    drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
+    char **texts = calloc((size_t)c->loras.count + 1, sizeof *texts);
+    drape_status st = loras && texts ? DRAPE_OK : DRAPE_ENOMEM;
+    for (int i = 0; !st && i < c->loras.count; i++) {
+        texts[i] = strdup(c->loras.item[i]);
+        if (texts[i])
+            loras[i] = parse_lora(texts[i]);
+        else
+            st = DRAPE_ENOMEM;
+    }
+    drape_load_options o = {.loras = loras,
+                            .lora_count = c->loras.count,
+                            .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
+                            .keep_models = c->images.count * c->num_images > 1};
+    if (!st)
+        st = drape_pipeline_load(p, c->model, &o);
+    for (int i = 0; texts && i < c->loras.count; i++)
+        free(texts[i]);
+    free(texts);
+    free(loras);
+    return st ? dr_cli_fail(&dr_cmd_tryon, (int)st) : 0;
+}
+
+static uint64_t random_seed(void)
+{
+    uint32_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        seed = (uint32_t)time(NULL);
+    return seed;
+}
+
+static int check(tryon_cli *c)
+{
+    if (c->images.count == 0)
+        return dr_usage_error(&dr_cmd_tryon, "--image is missing");
+    if (c->masks.count == 0)
+        return dr_usage_error(&dr_cmd_tryon, "--mask is missing");
+    for (int i = 0; i < c->masks.count; i++)
+        if (strcmp(c->masks.item[i], "auto") == 0 || strncmp(c->masks.item[i], "auto:", 5) == 0)
+            return dr_usage_error(&dr_cmd_tryon,
+                                  "--mask %s: automatic masks need the clothes parser, which this version does not have "
+                                  "yet; paint a mask (white = replace) and pass its file",
+                                  c->masks.item[i]);
+    const char *fault = dr_files_fault(&c->images, &c->masks, c->output, c->num_images);
+    if (fault)
+        return dr_usage_error(&dr_cmd_tryon, "%s", fault);
+    return 0;
+}
+
+static int parse(tryon_cli *c, int argc, char **argv)
+{
+    drape_tryon_options *o = &c->o;
+    static const char *const def = "the model's";
+    const dr_opt opts[] = {
+        {"model", DR_OPT_STRING, &c->model, "DIR", "folder of an inpainting model (see 'drape pull')", .required = true},
+        {"image", DR_OPT_LIST, &c->images, "PHOTO", "photo of a person; may be given again", .shown_default = ""},
+        {"mask", DR_OPT_LIST, &c->masks, "MASK", "white where the garment goes; one for all photos, one each, or a folder",
+         .shown_default = ""},
+        {"prompt", DR_OPT_STRING, &o->prompt, "TEXT", "the garment", .shown_default = "empty"},
+        {"output|o", DR_OPT_STRING, &c->output, "OUT", "result (.png .jpg .webp .tif), or a folder", .required = true},
+        {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
+        {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be", .shown_default = "empty"},
+        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000},
+        {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000},
+        {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X", "how closely to follow the prompt; 1 or less: no "
+         "guidance, twice as fast", 0, 100},
+        {"strength", DR_OPT_DOUBLE, &o->strength, "X", "1 starts from noise, less keeps some of what was there", 0.01, 1},
+        {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same picture", .shown_default = "random"},
+        {"num-images", DR_OPT_INT, &c->num_images, "N", "pictures per photo, with seeds N, N+1, ...", 1, 1000},
+        {"scheduler", DR_OPT_CHOICE, &c->scheduler,
+         "pndm|ddim|ddpm|euler|euler-a|heun|lms|dpm++2m|dpm++2m-sde|unipc|lcm", "sampler", .shown_default = def},
+        {"karras", DR_OPT_FLAG, &o->karras, NULL, "Karras noise levels"},
+        {"eta", DR_OPT_DOUBLE, &o->eta, "X", "noise that ddim adds per step", 0, 1},
+        {"size", DR_OPT_SIZE, c->size, NULL, "working size", .shown_default = def},
+        {"lora", DR_OPT_LIST, &c->loras, "FILE[:SCALE]", "adapter to add to the model; may be given again",
+         .shown_default = ""},
+        {"", DR_OPT_HEADING, NULL, NULL, "mask and paste:"},
+        {"region", DR_OPT_CHOICE, &c->region, "mask|whole", "work on the part around the mask, or on the whole photo"},
+        {"padding", DR_OPT_INT, &o->padding, "PX", "photo pixels kept around the mask", -1, 4096,
+         .shown_default = "32, or 1/8 of the mask"},
+        {"mask-grow", DR_OPT_INT, &o->mask_grow, "PX", "grow the mask by this many pixels; negative shrinks", -4096, 4096},
+        {"mask-blur", DR_OPT_INT, &o->mask_blur, "PX", "width of the paste's soft edge outside the mask", -1, 4096,
+         .shown_default = "1 per 128 pixels of region"},
+        {"paste", DR_OPT_SWITCH, &o->paste, NULL, "paste into the untouched photo; off gives the model's own picture"},
+        {"color-match", DR_OPT_FLAG, &o->color_match, NULL, "shift the picture's mean colour to the photo's around the mask"},
+        {"", DR_OPT_HEADING, NULL, NULL, "running:"},
+        {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N", "every N steps write what there is to OUT-preview.png",
+         0, 1000},
+        {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},
+        {"json", DR_OPT_FLAG, &c->json, NULL, "results as JSON on standard output"},
+    };
+    o->seed = random_seed();
+    int bad = dr_opt_parse(&dr_cmd_tryon, opts, sizeof opts / sizeof *opts, argc, argv, &c->images);
+    if (!bad)
+        bad = check(c);
+    o->width = c->size[0];
+    o->height = c->size[1];
+    o->scheduler = c->scheduler;
+    o->whole = strcmp(c->region, "whole") == 0;
+    o->callbacks.user = c;
+    o->callbacks.progress = on_progress;
+    o->callbacks.preview = o->callbacks.preview_every ? on_preview : NULL;
+    o->callbacks.cancel = dr_cli_interrupted;
+    return bad;
+}
+
+static int run(int argc, char **argv)
+{
+    tryon_cli c = {.region = "mask", .precision = "exact", .num_images = 1, .o = DRAPE_TRYON_DEFAULTS};
+    int rc = parse(&c, argc, argv);
+    if (rc == 0) {
+        drape_pipeline *p = NULL;
+        dr_set_threads(c.threads);
+        c.report = json_array();
+        rc = load(&c, &p);
+        if (rc == 0)
+            rc = dress_all(&c, p);
+        drape_pipeline_free(p);
+        if (c.json) {
+            json_dumpf(c.report, stdout, JSON_INDENT(1));
+            putchar('\n');
+        }
+        json_decref(c.report);
+    }
+    dr_opt_list_free(&c.images);
+    dr_opt_list_free(&c.masks);
+    dr_opt_list_free(&c.loras);
+    return rc < 0 ? 0 : rc;
+}
+
+const dr_command dr_cmd_tryon = {
+    "tryon", "dress a person: replace what the mask covers by what the prompt says",
+    "--model DIR --image PHOTO --mask MASK --prompt TEXT -o OUT.png",
+    "  drape tryon --model sd2-inpainting --image person.jpg --mask mask.png --prompt \"red t-shirt\" -o out.png\n", run};

@@ -1,0 +1,236 @@
+#include "tryon/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+static dr_status check_fit(const dr_engine *e)
+{
+    const dr_unet_config *u = &e->unet_config;
+    int latent = e->vae_config.latent;
+    if (u->in == latent)
+        return dr_fail(DR_EINVAL,
+                       "cannot use '%s': its UNet takes %d channels, expected %d; this is a text-to-image model, pass "
+                       "the folder of an inpainting model",
+                       e->dir, u->in, 2 * latent + 1);
+    if (u->in != 2 * latent + 1 || u->out != latent)
+        return dr_fail(DR_EINVAL, "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
+                                  "for %d and %d",
+                       e->dir, u->in, u->out, 2 * latent + 1, latent);
+    for (int i = 0; i < u->levels; i++)
+        if (u->context[i] != e->text_config.width)
+            return dr_fail(DR_EINVAL, "cannot use '%s': its UNet wants text of width %d, its text encoder gives %d",
+                           e->dir, u->context[i], e->text_config.width);
+    if (e->text_config.positions < DR_TOKENS)
+        return dr_fail(DR_EINVAL, "cannot use '%s': its text encoder takes %d tokens, expected %d", e->dir,
+                       e->text_config.positions, DR_TOKENS);
+    return DR_OK;
+}
+
+static dr_status open_parts(dr_engine *e)
+{
+    char path[4200];
+    dr_status st = dr_unet_config_load(&e->unet_config, e->dir);
+    if (!st)
+        st = dr_vae_config_load(&e->vae_config, e->dir);
+    if (!st)
+        st = dr_text_config(&e->text_config, e->dir);
+    if (!st)
+        st = check_fit(e);
+    snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", e->dir);
+    if (!st)
+        st = dr_schedule_load(&e->schedule, path);
+    snprintf(path, sizeof path, "%s/tokenizer", e->dir);
+    if (!st)
+        st = dr_tokenizer_load(&e->tokenizer, path);
+    if (!st && dr_tokenizer_vocab_size(e->tokenizer) > e->text_config.vocab)
+        st = dr_fail(DR_EINVAL, "cannot use '%s': its tokenizer has %d tokens, its text encoder %d", e->dir,
+                     dr_tokenizer_vocab_size(e->tokenizer), e->text_config.vocab);
+    return st;
+}
+
+static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
+{
+    if (count == 0)
+        return DR_OK;
+    e->lora = calloc((size_t)count, sizeof *e->lora);
+    e->lora_scale = calloc((size_t)count, sizeof *e->lora_scale);
+    if (!e->lora || !e->lora_scale)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (; e->lora_count < count; e->lora_count++) {
+        dr_status st = dr_lora_open(&e->lora[e->lora_count], loras[e->lora_count].path);
+        if (st)
+            return st;
+        e->lora_scale[e->lora_count] = loras[e->lora_count].scale;
+    }
+    return DR_OK;
+}
+
+dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
+                         dr_precision precision, bool keep)
+{
+    *e = (dr_engine){.precision = precision, .keep = keep};
+    e->dir = strdup(dir);
+    dr_status st = e->dir ? open_parts(e) : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = open_loras(e, loras, lora_count);
+    if (!st)
+        st = dr_tape_init(&e->tape);
+    if (st)
+        dr_engine_close(e);
+    return st;
+}
+
+void dr_engine_close(dr_engine *e)
+{
+    dr_text_unload(&e->text);
+    dr_vae_unload(&e->vae);
+    dr_unet_unload(&e->unet);
+    dr_tape_clear(&e->tape);
+    dr_tokenizer_free(e->tokenizer);
+    dr_schedule_clear(&e->schedule);
+    for (int i = 0; i < e->lora_count; i++)
+        dr_lora_close(&e->lora[i]);
+    free(e->lora);
+    free(e->lora_scale);
+    free(e->prompt);
+    free(e->negative);
+    free(e->context);
+    free(e->dir);
+    *e = (dr_engine){0};
+}
+
+void dr_engine_release(dr_engine *e)
+{
+    dr_tape_reset(&e->tape);
+    if (e->keep)
+        return;
+    dr_text_unload(&e->text);
+    dr_vae_unload(&e->vae);
+    dr_unet_unload(&e->unet);
+    dr_arena_trim(&e->tape.arena);
+}
+
+/* Adapters change the weights as these are loaded; a model without any stays mapped. */
+static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
+{
+    for (int i = 0; i < e->lora_count; i++) {
+        dr_status st = dr_lora_apply(&e->lora[i], unet, text, e->lora_scale[i]);
+        if (st)
+            return st;
+    }
+    return DR_OK;
+}
+
+/* --- stages ------------------------------------------------------------------------------------- */
+
+static bool same(const char *a, const char *b)
+{
+    return a && strcmp(a, b) == 0;
+}
+
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative)
+{
+    int32_t ids[2 * DR_TOKENS];
+    if (e->context && same(e->prompt, prompt) && same(e->negative, negative))
+        return DR_OK;
+    dr_status st = dr_tokenizer_encode(e->tokenizer, negative, ids, NULL);
+    if (!st)
+        st = dr_tokenizer_encode(e->tokenizer, prompt, ids + DR_TOKENS, &e->prompt_tokens);
+    if (!st && !e->text.loaded) {
+        st = dr_text_load(&e->text, e->dir);
+        if (!st)
+            st = apply_loras(e, NULL, &e->text.params);
+        if (st)
+            dr_text_unload(&e->text);
+    }
+    if (st)
+        return st;
+
+    dr_ops_set_precision(e->precision);
+    dr_tape_reset(&e->tape);
+    dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, ids, 2, DR_TOKENS);
+    st = dr_tape_status(&e->tape);
+    if (st)
+        return st;
+    float *context = malloc(dr_nbytes(h));
+    char *p = strdup(prompt), *n = strdup(negative);
+    if (!context || !p || !n) {
+        free(context);
+        free(p);
+        free(n);
+        return dr_fail(DR_ENOMEM, "out of memory");
+    }
+    memcpy(context, dr_f32(h), dr_nbytes(h));
+    free(e->context);
+    free(e->prompt);
+    free(e->negative);
+    e->context = context;
+    e->prompt = p;
+    e->negative = n;
+    return DR_OK;
+}
+
+dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments)
+{
+    dr_status st = dr_vae_load(&e->vae, e->dir);
+    if (st)
+        return st;
+    dr_ops_set_precision(e->precision);
+    dr_tape_reset(&e->tape);
+    dr_tensor *x = dr_wrap(&e->tape, (float *)(uintptr_t)rgb, 4, (int64_t[]){1, H, W, 3});
+    dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
+    st = dr_tape_status(&e->tape);
+    if (!st)
+        memcpy(moments, dr_f32(m), dr_nbytes(m));
+    return st;
+}
+
+dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb)
+{
+    dr_status st = dr_vae_load(&e->vae, e->dir);
+    if (st)
+        return st;
+    const dr_vae_config *c = &e->vae_config;
+    int f = dr_vae_factor(c);
+    dr_ops_set_precision(e->precision);
+    dr_tape_reset(&e->tape);
+    dr_tensor *z = dr_new4(&e->tape, 1, H / f, W / f, c->latent);
+    for (int64_t i = 0; !e->tape.status && i < dr_numel(z); i++)
+        dr_f32(z)[i] = latents[i] / (float)c->scaling + (float)c->shift;
+    dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, z);
+    st = dr_tape_status(&e->tape);
+    if (!st)
+        memcpy(rgb, dr_f32(x), dr_nbytes(x));
+    return st;
+}
+
+dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
+                            float *out)
+{
+    float t[16];
+    dr_status st = DR_OK;
+    DR_ASSERT(N >= 1 && N <= 16, "%d samples", N);
+    if (!e->unet.loaded) {
+        st = dr_unet_load(&e->unet, e->dir);
+        if (!st)
+            st = apply_loras(e, &e->unet.params, NULL);
+        if (st)
+            dr_unet_unload(&e->unet);
+    }
+    if (st)
+        return st;
+    for (int i = 0; i < N; i++)
+        t[i] = timestep;
+    dr_ops_set_precision(e->precision);
+    dr_tape_reset(&e->tape);
+    dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
+    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, t, c);
+    st = dr_tape_status(&e->tape);
+    if (!st)
+        memcpy(out, dr_f32(y), dr_nbytes(y));
+    return st;
+}

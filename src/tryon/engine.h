@@ -1,0 +1,76 @@
+/* The models of one pipeline folder, held as long as they are needed, and the stages of an inpainting run.
+ *
+ * By default each model is loaded, used and let go in turn, so that the peak is the largest model and not the sum. */
+#ifndef DR_TRYON_ENGINE_H
+#define DR_TRYON_ENGINE_H
+
+#include "diffusion/sampler.h"
+#include "models/tokenizer.h"
+#include "pipeline/lora.h"
+#include "pipeline/models.h"
+
+typedef enum dr_stage { DR_STAGE_TEXT, DR_STAGE_ENCODE, DR_STAGE_DENOISE, DR_STAGE_DECODE } dr_stage;
+
+/* As drape_callbacks, with latents as floats. Any may be NULL. */
+typedef struct dr_stage_callbacks {
+    void *user;
+    void (*progress)(void *user, dr_stage stage, int done, int total);
+    /* the estimate of the finished latents [h,w,latent], before the VAE */
+    void (*preview)(void *user, int step, const float *latents);
+    int preview_every;
+    bool (*cancel)(void *user);
+} dr_stage_callbacks;
+
+typedef struct dr_lora_ref {
+    const char *path;
+    double scale;
+} dr_lora_ref;
+
+typedef struct dr_engine {
+    char *dir;
+    dr_lora *lora; /* [lora_count] */
+    double *lora_scale;
+    int lora_count;
+    dr_precision precision;
+    bool keep; /* models stay loaded */
+
+    dr_clip_config text_config;
+    dr_vae_config vae_config;
+    dr_unet_config unet_config;
+    dr_schedule schedule;
+    dr_tokenizer *tokenizer;
+
+    dr_text_model text;
+    dr_vae_model vae;
+    dr_unet_model unet;
+    dr_tape tape;
+
+    char *prompt, *negative; /* that `context` belongs to */
+    float *context;          /* [2,77,C]: negative, prompt; malloc'ed */
+    int prompt_tokens;       /* before truncation */
+} dr_engine;
+
+/** Checks the folder, its configs, and that they fit together: an inpainting UNet for this VAE and text
+ *  encoder. Weights are read later. `loras` are read now. */
+dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
+                         dr_precision precision, bool keep);
+void dr_engine_close(dr_engine *e);
+
+/** Lets go of the models that the next stages do not need, unless they are kept. */
+void dr_engine_release(dr_engine *e);
+
+/** Encodes both prompts into e->context (kept for the next call with the same prompts). */
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative);
+
+/** rgb [H,W,3] in [-1,1] -> moments [h,w,2*latent] (caller's, floats). H and W are multiples of the factor. */
+dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments);
+
+/** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
+dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
+
+/** One model call on `N` equal or different samples: x [N,h,w,in], the same timestep for all, text [N,77,C]
+ *  -> out [N,h,w,out]. The tape is reset. */
+dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
+                            float *out);
+
+#endif

@@ -1,0 +1,215 @@
+#include "tryon/inpaint.h"
+
+#include "tryon/prepare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All that one run holds between the stages; malloc'ed, because the models' arena is trimmed in between. */
+typedef struct run {
+    dr_engine *e;
+    const dr_inpaint_options *o;
+    int h, w, latent;   /* of the latents */
+    size_t n;           /* h*w*latent */
+    dr_rng rng;
+    dr_sampler *sampler;
+    float *x;           /* [h,w,latent]: the sample on its way */
+    float *mask;        /* [h,w] */
+    float *masked;      /* [h,w,latent]: the masked photo's latents */
+    float *in, *out;    /* [2,h,w,in], [2,h,w,latent]: the model's */
+    float *scaled;      /* [h,w,latent] */
+} run;
+
+static void progress(const run *r, dr_stage stage, int done, int total)
+{
+    if (r->o->cb.progress)
+        r->o->cb.progress(r->o->cb.user, stage, done, total);
+}
+
+static void run_clear(run *r)
+{
+    dr_sampler_free(r->sampler);
+    free(r->x);
+    free(r->mask);
+    free(r->masked);
+    free(r->in);
+    free(r->out);
+    free(r->scaled);
+}
+
+static dr_status run_init(run *r, dr_engine *e, const dr_inpaint_options *o)
+{
+    int f = dr_vae_factor(&e->vae_config);
+    *r = (run){.e = e, .o = o, .h = o->height / f, .w = o->width / f, .latent = e->vae_config.latent};
+    if (o->height % f || o->width % f || r->h < 1 || r->w < 1)
+        return dr_fail(DR_EINVAL, "the working size %dx%d is not a multiple of %d, which this model needs", o->width,
+                       o->height, f);
+    size_t cells = (size_t)r->h * (size_t)r->w;
+    r->n = cells * (size_t)r->latent;
+    r->x = malloc(r->n * sizeof(float));
+    r->scaled = malloc(r->n * sizeof(float));
+    r->masked = malloc(r->n * sizeof(float));
+    r->mask = malloc(cells * sizeof(float));
+    r->in = malloc(2 * cells * (size_t)e->unet_config.in * sizeof(float));
+    r->out = malloc(2 * r->n * sizeof(float));
+    if (!r->x || !r->scaled || !r->masked || !r->mask || !r->in || !r->out)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_rng_seed(&r->rng, o->seed);
+    dr_status st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
+    if (!st)
+        dr_sampler_noise_layout(r->sampler, 1, r->h, r->w, r->latent);
+    return st;
+}
+
+/* The picture's latents, drawn with the run's generator. With `mask` the masked pixels are 0 first, which is grey. */
+static dr_status encode(run *r, const dr_image *photo, const dr_image *mask, float *latents)
+{
+    size_t pixels = (size_t)photo->height * (size_t)photo->width;
+    float *moments = malloc(2 * r->n * sizeof *moments), *noise = malloc(r->n * sizeof *noise);
+    float *x = malloc(3 * pixels * sizeof *x);
+    dr_status st = moments && noise && x ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st) {
+        dr_image_to_f32(photo, x);
+        if (mask)
+            dr_masked_f32(x, mask, x);
+        st = dr_engine_encode(r->e, x, photo->height, photo->width, moments);
+    }
+    if (!st) {
+        dr_randn_nhwc(&r->rng, noise, 1, r->h, r->w, r->latent);
+        dr_vae_sample(&r->e->vae_config, moments, noise, (int64_t)r->h * r->w, latents);
+    }
+    free(moments);
+    free(noise);
+    free(x);
+    return st;
+}
+
+/* Starting latents and the masked photo's, in the order in which diffusers draws its random numbers. */
+static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mask)
+{
+    bool from_photo = r->o->sampler.strength < 1;
+    int total = from_photo ? 2 : 1;
+    dr_status st = DR_OK;
+    progress(r, DR_STAGE_ENCODE, 0, total);
+    dr_mask_to_latent(mask, r->w, r->h, r->mask);
+    if (from_photo)
+        st = encode(r, photo, NULL, r->masked); /* borrowed until the masked latents come */
+    if (st)
+        return st;
+    dr_randn_nhwc(&r->rng, r->x, 1, r->h, r->w, r->latent);
+    if (from_photo) {
+        dr_sampler_add_noise(r->sampler, r->masked, r->x, r->n, r->scaled);
+        memcpy(r->x, r->scaled, r->n * sizeof(float));
+        progress(r, DR_STAGE_ENCODE, 1, total);
+    } else {
+        float sigma = dr_sampler_init_sigma(r->sampler);
+        for (size_t i = 0; i < r->n; i++)
+            r->x[i] *= sigma;
+    }
+    st = encode(r, photo, mask, r->masked);
+    progress(r, DR_STAGE_ENCODE, total, total);
+    return st;
+}
+
+/* The model's input: [noisy latents, mask, masked latents] per cell, once or twice. */
+static void join_input(run *r, int N)
+{
+    int C = r->latent, in = r->e->unet_config.in;
+    size_t cells = (size_t)r->h * (size_t)r->w;
+    for (size_t i = 0; i < cells; i++) {
+        float *p = r->in + i * (size_t)in;
+        memcpy(p, r->scaled + i * (size_t)C, (size_t)C * sizeof *p);
+        p[C] = r->mask[i];
+        memcpy(p + C + 1, r->masked + i * (size_t)C, (size_t)C * sizeof *p);
+    }
+    if (N == 2)
+        memcpy(r->in + cells * (size_t)in, r->in, cells * (size_t)in * sizeof *r->in);
+}
+
+/* One step: predict, guide, move. */
+static dr_status step(run *r, int i)
+{
+    bool guided = r->o->guidance_scale > 1;
+    int N = guided ? 2 : 1;
+    size_t context = (size_t)DR_TOKENS * (size_t)r->e->text_config.width;
+    dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
+    join_input(r, N);
+    dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
+                                     r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
+    if (st)
+        return st;
+    float s = (float)r->o->guidance_scale;
+    for (size_t k = 0; guided && k < r->n; k++)
+        r->out[k] += s * (r->out[r->n + k] - r->out[k]);
+    for (size_t k = 0; k < r->n; k++)
+        if (!isfinite(r->out[k]))
+            return dr_fail(DR_EINVAL, "the model's output is not a number at step %d: its weights are broken%s", i + 1,
+                           r->e->precision == DR_PRECISION_AUTO ? ", or need --precision exact" : "");
+    return dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
+}
+
+static dr_status denoise_stage(run *r)
+{
+    int calls = dr_sampler_calls(r->sampler), every = r->o->cb.preview_every;
+    progress(r, DR_STAGE_DENOISE, 0, calls);
+    for (int i = 0; i < calls; i++) {
+        dr_status st = step(r, i);
+        if (st)
+            return st;
+        progress(r, DR_STAGE_DENOISE, i + 1, calls);
+        const float *x0 = dr_sampler_x0(r->sampler);
+        if (r->o->cb.preview && every > 0 && (i + 1) % every == 0 && x0)
+            r->o->cb.preview(r->o->cb.user, i + 1, x0);
+    }
+    return DR_OK;
+}
+
+static dr_status decode_stage(run *r, dr_image *out)
+{
+    float *rgb = malloc((size_t)r->o->height * (size_t)r->o->width * 3 * sizeof *rgb);
+    progress(r, DR_STAGE_DECODE, 0, 1);
+    dr_status st = rgb ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_engine_decode(r->e, r->x, r->o->height, r->o->width, rgb);
+    if (!st)
+        st = dr_image_from_f32(out, rgb, r->o->width, r->o->height);
+    free(rgb);
+    progress(r, DR_STAGE_DECODE, 1, 1);
+    return st;
+}
+
+static dr_status stages(run *r, const dr_image *photo, const dr_image *mask, dr_image *out)
+{
+    progress(r, DR_STAGE_TEXT, 0, 1);
+    dr_status st = dr_engine_text(r->e, r->o->prompt, r->o->negative_prompt);
+    dr_engine_release(r->e);
+    progress(r, DR_STAGE_TEXT, 1, 1);
+    if (!st)
+        st = encode_stage(r, photo, mask);
+    dr_engine_release(r->e);
+    if (!st)
+        st = denoise_stage(r);
+    dr_engine_release(r->e);
+    return st ? st : decode_stage(r, out);
+}
+
+dr_status dr_inpaint(dr_engine *e, const dr_inpaint_options *o, const dr_image *photo, const dr_image *mask,
+                     dr_image *out)
+{
+    run r;
+    DR_ASSERT(photo->width == o->width && photo->height == o->height && mask->width == o->width &&
+                  mask->height == o->height && photo->channels == 3 && mask->channels == 1,
+              "photo %dx%d, mask %dx%d, expected %dx%d", photo->width, photo->height, mask->width, mask->height,
+              o->width, o->height);
+    dr_status st = run_init(&r, e, o);
+    e->tape.cancelled = o->cb.cancel;
+    e->tape.user = o->cb.user;
+    if (!st)
+        st = stages(&r, photo, mask, out);
+    e->tape.cancelled = NULL;
+    dr_engine_release(e);
+    run_clear(&r);
+    return st;
+}

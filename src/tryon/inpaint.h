@@ -1,0 +1,30 @@
+/* The inpainting run itself: diffusers' StableDiffusionInpaintPipeline, number for number.
+ *
+ * Rombach et al. 2022, arXiv:2112.10752, section 4.5; classifier-free guidance: Ho & Salimans 2022,
+ * arXiv:2207.12598. */
+#ifndef DR_TRYON_INPAINT_H
+#define DR_TRYON_INPAINT_H
+
+#include "io/image.h"
+#include "tryon/engine.h"
+
+typedef struct dr_inpaint_options {
+    const char *prompt, *negative_prompt;
+    double guidance_scale; /* at most 1: one model call per step instead of a pair */
+    dr_sampler_options sampler;
+    uint64_t seed;
+    int width, height; /* pixels; multiples of the VAE's factor */
+    dr_stage_callbacks cb;
+} dr_inpaint_options;
+
+/**
+ * Inpaints at the model's size.
+ *
+ * @param photo  RGB of o->width x o->height
+ * @param mask   1 channel, binary, the same size: white is to be replaced
+ * @param out    RGB of the same size; allocated here
+ */
+dr_status dr_inpaint(dr_engine *e, const dr_inpaint_options *o, const dr_image *photo, const dr_image *mask,
+                     dr_image *out);
+
+#endif
