@@ -75,6 +75,8 @@ static const check_case attention_cases[] = {
     {.d = {1, 1, 33, 2, 8}},
     {.d = {2, 33, 77, 3, 40}},
     {.d = {1, 20, 20, 2, 6}, .opt = CAUSAL},
+    {.d = {2, 9, 9, 2, 5}, .opt = CAUSAL | FUSED},
+    {.d = {2, 7, 13, 2, 10}},
     {.d = {1, 77, 77, 2, 64}, .opt = CAUSAL},
     {.d = {2, 130, 130, 1, 16}, .opt = CAUSAL | FUSED},
     {.d = {1, 64, 64, 2, 64}},
