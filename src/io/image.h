@@ -13,7 +13,7 @@
 /* 8-bit pixels, rows without padding. Storage is malloc'ed. */
 typedef struct dr_image {
     int width, height;
-    int channels; /* 3 sRGB, 1 grey (masks) */
+    int channels; /* 3 sRGB, 1 grey (masks), 4 sRGB and alpha (not premultiplied) */
     uint8_t *data;
 } dr_image;
 
@@ -23,7 +23,10 @@ dr_status dr_image_copy(dr_image *out, const dr_image *in);
 
 /** Reads a photo as sRGB: EXIF orientation applied, embedded profile converted, CMYK, grey and 16 bit
  *  brought to 8-bit RGB, alpha flattened on white. `channels` 3, or 1 for a mask (Rec. 601 luma as PIL's
- *  convert("L"); alpha over black). Size is checked before decoding. */
+ *  convert("L"); alpha over black; an RGB or grey profile is not applied, numbers are numbers), or 4 to keep
+ *  the alpha (255 where the file has none; profiles as for 1). Of a file with several pages the first.
+ *  JPEG, PNG, WebP, TIFF and GIF, and HEIC and AVIF where libvips has libheif; the format is told by the
+ *  content, never by the name. Size is checked before decoding; a truncated or damaged file is DR_EINVAL. */
 dr_status dr_image_read(dr_image *out, const char *path, int channels);
 /** The same from bytes in memory; `name` stands in messages. */
 dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels);
@@ -35,6 +38,9 @@ typedef struct dr_image_write_options {
     int quality;            /* JPEG and WebP, 1..100; 0 = 95 */
 } dr_image_write_options;
 dr_status dr_image_write(const dr_image *im, const char *path, const dr_image_write_options *o);
+/** The `parameters` text of a PNG, UTF-8, malloc'ed, yours. DR_ENOENT if the file has none, DR_EINVAL if it is
+ *  no PNG or damaged, DR_EUNSUPPORTED if the text is compressed (neither drape nor PIL's default does that). */
+dr_status dr_image_read_parameters(const char *path, char **out);
 /** PNG bytes in memory (malloc'ed, yours). */
 dr_status dr_image_encode_png(const dr_image *im, const char *parameters, void **out, size_t *size);
 

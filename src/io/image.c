@@ -1,0 +1,46 @@
+#include "io/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void dr_image_clear(dr_image *im)
+{
+    free(im->data);
+    *im = (dr_image){0};
+}
+
+dr_status dr_image_alloc(dr_image *im, int width, int height, int channels)
+{
+    DR_ASSERT(width > 0 && height > 0, "picture of %dx%d", width, height);
+    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "picture of %d channels", channels);
+    *im = (dr_image){.width = width, .height = height, .channels = channels};
+    int64_t pixels = (int64_t)width * height;
+    if (pixels <= (int64_t)(PTRDIFF_MAX / channels))
+        im->data = malloc((size_t)pixels * (size_t)channels);
+    if (!im->data) {
+        *im = (dr_image){0};
+        return dr_fail(DR_ENOMEM, "out of memory for a picture of %dx%d pixels", width, height);
+    }
+    return DR_OK;
+}
+
+dr_status dr_image_copy(dr_image *out, const dr_image *in)
+{
+    dr_status st = dr_image_alloc(out, in->width, in->height, in->channels);
+    if (!st)
+        memcpy(out->data, in->data, (size_t)in->width * (size_t)in->height * (size_t)in->channels);
+    return st;
+}
+
+dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height)
+{
+    DR_ASSERT(x >= 0 && y >= 0 && width > 0 && height > 0 && x <= in->width - width && y <= in->height - height,
+              "crop %dx%d+%d+%d of a picture of %dx%d", width, height, x, y, in->width, in->height);
+    dr_status st = dr_image_alloc(out, width, height, in->channels);
+    if (st)
+        return st;
+    size_t pixel = (size_t)in->channels, row = (size_t)width * pixel;
+    for (int j = 0; j < height; j++)
+        memcpy(out->data + (size_t)j * row, in->data + ((size_t)(y + j) * (size_t)in->width + (size_t)x) * pixel, row);
+    return DR_OK;
+}
