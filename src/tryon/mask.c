@@ -1,0 +1,154 @@
+/* Reading masks and saying what is wrong with them before an hour is spent on it. */
+#include "tryon/mask.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void warn(const dr_mask_options *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(const dr_mask_options *o, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    if (!o || !o->warn)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    o->warn(o->user, text);
+}
+
+static bool same_shape(int64_t w, int64_t h, int64_t photo_w, int64_t photo_h)
+{
+    double off = fabs((double)w * (double)photo_h / (double)h - (double)photo_w);
+    return off <= 2 || off <= 0.01 * (double)photo_w;
+}
+
+static dr_status check_shape(const dr_image *in, const char *name, int photo_w, int photo_h, const char *photo_name)
+{
+    if (same_shape(in->width, in->height, photo_w, photo_h))
+        return DR_OK;
+    bool turned = same_shape(in->height, in->width, photo_w, photo_h);
+    return dr_fail(
+        DR_EINVAL, "mask '%s' is %dx%d, but photo '%s' is %dx%d%s; make the mask from the photo in its own shape", name,
+        in->width, in->height, photo_name, photo_w, photo_h, turned ? " (the mask looks turned by 90 degrees)" : "");
+}
+
+/* Whether an RGBA picture is one colour whose transparency alone says something. */
+static bool mask_is_alpha(const dr_image *in)
+{
+    size_t n = (size_t)in->width * (size_t)in->height;
+    const uint8_t *p = in->data;
+    bool varies = false;
+    for (size_t i = 0; i < n; i++) {
+        if (memcmp(p + 4 * i, p, 3) != 0)
+            return false;
+        varies = varies || p[4 * i + 3] != p[3];
+    }
+    return varies;
+}
+
+/* One channel of a picture of one or four: itself, its alpha, or its luma over black. */
+static dr_status to_grey(dr_image *out, const dr_image *in)
+{
+    if (in->channels == 1)
+        return dr_image_copy(out, in);
+    dr_status st = dr_image_alloc(out, in->width, in->height, 1);
+    if (st)
+        return st;
+    int64_t n = (int64_t)in->width * in->height;
+    bool alpha = mask_is_alpha(in);
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        const uint8_t *p = in->data + 4 * i;
+        unsigned luma = (p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16;
+        out->data[i] = alpha ? p[3] : (uint8_t)((luma * p[3] + 127) / 255);
+    }
+    return DR_OK;
+}
+
+typedef struct tally {
+    int64_t total, white, grey, edge, edge_white; /* pixels; grey is neither near black nor near white */
+    int brightest, darkest;
+} tally;
+
+static tally count(const dr_image *mask)
+{
+    int64_t histogram[256] = {0}, n = (int64_t)mask->width * mask->height;
+    tally t = {.total = n, .darkest = 255};
+    for (int64_t i = 0; i < n; i++)
+        histogram[mask->data[i]]++;
+    for (int v = 0; v < 256; v++) {
+        t.white += v >= 128 ? histogram[v] : 0;
+        t.grey += v >= 32 && v < 224 ? histogram[v] : 0;
+        if (histogram[v] && v < t.darkest)
+            t.darkest = v;
+        if (histogram[v])
+            t.brightest = v;
+    }
+    for (int y = 0; y < mask->height; y++) {
+        bool full = y == 0 || y == mask->height - 1;
+        const uint8_t *row = mask->data + (size_t)y * (size_t)mask->width;
+        for (int x = 0; x < mask->width; x += full || mask->width == 1 ? 1 : mask->width - 1) {
+            t.edge++;
+            t.edge_white += row[x] >= 128;
+        }
+    }
+    return t;
+}
+
+static dr_status lint(const dr_image *mask, const char *name, const dr_mask_options *o)
+{
+    tally t = count(mask);
+    if (t.white == 0 && t.brightest > 0)
+        return dr_fail(DR_EINVAL,
+                       "mask '%s' is all black: nothing to replace; white = replace, and its brightest value is %d "
+                       "of 255",
+                       name, t.brightest);
+    if (t.white == 0)
+        return dr_fail(DR_EINVAL, "mask '%s' is all black: nothing to replace; white = replace", name);
+    if (t.white == t.total) {
+        if (!o || !o->whole)
+            warn(o, "mask '%s' is all white: the whole photo will be replaced", name);
+    } else if (t.white * 10 > t.total * 6 && t.edge_white * 10 > t.edge * 9) {
+        warn(o, "mask '%s' is white on %d %% of the photo and along its edges: probably inverted; white = replace",
+             name, (int)(100 * t.white / t.total));
+    }
+    if (t.grey * 10 > t.total)
+        warn(o, "mask '%s' has grey values on %d %% of the photo: from 128 of 255 on they count as white", name,
+             (int)(100 * t.grey / t.total));
+    return DR_OK;
+}
+
+dr_status dr_mask_from_image(dr_image *out, const dr_image *in, const char *name, int photo_width, int photo_height,
+                             const char *photo_name, const dr_mask_options *o)
+{
+    DR_ASSERT(in->channels == 1 || in->channels == 4, "mask of %d channels", in->channels);
+    *out = (dr_image){0};
+    dr_image grey = {0};
+    dr_status st = check_shape(in, name, photo_width, photo_height, photo_name);
+    if (!st)
+        st = to_grey(&grey, in);
+    if (!st)
+        st = lint(&grey, name, o);
+    if (!st)
+        st = dr_image_resize(out, &grey, photo_width, photo_height, DR_LANCZOS);
+    dr_image_clear(&grey);
+    return st;
+}
+
+dr_status dr_mask_load(dr_image *out, const char *path, int photo_width, int photo_height, const char *photo_path,
+                       const dr_mask_options *o)
+{
+    dr_image in;
+    *out = (dr_image){0};
+    dr_status st = dr_image_read(&in, path, 4);
+    if (st)
+        return st;
+    st = dr_mask_from_image(out, &in, path, photo_width, photo_height, photo_path, o);
+    dr_image_clear(&in);
+    return st;
+}
