@@ -270,6 +270,13 @@ static bool hub_start(hub_server *h, const hub_file *file, int files)
     return pthread_create(&h->thread, NULL, hub_run, h) == 0;
 }
 
+/* After a pull: until the answer in progress is done with, so that what it reads may change or go. */
+static void hub_settle(hub_server *h)
+{
+    pthread_mutex_lock(&h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void hub_stop(hub_server *h)
 {
     shutdown(h->listener, SHUT_RDWR); /* wakes accept */

@@ -154,10 +154,17 @@ static void put(const fixture *t, const char *name, const void *data, size_t siz
     fclose(f);
 }
 
+static dr_status pull(fixture *t, dr_hub_result *r)
+{
+    dr_status st = dr_hub_pull(&t->o, r);
+    hub_settle(&t->hub);
+    return st;
+}
+
 static void pull_fine(fixture *t, dr_hub_result *r)
 {
     dr_hub_result mine;
-    dr_status st = dr_hub_pull(&t->o, r ? r : &mine);
+    dr_status st = pull(t, r ? r : &mine);
     if (st)
         print_error("%s\n", dr_error());
     assert_int_equal(st, DR_OK);
@@ -167,7 +174,7 @@ static void pull_fine(fixture *t, dr_hub_result *r)
 
 static void assert_fails(fixture *t, dr_status code, const char *said)
 {
-    dr_status st = dr_hub_pull(&t->o, NULL);
+    dr_status st = pull(t, NULL);
     if (st != code || !strstr(dr_error(), said))
         print_error("status %d: %s\n", (int)st, dr_error());
     assert_int_equal(st, code);
@@ -221,7 +228,7 @@ static void a_variant_falls_back_to_plain_where_a_part_lacks_it(void **state)
 {
     fixture *t = *state;
     t->o.variant = "fp16";
-    assert_int_equal(dr_hub_pull(&t->o, NULL), DR_OK);
+    assert_int_equal(pull(t, NULL), DR_OK);
     assert_file(t, "unet/diffusion_pytorch_model.fp16.safetensors", unet, 2000);
     assert_file(t, "text_encoder/model.fp16.safetensors", small, 1500);
     assert_file(t, "vae/diffusion_pytorch_model.safetensors", small, 4000);
@@ -243,7 +250,7 @@ static void a_parser_folder_is_recognised(void **state)
     dr_hub_result r;
     t->hub.file = parser;
     t->hub.files = 5;
-    assert_int_equal(dr_hub_pull(&t->o, &r), DR_OK);
+    assert_int_equal(pull(t, &r), DR_OK);
     assert_int_equal(r.kind, DR_HUB_PARSER);
     assert_int_equal(r.files, 3);
     assert_file(t, "model.safetensors", small, 2500);
@@ -270,7 +277,7 @@ static void shards_come_with_their_index(void **state)
                                       TEXT("model.safetensors.index.json", "{}")};
     t->hub.file = parser;
     t->hub.files = 4;
-    assert_int_equal(dr_hub_pull(&t->o, NULL), DR_OK);
+    assert_int_equal(pull(t, NULL), DR_OK);
     assert_file(t, "model-00002-of-00002.safetensors", small, 200);
     t->hub.file = parser + 1; /* without config.json it is nothing we know */
     t->hub.files = 3;
@@ -351,7 +358,7 @@ static void a_cancelled_pull_leaves_parts_and_carries_on(void **state)
 {
     fixture *t = *state;
     t->cancel_at = 50000;
-    assert_int_equal(dr_hub_pull(&t->o, NULL), DR_ECANCELLED);
+    assert_int_equal(pull(t, NULL), DR_ECANCELLED);
     assert_false(there(t, UNET));
     size_t kept = size_of(t, UNET ".part");
     assert_true(kept >= 50000 && kept < UNET_SIZE);
@@ -627,7 +634,7 @@ static void a_write_that_fails_keeps_the_part(void **state)
     low = old;
     low.rlim_cur = 120000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    dr_status st = dr_hub_pull(&t->o, NULL);
+    dr_status st = pull(t, NULL);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_int_equal(st, DR_EIO);
     assert_non_null(strstr(dr_error(), "cannot write"));
