@@ -181,9 +181,9 @@ static int check_direction(const check_op *op, check_problem *p, check_value *v)
     dr_arena_rewind(p->arena, mark);
     double want = (8 * one - two) / 6, got = (8 * slope1 - slope2) / 6;
     double unit = 2 * (double)step * fmax(sqrt(norm), 1e-2);
-    return fabs(got - want) <= 2e-3 * unit
+    return fabs(got - want) <= 1e-4 * unit
                ? 0
-               : complain(op, p->c, "by differences, the gradient of", v->name, fabs(got - want) / unit, 2e-3);
+               : complain(op, p->c, "by differences, the gradient of", v->name, fabs(got - want) / unit, 1e-4);
 }
 
 /** Every gradient of one case along two random directions. Cases too large to be run often are passed over. */
