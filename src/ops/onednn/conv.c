@@ -91,27 +91,35 @@ dr_status dr_onednn_conv2d(const dr_conv_args *a)
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear(&l);
     }
-    if (dr_conv_winograd_fits(a) && a->I >= 16 && a->O >= 16 && a->N * a->OH * a->OW >= 384)
-        return dr_conv_winograd(a);
-    return dr_conv_direct(a, DR_F32);
+    return dr_conv_chosen(a);
 }
 
-/* dx += : oneDNN's pass overwrites, so the sum goes through scratch. */
-static dr_status backward_x(const dr_conv_args *a, dr_cmd plain)
+/* oneDNN's pass overwrites, so the sum goes through scratch. */
+static dr_status direct_dx(const dr_conv_args *a, dr_cmd plain, const dr_prim *p, float *dx)
 {
-    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_DATA, DR_F32);
-    dr_prim *p = dr_prim_get(&k, NULL);
-    if (!p)
-        return DR_EUNSUPPORTED;
-    int64_t n = a->N * a->H * a->W * a->I;
-    float *dx = dr_arena_alloc(a->scratch, (size_t)n * sizeof *dx);
     const void *w = NULL;
-    dr_status s = dx ? dr_weights_as(a->w, plain, dr_prim_weights_md(p), a->scratch, &w) : DR_ENOMEM;
+    dr_status s = dr_weights_as(a->w, plain, dr_prim_weights_md(p), a->scratch, &w);
     if (s == DR_OK)
         s = dr_prim_run(p, a->scratch, &(dr_prim_bufs){.src = dx, .weights = w, .dst = a->dy});
     if (s == DR_OK)
-        dr_ops_get()->add(n, a->dx, dx, a->dx);
+        dr_ops_get()->add(a->N * a->H * a->W * a->I, a->dx, dx, a->dx);
+    return s;
+}
+
+dr_status dr_conv_direct_dx(const dr_conv_args *a)
+{
+    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_DATA, DR_F32);
+    dr_prim *p = dr_prim_get(&k, NULL);
+    dr_md plain = dr_conv_plain_md(a);
+    dr_status s = DR_EUNSUPPORTED;
+    if (p && plain) {
+        size_t mark = dr_arena_mark(a->scratch);
+        float *dx = dr_arena_alloc(a->scratch, (size_t)(a->N * a->H * a->W * a->I) * sizeof *dx);
+        s = dx ? direct_dx(a, plain, p, dx) : DR_ENOMEM;
+        dr_arena_rewind(a->scratch, mark);
+    }
     dr_prim_put(p);
+    dr_md_free(plain);
     return s;
 }
 
@@ -146,8 +154,7 @@ dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a)
     dr_md plain = dr_conv_plain_md(a);
     dr_status s = plain ? DR_OK : DR_EUNSUPPORTED;
     if (s == DR_OK && a->dx)
-        s = backward_x(a, plain);
-    dr_arena_rewind(a->scratch, mark);
+        s = dr_conv_chosen_dx(a);
     if (s == DR_OK && a->dw)
         s = backward_w(a, plain);
     dr_arena_rewind(a->scratch, mark);

@@ -328,7 +328,7 @@ static dr_status args_run(args *a, dnnl_primitive_t prim)
     return s;
 }
 
-dr_status dr_prim_run(dr_prim *p, dr_arena *scratch, const dr_prim_bufs *b)
+dr_status dr_prim_run(const dr_prim *p, dr_arena *scratch, const dr_prim_bufs *b)
 {
     bool data = p->key.op == DR_PRIM_CONV_DATA, weights = p->key.op == DR_PRIM_CONV_WEIGHTS;
     size_t mark = dr_arena_mark(scratch);

@@ -51,7 +51,7 @@ const char *dr_prim_impl(const dr_prim *p);
 typedef struct dr_prim_bufs {
     const void *src, *weights, *dst, *bias, *other;
 } dr_prim_bufs;
-dr_status dr_prim_run(dr_prim *p, dr_arena *scratch, const dr_prim_bufs *b);
+dr_status dr_prim_run(const dr_prim *p, dr_arena *scratch, const dr_prim_bufs *b);
 
 /** Moves a tensor from one layout to another of the same type. DR_EUNSUPPORTED if the library cannot. */
 dr_status dr_reorder(dr_arena *scratch, dr_cmd from, const void *src, dr_cmd to, void *dst);

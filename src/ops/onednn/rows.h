@@ -10,12 +10,20 @@ dr_status dr_onednn_linear_bwd(const dr_linear_args *a);
 dr_status dr_onednn_conv2d(const dr_conv_args *a);
 dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a);
 
-/** oneDNN's own convolution, in f32 or bf16. */
+/** oneDNN's own convolution, in f32 or bf16, and its input gradient (dx +=). */
 dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type);
+dr_status dr_conv_direct_dx(const dr_conv_args *a);
 
-/** By F(4x4,3x3), in f32: 3x3, stride 1, one group. The largest error is about 1e-5 of the output's deviation. */
+/** The same by F(4x4,3x3), in f32: 3x3, stride 1, one group. The largest error is about 1e-5 of the output's
+ *  deviation. */
 dr_status dr_conv_winograd(const dr_conv_args *a);
+dr_status dr_conv_winograd_dx(const dr_conv_args *a);
 bool dr_conv_winograd_fits(const dr_conv_args *a);
+bool dr_conv_winograd_dx_fits(const dr_conv_args *a);
+
+/** By the algorithm that is fastest for this shape. The second reads dx alone of the gradients. */
+dr_status dr_conv_chosen(const dr_conv_args *a);
+dr_status dr_conv_chosen_dx(const dr_conv_args *a);
 
 /** The plain layout of a's weights: PyTorch's [O,I/groups,kh,kw]. NULL when out of memory. */
 dr_md dr_conv_plain_md(const dr_conv_args *a);

@@ -148,6 +148,7 @@ static void run_unit(const plan *p, int64_t first, int64_t panel, int64_t from, 
 
 static dr_status run(plan *p, dr_arena *scratch)
 {
+    plan_sizes(p);
     int64_t threads = dr_threads();
     size_t u_size = (size_t)(POSITIONS * p->u_step), m_size = (size_t)(POSITIONS * p->m_step);
     p->v = dr_arena_alloc(scratch, (size_t)(POSITIONS * p->v_step) * sizeof(float));
@@ -174,10 +175,12 @@ static dr_status run(plan *p, dr_arena *scratch)
     return DR_OK;
 }
 
-/* The nine taps outermost, outputs innermost. */
-static dr_md hwio_md(int64_t O, int64_t I)
+/* The weights with the nine taps outermost. */
+static dr_md taps_md(const dr_conv_args *a, int64_t output_stride, int64_t input_stride)
 {
-    return dr_md_make(4, (int64_t[]){O, I, 3, 3}, dnnl_f32, (int64_t[]){1, O, 3 * I * O, I * O});
+    int64_t tap = a->O * a->I;
+    return dr_md_make(4, (int64_t[]){a->O, a->I, 3, 3}, dnnl_f32,
+                      (int64_t[]){output_stride, input_stride, 3 * tap, tap});
 }
 
 static dr_status forward_weights(const dr_conv_args *a, dr_cmd plain, dr_cmd hwio, dr_winograd_weights *w)
@@ -219,14 +222,48 @@ dr_status dr_conv_winograd(const dr_conv_args *a)
               .b = a->b,
               .residual = a->residual,
               .y = a->y};
-    dr_md plain = dr_conv_plain_md(a), hwio = hwio_md(a->O, a->I);
+    dr_md plain = dr_conv_plain_md(a), hwio = taps_md(a, 1, a->O);
     dr_status s = plain && hwio ? forward_weights(a, plain, hwio, &p.w) : DR_EUNSUPPORTED;
-    if (s == DR_OK) {
-        plan_sizes(&p);
+    if (s == DR_OK)
         s = run(&p, a->scratch);
-    }
     dr_md_free(plain);
     dr_md_free(hwio);
+    dr_arena_rewind(a->scratch, mark);
+    return s;
+}
+
+bool dr_conv_winograd_dx_fits(const dr_conv_args *a)
+{
+    const dr_conv_geom *g = &a->geom;
+    return dr_conv_winograd_fits(a) && g->top <= 2 && g->left <= 2;
+}
+
+/* dx is the convolution of dy with the weights turned by half a turn and their channels exchanged. */
+dr_status dr_conv_winograd_dx(const dr_conv_args *a)
+{
+    if (!dr_conv_winograd_dx_fits(a))
+        return DR_EUNSUPPORTED;
+    size_t mark = dr_arena_mark(a->scratch);
+    plan p = {.k = dr_cpu_winograd(),
+              .w = {.dtype = DR_F32, .tap = a->I * a->O, .row = a->I, .outputs = a->I, .flip = true},
+              .N = a->N,
+              .H = a->OH,
+              .W = a->OW,
+              .I = a->O,
+              .O = a->I,
+              .OH = a->H,
+              .OW = a->W,
+              .top = 2 - a->geom.top,
+              .left = 2 - a->geom.left,
+              .x = a->dy,
+              .residual = a->dx,
+              .y = a->dx};
+    dr_md plain = dr_conv_plain_md(a), hwoi = taps_md(a, a->I, 1);
+    dr_status s = plain && hwoi ? dr_weights_as(a->w, plain, hwoi, a->scratch, &p.w.data) : DR_EUNSUPPORTED;
+    if (s == DR_OK)
+        s = run(&p, a->scratch);
+    dr_md_free(plain);
+    dr_md_free(hwoi);
     dr_arena_rewind(a->scratch, mark);
     return s;
 }
