@@ -29,6 +29,14 @@ static dr_status check_fit(const dr_engine *e)
     return DR_OK;
 }
 
+/* StableDiffusionInpaintPipeline changes two settings of the scheduler that a folder brings. */
+static void mend_schedule(dr_schedule *s)
+{
+    s->steps_offset = 1;
+    if (strcmp(s->class_name, "PNDMScheduler") == 0)
+        s->skip_prk_steps = true;
+}
+
 static dr_status open_parts(dr_engine *e)
 {
     char path[4200];
@@ -42,6 +50,8 @@ static dr_status open_parts(dr_engine *e)
     snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", e->dir);
     if (!st)
         st = dr_schedule_load(&e->schedule, path);
+    if (!st)
+        mend_schedule(&e->schedule);
     snprintf(path, sizeof path, "%s/tokenizer", e->dir);
     if (!st)
         st = dr_tokenizer_load(&e->tokenizer, path);
