@@ -53,8 +53,7 @@ dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
     return st;
 }
 
-static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part,
-                      const dr_weights_rules *rules)
+static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)
 {
     char path[PATH_MAX];
     dr_status st = part_path(path, dir, part, NULL);
