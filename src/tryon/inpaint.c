@@ -1,6 +1,6 @@
 #include "tryon/inpaint.h"
 
-#include "tryon/prepare.h"
+#include "io/prepare.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * along the columns by counting, then along each row as the lower envelope of the parabolas (x - i)^2 + g(i)^2
  * (Meijster, Roerdink & Hesselink 2000; Felzenszwalb & Huttenlocher 2012), in integers. Column distances are
  * capped just beyond the radius, so that they fit in 16 bits: 100 MB for 50 megapixels instead of 400. */
-#include "tryon/mask.h"
+#include "tryon/mask_shape.h"
 
 #include <math.h>
 #include <omp.h>
@@ -12,14 +12,6 @@
 #include <string.h>
 
 enum { SMALL = 1 << 16 }; /* pixels below which waking other threads costs more than it saves */
-
-void dr_mask_binarize(dr_image *mask)
-{
-    int64_t n = (int64_t)mask->width * mask->height;
-#pragma omp parallel for simd schedule(static) if (parallel : n > SMALL)
-    for (int64_t i = 0; i < n; i++)
-        mask->data[i] = mask->data[i] >= 128 ? 255 : 0;
-}
 
 bool dr_mask_bbox(const dr_image *mask, dr_rect *box)
 {

@@ -1,6 +1,6 @@
 #include "tryon/tryon.h"
 
-#include "tryon/prepare.h"
+#include "io/prepare.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "tryon/prepare.h"
+#include "io/prepare.h"
 
 #include <math.h>
 

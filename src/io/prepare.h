@@ -1,7 +1,7 @@
 /* Between 8-bit pictures and what the models take, number for number as diffusers' VaeImageProcessor and
  * StableDiffusionInpaintPipeline do it in float32. */
-#ifndef DR_TRYON_PREPARE_H
-#define DR_TRYON_PREPARE_H
+#ifndef DR_IO_PREPARE_H
+#define DR_IO_PREPARE_H
 
 #include "io/image.h"
 

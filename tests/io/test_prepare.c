@@ -1,6 +1,6 @@
 /* Expected numbers: diffusers 0.42.1 VaeImageProcessor.preprocess and .postprocess, and torch 2.15
  * torch.nn.functional.interpolate(mode="nearest"). */
-#include "tryon/prepare.h"
+#include "io/prepare.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "tryon/mask.h"
+#include "tryon/mask_shape.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define DATA DR_SOURCE_DIR "/tests/data/images/"
 
 static uint32_t seed = 1;
 
@@ -141,7 +139,7 @@ static void large_radii_are_bounded(void **state)
     dr_image_clear(&m);
 }
 
-static void binarize_and_bbox_cut_at_one_half(void **state)
+static void the_box_is_around_all_that_is_white(void **state)
 {
     dr_image m = blank(9, 7, 127);
     dr_rect box;
@@ -150,85 +148,7 @@ static void binarize_and_bbox_cut_at_one_half(void **state)
     fill(&m, 2, 3, 4, 2, 128);
     assert_true(dr_mask_bbox(&m, &box));
     assert_true(box.x == 2 && box.y == 3 && box.width == 4 && box.height == 2);
-    dr_mask_binarize(&m);
-    assert_int_equal(m.data[0], 0);
-    assert_int_equal(m.data[3 * 9 + 2], 255);
     dr_image_clear(&m);
-}
-
-static char said[2048];
-
-static void listen(void *user, const char *message)
-{
-    (void)user;
-    snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", message);
-}
-
-static dr_status check(const dr_image *in, int w, int h, bool whole)
-{
-    dr_image out;
-    said[0] = 0;
-    dr_status st =
-        dr_mask_from_image(&out, in, "m.png", w, h, "p.jpg", &(dr_mask_options){.whole = whole, .warn = listen});
-    if (!st)
-        assert_true(out.width == w && out.height == h && out.channels == 1);
-    dr_image_clear(&out);
-    return st;
-}
-
-static void says_what_is_wrong_with_a_mask(void **state)
-{
-    dr_image m = blank(100, 80, 0);
-    (void)state;
-    assert_int_equal(check(&m, 100, 80, false), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "mask 'm.png' is all black: nothing to replace; white = replace"));
-    fill(&m, 10, 10, 30, 30, 1); /* a label map */
-    assert_int_equal(check(&m, 100, 80, false), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "its brightest value is 1 of 255"));
-    fill(&m, 10, 10, 30, 30, 255);
-    assert_int_equal(check(&m, 100, 80, false), DR_OK);
-    assert_string_equal(said, "");
-    fill(&m, 0, 0, 100, 80, 255);
-    assert_int_equal(check(&m, 100, 80, true), DR_OK);
-    assert_string_equal(said, "");
-    assert_int_equal(check(&m, 100, 80, false), DR_OK);
-    assert_non_null(strstr(said, "all white"));
-    fill(&m, 30, 30, 30, 30, 0);
-    assert_int_equal(check(&m, 100, 80, false), DR_OK);
-    assert_non_null(strstr(said, "probably inverted"));
-    for (int i = 0; i < 100 * 80; i++)
-        m.data[i] = (uint8_t)(i % 100 * 2);
-    assert_int_equal(check(&m, 100, 80, false), DR_OK);
-    assert_non_null(strstr(said, "grey values"));
-    dr_image_clear(&m);
-}
-
-static void checks_the_shape_against_the_photo(void **state)
-{
-    dr_image m = blank(100, 80, 0);
-    (void)state;
-    fill(&m, 10, 10, 30, 30, 255);
-    assert_int_equal(check(&m, 1000, 800, false), DR_OK);
-    assert_int_equal(check(&m, 1000, 808, false), DR_OK);
-    assert_int_equal(check(&m, 50, 39, false), DR_OK);
-    assert_int_equal(check(&m, 1000, 830, false), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "mask 'm.png' is 100x80, but photo 'p.jpg' is 1000x830"));
-    assert_int_equal(check(&m, 800, 1000, false), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "turned by 90 degrees"));
-    dr_image_clear(&m);
-}
-
-static void takes_a_mask_from_alpha(void **state)
-{
-    dr_image m;
-    dr_rect box;
-    (void)state;
-    assert_int_equal(dr_mask_load(&m, DATA "mask-in-alpha.png", 48, 32, "p.jpg", NULL), DR_OK);
-    assert_true(dr_mask_bbox(&m, &box));
-    assert_true(box.x == 12 && box.y == 8 && box.width == 24 && box.height == 16);
-    dr_image_clear(&m);
-    assert_int_equal(dr_mask_load(&m, DATA "text.jpg", 48, 32, "p.jpg", NULL), DR_EINVAL);
-    assert_null(m.data);
 }
 
 int main(void)
@@ -238,10 +158,7 @@ int main(void)
         cmocka_unit_test(feather_is_full_inside_and_zero_beyond_its_width),
         cmocka_unit_test(large_masks_grow_as_small_ones),
         cmocka_unit_test(large_radii_are_bounded),
-        cmocka_unit_test(binarize_and_bbox_cut_at_one_half),
-        cmocka_unit_test(says_what_is_wrong_with_a_mask),
-        cmocka_unit_test(checks_the_shape_against_the_photo),
-        cmocka_unit_test(takes_a_mask_from_alpha),
+        cmocka_unit_test(the_box_is_around_all_that_is_white),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

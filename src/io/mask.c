@@ -1,5 +1,5 @@
 /* Reading masks and saying what is wrong with them before an hour is spent on it. */
-#include "tryon/mask.h"
+#include "io/mask.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -151,4 +151,12 @@ dr_status dr_mask_load(dr_image *out, const char *path, int photo_width, int pho
     st = dr_mask_from_image(out, &in, path, photo_width, photo_height, photo_path, o);
     dr_image_clear(&in);
     return st;
+}
+
+void dr_mask_binarize(dr_image *mask)
+{
+    int64_t n = (int64_t)mask->width * mask->height;
+#pragma omp parallel for simd schedule(static) if (parallel : n > 65536)
+    for (int64_t i = 0; i < n; i++)
+        mask->data[i] = mask->data[i] >= 128 ? 255 : 0;
 }
