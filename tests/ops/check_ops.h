@@ -193,10 +193,10 @@ static inline const char *case_label(const check_op *op, const check_case *c, ch
     size_t at = 0;
     for (int i = 0; i < 6 && op->axes[i]; i++)
         at += (size_t)snprintf(buf + at, n - at, "%s%s=%lld", i ? " " : "", op->axes[i], (long long)c->d[i]);
-    if (c->geom.kh)
-        at +=
-            (size_t)snprintf(buf + at, n - at, " %dx%d/%d pad=%d,%d,%d,%d groups=%d", c->geom.kh, c->geom.kw,
-                             c->geom.stride, c->geom.top, c->geom.left, c->geom.bottom, c->geom.right, c->geom.groups);
+    const dr_conv_geom *g = &c->geom;
+    if (g->kh)
+        at += (size_t)snprintf(buf + at, n - at, " %dx%d/%d pad=%d,%d,%d,%d%s", g->kh, g->kw, g->stride, g->top,
+                               g->left, g->bottom, g->right, g->groups > 1 ? " depthwise" : "");
     if (c->weight != DR_F32)
         at += (size_t)snprintf(buf + at, n - at, " %s", dr_dtype_name(c->weight));
     at += (size_t)snprintf(buf + at, n - at, "%s", acts[c->act]);

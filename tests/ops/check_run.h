@@ -110,7 +110,7 @@ static int check_backward(const check_op *op, check_problem *got, check_problem 
     for (int i = 0; i < got->ins; i++)
         if (got->in[i].grad)
             bad += compare(op, got->c, "the gradient of", &got->in[i], got->in[i].grad, want->in[i].grad);
-    return bad + check_adding(op, got, want);
+    return bad ? bad : check_adding(op, got, want);
 }
 
 /** One case forward and backward on both tables; returns the number of mismatches, each told on stderr. */
@@ -125,7 +125,7 @@ static int check_backend(const check_op *op, const check_case *c)
     for (int i = 0; i < got.outs; i++)
         if (got.out[i].n > 0)
             bad += compare(op, c, "forward", &got.out[i], got.out[i].data, want.out[i].data);
-    if (op->backward && !has(&got, NO_STATS))
+    if (!bad && op->backward && !has(&got, NO_STATS)) /* a wrong forward would only be told again */
         bad += check_backward(op, &got, &want);
     bad += check_manners(op, &got, &want);
     dr_weight_unpack(&got.w);
@@ -228,7 +228,7 @@ static void bench_case(const check_op *op, const check_case *c)
     char label[256];
     problem_init(&p, op, c);
     double work = op->work(c) * 1e-9, f = seconds(op->forward, dr_ops_get(), &p), b = 0, r;
-    printf("%-16s %-58s %9.2f %8.1f", op->name, case_label(op, c, label, sizeof label), f * 1e3, work / f);
+    printf("%-16s %-68s %9.2f %8.1f", op->name, case_label(op, c, label, sizeof label), f * 1e3, work / f);
     if (op->backward)
         b = seconds(op->backward, dr_ops_get(), &p);
     if (b > 0)
@@ -245,7 +245,7 @@ static void bench_case(const check_op *op, const check_case *c)
 /** Times the real sizes of the ops whose name contains `filter` (NULL: all). */
 static void bench(const check_op *const *ops, size_t n, const char *filter)
 {
-    printf("%-16s %-58s %18s %18s %18s\n", "", "", "forward ms, rate", "backward ms, rate", "plain C ms, rate");
+    printf("%-16s %-68s %18s %18s %18s\n", "", "", "forward ms, rate", "backward ms, rate", "plain C ms, rate");
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < ops[i]->n_bench; k++)
             if (!filter || strstr(ops[i]->name, filter))
