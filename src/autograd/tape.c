@@ -197,6 +197,8 @@ static void block_backward(dr_tape *g, dr_node *n)
     if (!g->status && y->needs_grad) {
         y->grad = n->y->grad;
         unwind(g);
+        if (!g->status && g->block_done)
+            g->block_done(g, g->owner);
     }
     g->last = outer;
     dr_arena_rewind(&g->arena, mark);

@@ -42,6 +42,10 @@ struct dr_tape {
     void *user;
     /* bytes of activations that blocks may keep instead of running again; 0 = none */
     size_t activation_budget, activation_kept;
+    /* called in the backward each time a block that ran again has given its gradients, while those that lie on the
+     * tape still exist; may be NULL. Lets an optimizer use and drop gradients as they come. */
+    void (*block_done)(dr_tape *g, void *owner);
+    void *owner;
     dr_tensor dummy; /* what ops return once something failed */
 };
 

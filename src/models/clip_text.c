@@ -73,6 +73,16 @@ dr_status dr_clip_init(dr_clip_text *m, const dr_clip_config *c, dr_params *p)
     return p->status;
 }
 
+void dr_clip_each_attention(dr_clip_text *m, void (*fn)(void *user, dr_lin *l), void *user)
+{
+    for (int i = 0; i < m->config.layers; i++) {
+        fn(user, &m->layer[i].q);
+        fn(user, &m->layer[i].k);
+        fn(user, &m->layer[i].v);
+        fn(user, &m->layer[i].out);
+    }
+}
+
 static dr_tensor *attention(dr_tape *g, const dr_clip_layer *l, dr_tensor *x)
 {
     dr_tensor *h = dr_norm_forward(g, &l->norm1, x, DR_ACT_NONE);

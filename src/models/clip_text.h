@@ -41,6 +41,9 @@ dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *w
 /** Declares the parameters, under transformers' names without the `text_model.` prefix. */
 dr_status dr_clip_init(dr_clip_text *m, const dr_clip_config *c, dr_params *p);
 
+/** Calls fn for the projections of every attention: q_proj, k_proj, v_proj, out_proj. */
+void dr_clip_each_attention(dr_clip_text *m, void (*fn)(void *user, dr_lin *l), void *user);
+
 /** ids [N*L], L at most config.positions -> [N,L,C]. */
 dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids, int64_t N, int64_t L);
 

@@ -71,6 +71,35 @@ dr_status dr_unet_init(dr_unet *u, const dr_unet_config *c, dr_params *p)
     return p->status;
 }
 
+static void each_in_transformer(dr_transformer2d *t, void (*fn)(void *user, dr_lin *l), void *user)
+{
+    for (int i = 0; i < t->depth; i++) {
+        dr_attn *both[] = {&t->layer[i].self, &t->layer[i].cross};
+        for (int k = 0; k < 2; k++) {
+            fn(user, &both[k]->q);
+            fn(user, &both[k]->k);
+            fn(user, &both[k]->v);
+            fn(user, &both[k]->out);
+        }
+    }
+}
+
+static void each_in_level(dr_unet_level *b, void (*fn)(void *user, dr_lin *l), void *user)
+{
+    for (int k = 0; k < b->layers; k++)
+        if (b->layer[k].cross)
+            each_in_transformer(&b->layer[k].attention, fn, user);
+}
+
+void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void *user)
+{
+    for (int i = 0; i < u->config.levels; i++)
+        each_in_level(&u->down[i], fn, user);
+    each_in_transformer(&u->mid.attention, fn, user);
+    for (int i = 0; i < u->config.levels; i++)
+        each_in_level(&u->up[i], fn, user);
+}
+
 /* --- forward ------------------------------------------------------------------------------------ */
 
 /* Sines and cosines of the timestep at C/2 frequencies -> [N,C]. diffusers get_timestep_embedding. */

@@ -1,0 +1,115 @@
+#include "train/adapters.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct maker {
+    dr_adapters *a;
+    const char *prefix;
+} maker;
+
+static void add_adapter(void *user, dr_lin *l)
+{
+    const maker *m = user;
+    char name[DR_NAME_MAX], layer[DR_NAME_MAX];
+    int n = (int)(strlen(l->w->name) - strlen(".weight"));
+    int rank = m->a->rank;
+    int64_t out = l->w->dim[0], in = dr_numel(l->w) / out;
+    snprintf(name, sizeof name, "%s.%.*s", m->prefix, n, l->w->name);
+    dr_params *p = &m->a->params;
+    l->down = dr_param_add(p, dr_join(layer, name, "lora_A"), "weight", DR_INIT_KAIMING, in, 2, rank, in, 1, 1);
+    l->up = dr_param_add(p, dr_join(layer, name, "lora_B"), "weight", DR_INIT_ZEROS, 0, 2, out, rank, 1, 1);
+    l->lora_scale = (float)(m->a->alpha / rank);
+}
+
+dr_status dr_adapters_make(dr_adapters *a, dr_unet *unet, dr_clip_text *text, int rank, double alpha, uint64_t seed)
+{
+    *a = (dr_adapters){.rank = rank, .alpha = alpha > 0 ? alpha : rank, .text = text != NULL};
+    dr_status st = dr_params_init(&a->params);
+    if (st)
+        return st;
+    dr_unet_each_attention(unet, add_adapter, &(maker){a, "unet"});
+    if (text)
+        dr_clip_each_attention(text, add_adapter, &(maker){a, "text_encoder.text_model"});
+    st = a->params.status ? a->params.status : dr_weights_random(&a->params, DR_F32, seed);
+    for (dr_param *q = a->params.first; !st && q; q = q->next) {
+        q->t.constant = false;
+        q->t.needs_grad = true;
+    }
+    return st;
+}
+
+void dr_adapters_clear(dr_adapters *a)
+{
+    dr_params_clear(&a->params);
+    *a = (dr_adapters){0};
+}
+
+/* What diffusers (from 0.35 on) reads rank and alpha from. */
+static char *metadata(const dr_adapters *a)
+{
+    json_t *j = json_object();
+    const char *const parts[] = {"unet", "text_encoder"};
+    const char *const targets[] = {"[\"to_q\", \"to_k\", \"to_v\", \"to_out.0\"]",
+                                   "[\"q_proj\", \"k_proj\", \"v_proj\", \"out_proj\"]"};
+    for (int i = 0; i < (a->text ? 2 : 1); i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s.r", parts[i]);
+        json_object_set_new(j, key, json_integer(a->rank));
+        snprintf(key, sizeof key, "%s.lora_alpha", parts[i]);
+        json_object_set_new(j, key, json_real(a->alpha));
+        snprintf(key, sizeof key, "%s.target_modules", parts[i]);
+        json_object_set_new(j, key, json_loads(targets[i], 0, NULL));
+    }
+    char *text = json_dumps(j, JSON_SORT_KEYS);
+    json_decref(j);
+    return text;
+}
+
+dr_status dr_adapters_save(const dr_adapters *a, const char *path)
+{
+    char *meta = metadata(a);
+    dr_st_entry *e = calloc(a->params.count, sizeof *e);
+    dr_st_writer w;
+    size_t n = 0;
+    dr_status st = meta && e ? DR_OK : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
+    for (const dr_param *q = a->params.first; !st && q; q = q->next) {
+        e[n] = (dr_st_entry){.name = q->t.name, .dtype = DR_F32, .rank = 2, .size = dr_nbytes(&q->t)};
+        e[n].dim[0] = q->t.dim[0];
+        e[n++].dim[1] = q->t.dim[1];
+    }
+    dr_st_meta m[] = {{"format", "pt"}, {"lora_adapter_metadata", meta}};
+    if (!st)
+        st = dr_st_create(&w, path, e, n, m, 2);
+    bool open = !st;
+    for (const dr_param *q = a->params.first; !st && q; q = q->next)
+        st = dr_st_put(&w, q->t.data, dr_nbytes(&q->t));
+    if (!st)
+        st = dr_st_commit(&w);
+    else if (open)
+        dr_st_abort(&w);
+    free(meta);
+    free(e);
+    return st;
+}
+
+dr_status dr_adapters_load(dr_adapters *a, const char *path)
+{
+    dr_safetensors f;
+    dr_status st = dr_st_open(&f, path);
+    if (st)
+        return st;
+    for (dr_param *q = a->params.first; !st && q; q = q->next) {
+        const dr_st_entry *e = dr_st_find(&f, q->t.name);
+        if (!e || e->dtype != DR_F32 || e->size != dr_nbytes(&q->t))
+            st = dr_fail(DR_EINVAL, "cannot load '%s': '%s' %s", path, q->t.name,
+                         e ? "has another shape; was it trained with another --lora_rank?" : "is missing");
+        else
+            memcpy(q->t.data, e->data, e->size);
+    }
+    dr_st_close(&f);
+    return st;
+}

@@ -1,0 +1,166 @@
+#include "train/cache.h"
+
+#include "io/prepare.h"
+#include "models/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void dr_cache_clear(dr_cache *c)
+{
+    for (int i = 0; i < c->count; i++) {
+        free(c->entry[i].moments);
+        free(c->entry[i].masked);
+        free(c->entry[i].mask);
+    }
+    for (int i = 0; c->text && i < c->instances + c->classes; i++)
+        free(c->text[i]);
+    free(c->entry);
+    free(c->of_item);
+    free(c->text);
+    *c = (dr_cache){0};
+}
+
+static int find(const dr_cache *c, const dr_plan_item *item)
+{
+    for (int i = 0; i < c->count; i++)
+        if (dr_plan_same(&c->entry[i].item, item))
+            return i;
+    return -1;
+}
+
+/* Lists the different crops among the items that are still to come. */
+static dr_status list_entries(dr_cache *c, const dr_plan *plan, int first_item)
+{
+    c->of_item = malloc((size_t)(plan->item_count + 1) * sizeof *c->of_item);
+    c->entry = calloc((size_t)(plan->item_count + 1), sizeof *c->entry);
+    if (!c->of_item || !c->entry)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (int i = 0; i < plan->item_count; i++) {
+        c->of_item[i] = i < first_item ? -1 : find(c, &plan->item[i]);
+        if (i >= first_item && c->of_item[i] < 0) {
+            c->entry[c->count].item = plan->item[i];
+            c->of_item[i] = c->count++;
+        }
+    }
+    dr_encoded *fit = realloc(c->entry, (size_t)(c->count + 1) * sizeof *fit);
+    c->entry = fit ? fit : c->entry;
+    return DR_OK;
+}
+
+static dr_status encode(dr_tape *g, const dr_vae *vae, const dr_image *photo, const dr_image *mask, float **out)
+{
+    size_t pixels = (size_t)photo->width * (size_t)photo->height;
+    dr_tape_reset(g);
+    dr_tensor *x = dr_new4(g, 1, photo->height, photo->width, 3);
+    if (!g->status) {
+        dr_image_to_f32(photo, dr_f32(x));
+        if (mask)
+            dr_masked_f32(dr_f32(x), mask, dr_f32(x));
+    }
+    dr_tensor *m = dr_vae_encode(g, vae, x);
+    dr_status st = dr_tape_status(g);
+    *out = st ? NULL : malloc(dr_nbytes(m));
+    if (!st && !*out)
+        st = dr_fail(DR_ENOMEM, "out of memory for the latents of %zu pixels", pixels);
+    if (!st)
+        memcpy(*out, dr_f32(m), dr_nbytes(m));
+    return st;
+}
+
+/* A class photo has no garment mask: a box over its middle half stands for one, the same at every step. */
+static dr_status middle_box(dr_image *mask, int width, int height)
+{
+    dr_status st = dr_image_alloc(mask, width, height, 1);
+    if (st)
+        return st;
+    memset(mask->data, 0, (size_t)width * (size_t)height);
+    for (int y = height / 4; y < height - height / 4; y++)
+        memset(mask->data + (size_t)y * (size_t)width + width / 4, 255, (size_t)(width - 2 * (width / 4)));
+    return DR_OK;
+}
+
+static dr_status encode_entry(dr_encoded *e, const dr_example *example, dr_tape *g, const dr_vae *vae)
+{
+    dr_image photo = {0}, mask = {0};
+    int f = dr_vae_factor(&vae->config);
+    e->w = e->item.crop.width / f;
+    e->h = e->item.crop.height / f;
+    dr_status st = dr_example_load(example, &e->item.crop, &photo, example->mask ? &mask : NULL);
+    if (!st && !example->mask)
+        st = middle_box(&mask, photo.width, photo.height);
+    if (!st)
+        st = encode(g, vae, &photo, NULL, &e->moments);
+    if (!st)
+        st = encode(g, vae, &photo, &mask, &e->masked);
+    if (!st) {
+        e->mask = malloc((size_t)e->w * (size_t)e->h * sizeof *e->mask);
+        if (e->mask)
+            dr_mask_to_latent(&mask, e->w, e->h, e->mask);
+        else
+            st = dr_fail(DR_ENOMEM, "out of memory");
+    }
+    dr_image_clear(&photo);
+    dr_image_clear(&mask);
+    return st;
+}
+
+static dr_status encode_all(dr_cache *c, const dr_vae *vae, const dr_dataset *instances, const dr_dataset *classes,
+                            const dr_cache_callbacks *cb)
+{
+    dr_tape g;
+    dr_status st = dr_tape_init(&g);
+    g.cancelled = cb->cancelled;
+    g.user = cb->user;
+    for (int i = 0; !st && i < c->count; i++) {
+        dr_encoded *e = &c->entry[i];
+        const dr_dataset *d = e->item.class_image ? classes : instances;
+        if (cb->progress)
+            cb->progress(cb->user, i, c->count);
+        st = encode_entry(e, &d->example[e->item.example], &g, vae);
+    }
+    if (!st && cb->progress)
+        cb->progress(cb->user, c->count, c->count);
+    dr_tape_clear(&g);
+    return st;
+}
+
+dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch,
+                          const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb)
+{
+    dr_vae_model vae = {0};
+    int first_item = first_batch < plan->batch_count ? plan->batch[first_batch].first : plan->item_count;
+    dr_status st = list_entries(c, plan, first_item);
+    if (!st)
+        st = dr_vae_load(&vae, dir);
+    if (!st) {
+        c->vae = vae.net.config;
+        st = encode_all(c, &vae.net, instances, classes, cb);
+    }
+    dr_vae_unload(&vae);
+    return st;
+}
+
+dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *ids, int instances, int classes)
+{
+    dr_tape g;
+    int C = text->net.config.width;
+    c->instances = instances;
+    c->classes = classes;
+    c->text = calloc((size_t)(instances + classes), sizeof *c->text);
+    if (!c->text)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = dr_tape_init(&g);
+    for (int i = 0; !st && i < instances + classes; i++) {
+        dr_tape_reset(&g);
+        dr_tensor *h = dr_clip_forward(&g, &text->net, ids + i * DR_TOKENS, 1, DR_TOKENS);
+        st = dr_tape_status(&g);
+        c->text[i] = st ? NULL : malloc((size_t)(DR_TOKENS * C) * sizeof(float));
+        if (!st && !c->text[i])
+            st = dr_fail(DR_ENOMEM, "out of memory");
+        if (!st)
+            memcpy(c->text[i], dr_f32(h), dr_nbytes(h));
+    }
+    dr_tape_clear(&g);
+    return st;
+}

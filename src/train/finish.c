@@ -1,0 +1,135 @@
+/* The result: a pipeline folder that drape and diffusers load, or a file of adapters; and a contact sheet. */
+#include "train/trainer_state.h"
+
+#include "base/file.h"
+#include "pipeline/folder.h"
+#include "train/sheet.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler"};
+#define PARTS (sizeof parts / sizeof *parts)
+
+/* One part into the folder in the making: trained weights, or a copy of what was there. */
+static dr_status write_part(const dr_trainer *t, const char *dir, const char *part)
+{
+    char path[PATH_MAX];
+    bool unet = strcmp(part, "unet") == 0, text = strcmp(part, "text_encoder") == 0;
+    bool trained = unet || (text && t->o->train_text_encoder);
+    dr_status st = dr_folder_copy(t->o->pretrained_model, dir, part, !trained);
+    if (st || !trained)
+        return st;
+    st = dr_folder_path(path, sizeof path, dir, part, text ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
+    return st ? st : dr_weights_save(unet ? &t->unet.params : &t->text.params, path, DR_F32, text ? "text_model." : "", 0);
+}
+
+/* Moves a finished part over the one of an earlier run. */
+static dr_status move_part(const dr_trainer *t, const char *tmp, const char *part)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    dr_status st = dr_folder_path(from, sizeof from, tmp, part, "");
+    if (!st)
+        st = dr_trainer_path(t, to, sizeof to, part);
+    if (!st && dr_exists(to))
+        st = dr_folder_remove(to);
+    if (!st && rename(from, to) != 0)
+        st = dr_fail(DR_EIO, "cannot write '%s'", to);
+    return st;
+}
+
+static dr_status write_pipeline(dr_trainer *t)
+{
+    char path[PATH_MAX], tmp[PATH_MAX + 16];
+    dr_status st = dr_trainer_path(t, path, sizeof path, "result");
+    if (!st)
+        st = dr_folder_begin(tmp, sizeof tmp, path);
+    if (st)
+        return st;
+    if (t->o->use_ema)
+        dr_ema_swap(&t->ema);
+    for (size_t i = 0; !st && i < PARTS; i++)
+        st = write_part(t, tmp, parts[i]);
+    if (t->o->use_ema)
+        dr_ema_swap(&t->ema);
+    for (size_t i = 0; !st && i < PARTS; i++)
+        st = move_part(t, tmp, parts[i]);
+    dr_folder_remove(tmp);
+    return st ? st : dr_folder_write_index(t->o->output_dir, t->schedule.class_name);
+}
+
+/* --- contact sheet ------------------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Paths of the validation pictures in order; *count of them, at most `max`. */
+static void list_pictures(const char *dir, char **paths, int max, int *count)
+{
+    char path[PATH_MAX];
+    DIR *d = opendir(dir);
+    const struct dirent *f;
+    while (d && *count < max && (f = readdir(d))) {
+        const char *dot = strrchr(f->d_name, '.');
+        if (dot && strcmp(dot, ".png") == 0 && !dr_folder_path(path, sizeof path, dir, "", f->d_name) &&
+            (paths[*count] = strdup(path)))
+            ++*count;
+    }
+    if (d)
+        closedir(d);
+    qsort(paths, (size_t)*count, sizeof *paths, by_name);
+}
+
+/* Instance photos, then validation pictures. A sheet that cannot be made costs a message, not the run. */
+static dr_status write_sheet(const dr_trainer *t)
+{
+    enum { MAX = 256 };
+    char dir[PATH_MAX], path[PATH_MAX], *pictures[MAX];
+    dr_image tile[MAX] = {{0}}, sheet = {0};
+    int count = 0, tiles = 0;
+    dr_status st = dr_trainer_path(t, dir, sizeof dir, "validation");
+    if (!st)
+        st = dr_trainer_path(t, path, sizeof path, "contact-sheet.jpg");
+    if (!st)
+        list_pictures(dir, pictures, MAX / 2, &count);
+    for (int i = 0; !st && i < t->instances.count && tiles < MAX / 2; i++)
+        st = dr_image_read(&tile[tiles++], t->instances.example[i].image, 3);
+    for (int i = 0; !st && i < count; i++)
+        st = dr_image_read(&tile[tiles++], pictures[i], 3);
+    if (!st)
+        st = dr_contact_sheet(&sheet, tile, tiles, 8, 192);
+    if (!st)
+        st = dr_image_write(&sheet, path, &(dr_image_write_options){.quality = 90});
+    dr_image_clear(&sheet);
+    for (int i = 0; i < tiles; i++)
+        dr_image_clear(&tile[i]);
+    for (int i = 0; i < count; i++)
+        free(pictures[i]);
+    return st;
+}
+
+dr_status dr_trainer_finish(dr_trainer *t)
+{
+    char path[PATH_MAX];
+    dr_status st;
+    if (t->o->lora_rank) {
+        st = dr_trainer_path(t, path, sizeof path, "pytorch_lora_weights.safetensors");
+        if (!st)
+            st = dr_adapters_save(&t->adapters, path);
+    } else {
+        st = write_pipeline(t);
+    }
+    if (st)
+        return st;
+    if (write_sheet(t) && t->cb->message) {
+        char text[2200];
+        snprintf(text, sizeof text, "no contact sheet: %s", dr_error());
+        t->cb->message(t->cb->user, text);
+    }
+    return DR_OK;
+}

@@ -1,0 +1,201 @@
+/* One optimizer step: noise, predict, compare, go back, update. */
+#include "train/trainer_state.h"
+
+#include "base/progress.h"
+#include "diffusion/sampler.h"
+#include "models/tokenizer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The tensors of one micro batch of N photos; in the tape's arena. */
+typedef struct batch {
+    int64_t N, h, w, C;
+    dr_tensor *x;      /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
+    dr_tensor *target; /* [N,h,w,C]: noise, or v */
+    dr_tensor *weight; /* [N,h,w,C], or NULL when all are 1 */
+    float *timestep;   /* [N] */
+    dr_tensor *text;   /* [N,77,width], or NULL: ids go through the text encoder */
+    int32_t *ids;      /* [N][77] */
+} batch;
+
+/* What a photo's term of the loss is multiplied with: its share (class photos have a mean of their own), and
+ * min-SNR weighting (Hang et al. 2023, arXiv:2303.09556). */
+static float sample_weight(const dr_trainer *t, const dr_micro_batch *mb, bool class_image, int timestep)
+{
+    double N = mb->instances + mb->class_images, w = 1;
+    if (mb->class_images)
+        w = class_image ? t->o->prior_loss_weight * N / mb->class_images : N / mb->instances;
+    if (t->o->snr_gamma > 0) {
+        double a = (double)t->schedule.alphas_cumprod[timestep], snr = a / fmax(1 - a, 1e-12);
+        double clipped = fmin(snr, t->o->snr_gamma);
+        w *= t->schedule.prediction == DR_PREDICT_V ? clipped / (snr + 1) : clipped / fmax(snr, 1e-12);
+    }
+    return (float)w;
+}
+
+static bool weighted(const dr_train_options *o)
+{
+    return o->with_prior_preservation || o->snr_gamma > 0 || o->mask_loss_weight != 1 || o->unmasked_loss_weight != 1;
+}
+
+/* Latents, noise and target of one photo, in the order draw, draw of the masked photo, noise, timestep. */
+static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_batch *mb, const dr_encoded *e)
+{
+    dr_arena *a = &t->tape.arena;
+    size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C;
+    size_t mark = dr_arena_mark(a);
+    float *noise = dr_arena_alloc(a, count * sizeof *noise), *latents = dr_arena_alloc(a, count * sizeof *latents);
+    float *masked = dr_arena_alloc(a, count * sizeof *masked), *noisy = dr_arena_alloc(a, count * sizeof *noisy);
+    if (!noise || !latents || !masked || !noisy)
+        return DR_ENOMEM;
+    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)cells, latents);
+    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)cells, masked);
+    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    if (t->o->noise_offset > 0) {
+        float offset[64];
+        dr_rng_normal(&t->rng, offset, (size_t)b->C);
+        for (size_t i = 0; i < count; i++)
+            noise[i] += (float)t->o->noise_offset * offset[i % (size_t)b->C];
+    }
+    int step = (int)dr_rng_below(&t->rng, t->schedule.train_timesteps);
+    b->timestep[n] = (float)step;
+
+    float *target = dr_f32(b->target) + (size_t)n * count, *x = dr_f32(b->x) + (size_t)(n * b->h * b->w) * (size_t)(2 * b->C + 1);
+    dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
+    if (t->schedule.prediction == DR_PREDICT_V)
+        dr_schedule_velocity(&t->schedule, latents, noise, step, count, target);
+    else
+        memcpy(target, t->schedule.prediction == DR_PREDICT_SAMPLE ? latents : noise, count * sizeof *target);
+    size_t C = (size_t)b->C;
+    for (size_t i = 0; i < cells; i++, x += 2 * C + 1) {
+        memcpy(x, noisy + i * C, C * sizeof *x);
+        x[C] = e->mask[i];
+        memcpy(x + C + 1, masked + i * C, C * sizeof *x);
+    }
+    float own = b->weight ? sample_weight(t, mb, e->item.class_image, step) : 1;
+    for (size_t i = 0; b->weight && i < count; i++)
+        dr_f32(b->weight)[(size_t)n * count + i] =
+            own * (float)(e->mask[i / C] >= 0.5f ? t->o->mask_loss_weight : t->o->unmasked_loss_weight);
+    dr_arena_rewind(a, mark);
+    return DR_OK;
+}
+
+static dr_status fill_text(dr_trainer *t, batch *b, const dr_micro_batch *mb)
+{
+    int width = t->unet.net.config.context[0];
+    b->ids = dr_arena_alloc(&t->tape.arena, (size_t)b->N * DR_TOKENS * sizeof *b->ids);
+    b->text = t->cache.text ? dr_new3(&t->tape, b->N, DR_TOKENS, width) : NULL;
+    if (t->tape.status || !b->ids)
+        return DR_ENOMEM;
+    for (int64_t n = 0; n < b->N; n++) {
+        const dr_plan_item *item = &t->plan.item[mb->first + n];
+        int i = item->class_image ? t->instances.count + item->example : item->example;
+        memcpy(b->ids + n * DR_TOKENS, t->ids + i * DR_TOKENS, DR_TOKENS * sizeof *b->ids);
+        if (b->text)
+            memcpy(dr_f32(b->text) + n * DR_TOKENS * width, t->cache.text[i],
+                   (size_t)(DR_TOKENS * width) * sizeof(float));
+    }
+    return DR_OK;
+}
+
+static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb)
+{
+    const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]];
+    *b = (batch){.N = mb->instances + mb->class_images, .h = first->h, .w = first->w, .C = t->cache.vae.latent};
+    b->x = dr_new4(&t->tape, b->N, b->h, b->w, 2 * b->C + 1);
+    b->target = dr_new4(&t->tape, b->N, b->h, b->w, b->C);
+    b->weight = weighted(t->o) ? dr_new4(&t->tape, b->N, b->h, b->w, b->C) : NULL;
+    b->timestep = dr_arena_alloc(&t->tape.arena, (size_t)b->N * sizeof *b->timestep);
+    if (t->tape.status || !b->timestep)
+        return DR_ENOMEM;
+    dr_status st = DR_OK;
+    for (int64_t n = 0; !st && n < b->N; n++)
+        st = fill_sample(t, b, n, mb, &t->cache.entry[t->cache.of_item[mb->first + n]]);
+    return st ? st : fill_text(t, b, mb);
+}
+
+/* Forward and back over one micro batch; gradients are added up. */
+static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int of, double *loss)
+{
+    dr_tape *g = &t->tape;
+    batch b;
+    dr_tape_reset(g);
+    dr_status st = fill(t, &b, mb);
+    if (st)
+        return st;
+    g->recording = true;
+    dr_tensor *text = b.text ? b.text : dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS);
+    dr_tensor *pred = dr_unet_forward(g, &t->unet.net, b.x, b.timestep, text);
+    dr_tensor *mse = dr_mse(g, pred, b.target, b.weight);
+    st = dr_tape_status(g);
+    if (!st) {
+        *loss = (double)dr_f32(mse)[0];
+        if (!isfinite(*loss))
+            st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --learning_rate (now %g)",
+                         t->step + 1, t->o->learning_rate);
+    }
+    if (!st)
+        st = dr_backward(g, mse, 1.0f / (float)of);
+    g->recording = false;
+    return st;
+}
+
+/* Uses up whatever gradients there are and drops them: they lie on the tape, which is about to take them back. */
+static void apply_as_they_come(dr_tape *g, void *owner)
+{
+    dr_trainer *t = owner;
+    float lr = (float)dr_lr_at(&t->lr, t->step);
+    for (size_t i = 0; i < t->trained_count; i++)
+        if (t->trained[i]->grad) {
+            dr_adamw_apply(&t->adamw, g->ops, i, lr, 1);
+            t->trained[i]->grad = NULL;
+        }
+}
+
+static double clip_scale(const dr_trainer *t, double norm)
+{
+    double scale = t->o->max_grad_norm / (norm + 1e-6);
+    return t->o->max_grad_norm > 0 && scale < 1 ? scale : 1;
+}
+
+dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r)
+{
+    int first = dr_plan_batch_of_step(&t->plan, t->step), count = 0;
+    double t0 = dr_now(), sum = 0, lr = dr_lr_at(&t->lr, t->step);
+    dr_status st = DR_OK;
+    t->tape.block_done = t->as_they_come ? apply_as_they_come : NULL;
+    t->tape.owner = t;
+    dr_adamw_begin(&t->adamw);
+    if (t->gradients)
+        memset(t->gradients, 0, t->gradients_size);
+    for (bool last = false; !st && !last; count++) {
+        double loss = 0;
+        const dr_micro_batch *mb = &t->plan.batch[first + count];
+        last = mb->last;
+        st = micro_step(t, mb, t->o->gradient_accumulation_steps, &loss);
+        sum += loss;
+    }
+    if (st)
+        return st;
+    r->gradient_norm = t->as_they_come ? NAN : dr_adamw_grad_norm(&t->adamw, t->tape.ops);
+    if (t->as_they_come)
+        apply_as_they_come(&t->tape, t);
+    else
+        for (size_t i = 0; i < t->trained_count; i++)
+            dr_adamw_apply(&t->adamw, t->tape.ops, i, (float)lr, (float)clip_scale(t, r->gradient_norm));
+    if (t->o->use_ema)
+        dr_ema_update(&t->ema, t->step);
+    t->step++;
+    r->step = t->step;
+    r->steps = t->plan.steps;
+    r->loss = sum / count;
+    t->smooth_loss = t->step == 1 || t->smooth_loss == 0 ? r->loss : 0.98 * t->smooth_loss + 0.02 * r->loss;
+    r->smooth_loss = t->smooth_loss;
+    r->learning_rate = lr;
+    r->seconds = dr_now() - t0;
+    r->memory = dr_rss_now();
+    return DR_OK;
+}
