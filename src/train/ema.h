@@ -17,6 +17,8 @@ typedef struct dr_ema {
 dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double max_decay);
 /** Safe on a zeroed struct. */
 void dr_ema_clear(dr_ema *e);
+/** What the average keeps of itself at optimizer step `step` (from 0): nothing at the first. */
+double dr_ema_decay(double max_decay, int step);
 /** After optimizer step `step` (from 0). */
 void dr_ema_update(dr_ema *e, int step);
 /** Exchanges the average and the parameters' values; a second call brings them back. */
