@@ -90,7 +90,7 @@ typedef struct dr_attention_args {
     bool causal;               /* key j is seen by query i only if j <= i */
     int64_t ldq, ldk, ldv;     /* distance between tokens in floats; y, dy, dq.. are contiguous */
     const float *q, *k, *v;
-    float *y;
+    float *y;   /* written by forward, read by backward */
     float *lse; /* [N,heads,Lq]: log of the softmax's denominator; written by forward (may be NULL), read by backward */
     const float *dy;
     float *dq, *dk, *dv; /* contiguous */

@@ -2,7 +2,10 @@
  *
  * Keys and values are packed once per head; a task is a block of queries, which walks over tiles of keys:
  * scores of the tile, their softmax in place against the largest score so far, and the tile's share of y.
- * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). */
+ * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast and no backward
+ * follows, both products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
+#include "ops/cpu/cpu.h"
+#include "ops/cpu/simd/attention_pairs.h"
 #include "ops/cpu/simd/attention_tile.h"
 #include "ops/cpu/simd/rows.h"
 
@@ -10,6 +13,7 @@
 
 typedef struct plan {
     const dr_attention_args *a;
+    bool pairs;             /* products in bf16 */
     int64_t NH, Dp;         /* heads of all samples; D rounded up to whole vectors */
     int64_t BQ, BK, lds;    /* queries of a task, keys of a tile, row distance of its scores */
     int64_t k_size, v_size; /* floats per packed head */
@@ -35,6 +39,8 @@ static void choose_tile(plan *p)
 static dr_status plan_alloc(plan *p, const dr_attention_args *a)
 {
     p->a = a;
+    /* an lse is asked for where a backward follows, which works in f32 and needs the y and lse of f32 scores */
+    p->pairs = VW == 16 && !a->lse && dr_ops_precision() == DR_PRECISION_AUTO && dr_cpu_has_bf16();
     p->NH = a->N * a->heads;
     p->Dp = round_up(a->D, VW);
     choose_tile(p);
@@ -47,6 +53,26 @@ static dr_status plan_alloc(plan *p, const dr_attention_args *a)
     return p->k && p->v && p->local ? DR_OK : DR_ENOMEM;
 }
 
+/* How many rows n packed rows become. */
+static int64_t depth(const plan *p, int64_t n)
+{
+    return p->pairs ? (n + 1) / 2 : n;
+}
+
+/* The product of this plan; see mul_groups. */
+static void multiply(const plan *p, int64_t groups, int64_t columns, int64_t K, const float *a, int64_t step,
+                     int64_t rs, int64_t ks, const float *b, const float *factor, float *c, int64_t ldc)
+{
+#if defined(DR_ISA_avx512)
+    if (p->pairs) {
+        SIMD(mul_pairs)(groups, columns, depth(p, K), a, step, rs, ks, b, factor, c, ldc);
+        return;
+    }
+#endif
+    (void)p;
+    mul_groups(groups, columns, K, a, step, rs, ks, b, factor, c, ldc);
+}
+
 static void pack_head(const plan *p, int64_t nh)
 {
     const dr_attention_args *a = p->a;
@@ -56,8 +82,13 @@ static void pack_head(const plan *p, int64_t nh)
     for (int64_t j = 0; j < a->Lk; j += STRIP) {
         int64_t rows = least(a->Lk - j, STRIP), width = round_up(rows, VW);
         pack_transposed(rows, width, a->D, k + j * a->ldk, a->ldk, to + j * a->D);
+        if (p->pairs)
+            pair_rows(a->D, width, to + j * a->D);
     }
-    pack_strips(a->Lk, a->Lk, a->D, v, a->ldv, 1.0f, p->v + nh * p->v_size);
+    to = p->v + nh * p->v_size;
+    pack_strips(a->Lk, a->Lk, a->D, v, a->ldv, 1.0f, to);
+    for (int64_t c = 0; p->pairs && c < p->Dp; c += STRIP)
+        pair_rows(a->Lk, least(p->Dp - c, STRIP), to + c * a->Lk);
 }
 
 /* s[queries, keys of the tile] = q kT for the tile that starts at key t of the packed head k. */
@@ -66,14 +97,14 @@ static void tile_scores(const plan *p, const block *b, const float *k, int64_t t
     int64_t D = p->a->D;
     for (int64_t j = 0; j < keys; j += STRIP) {
         int64_t columns = least(round_up(p->a->Lk - t - j, VW), STRIP);
-        for (int64_t g = 0; g < b->groups; g++)
-            strip_mul(columns, D, b->q + g * MR * D, 1, MR, k + (t + j) * D, NULL, b->s + g * MR * p->lds + j, p->lds);
+        multiply(p, b->groups, columns, D, b->q, MR * D, 1, MR, k + (t + j) * D, NULL, b->s + j, p->lds);
     }
 }
 
 /* One row of scores to probabilities over the largest so far, of which the first `seen` count. Returns the
- * factor by which everything summed up before shrinks. */
-static float softmax_row(float *s, int64_t seen, int64_t keys, float *max, float *sum)
+ * factor by which everything summed up before shrinks. With pairs the probabilities become bf16 at the row's
+ * start, each behind the scores still to be read. */
+static float softmax_row(bool pairs, float *s, int64_t seen, int64_t keys, float *max, float *sum)
 {
     int64_t end = round_up(keys, VW);
     for (int64_t j = seen; j < end; j++)
@@ -85,7 +116,10 @@ static float softmax_row(float *s, int64_t seen, int64_t keys, float *max, float
     vf total = vzero();
     for (int64_t j = 0; j < end; j += VW) {
         vf e = vexp2_neg(vload(s + j) - now);
-        vstore(s + j, e);
+        if (pairs)
+            vstore_bf16((uint16_t *)s + j, e);
+        else
+            vstore(s + j, e);
         total += e;
     }
     float factor = exp2f(*max - now);
@@ -99,10 +133,8 @@ static void tile_values(const plan *p, const block *b, const float *v, int64_t t
 {
     for (int64_t c = 0; c < p->Dp; c += STRIP) {
         int64_t columns = least(p->Dp - c, STRIP);
-        const float *strip = v + c * p->a->Lk + t * columns;
-        for (int64_t g = 0; g < b->groups; g++)
-            strip_mul(columns, keys, b->s + g * MR * p->lds, p->lds, 1, strip, b->factor + g * MR,
-                      b->y + g * MR * p->Dp + c, p->Dp);
+        const float *strip = v + c * p->a->Lk + depth(p, t) * columns;
+        multiply(p, b->groups, columns, keys, b->s, MR * p->lds, p->lds, 1, strip, b->factor, b->y + c, p->Dp);
     }
 }
 
@@ -121,6 +153,8 @@ static void block_start(const plan *p, block *b, int64_t nh, int64_t first)
     b->factor = b->max + p->BQ;
     pack_groups(b->count, a->D, a->q + (n * a->Lq + first) * a->ldq + at, a->ldq, (float)(LOG2E / sqrt((double)a->D)),
                 b->q);
+    for (int64_t g = 0; p->pairs && g < b->groups; g++)
+        pair_rows(a->D, MR, b->q + g * MR * a->D);
     memset(b->y, 0, (size_t)(p->BQ * (p->Dp + VW)) * sizeof *b->y);
     for (int64_t i = 0; i < p->BQ; i++)
         b->max[i] = -INFINITY;
@@ -154,7 +188,7 @@ static void run_block(const plan *p, int64_t nh, int64_t first)
         for (int64_t i = 0; i < b.groups * MR; i++) {
             int64_t seen = a->causal ? b.first + i + 1 - t : keys;
             seen = seen < 0 ? 0 : least(seen, keys);
-            b.factor[i] = softmax_row(b.s + i * p->lds, seen, keys, b.max + i, b.sum + i * VW);
+            b.factor[i] = softmax_row(p->pairs, b.s + i * p->lds, seen, keys, b.max + i, b.sum + i * VW);
         }
         tile_values(p, &b, p->v + nh * p->v_size, t, keys);
     }

@@ -84,6 +84,14 @@ ALWAYS_INLINE void strip_mul(int64_t columns, int64_t K, const float *a, int64_t
     }
 }
 
+/* strip_mul for `groups` groups of MR rows: a's lie `step` apart, the results' rows ldc apart. */
+static inline void mul_groups(int64_t groups, int64_t columns, int64_t K, const float *a, int64_t step, int64_t rs,
+                              int64_t ks, const float *b, const float *factor, float *c, int64_t ldc)
+{
+    for (int64_t g = 0; g < groups; g++)
+        strip_mul(columns, K, a + g * step, rs, ks, b, factor ? factor + g * MR : NULL, c + g * MR * ldc, ldc);
+}
+
 /* Rows of x[L,D] (ld apart), times `scale`, as groups of MR rows, each transposed to [D][MR]; rows from L
  * to the end of the last group are zero. */
 static inline void pack_groups(int64_t L, int64_t D, const float *x, int64_t ld, float scale, float *out)

@@ -272,13 +272,18 @@ static inline vf vload_bf16(const uint16_t *p)
     return (vf)(__builtin_convertvector(half, vu) << 16);
 }
 
-/* round to nearest even; a NaN stays one */
-static inline void vstore_bf16(uint16_t *p, vf v)
+/* The upper halves of the lanes rounded to nearest even, in the lower halves; a NaN stays one. */
+static inline vu bf16_bits(vf v)
 {
     vu bits = (vu)v;
     vu rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     vu nan = (vu)(v != v);
-    vh half = __builtin_convertvector((nan & ((bits >> 16) | 0x40)) | (~nan & rounded), vh);
+    return (nan & ((bits >> 16) | 0x40)) | (~nan & rounded);
+}
+
+static inline void vstore_bf16(uint16_t *p, vf v)
+{
+    vh half = __builtin_convertvector(bf16_bits(v), vh);
     memcpy(p, &half, sizeof half);
 }
 
