@@ -13,12 +13,11 @@
 /** Channels come in blocks of this many floats: one cache line. */
 #define DR_WINOGRAD_BLOCK 16
 
-/* Where the weights' nine taps lie: tap t of input k and output o is at [t*tap + k*row + o]. */
+/* The weights, in panels of as many outputs as one product makes: [panel][channel][tap][outputs]. */
 typedef struct dr_winograd_weights {
     const void *data;
     dr_dtype dtype; /* f32, f16 or bf16 */
-    int64_t tap, row;
-    int64_t outputs;
+    int64_t channels;
     bool flip; /* taps in reverse order, for the gradient of the input */
 } dr_winograd_weights;
 
@@ -35,9 +34,9 @@ typedef struct dr_winograd_kernels {
     int tiles;   /* most tiles that one product takes at once */
     int outputs; /* outputs that one product makes: the width of a panel */
 
-    /* Inputs [from, to) of one panel of weights, from output o on: u[p*step + (k-from)*outputs + lane]. Rows up to
-     * the next whole block are zero. */
-    void (*weights)(const dr_winograd_weights *w, int64_t from, int64_t to, int64_t o, float *u, int64_t step);
+    /* Channels [from, to) of a panel of weights: u[p*step + (k-from)*outputs + lane]. Rows up to the next whole block
+     * of channels are zero. */
+    void (*weights)(const dr_winograd_weights *w, int64_t panel, int64_t from, int64_t to, float *u, int64_t step);
 
     /* One tile's 6x6 pixels (NULL: outside the image, zero) of `channels` floats, as row `r` of a group of
      * `tiles`: v[p*step + block*tiles*16 + r*16 + lane]; the last block is filled up with zeros. */

@@ -5,12 +5,16 @@
 
 #if DNNL_VERSION_MAJOR >= 3
 
-dr_md dr_md_make(int rank, const int64_t *dim, dnnl_data_type_t type, const int64_t *stride)
+static dr_md md_tagged(int rank, const dnnl_dims_t dim, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     dr_md md = NULL;
-    dnnl_status_t s = stride ? dnnl_memory_desc_create_with_strides(&md, rank, dim, type, stride)
-                             : dnnl_memory_desc_create_with_tag(&md, rank, dim, type, dnnl_format_tag_any);
-    return s == dnnl_success ? md : NULL;
+    return dnnl_memory_desc_create_with_tag(&md, rank, dim, type, tag) == dnnl_success ? md : NULL;
+}
+
+static dr_md md_strided(int rank, const dnnl_dims_t dim, dnnl_data_type_t type, const dnnl_dims_t stride)
+{
+    dr_md md = NULL;
+    return dnnl_memory_desc_create_with_strides(&md, rank, dim, type, stride) == dnnl_success ? md : NULL;
 }
 
 dr_md dr_md_clone(dr_cmd md)
@@ -75,17 +79,24 @@ dnnl_primitive_desc_t dr_pd_conv(dnnl_engine_t engine, dr_conv_pass pass, dr_cmd
 
 #else
 
-dr_md dr_md_make(int rank, const int64_t *dim, dnnl_data_type_t type, const int64_t *stride)
+static dr_md md_tagged(int rank, const dnnl_dims_t dim, dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     dr_md md = malloc(sizeof *md);
-    if (!md)
-        return NULL;
-    dnnl_status_t s = stride ? dnnl_memory_desc_init_by_strides(md, rank, dim, type, stride)
-                             : dnnl_memory_desc_init_by_tag(md, rank, dim, type, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        return md;
-    free(md);
-    return NULL;
+    if (md && dnnl_memory_desc_init_by_tag(md, rank, dim, type, tag) != dnnl_success) {
+        free(md);
+        md = NULL;
+    }
+    return md;
+}
+
+static dr_md md_strided(int rank, const dnnl_dims_t dim, dnnl_data_type_t type, const dnnl_dims_t stride)
+{
+    dr_md md = malloc(sizeof *md);
+    if (md && dnnl_memory_desc_init_by_strides(md, rank, dim, type, stride) != dnnl_success) {
+        free(md);
+        md = NULL;
+    }
+    return md;
 }
 
 dr_md dr_md_clone(dr_cmd md)
@@ -148,3 +159,27 @@ dnnl_primitive_desc_t dr_pd_conv(dnnl_engine_t engine, dr_conv_pass pass, dr_cmd
 }
 
 #endif
+
+/* The library declares dimensions as arrays of its largest rank. */
+static void copy_dims(dnnl_dims_t to, const int64_t *from, int rank)
+{
+    for (int i = 0; i < rank; i++)
+        to[i] = from[i];
+}
+
+dr_md dr_md_make(int rank, const int64_t *dim, dnnl_data_type_t type, const int64_t *stride)
+{
+    dnnl_dims_t dims = {0}, strides = {0};
+    copy_dims(dims, dim, rank);
+    if (!stride)
+        return md_tagged(rank, dims, type, dnnl_format_tag_any);
+    copy_dims(strides, stride, rank);
+    return md_strided(rank, dims, type, strides);
+}
+
+dr_md dr_md_panels(const int64_t dim[4], int width)
+{
+    dnnl_dims_t dims = {0};
+    copy_dims(dims, dim, 4);
+    return md_tagged(4, dims, dnnl_f32, width == 32 ? dnnl_Abcd32a : width == 16 ? dnnl_Abcd16a : dnnl_Abcd8a);
+}

@@ -21,6 +21,8 @@ typedef const dnnl_memory_desc_t *dr_cmd;
 
 /** A descriptor of `rank` axes. Strides in elements; NULL lets the primitive choose the layout. */
 dr_md dr_md_make(int rank, const int64_t *dim, dnnl_data_type_t type, const int64_t *stride);
+/** f32 weights [O,I,kh,kw] in memory as [O/width][I][kh][kw][width], filled up with zeros; width is 8, 16 or 32. */
+dr_md dr_md_panels(const int64_t dim[4], int width);
 dr_md dr_md_clone(dr_cmd md);
 void dr_md_free(dr_md md);
 

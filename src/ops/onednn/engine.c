@@ -359,6 +359,8 @@ dr_status dr_reorder(dr_arena *scratch, dr_cmd from, const void *src, dr_cmd to,
     dnnl_primitive_attr_t attr = NULL;
     size_t mark = dr_arena_mark(scratch);
     dr_status s = dr_fail(DR_EUNSUPPORTED, "oneDNN has no such reorder");
+    if (!dr_engine_ok())
+        return s;
     if (dnnl_primitive_attr_create(&attr) != dnnl_success)
         return dr_fail(DR_ENOMEM, "out of memory while starting a oneDNN primitive");
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);

@@ -66,42 +66,50 @@ static inline void output_map(const vf *m, int s, vf *out, int so)
 
 /* --- weights ---------------------------------------------------------------------------------------- */
 
-/* VW weights from element `at` on, of which n are there */
-static inline vf load_weights(const dr_winograd_weights *w, int64_t at, int64_t n)
+static inline __attribute__((always_inline)) vf load_weights(const void *data, dr_dtype dtype, int64_t at)
 {
-    if (w->dtype == DR_F32) {
-        const float *p = (const float *)w->data + at;
-        return n >= VW ? vload(p) : vload_n(p, n);
-    }
-    const uint16_t *p = (const uint16_t *)w->data + at;
-    uint16_t tail[VW] = {0};
-    if (n < VW) {
-        memcpy(tail, p, (size_t)n * sizeof *p);
-        p = tail;
-    }
-    return w->dtype == DR_F16 ? vload_f16(p) : vload_bf16(p);
+    if (dtype == DR_F32)
+        return vload((const float *)data + at);
+    const uint16_t *p = (const uint16_t *)data + at;
+    return dtype == DR_F16 ? vload_f16(p) : vload_bf16(p);
 }
 
-static void weights(const dr_winograd_weights *w, int64_t from, int64_t to, int64_t o, float *u, int64_t step)
+/* Channels from element `at` of the weights on. */
+static inline __attribute__((always_inline)) void weights_of(const dr_winograd_weights *w, dr_dtype dtype, int64_t at,
+                                                             int64_t channels, float *u, int64_t step)
 {
-    int64_t rows = (to - from + BLOCK - 1) / BLOCK * BLOCK;
-    for (int64_t k = 0; k < to - from; k++) {
-        for (int half = 0; half < 2; half++, u += VW) {
-            int64_t first = o + half * VW, n = w->outputs - first;
-            vf g[9], t[18], out[36];
+    int64_t first = w->flip ? 8 * NR : 0, next = w->flip ? -NR : NR;
+    for (int64_t k = 0; k < channels; k++, at += 9 * NR) {
+        for (int half = 0; half < NR; half += VW, u += VW) {
+            vf g[9], t[18], out[6];
+#pragma GCC unroll 9
             for (int tap = 0; tap < 9; tap++)
-                g[tap] = n > 0 ? load_weights(w, (w->flip ? 8 - tap : tap) * w->tap + (from + k) * w->row + first, n)
-                               : vzero();
+                g[tap] = load_weights(w->data, dtype, at + first + tap * next + half);
+#pragma GCC unroll 3
             for (int x = 0; x < 3; x++)
                 weight_map(g + x, 3, t + x, 3);
-            for (int y = 0; y < 6; y++)
-                weight_map(t + 3 * y, 1, out + 6 * y, 1);
-            for (int p = 0; p < 36; p++)
-                vstore(u + p * step, out[p]);
+#pragma GCC unroll 6
+            for (int y = 0; y < 6; y++) {
+                weight_map(t + 3 * y, 1, out, 1);
+#pragma GCC unroll 6
+                for (int x = 0; x < 6; x++)
+                    vstore(u + (6 * y + x) * step, out[x]);
+            }
         }
     }
+}
+
+static void weights(const dr_winograd_weights *w, int64_t panel, int64_t from, int64_t to, float *u, int64_t step)
+{
+    int64_t n = to - from, rows = (n + BLOCK - 1) / BLOCK * BLOCK, at = (panel * w->channels + from) * 9 * NR;
+    if (w->dtype == DR_F32)
+        weights_of(w, DR_F32, at, n, u, step);
+    else if (w->dtype == DR_F16)
+        weights_of(w, DR_F16, at, n, u, step);
+    else
+        weights_of(w, DR_BF16, at, n, u, step);
     for (int p = 0; p < 36; p++)
-        memset(u + p * step, 0, (size_t)(rows - (to - from)) * NR * sizeof *u);
+        memset(u + p * step + n * NR, 0, (size_t)(rows - n) * NR * sizeof *u);
 }
 
 /* --- input ------------------------------------------------------------------------------------------- */
@@ -119,12 +127,17 @@ static void input(const float *const pixel[36], int64_t channels, int tiles, int
                 else
                     d[p] = n >= VW ? vload(pixel[p] + c + part) : vload_n(pixel[p] + c + part, n);
             }
+#pragma GCC unroll 6
             for (int x = 0; x < 6; x++)
                 input_map(d + x, 6, t + x, 6);
-            for (int y = 0; y < 6; y++)
-                input_map(t + 6 * y, 1, d + 6 * y, 1);
-            for (int p = 0; p < 36; p++)
-                vstore(v + p * step + part, d[p]);
+#pragma GCC unroll 6
+            for (int y = 0; y < 6; y++) {
+                vf out[6];
+                input_map(t + 6 * y, 1, out, 1);
+#pragma GCC unroll 6
+                for (int x = 0; x < 6; x++)
+                    vstore(v + (6 * y + x) * step + part, out[x]);
+            }
         }
     }
 }
