@@ -1,0 +1,48 @@
+# A thin front for CMake. The only commands a newcomer needs: make demo, make test.
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CMAKE_FLAGS ?=
+DRAPE = $(BUILD)/drape
+
+.PHONY: all demo test check bench install clean format deps fuzz
+
+all: $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja: CMakeLists.txt | deps
+	cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
+
+deps:
+	@scripts/deps.sh
+
+demo: all
+	scripts/demo.sh $(DRAPE)
+
+test: all
+	ctest --test-dir $(BUILD) --output-on-failure
+
+# Sanitizers, fuzz seeds, format and include order.
+check: deps
+	tools/check_includes.py
+	tools/check_format.sh
+	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
+	cmake --build $(BUILD)-asan -j $(JOBS)
+	ctest --test-dir $(BUILD)-asan --output-on-failure
+	scripts/fuzz.sh $(BUILD)-fuzz 20000
+
+# Every harness of fuzz/ for RUNS executions: make fuzz RUNS=1000000
+RUNS ?= 1000000
+fuzz: deps
+	scripts/fuzz.sh $(BUILD)-fuzz $(RUNS)
+
+bench: all
+	bench/run.sh $(DRAPE)
+
+install: all
+	cmake --install $(BUILD)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz demo

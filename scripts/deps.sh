@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Installs what building drape needs and is not there yet, with the system's package manager.
+# Quiet and quick when nothing is missing.
+set -euo pipefail
+
+apt_packages="build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev libcurl4-openssl-dev
+    libcmocka-dev clang clang-format libclang-rt-14-dev python3"
+dnf_packages="gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel libcmocka-devel
+    clang clang-tools-extra compiler-rt python3"
+pacman_packages="base-devel cmake ninja pkgconf onednn libvips jansson curl cmocka clang python"
+brew_packages="cmake ninja pkg-config onednn vips jansson curl cmocka libomp clang-format python3"
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+        echo "deps.sh: needs root to install packages, and there is no sudo; as root run:" >&2
+        echo "  $*" >&2
+        exit 1
+    fi
+}
+
+with_apt() {
+    local missing=()
+    for p in $apt_packages; do
+        dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' && continue
+        # Ubuntu and newer Debians carry other versions of clang's runtime, which clang brings itself
+        [ "$p" = libclang-rt-14-dev ] && ls /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1 && continue
+        missing+=("$p")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    echo "deps.sh: installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq
+    local known=()
+    for p in "${missing[@]}"; do
+        if apt-cache show "$p" >/dev/null 2>&1; then known+=("$p"); elif [ "$p" != libclang-rt-14-dev ]; then
+            echo "deps.sh: this system has no package '$p'" >&2
+        fi
+    done
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null
+}
+
+# Elsewhere: install when something is missing, and name the packages where that fails.
+have_all() {
+    command -v cmake >/dev/null && command -v ninja >/dev/null && command -v pkg-config >/dev/null &&
+        pkg-config --exists vips glib-2.0 jansson libcurl cmocka &&
+        printf '#include <oneapi/dnnl/dnnl.h>\nint main(void){return 0;}\n' | cc -x c -c -o /dev/null - 2>/dev/null
+}
+with_other() { # manager, packages...
+    local manager=$1
+    shift
+    have_all && return
+    echo "deps.sh: installing $*"
+    "$manager" "$@" || { echo "deps.sh: that failed; install these by hand: $*" >&2; exit 1; }
+}
+dnf_install() { as_root dnf install -y "$@"; }
+pacman_install() { as_root pacman -S --needed --noconfirm "$@"; }
+brew_install() { brew install "$@"; }
+
+# The lists are meant to be split into words.
+# shellcheck disable=SC2086
+if command -v apt-get >/dev/null; then with_apt
+elif command -v dnf >/dev/null; then with_other dnf_install $dnf_packages
+elif command -v pacman >/dev/null; then with_other pacman_install $pacman_packages
+elif command -v brew >/dev/null; then with_other brew_install $brew_packages
+elif ! have_all; then
+    echo "deps.sh: no known package manager; drape needs a C compiler, cmake, ninja, pkg-config, oneDNN, libvips, glib," >&2
+    echo "jansson, libcurl and cmocka with their headers" >&2
+    exit 1
+fi
