@@ -129,7 +129,7 @@ dr_status dr_json_ints(const json_t *o, const char *where, const char *key, int 
     if (count > (size_t)max_n)
         return dr_fail(DR_EINVAL, "'%s': \"%s\" has %zu values, at most %d are supported", where, key, count, max_n);
     for (size_t i = 0; i < count; i++) {
-        int64_t x;
+        int64_t x = 0;
         dr_status st = check_int(list ? json_array_get(v, i) : v, where, key, min, max, &x);
         if (st)
             return st;
