@@ -87,7 +87,17 @@ static const check_case attention_cases[] = {
     {.d = {1, 35, 35, 1, 512}},
     {.d = {1, 200, 300, 1, 32}},
     {.d = {1, 48, 90, 2, 64}, .opt = SHARP, .slack = 20},
+    /* inference: no lse is kept, and bf16 products are allowed in AUTO precision */
+    {.d = {1, 1, 1, 1, 6}, .opt = NO_STATS},
     {.d = {1, 19, 40, 1, 40}, .opt = NO_STATS},
+    {.d = {2, 130, 77, 2, 64}, .opt = NO_STATS},
+    {.d = {1, 77, 77, 2, 64}, .opt = NO_STATS | CAUSAL},
+    {.d = {2, 65, 65, 2, 40}, .opt = NO_STATS | CAUSAL | FUSED},
+    {.d = {1, 33, 100, 1, 80}, .opt = NO_STATS},
+    {.d = {1, 20, 35, 2, 160}, .opt = NO_STATS},
+    {.d = {1, 70, 70, 1, 512}, .opt = NO_STATS | FUSED},
+    {.d = {1, 600, 600, 1, 64}, .opt = NO_STATS},
+    {.d = {1, 48, 90, 2, 64}, .opt = NO_STATS | SHARP, .slack = 20},
 };
 
 static const check_case attention_bench[] = {
