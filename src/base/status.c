@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local char message[2048];
+static _Thread_local char message[16384]; /* long enough to list the faults of a whole folder */
 
 dr_status dr_fail(dr_status code, const char *fmt, ...)
 {

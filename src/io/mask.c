@@ -7,18 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void warn(const dr_mask_options *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What is likely wrong but may be meant: told, or refused where the caller is strict. */
+static dr_status doubt(const dr_mask_options *o, bool refuse, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-static void warn(const dr_mask_options *o, const char *fmt, ...)
+static dr_status doubt(const dr_mask_options *o, bool refuse, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;
-    if (!o || !o->warn)
-        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    o->warn(o->user, text);
+    if (refuse && o && o->strict)
+        return dr_fail(DR_EINVAL, "%s", text);
+    if (o && o->warn)
+        o->warn(o->user, text);
+    return DR_OK;
 }
 
 static bool same_shape(int64_t w, int64_t h, int64_t photo_w, int64_t photo_h)
@@ -110,17 +114,17 @@ static dr_status lint(const dr_image *mask, const char *name, const dr_mask_opti
                        name, t.brightest);
     if (t.white == 0)
         return dr_fail(DR_EINVAL, "mask '%s' is all black: nothing to replace; white = replace", name);
-    if (t.white == t.total) {
-        if (!o || !o->whole)
-            warn(o, "mask '%s' is all white: the whole photo will be replaced", name);
-    } else if (t.white * 10 > t.total * 6 && t.edge_white * 10 > t.edge * 9) {
-        warn(o, "mask '%s' is white on %d %% of the photo and along its edges: probably inverted; white = replace",
-             name, (int)(100 * t.white / t.total));
-    }
-    if (t.grey * 10 > t.total)
-        warn(o, "mask '%s' has grey values on %d %% of the photo: from 128 of 255 on they count as white", name,
-             (int)(100 * t.grey / t.total));
-    return DR_OK;
+    dr_status st = DR_OK;
+    if (t.white < t.total && t.white * 10 > t.total * 6 && t.edge_white * 10 > t.edge * 9)
+        st = doubt(o, true,
+                   "mask '%s' is white on %d %% of the photo and along its edges: probably inverted; white = replace",
+                   name, (int)(100 * t.white / t.total));
+    else if (t.white == t.total && !(o && o->whole))
+        st = doubt(o, true, "mask '%s' is all white: the whole photo would be replaced; black = keep", name);
+    if (!st && t.grey * 10 > t.total)
+        st = doubt(o, false, "mask '%s' has grey values on %d %% of the photo: from 128 of 255 on they count as white",
+                   name, (int)(100 * t.grey / t.total));
+    return st;
 }
 
 dr_status dr_mask_from_image(dr_image *out, const dr_image *in, const char *name, int photo_width, int photo_height,

@@ -10,6 +10,7 @@ typedef void (*dr_warn_fn)(void *user, const char *message);
 
 typedef struct dr_mask_options {
     bool whole;      /* the whole picture may be masked: no warning about an all white mask */
+    bool strict;     /* a mask that is all white or looks inverted is DR_EINVAL instead of a warning */
     dr_warn_fn warn; /* may be NULL */
     void *user;
 } dr_mask_options;

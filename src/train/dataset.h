@@ -20,15 +20,21 @@ typedef struct dr_dataset {
 
 /**
  * Reads the folders and checks every pair before anything is trained: a photo without a mask, a mask without a
- * photo, two of one stem, another size or aspect, all black, all white, evidently inverted, unreadable.
- * All faults are listed by name in one message (DR_EINVAL), one per line; doubts go to `warnings` (may be NULL).
+ * photo, two of one stem, another aspect, all black, all white, evidently inverted, unreadable, a bad caption.
+ * All faults are listed by name in one message (DR_EINVAL), one per line; doubts go to `warnings` (may be NULL),
+ * one per line: a mask of another size in the photo's own shape, one that covers next to nothing or nearly all,
+ * captions without a photo.
  *
  * @param masks_dir        NULL for class images
- * @param instance_prompt  NULL: captions, then file names
+ * @param instance_prompt  for photos without a caption; NULL: from their file names
+ * @return DR_ENOENT when a folder is not there or has no photos
  */
 dr_status dr_dataset_open(dr_dataset *d, const char *images_dir, const char *masks_dir, const char *instance_prompt,
                           char *warnings, size_t size);
 void dr_dataset_close(dr_dataset *d);
+
+/** Doubts that depend on the resolution (photos that are smaller), behind what is in `warnings` already. */
+void dr_dataset_check_resolution(const dr_dataset *d, int resolution, char *warnings, size_t size);
 
 /** "t-shirt (1).jpg", "red_dress_2.png", "coat-03.webp" -> "t-shirt", "red dress", "coat": the extension and one trailing
  *  counter " (n)", "_n" or "-n" dropped, `_` to space. Writes at most n bytes. */
@@ -45,7 +51,7 @@ typedef struct dr_crop {
 /** The size that the short side resize gives. */
 void dr_resized_size(int width, int height, int crop_width, int crop_height, int *out_width, int *out_height);
 
-/** Bucket sizes for a resolution: multiples of `step` with about resolution^2 pixels; picks the one whose aspect is
+/** Bucket sizes for a resolution: multiples of `step` with at most resolution^2 pixels; picks the one whose aspect is
  *  nearest to width:height. */
 void dr_bucket_size(int width, int height, int resolution, int step, int *bucket_width, int *bucket_height);
 

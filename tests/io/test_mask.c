@@ -44,16 +44,21 @@ static void listen(void *user, const char *message)
     snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", message);
 }
 
-static dr_status check(const dr_image *in, int w, int h, bool whole)
+static dr_status check_as(const dr_image *in, int w, int h, dr_mask_options o)
 {
     dr_image out;
     said[0] = 0;
-    dr_status st =
-        dr_mask_from_image(&out, in, "m.png", w, h, "p.jpg", &(dr_mask_options){.whole = whole, .warn = listen});
+    o.warn = listen;
+    dr_status st = dr_mask_from_image(&out, in, "m.png", w, h, "p.jpg", &o);
     if (!st)
         assert_true(out.width == w && out.height == h && out.channels == 1);
     dr_image_clear(&out);
     return st;
+}
+
+static dr_status check(const dr_image *in, int w, int h, bool whole)
+{
+    return check_as(in, w, h, (dr_mask_options){.whole = whole});
 }
 
 static void says_what_is_wrong_with_a_mask(void **state)
@@ -79,6 +84,24 @@ static void says_what_is_wrong_with_a_mask(void **state)
     for (int i = 0; i < 100 * 80; i++)
         m.data[i] = (uint8_t)(i % 100 * 2);
     assert_int_equal(check(&m, 100, 80, false), DR_OK);
+    assert_non_null(strstr(said, "grey values"));
+    dr_image_clear(&m);
+}
+
+static void strict_refuses_what_is_else_a_warning(void **state)
+{
+    dr_image m = blank(100, 80, 255);
+    dr_mask_options strict = {.strict = true};
+    (void)state;
+    assert_int_equal(check_as(&m, 100, 80, strict), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "mask 'm.png' is all white"));
+    fill(&m, 30, 30, 30, 30, 0);
+    assert_int_equal(check_as(&m, 100, 80, strict), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "probably inverted"));
+    assert_string_equal(said, "");
+    for (int i = 0; i < 100 * 80; i++)
+        m.data[i] = (uint8_t)(i % 100 * 2); /* grey may be a soft edge */
+    assert_int_equal(check_as(&m, 100, 80, strict), DR_OK);
     assert_non_null(strstr(said, "grey values"));
     dr_image_clear(&m);
 }
@@ -117,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binarize_cuts_at_one_half),
         cmocka_unit_test(says_what_is_wrong_with_a_mask),
+        cmocka_unit_test(strict_refuses_what_is_else_a_warning),
         cmocka_unit_test(checks_the_shape_against_the_photo),
         cmocka_unit_test(takes_a_mask_from_alpha),
     };
