@@ -80,7 +80,7 @@ static const struct {
     ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(act), ROW(act_bwd), ROW(add),
     ROW(mul), ROW(axpy), ROW(scale), ROW(geglu), ROW(geglu_bwd), ROW(add_rows), ROW(sum_rows), ROW(copy2d),
     ROW(resize_nearest), ROW(resize_nearest_bwd), ROW(resize_bilinear), ROW(resize_bilinear_bwd), ROW(sumsq),
-    ROW(adamw),
+    ROW(adamw), ROW(adamw8),
 };
 /* clang-format on */
 #define ROWS (sizeof rows / sizeof rows[0])

@@ -96,6 +96,21 @@ typedef struct dr_attention_args {
     float *dq, *dk, *dv; /* contiguous */
 } dr_attention_args;
 
+/* torch.optim.AdamW's step on n values with moments in dynamic 8-bit codes (quant8.h), a scale to every 256 values: decode,
+ * update in f32 (which moves p before any rounding), encode with the new largest value as scale. A second moment above
+ * zero never becomes zero. Dettmers et al. 2021, arXiv:2110.02861. */
+typedef struct dr_adamw8_args {
+    int64_t n;
+    float *p;
+    const float *g;
+    uint8_t *m, *v;           /* codes of the signed and of the unsigned map */
+    float *m_scale, *v_scale; /* [ceil(n/256)], zero at the start */
+    float lr;
+    float scale; /* multiplies the gradient first (clipping) */
+    double beta1, beta2, eps, weight_decay;
+    double bc1, bc2; /* 1-beta1^t, 1-beta2^t */
+} dr_adamw8_args;
+
 typedef struct dr_ops {
     const char *name;
     dr_status (*linear)(const dr_linear_args *a);
@@ -140,6 +155,7 @@ typedef struct dr_ops {
      * bc1, bc2: 1-beta1^t, 1-beta2^t. Loshchilov & Hutter 2017, arXiv:1711.05101. */
     void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                   float beta2, float eps, float weight_decay, double bc1, double bc2);
+    void (*adamw8)(const dr_adamw8_args *a);
 } dr_ops;
 
 /** How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */

@@ -104,6 +104,22 @@ void dr_adamw_apply(dr_adamw *a, const dr_ops *ops, size_t i, float lr, float sc
     if (m->m)
         ops->adamw(dr_numel(p), p->data, p->grad, m->m, m->v, scale, lr, (float)o->beta1, (float)o->beta2,
                    (float)o->eps, (float)o->weight_decay, bc1, bc2);
+    else
+        ops->adamw8(&(dr_adamw8_args){.n = dr_numel(p),
+                                      .p = p->data,
+                                      .g = p->grad,
+                                      .m = m->m8,
+                                      .v = m->v8,
+                                      .m_scale = m->m_scale,
+                                      .v_scale = m->v_scale,
+                                      .lr = lr,
+                                      .scale = scale,
+                                      .beta1 = o->beta1,
+                                      .beta2 = o->beta2,
+                                      .eps = o->eps,
+                                      .weight_decay = o->weight_decay,
+                                      .bc1 = bc1,
+                                      .bc2 = bc2});
     dr_weight_unpack(p); /* a packed copy would keep the old values */
 }
 

@@ -35,6 +35,7 @@ static const check_op *const all_ops[] = {
     &op_resize_bilinear,
     &op_sumsq,
     &op_adamw,
+    &op_adamw8,
     &op_copy2d,
 };
 #define OPS (sizeof all_ops / sizeof all_ops[0])

@@ -1,3 +1,4 @@
+#include "ops/quant8.h"
 #include "ops/ref/ref.h"
 
 #include <math.h>
@@ -24,4 +25,46 @@ void dr_ref_adamw(int64_t n, float *p, const float *g, float *m, float *v, float
         v[i] = beta2 * v[i] + (1 - beta2) * gi * gi;
         p[i] -= step * m[i] / (sqrtf(v[i]) / root + eps);
     }
+}
+
+/* The codes of w values under a new scale, which is the largest of them. */
+static float encode(const dr_quant8 *q, int w, const float *x, uint8_t *code)
+{
+    float scale = 0;
+    for (int i = 0; i < w; i++)
+        scale = fmaxf(scale, fabsf(x[i]));
+    for (int i = 0; i < w; i++)
+        code[i] = dr_quant8_search(q, scale > 0 ? x[i] / scale : 0);
+    return scale;
+}
+
+static void adamw8_block(const dr_adamw8_args *a, int64_t b)
+{
+    const dr_quant8 *qm = dr_quant8_signed(), *qv = dr_quant8_unsigned();
+    float keep = (float)(1 - (double)a->lr * a->weight_decay), step = (float)((double)a->lr / a->bc1);
+    float root = (float)sqrt(a->bc2), eps = (float)a->eps, beta1 = (float)a->beta1, beta2 = (float)a->beta2;
+    float rest1 = (float)(1 - a->beta1), rest2 = (float)(1 - a->beta2);
+    float m[DR_QUANT8_BLOCK] = {0}, v[DR_QUANT8_BLOCK] = {0}, *p = a->p + b * DR_QUANT8_BLOCK;
+    int64_t at = b * DR_QUANT8_BLOCK;
+    int w = a->n - at < DR_QUANT8_BLOCK ? (int)(a->n - at) : DR_QUANT8_BLOCK;
+    for (int i = 0; i < w; i++) {
+        float g = a->g[at + i] * a->scale;
+        m[i] = qm->code[a->m[at + i]] * a->m_scale[b] * beta1 + g * rest1;
+        v[i] = qv->code[a->v[at + i]] * a->v_scale[b] * beta2 + g * g * rest2;
+        p[i] = p[i] * keep - step * (m[i] / (sqrtf(v[i]) / root + eps));
+    }
+    a->m_scale[b] = encode(qm, w, m, a->m + at);
+    a->v_scale[b] = encode(qv, w, v, a->v + at);
+    for (int i = 0; i < w;
+         i++) /* what divides by zero here and only has a first moment left would be thrown far away */
+        if (a->v[at + i] == 0 && v[i] > 0)
+            a->v[at + i] = 1;
+}
+
+void dr_ref_adamw8(const dr_adamw8_args *a)
+{
+    int64_t blocks = dr_quant8_blocks(a->n);
+#pragma omp parallel for
+    for (int64_t b = 0; b < blocks; b++)
+        adamw8_block(a, b);
 }

@@ -31,5 +31,6 @@ void dr_ops_ref_init(dr_ops *ops)
         .resize_bilinear_bwd = dr_ref_resize_bilinear_bwd,
         .sumsq = dr_ref_sumsq,
         .adamw = dr_ref_adamw,
+        .adamw8 = dr_ref_adamw8,
     };
 }

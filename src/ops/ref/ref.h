@@ -47,6 +47,7 @@ void dr_ref_resize_bilinear_bwd(int64_t N, int64_t H, int64_t W, int64_t C, int6
 double dr_ref_sumsq(int64_t n, const float *x);
 void dr_ref_adamw(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                   float beta2, float eps, float weight_decay, double bc1, double bc2);
+void dr_ref_adamw8(const dr_adamw8_args *a);
 
 /* --- what several rows share ---------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ void SIMD(copy2d)(int64_t R, int64_t C, const float *src, int64_t lds, float *ds
 double SIMD(sumsq)(int64_t n, const float *x);
 void SIMD(adamw)(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                  float beta2, float eps, float weight_decay, double bc1, double bc2);
+void SIMD(adamw8)(const dr_adamw8_args *a);
 
 void SIMD(resize_nearest)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x, float *y);
 void SIMD(resize_nearest_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *dy,

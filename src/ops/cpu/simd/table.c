@@ -25,6 +25,7 @@ static void fill(dr_ops *ops)
     ops->resize_bilinear_bwd = SIMD(resize_bilinear_bwd);
     ops->sumsq = SIMD(sumsq);
     ops->adamw = SIMD(adamw);
+    ops->adamw8 = SIMD(adamw8);
 }
 
 const dr_simd SIMD(table) = {fill, SIMD(to_f32), SIMD(f32_to_bf16)};
