@@ -152,6 +152,87 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
  *  AUTOMATIC1111 writes it. malloc'ed. NULL when out of memory. */
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height);
 
+/* --- training --------------------------------------------------------------------------------------- */
+
+/** How far a training is, after each optimizer step. */
+typedef struct drape_train_report {
+    int step, steps;           /* step counts from 1 */
+    double loss, smooth_loss;
+    double learning_rate;
+    double gradient_norm;      /* before clipping; NaN when gradients are used as they come */
+    double seconds;            /* of this step */
+    unsigned long long memory; /* resident bytes */
+} drape_train_report;
+
+/** Any may be NULL. */
+typedef struct drape_train_callbacks {
+    void *user;
+    /** Work before the first step ("encoding photos"), and pictures in between. */
+    void (*prepare)(void *user, const char *what, int done, int total);
+    void (*step)(void *user, const drape_train_report *report);
+    /** Warnings and notes: one or more lines of text. */
+    void (*message)(void *user, const char *text);
+    /** True finishes the step, writes a checkpoint, and returns DRAPE_ECANCELLED. */
+    bool (*cancel)(void *user);
+} drape_train_callbacks;
+
+/**
+ * Names and defaults are those of diffusers' train_dreambooth scripts, except where a comment says otherwise.
+ * Strings are borrowed for the call.
+ */
+typedef struct drape_train_options {
+    const char *pretrained_model_name_or_path; /* pipeline folder */
+    const char *instance_data_dir;             /* photos of the garment */
+    const char *instance_masks_data_dir;       /* a mask of the garment for each, of the same stem */
+    const char *output_dir;
+    const char *instance_prompt; /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
+    const char *tokenizer_name;  /* NULL: the model's */
+    int resolution;              /* pixels */
+    bool center_crop, bucket, flip; /* bucket: keep the photo's aspect ratio; flip: mirror half of the photos */
+    bool train_text_encoder;
+    int train_batch_size, gradient_accumulation_steps;
+    bool gradient_checkpointing;
+    int64_t activation_memory; /* bytes that checkpointed blocks may keep instead of running again */
+    bool use_8bit_adam;
+    double learning_rate;
+    bool scale_lr;
+    const char *lr_scheduler; /* linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup */
+    int lr_warmup_steps, lr_num_cycles;
+    double lr_power;
+    int max_train_steps, num_train_epochs; /* max_train_steps 0: from epochs */
+    double adam_beta1, adam_beta2, adam_weight_decay, adam_epsilon;
+    double max_grad_norm; /* 0: no clipping */
+    bool with_prior_preservation;
+    const char *class_data_dir, *class_prompt;
+    int num_class_images, sample_batch_size;
+    double prior_loss_weight;
+    int checkpointing_steps, checkpoints_total_limit; /* limit 0: keep all */
+    const char *resume_from_checkpoint;               /* "latest", a folder, or NULL */
+    const char *mixed_precision;                      /* "no" or "bf16" */
+    uint64_t seed;
+    const char *logging_dir; /* TensorBoard events and train.jsonl; below output_dir unless absolute */
+    int lora_rank;           /* above 0: train adapters of this rank instead of the weights */
+    double lora_alpha;       /* 0: the rank */
+    double mask_loss_weight, unmasked_loss_weight; /* of the loss inside and outside the garment's mask */
+    double snr_gamma;                              /* min-SNR weighting; 0: off */
+    double noise_offset;
+    bool use_ema;
+    const char *validation_prompt, *validation_image, *validation_mask;
+    int validation_steps, num_validation_images;
+    drape_train_callbacks callbacks;
+} drape_train_options;
+
+/** The defaults of every option. */
+void drape_train_defaults(drape_train_options *options);
+
+/**
+ * Teaches an inpainting model one garment. The result in output_dir is a pipeline folder that drape and diffusers load,
+ * or pytorch_lora_weights.safetensors with lora_rank.
+ *
+ * A run that was stopped or killed at any moment goes on with resume_from_checkpoint, bit for bit.
+ */
+drape_status drape_train(const drape_train_options *options);
+
 #ifdef __cplusplus
 }
 #endif

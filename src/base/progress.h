@@ -8,6 +8,7 @@ typedef struct dr_progress {
     const char *label;
     double started, last_drawn;
     long total, done;
+    long first; /* what was done before the clock started (a resumed job); set it after start */
     bool quiet, tty, drawn;
 } dr_progress;
 
