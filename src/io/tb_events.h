@@ -14,6 +14,8 @@ typedef struct dr_tb dr_tb;
 
 /** Makes `dir` and a new event file in it. */
 dr_status dr_tb_open(dr_tb **out, const char *dir);
+/** For a run that goes on from a checkpoint: what earlier files say of `step` and later no longer counts. */
+dr_status dr_tb_purge(dr_tb *t, int64_t step);
 /** Appended and flushed at once, so that a killed run loses at most the record being written. */
 dr_status dr_tb_scalar(dr_tb *t, const char *tag, int64_t step, float value);
 /** PNG bytes as an image summary. */
