@@ -1,21 +1,33 @@
-/* train.jsonl: one JSON object per line and step, appended and flushed. */
+/* train.jsonl: what happened, one JSON object per line, for scripts and plots. */
 #ifndef DR_TRAIN_JSONL_H
 #define DR_TRAIN_JSONL_H
 
 #include "base/json.h"
 
-#include <stdio.h>
+#include <sys/types.h>
 
 typedef struct dr_jsonl {
-    FILE *f;
+    int fd;
     char *path;
+    off_t end; /* behind the last whole line */
 } dr_jsonl;
 
-/** Opens for appending. Lines whose "step" is above `step` (of a run that went on after the checkpoint now resumed from),
- *  and a last line that is cut, are dropped first, atomically; with step 0 the file starts anew. */
-dr_status dr_jsonl_open(dr_jsonl *l, const char *path, int step);
-dr_status dr_jsonl_write(dr_jsonl *l, const json_t *line);
+/**
+ * Opens a log to go on behind `step`: lines whose "step" is larger are dropped, and lines that are no JSON object (cut
+ * short when a run was killed); the file is then rewritten, atomically. Lines without a step stay.
+ *
+ * @param step  steps done; below 0 begins anew
+ */
+dr_status dr_jsonl_open(dr_jsonl *j, const char *path, int64_t step);
+
+/** Appends one line and hands it to the system at once: a killed run loses none. When the disk is full, no half line
+ *  stays. Takes over `object`, also on failure; NULL (json_pack ran out of memory) is DR_ENOMEM. */
+dr_status dr_jsonl_write(dr_jsonl *j, json_t *object);
+
+/** A number, or null where JSON has none (NaN, infinity). */
+json_t *dr_jsonl_number(double v);
+
 /** Safe on a zeroed struct. */
-void dr_jsonl_close(dr_jsonl *l);
+void dr_jsonl_close(dr_jsonl *j);
 
 #endif
