@@ -51,14 +51,13 @@ int dr_arena_init(dr_arena *a, size_t reserve)
     madvise(p, reserve, MADV_HUGEPAGE); /* fewer page faults on the large activations; a hint only */
     a->base = p;
     a->reserved = reserve;
-    POISON(a->base, a->reserved);
     return DR_OK;
 }
 
 void dr_arena_clear(dr_arena *a)
 {
     if (a->base) {
-        UNPOISON(a->base, a->reserved);
+        UNPOISON(a->base, a->peak);
         munmap(a->base, a->reserved);
     }
     memset(a, 0, sizeof *a);
@@ -78,6 +77,7 @@ void *dr_arena_alloc(dr_arena *a, size_t size)
         a->touched = a->used;
     if (a->used > a->peak)
         a->peak = a->used;
+    POISON(p, need); /* the gap behind it; what lies further on is poisoned as it is reached or given back */
     UNPOISON(p, size);
     return p;
 }
