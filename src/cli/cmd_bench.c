@@ -45,7 +45,8 @@ static dr_status stage_unet(bench *b, int i)
     dr_status st = b->engine.context ? DR_OK : stage_text(b, 0);
     if (!st && i < 0) /* the UNet alone, as in a try-on */
         dr_text_unload(&b->engine.text);
-    return st ? st : dr_engine_predict(&b->engine, b->in, 500, b->engine.context, 2, b->height / f, b->width / f, b->out);
+    return st ? st
+              : dr_engine_predict(&b->engine, b->in, 500, b->engine.context, 2, b->height / f, b->width / f, b->out);
 }
 
 static const struct {
@@ -81,11 +82,11 @@ static dr_status run_stage(bench *b, size_t s)
     double peak = (double)dr_rss_peak() / (1 << 30), now = (double)dr_rss_now() / (1 << 30);
     if (b->json)
         json_array_append_new(b->report, json_pack("{s:s, s:f, s:f, s:f, s:i, s:f, s:f}", "stage", stages[s].name,
-                                                   "median_s", median, "min_s", t[0], "first_s", first, "runs",
-                                                   b->runs, "rss_gib", now, "peak_gib", peak));
+                                                   "median_s", median, "min_s", t[0], "first_s", first, "runs", b->runs,
+                                                   "rss_gib", now, "peak_gib", peak));
     else
-        printf("%-28s median %8.3f s  min %8.3f s  first %8.3f s  resident %5.2f GiB  peak %5.2f GiB\n",
-               stages[s].what, median, t[0], first, now, peak);
+        printf("%-28s median %8.3f s  min %8.3f s  first %8.3f s  resident %5.2f GiB  peak %5.2f GiB\n", stages[s].what,
+               median, t[0], first, now, peak);
     fflush(stdout);
     dr_engine_release(&b->engine);
     return DR_OK;

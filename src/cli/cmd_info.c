@@ -39,8 +39,8 @@ static dr_status file_info(const char *path, bool json)
         const dr_st_entry *e = &f.entry[i];
         bytes += e->size;
         if (json)
-            json_object_set_new(all, e->name, json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape",
-                                                        shape_json(e)));
+            json_object_set_new(all, e->name,
+                                json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape", shape_json(e)));
         else
             print_entry(e);
     }
@@ -98,8 +98,8 @@ static json_t *vae_json(const char *dir)
     if (!st)
         st = dr_vae_init(&net, &c, &p);
     json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c.latent, "pixels_per_cell",
-                                  dr_vae_factor(&c), "scaling_factor", c.scaling);
+                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c.latent, "pixels_per_cell", dr_vae_factor(&c),
+                                  "scaling_factor", c.scaling);
     json_t *j = part_json("vae", st, dr_params_numel(&p), more);
     dr_params_clear(&p);
     return j;

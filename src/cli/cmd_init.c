@@ -31,7 +31,8 @@ static int run(int argc, char **argv)
     dr_opt_list rest = {0};
     const dr_opt opts[] = {
         {"arch", DR_OPT_STRING, &o.arch, "NAME", "sd2-inpainting, sd15-inpainting, or a JSON file of configs"},
-        {"dtype", DR_OPT_CHOICE, &dtype, "f32|f16|bf16", "type of the weights", .shown_default = "the architecture's, f32"},
+        {"dtype", DR_OPT_CHOICE, &dtype, "f32|f16|bf16", "type of the weights",
+         .shown_default = "the architecture's, f32"},
         {"seed", DR_OPT_U64, &seed, "N", "same seed, same weights", .shown_default = "the architecture's, 0"},
         {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
         {"quiet|q", DR_OPT_FLAG, &bar.quiet, NULL, "no progress"},

@@ -32,7 +32,7 @@ static int run(int argc, char **argv)
     return bad < 0 ? 0 : bad;
 }
 
-const dr_command dr_cmd_pull = {
-    "pull", "download a model folder from the Hugging Face hub", "REPO [OUT_DIR]",
-    "  drape pull stabilityai/stable-diffusion-2-inpainting\n"
-    "\nHF_TOKEN gives access to private and gated repos, HF_ENDPOINT names a mirror.\n", run};
+const dr_command dr_cmd_pull = {"pull", "download a model folder from the Hugging Face hub", "REPO [OUT_DIR]",
+                                "  drape pull stabilityai/stable-diffusion-2-inpainting\n"
+                                "\nHF_TOKEN gives access to private and gated repos, HF_ENDPOINT names a mirror.\n",
+                                run};

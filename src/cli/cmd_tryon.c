@@ -181,10 +181,11 @@ static int check(tryon_cli *c)
         return dr_usage_error(&dr_cmd_tryon, "--mask is missing");
     for (int i = 0; i < c->masks.count; i++)
         if (strcmp(c->masks.item[i], "auto") == 0 || strncmp(c->masks.item[i], "auto:", 5) == 0)
-            return dr_usage_error(&dr_cmd_tryon,
-                                  "--mask %s: automatic masks need the clothes parser, which this version does not have "
-                                  "yet; paint a mask (white = replace) and pass its file",
-                                  c->masks.item[i]);
+            return dr_usage_error(
+                &dr_cmd_tryon,
+                "--mask %s: automatic masks need the clothes parser, which this version does not have "
+                "yet; paint a mask (white = replace) and pass its file",
+                c->masks.item[i]);
     const char *fault = dr_files_fault(&c->images, &c->masks, c->output, c->num_images);
     if (fault)
         return dr_usage_error(&dr_cmd_tryon, "%s", fault);
@@ -196,19 +197,24 @@ static int parse(tryon_cli *c, int argc, char **argv)
     drape_tryon_options *o = &c->o;
     static const char *const def = "the model's";
     const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &c->model, "DIR", "folder of an inpainting model (see 'drape pull')", .required = true},
+        {"model", DR_OPT_STRING, &c->model, "DIR", "folder of an inpainting model (see 'drape pull')",
+         .required = true},
         {"image", DR_OPT_LIST, &c->images, "PHOTO", "photo of a person; may be given again", .shown_default = ""},
-        {"mask", DR_OPT_LIST, &c->masks, "MASK", "white where the garment goes; one for all photos, one each, or a folder",
-         .shown_default = ""},
+        {"mask", DR_OPT_LIST, &c->masks, "MASK",
+         "white where the garment goes; one for all photos, one each, or a folder", .shown_default = ""},
         {"prompt", DR_OPT_STRING, &o->prompt, "TEXT", "the garment", .shown_default = "empty"},
         {"output|o", DR_OPT_STRING, &c->output, "OUT", "result (.png .jpg .webp .tif), or a folder", .required = true},
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
-        {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be", .shown_default = "empty"},
+        {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
+         .shown_default = "empty"},
         {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000},
         {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000},
-        {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X", "how closely to follow the prompt; 1 or less: no "
-         "guidance, twice as fast", 0, 100},
-        {"strength", DR_OPT_DOUBLE, &o->strength, "X", "1 starts from noise, less keeps some of what was there", 0.01, 1},
+        {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X",
+         "how closely to follow the prompt; 1 or less: no "
+         "guidance, twice as fast",
+         0, 100},
+        {"strength", DR_OPT_DOUBLE, &o->strength, "X", "1 starts from noise, less keeps some of what was there", 0.01,
+         1},
         {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same picture", .shown_default = "random"},
         {"num-images", DR_OPT_INT, &c->num_images, "N", "pictures per photo, with seeds N, N+1, ...", 1, 1000},
         {"scheduler", DR_OPT_CHOICE, &c->scheduler,
@@ -222,16 +228,18 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"region", DR_OPT_CHOICE, &c->region, "mask|whole", "work on the part around the mask, or on the whole photo"},
         {"padding", DR_OPT_INT, &o->padding, "PX", "photo pixels kept around the mask", -1, 4096,
          .shown_default = "32, or 1/8 of the mask"},
-        {"mask-grow", DR_OPT_INT, &o->mask_grow, "PX", "grow the mask by this many pixels; negative shrinks", -4096, 4096},
+        {"mask-grow", DR_OPT_INT, &o->mask_grow, "PX", "grow the mask by this many pixels; negative shrinks", -4096,
+         4096},
         {"mask-blur", DR_OPT_INT, &o->mask_blur, "PX", "width of the paste's soft edge outside the mask", -1, 4096,
          .shown_default = "1 per 128 pixels of region"},
         {"paste", DR_OPT_SWITCH, &o->paste, NULL, "paste into the untouched photo; off gives the model's own picture"},
-        {"color-match", DR_OPT_FLAG, &o->color_match, NULL, "shift the picture's mean colour to the photo's around the mask"},
+        {"color-match", DR_OPT_FLAG, &o->color_match, NULL,
+         "shift the picture's mean colour to the photo's around the mask"},
         {"", DR_OPT_HEADING, NULL, NULL, "running:"},
         {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
         {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
-        {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N", "every N steps write what there is to OUT-preview.png",
-         0, 1000},
+        {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N",
+         "every N steps write what there is to OUT-preview.png", 0, 1000},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},
         {"json", DR_OPT_FLAG, &c->json, NULL, "results as JSON on standard output"},
     };
@@ -277,4 +285,5 @@ static int run(int argc, char **argv)
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
     "--model DIR --image PHOTO --mask MASK --prompt TEXT -o OUT.png",
-    "  drape tryon --model sd2-inpainting --image person.jpg --mask mask.png --prompt \"red t-shirt\" -o out.png\n", run};
+    "  drape tryon --model sd2-inpainting --image person.jpg --mask mask.png --prompt \"red t-shirt\" -o out.png\n",
+    run};

@@ -31,18 +31,18 @@ typedef struct dr_opt {
     const char *name; /* with '-', without the leading "--"; "o" or "q" are short ones as "output|o" */
     dr_opt_kind kind;
     void *out;
-    const char *arg;  /* how the value is called in --help, "PX"; the choices of a CHOICE */
+    const char *arg; /* how the value is called in --help, "PX"; the choices of a CHOICE */
     const char *help;
-    double min, max;  /* numbers: both 0 = no bounds */
+    double min, max; /* numbers: both 0 = no bounds */
     bool required;
     const char *shown_default; /* in --help instead of *out's value; "" for none */
 } dr_opt;
 
 typedef struct dr_command {
-    const char *name;     /* "tryon" */
-    const char *summary;  /* one line */
-    const char *usage;    /* after "drape tryon " */
-    const char *example;  /* whole lines */
+    const char *name;                  /* "tryon" */
+    const char *summary;               /* one line */
+    const char *usage;                 /* after "drape tryon " */
+    const char *example;               /* whole lines */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 } dr_command;
 

@@ -94,5 +94,6 @@ char *dr_preview_name(const char *output)
 {
     char *path = NULL;
     const char *dot = strrchr(output, '.');
-    return asprintf(&path, "%.*s-preview.png", (int)(dot ? dot - output : (long)strlen(output)), output) < 0 ? NULL : path;
+    return asprintf(&path, "%.*s-preview.png", (int)(dot ? dot - output : (long)strlen(output)), output) < 0 ? NULL
+                                                                                                             : path;
 }
