@@ -27,13 +27,13 @@ extern "C" {
 
 typedef enum drape_status {
     DRAPE_OK = 0,
-    DRAPE_EINVAL = -1,       /* bad argument or bad input file */
-    DRAPE_EIO = -2,          /* reading or writing failed, disk full */
-    DRAPE_ENOMEM = -3,       /* out of memory */
-    DRAPE_ENOENT = -4,       /* a file is not there */
-    DRAPE_ECANCELLED = -5,   /* a cancel callback said so */
-    DRAPE_ENET = -6,         /* network failure */
-    DRAPE_EUNSUPPORTED = -7  /* understood, but not possible in this build or on this CPU */
+    DRAPE_EINVAL = -1,      /* bad argument or bad input file */
+    DRAPE_EIO = -2,         /* reading or writing failed, disk full */
+    DRAPE_ENOMEM = -3,      /* out of memory */
+    DRAPE_ENOENT = -4,      /* a file is not there */
+    DRAPE_ECANCELLED = -5,  /* a cancel callback said so */
+    DRAPE_ENET = -6,        /* network failure */
+    DRAPE_EUNSUPPORTED = -7 /* understood, but not possible in this build or on this CPU */
 } drape_status;
 
 /** What went wrong in the last failed call on this thread: one sentence, lower case, no full stop. Borrowed. */
@@ -117,16 +117,16 @@ typedef struct drape_tryon_options {
     double guidance_scale;       /* at most 1: no guidance, half the time */
     double strength;             /* (0,1]: 1 starts from noise, less keeps some of what was there */
     uint64_t seed;
-    const char *scheduler;       /* "pndm", "ddim", ... ; NULL: the folder's own */
-    bool karras;                 /* Karras sigmas */
-    double eta;                  /* DDIM's, 0..1 */
-    int width, height;           /* working size in pixels; 0: the model's */
-    bool whole;                  /* work on the whole photo instead of the region around the mask */
-    int padding;                 /* pixels of the photo kept around the mask's region; -1: 32 or an eighth of it */
-    int mask_grow;               /* pixels of the photo; negative shrinks */
-    int mask_blur;               /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
-    bool paste;                  /* paste back into the untouched photo; without, the model's picture is the result */
-    bool color_match;            /* shift the picture's mean colour to the photo's around the mask */
+    const char *scheduler; /* "pndm", "ddim", ... ; NULL: the folder's own */
+    bool karras;           /* Karras sigmas */
+    double eta;            /* DDIM's, 0..1 */
+    int width, height;     /* working size in pixels; 0: the model's */
+    bool whole;            /* work on the whole photo instead of the region around the mask */
+    int padding;           /* pixels of the photo kept around the mask's region; -1: 32 or an eighth of it */
+    int mask_grow;         /* pixels of the photo; negative shrinks */
+    int mask_blur;         /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
+    bool paste;            /* paste back into the untouched photo; without, the model's picture is the result */
+    bool color_match;      /* shift the picture's mean colour to the photo's around the mask */
     drape_callbacks callbacks;
 } drape_tryon_options;
 
@@ -156,7 +156,7 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
 
 /** How far a training is, after each optimizer step. */
 typedef struct drape_train_report {
-    int step, steps;           /* step counts from 1 */
+    int step, steps; /* step counts from 1 */
     double loss, smooth_loss;
     double learning_rate;
     double gradient_norm;      /* before clipping; NaN when gradients are used as they come */
@@ -185,9 +185,9 @@ typedef struct drape_train_options {
     const char *instance_data_dir;             /* photos of the garment */
     const char *instance_masks_data_dir;       /* a mask of the garment for each, of the same stem */
     const char *output_dir;
-    const char *instance_prompt; /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
-    const char *tokenizer_name;  /* NULL: the model's */
-    int resolution;              /* pixels */
+    const char *instance_prompt;    /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
+    const char *tokenizer_name;     /* NULL: the model's */
+    int resolution;                 /* pixels */
     bool center_crop, bucket, flip; /* bucket: keep the photo's aspect ratio; flip: mirror half of the photos */
     bool train_text_encoder;
     int train_batch_size, gradient_accumulation_steps;

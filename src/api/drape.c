@@ -138,8 +138,9 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
         return dr_fail(DR_EINVAL, "eta is %g, must be 0 to 1", o->eta);
     if (o->width < 0 || o->height < 0 || o->width % f || o->height % f || o->width > 4096 || o->height > 4096 ||
         (o->width == 0) != (o->height == 0))
-        return dr_fail(DR_EINVAL, "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
-                                  "example %dx%d",
+        return dr_fail(DR_EINVAL,
+                       "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
+                       "example %dx%d",
                        o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
     return DR_OK;
 }
@@ -174,16 +175,18 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
 {
     drape_callbacks cb = options->callbacks;
     dr_tryon_options o = {
-        .inpaint = {.prompt = options->prompt ? options->prompt : "",
-                    .negative_prompt = options->negative_prompt ? options->negative_prompt : "",
-                    .guidance_scale = options->guidance_scale,
-                    .sampler = {.steps = options->steps, .karras = options->karras, .eta = options->eta,
-                                .strength = options->strength},
-                    .seed = options->seed,
-                    .width = options->width,
-                    .height = options->height,
-                    .cb = {.user = &cb, .progress = pass_progress, .cancel = pass_cancel,
-                           .preview_every = cb.preview_every}},
+        .inpaint =
+            {.prompt = options->prompt ? options->prompt : "",
+             .negative_prompt = options->negative_prompt ? options->negative_prompt : "",
+             .guidance_scale = options->guidance_scale,
+             .sampler = {.steps = options->steps,
+                         .karras = options->karras,
+                         .eta = options->eta,
+                         .strength = options->strength},
+             .seed = options->seed,
+             .width = options->width,
+             .height = options->height,
+             .cb = {.user = &cb, .progress = pass_progress, .cancel = pass_cancel, .preview_every = cb.preview_every}},
         .whole = options->whole,
         .padding = options->padding,
         .mask_grow = options->mask_grow,
@@ -228,8 +231,9 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
     fprintf(f, "%s\n", options->prompt ? options->prompt : "");
     if (negative && negative[0])
         fprintf(f, "Negative prompt: %s\n", negative);
-    fprintf(f, "Steps: %d, Sampler: %s%s, CFG scale: %g, Seed: %llu, Size: %dx%d, Denoising strength: %g, Model: %s, "
-               "Version: drape %s",
+    fprintf(f,
+            "Steps: %d, Sampler: %s%s, CFG scale: %g, Seed: %llu, Size: %dx%d, Denoising strength: %g, Model: %s, "
+            "Version: drape %s",
             options->steps, dr_sampler_kind_name(kind), options->karras ? " karras" : "", options->guidance_scale,
             (unsigned long long)options->seed, width, height, options->strength, model_name(p, name, sizeof name),
             drape_version());

@@ -221,8 +221,8 @@ dr_tensor *dr_slice(dr_tape *g, dr_tensor *x, int64_t from, int64_t count)
     if (dr_tape_stopped(g))
         return &g->dummy;
     int64_t C = x->dim[x->rank - 1], dim[4];
-    DR_ASSERT(from >= 0 && count > 0 && from + count <= C, "slice %lld+%lld of %lld", (long long)from,
-              (long long)count, (long long)C);
+    DR_ASSERT(from >= 0 && count > 0 && from + count <= C, "slice %lld+%lld of %lld", (long long)from, (long long)count,
+              (long long)C);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->rank - 1] = count;
     dr_tensor *y = dr_new(g, x->rank, dim);

@@ -30,8 +30,15 @@ dr_tensor *dr_linear(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_te
         return y;
     if (residual)
         dr_assert_same(residual, y, "linear residual");
-    dr_linear_args a = {.scratch = &g->arena, .M = dr_numel(x) / K, .N = N, .K = K, .w = w, .x = dr_f32(x),
-                        .b = b ? dr_f32(b) : NULL, .residual = residual ? dr_f32(residual) : NULL, .y = y->data};
+    dr_linear_args a = {.scratch = &g->arena,
+                        .M = dr_numel(x) / K,
+                        .N = N,
+                        .K = K,
+                        .w = w,
+                        .x = dr_f32(x),
+                        .b = b ? dr_f32(b) : NULL,
+                        .residual = residual ? dr_f32(residual) : NULL,
+                        .y = y->data};
     dr_tape_fail(g, g->ops->linear(&a));
     dr_node *n = dr_record(g, linear_backward, y, x, w, b, residual);
     if (n)
@@ -67,9 +74,20 @@ dr_tensor *dr_conv2d(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_co
         return y;
     if (residual)
         dr_assert_same(residual, y, "conv2d residual");
-    dr_conv_args a = {.scratch = &g->arena, .N = N, .H = H, .W = W, .I = x->dim[3], .O = O, .OH = OH, .OW = OW,
-                      .geom = geom, .w = w, .b = b ? dr_f32(b) : NULL, .x = dr_f32(x),
-                      .residual = residual ? dr_f32(residual) : NULL, .y = y->data};
+    dr_conv_args a = {.scratch = &g->arena,
+                      .N = N,
+                      .H = H,
+                      .W = W,
+                      .I = x->dim[3],
+                      .O = O,
+                      .OH = OH,
+                      .OW = OW,
+                      .geom = geom,
+                      .w = w,
+                      .b = b ? dr_f32(b) : NULL,
+                      .x = dr_f32(x),
+                      .residual = residual ? dr_f32(residual) : NULL,
+                      .y = y->data};
     dr_tape_fail(g, g->ops->conv2d(&a));
     dr_node *n = dr_record(g, conv2d_backward, y, x, w, b, residual);
     if (n)
@@ -88,8 +106,7 @@ static void groupnorm_backward(dr_tape *g, dr_node *n)
         dr_tape_fail(g, g->ops->groupnorm_bwd(a));
 }
 
-dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, int groups, float eps,
-                        dr_act act)
+dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, int groups, float eps, dr_act act)
 {
     if (dr_tape_stopped(g))
         return &g->dummy;
@@ -100,9 +117,17 @@ dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
     dr_tensor *stats = g->recording ? dr_new2(g, 2, N * groups) : NULL;
     if (g->status)
         return y;
-    dr_groupnorm_args a = {.scratch = &g->arena, .N = N, .S = dr_numel(x) / (N * C), .C = C, .groups = groups,
-                           .eps = eps, .act = act, .gamma = gamma ? dr_f32(gamma) : NULL,
-                           .beta = beta ? dr_f32(beta) : NULL, .x = dr_f32(x), .y = y->data};
+    dr_groupnorm_args a = {.scratch = &g->arena,
+                           .N = N,
+                           .S = dr_numel(x) / (N * C),
+                           .C = C,
+                           .groups = groups,
+                           .eps = eps,
+                           .act = act,
+                           .gamma = gamma ? dr_f32(gamma) : NULL,
+                           .beta = beta ? dr_f32(beta) : NULL,
+                           .x = dr_f32(x),
+                           .y = y->data};
     if (stats) {
         a.mean = stats->data;
         a.rstd = a.mean + N * groups;
@@ -135,8 +160,14 @@ dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
     dr_tensor *stats = g->recording ? dr_new2(g, 2, R) : NULL;
     if (g->status)
         return y;
-    dr_layernorm_args a = {.scratch = &g->arena, .R = R, .C = C, .eps = eps, .gamma = dr_f32(gamma),
-                           .beta = dr_f32(beta), .x = dr_f32(x), .y = y->data};
+    dr_layernorm_args a = {.scratch = &g->arena,
+                           .R = R,
+                           .C = C,
+                           .eps = eps,
+                           .gamma = dr_f32(gamma),
+                           .beta = dr_f32(beta),
+                           .x = dr_f32(x),
+                           .y = y->data};
     if (stats) {
         a.mean = stats->data;
         a.rstd = a.mean + R;
@@ -173,9 +204,21 @@ dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, in
     dr_tensor *lse = g->recording ? dr_new3(g, q->dim[0], heads, q->dim[1]) : NULL;
     if (g->status)
         return y;
-    dr_attention_args a = {.scratch = &g->arena, .N = q->dim[0], .Lq = q->dim[1], .Lk = k->dim[1], .heads = heads,
-                           .D = (int)(C / heads), .causal = causal, .ldq = C, .ldk = C, .ldv = C, .q = dr_f32(q),
-                           .k = dr_f32(k), .v = dr_f32(v), .y = y->data, .lse = lse ? lse->data : NULL};
+    dr_attention_args a = {.scratch = &g->arena,
+                           .N = q->dim[0],
+                           .Lq = q->dim[1],
+                           .Lk = k->dim[1],
+                           .heads = heads,
+                           .D = (int)(C / heads),
+                           .causal = causal,
+                           .ldq = C,
+                           .ldk = C,
+                           .ldv = C,
+                           .q = dr_f32(q),
+                           .k = dr_f32(k),
+                           .v = dr_f32(v),
+                           .y = y->data,
+                           .lse = lse ? lse->data : NULL};
     dr_tape_fail(g, g->ops->attention(&a));
     dr_node *n = dr_record(g, attention_backward, y, q, k, v, NULL);
     if (n)

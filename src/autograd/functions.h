@@ -15,8 +15,7 @@ dr_tensor *dr_linear(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_te
 dr_tensor *dr_conv2d(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_conv_geom geom, dr_tensor *residual);
 
 /** x [N,H,W,C] or [N,L,C]; gamma, beta [C] f32; act NONE or SILU applied last. */
-dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, int groups, float eps,
-                        dr_act act);
+dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, int groups, float eps, dr_act act);
 
 /** Over the last axis; gamma, beta [C] f32. */
 dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, float eps);

@@ -124,8 +124,7 @@ static dr_node *push(dr_tape *g, dr_backward_fn *fn, dr_tensor *y)
     return n;
 }
 
-dr_node *dr_record(dr_tape *g, dr_backward_fn *fn, dr_tensor *y, dr_tensor *a, dr_tensor *b, dr_tensor *c,
-                   dr_tensor *d)
+dr_node *dr_record(dr_tape *g, dr_backward_fn *fn, dr_tensor *y, dr_tensor *a, dr_tensor *b, dr_tensor *c, dr_tensor *d)
 {
     if (!g->recording || g->status || !(wants_grad(a) || wants_grad(b) || wants_grad(c) || wants_grad(d)))
         return NULL;

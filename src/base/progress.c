@@ -41,7 +41,8 @@ static void draw(dr_progress *p, const char *extra, double now)
     bar[WIDTH] = 0;
     format_time(spent, sizeof spent, now - p->started);
     if (p->done > p->first)
-        format_time(left, sizeof left, (now - p->started) / (double)(p->done - p->first) * (double)(p->total - p->done));
+        format_time(left, sizeof left,
+                    (now - p->started) / (double)(p->done - p->first) * (double)(p->total - p->done));
     fprintf(stderr, "%s%-14s [%s] %ld/%ld  %s, %s left%s%s%s", p->tty ? "\r" : "", p->label, bar, p->done, p->total,
             spent, left, extra ? "  " : "", extra ? extra : "", p->tty ? "\x1b[K" : "\n");
     fflush(stderr);

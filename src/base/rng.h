@@ -12,8 +12,8 @@
 
 typedef struct dr_rng {
     uint32_t state[624];
-    int next;               /* index of the next word in state, 624 = refill */
-    bool has_normal;        /* a second Box-Muller value is kept */
+    int next;        /* index of the next word in state, 624 = refill */
+    bool has_normal; /* a second Box-Muller value is kept */
     double normal;
 } dr_rng;
 

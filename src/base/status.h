@@ -8,12 +8,12 @@
 
 typedef enum dr_status {
     DR_OK = 0,
-    DR_EINVAL = -1,     /* bad argument or bad input file */
-    DR_EIO = -2,        /* reading or writing failed, disk full */
-    DR_ENOMEM = -3,     /* out of memory */
-    DR_ENOENT = -4,     /* a file or tensor is not there */
-    DR_ECANCELLED = -5, /* a callback asked to stop, or Ctrl-C */
-    DR_ENET = -6,       /* network failure */
+    DR_EINVAL = -1,      /* bad argument or bad input file */
+    DR_EIO = -2,         /* reading or writing failed, disk full */
+    DR_ENOMEM = -3,      /* out of memory */
+    DR_ENOENT = -4,      /* a file or tensor is not there */
+    DR_ECANCELLED = -5,  /* a callback asked to stop, or Ctrl-C */
+    DR_ENET = -6,        /* network failure */
     DR_EUNSUPPORTED = -7 /* understood, but this build or CPU cannot do it */
 } dr_status;
 

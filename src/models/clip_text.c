@@ -23,9 +23,9 @@ dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *w
         const char *key;
         int64_t def, max;
         int *out;
-    } keys[] = {{"vocab_size", 49408, 1 << 20, &c->vocab},     {"hidden_size", 512, 16384, &c->width},
-                {"intermediate_size", 2048, 65536, &c->mlp},   {"num_hidden_layers", 12, DR_CLIP_MAX_LAYERS, &c->layers},
-                {"num_attention_heads", 8, 256, &c->heads},    {"max_position_embeddings", 77, 4096, &c->positions}};
+    } keys[] = {{"vocab_size", 49408, 1 << 20, &c->vocab},   {"hidden_size", 512, 16384, &c->width},
+                {"intermediate_size", 2048, 65536, &c->mlp}, {"num_hidden_layers", 12, DR_CLIP_MAX_LAYERS, &c->layers},
+                {"num_attention_heads", 8, 256, &c->heads},  {"max_position_embeddings", 77, 4096, &c->positions}};
     *c = (dr_clip_config){0};
     dr_status st = DR_OK;
     for (size_t i = 0; !st && i < sizeof keys / sizeof *keys; i++) {
@@ -109,8 +109,8 @@ dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids
     DR_ASSERT(L <= m->config.positions, "%lld tokens, at most %d", (long long)L, m->config.positions);
     for (int64_t i = 0; i < L; i++)
         places[i] = (int32_t)i;
-    dr_tensor *where = dr_embedding(g, m->places, places, 1, L);     /* [1,L,C] */
-    dr_tensor *h = dr_embedding(g, m->tokens, ids, N, L);            /* [N,L,C] */
+    dr_tensor *where = dr_embedding(g, m->places, places, 1, L); /* [1,L,C] */
+    dr_tensor *h = dr_embedding(g, m->tokens, ids, N, L);        /* [N,L,C] */
     int64_t C = m->config.width;
     h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
     h = dr_view3(g, h, N, L, C);

@@ -186,7 +186,7 @@ static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_
 
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
 {
-    dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]); /* [N,4*c0] */
+    dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]);  /* [N,4*c0] */
     dr_tensor *h = dr_conv_forward(g, &u->conv_in, x, NULL); /* [N,h,w,c0] */
     skips s = {.t = {h}, .n = 1};
 

@@ -24,10 +24,10 @@
 typedef struct dr_unet_config {
     int in, out, sample_size;
     int levels, width[DR_UNET_MAX_LEVELS], heads[DR_UNET_MAX_LEVELS];
-    int layers[DR_UNET_MAX_LEVELS];                 /* resnets of down block i; its up twin has one more */
+    int layers[DR_UNET_MAX_LEVELS]; /* resnets of down block i; its up twin has one more */
     int depth[DR_UNET_MAX_LEVELS], up_depth[DR_UNET_MAX_LEVELS], mid_depth; /* transformer layers, by block index */
     bool down_cross[DR_UNET_MAX_LEVELS], up_cross[DR_UNET_MAX_LEVELS], mid_cross;
-    int context[DR_UNET_MAX_LEVELS];                /* cross_attention_dim */
+    int context[DR_UNET_MAX_LEVELS]; /* cross_attention_dim */
     int groups;
     float eps;
     bool linear_projection, flip_sin_to_cos;

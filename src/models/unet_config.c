@@ -12,11 +12,12 @@ static dr_status bad(const char *where, const char *key, const char *what)
 static dr_status check_unsupported(const json_t *j, const char *where)
 {
     static const char *const must_be_empty[] = {
-        "class_embed_type", "addition_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds",
-        "time_cond_proj_dim", "timestep_post_act", "time_embedding_act_fn", "cross_attention_norm",
-        "only_cross_attention", "dual_cross_attention", "center_input_sample", "resnet_skip_time_act",
-        "class_embeddings_concat", "mid_block_only_cross_attention", "time_embedding_dim",
-        "num_attention_heads",
+        "class_embed_type",     "addition_embed_type",     "encoder_hid_dim",
+        "encoder_hid_dim_type", "num_class_embeds",        "time_cond_proj_dim",
+        "timestep_post_act",    "time_embedding_act_fn",   "cross_attention_norm",
+        "only_cross_attention", "dual_cross_attention",    "center_input_sample",
+        "resnet_skip_time_act", "class_embeddings_concat", "mid_block_only_cross_attention",
+        "time_embedding_dim",   "num_attention_heads",
     };
     for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
         const json_t *v = json_object_get(j, must_be_empty[i]);
@@ -38,7 +39,8 @@ static dr_status check_unsupported(const json_t *j, const char *where)
             return dr_fail(DR_EINVAL, "'%s': \"%s\" is \"%s\", only \"%s\" is supported", where, strings[i].key, v,
                            strings[i].want);
     }
-    static const char *const must_be_one[] = {"mid_block_scale_factor", "resnet_out_scale_factor", "downsample_padding"};
+    static const char *const must_be_one[] = {"mid_block_scale_factor", "resnet_out_scale_factor",
+                                              "downsample_padding"};
     for (size_t i = 0; i < sizeof must_be_one / sizeof *must_be_one; i++) {
         double v;
         dr_status st = dr_json_double(j, where, must_be_one[i], 1, &v);
@@ -108,7 +110,8 @@ static dr_status per_level(const json_t *j, const char *where, const char *key, 
 static dr_status parse_depths(const json_t *j, const char *where, dr_unet_config *c)
 {
     int last = c->levels - 1;
-    dr_status st = per_level(j, where, "transformer_layers_per_block", c->levels, 1, DR_TRANSFORMER_MAX_DEPTH, c->depth);
+    dr_status st =
+        per_level(j, where, "transformer_layers_per_block", c->levels, 1, DR_TRANSFORMER_MAX_DEPTH, c->depth);
     if (st)
         return st;
     for (int i = 0; i <= last; i++)
@@ -181,8 +184,8 @@ dr_status dr_unet_config_parse(dr_unet_config *c, const json_t *j, const char *w
     if (!st)
         st = parse_depths(j, where, c);
     if (!st)
-        st = parse_blocks(j, where, "down_block_types", "DownBlock2D", "CrossAttnDownBlock2D", c->levels,
-                          c->down_cross);
+        st =
+            parse_blocks(j, where, "down_block_types", "DownBlock2D", "CrossAttnDownBlock2D", c->levels, c->down_cross);
     if (!st)
         st = parse_blocks(j, where, "up_block_types", "UpBlock2D", "CrossAttnUpBlock2D", c->levels, c->up_cross);
     if (!st)

@@ -8,7 +8,7 @@
 /* y = x wᵀ + b, plus a low-rank adapter when one is attached: + scale · (x downᵀ) upᵀ.
  * Hu et al. 2021, arXiv:2106.09685. */
 typedef struct dr_lin {
-    dr_tensor *w, *b; /* [out,in], [out] or NULL */
+    dr_tensor *w, *b;     /* [out,in], [out] or NULL */
     dr_tensor *down, *up; /* [rank,in], [out,rank]; NULL without an adapter */
     float lora_scale;
 } dr_lin;

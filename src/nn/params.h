@@ -20,15 +20,15 @@ typedef struct dr_param {
     dr_init init;
     int64_t fan_in; /* for DR_INIT_KAIMING */
     struct dr_param *next;
-    void *owned;       /* storage that dr_params_clear() releases with munmap, or NULL */
+    void *owned; /* storage that dr_params_clear() releases with munmap, or NULL */
     size_t owned_size;
 } dr_param;
 
 typedef struct dr_params {
-    dr_arena arena;          /* the model arena: names and this table */
-    dr_param *first, *last;  /* in declaration order */
+    dr_arena arena;         /* the model arena: names and this table */
+    dr_param *first, *last; /* in declaration order */
     size_t count;
-    dr_status status;        /* out of memory while declaring is sticky */
+    dr_status status; /* out of memory while declaring is sticky */
 } dr_params;
 
 dr_status dr_params_init(dr_params *p);

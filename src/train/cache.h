@@ -10,17 +10,17 @@
 
 typedef struct dr_encoded {
     dr_plan_item item;
-    int h, w;        /* of the latents */
-    float *moments;  /* [h,w,2*latent] of the photo */
-    float *masked;   /* the same of the photo with the garment greyed out */
-    float *mask;     /* [h,w]: 1 where the garment is */
+    int h, w;       /* of the latents */
+    float *moments; /* [h,w,2*latent] of the photo */
+    float *masked;  /* the same of the photo with the garment greyed out */
+    float *mask;    /* [h,w]: 1 where the garment is */
 } dr_encoded;
 
 typedef struct dr_cache {
     dr_encoded *entry;
     int count;
-    int *of_item;    /* [plan items]: index into entry, -1 where the run will not go again */
-    float **text;    /* [instances], [classes]: [77,C] per example, or NULL when the text encoder is trained */
+    int *of_item; /* [plan items]: index into entry, -1 where the run will not go again */
+    float **text; /* [instances], [classes]: [77,C] per example, or NULL when the text encoder is trained */
     int instances, classes;
     dr_vae_config vae;
 } dr_cache;

@@ -57,8 +57,9 @@ static dr_status check_precision(const char *name)
     if (strcmp(name, "bf16") != 0)
         return dr_fail(DR_EINVAL, "--mixed_precision is '%s', must be no or bf16", name);
     if (!dr_ops_has_bf16())
-        return dr_fail(DR_EUNSUPPORTED, "--mixed_precision bf16: this CPU has no bf16 products (AVX512_BF16); leave the "
-                                        "flag out");
+        return dr_fail(DR_EUNSUPPORTED,
+                       "--mixed_precision bf16: this CPU has no bf16 products (AVX512_BF16); leave the "
+                       "flag out");
     return DR_OK;
 }
 

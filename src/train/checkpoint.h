@@ -15,8 +15,8 @@
 /** Writes checkpoint-<step> and removes the oldest beyond the limit (after the new one is safe). */
 dr_status dr_checkpoint_save(const dr_trainer *t);
 
-/** Which checkpoint to resume from: `name` "latest" is the one of the highest step (DR_ENOENT when there is none), else a
- *  folder (relative to the output folder, or a path). */
+/** Which checkpoint to resume from: `name` "latest" is the one of the highest step (DR_ENOENT when there is none), else
+ * a folder (relative to the output folder, or a path). */
 dr_status dr_checkpoint_find(const char *output_dir, const char *name, char *out, size_t n);
 
 /** Reads state.json and compares what must not change (seed, photos, batch, model kind): DR_EINVAL names the option.

@@ -10,7 +10,7 @@
 typedef struct dr_example {
     char *image, *mask; /* paths; mask NULL for class images */
     char *prompt;
-    int width, height;  /* of the photo, upright */
+    int width, height; /* of the photo, upright */
 } dr_example;
 
 typedef struct dr_dataset {
@@ -36,8 +36,8 @@ void dr_dataset_close(dr_dataset *d);
 /** Doubts that depend on the resolution (photos that are smaller), behind what is in `warnings` already. */
 void dr_dataset_check_resolution(const dr_dataset *d, int resolution, char *warnings, size_t size);
 
-/** "t-shirt (1).jpg", "red_dress_2.png", "coat-03.webp" -> "t-shirt", "red dress", "coat": the extension and one trailing
- *  counter " (n)", "_n" or "-n" dropped, `_` to space. Writes at most n bytes. */
+/** "t-shirt (1).jpg", "red_dress_2.png", "coat-03.webp" -> "t-shirt", "red dress", "coat": the extension and one
+ * trailing counter " (n)", "_n" or "-n" dropped, `_` to space. Writes at most n bytes. */
 void dr_prompt_from_name(const char *file_name, char *out, size_t n);
 
 /* Where a picture is cut: the short side is resized to `resolution` (bilinear as torchvision's Resize on PIL images),

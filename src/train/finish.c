@@ -23,8 +23,10 @@ static dr_status write_part(const dr_trainer *t, const char *dir, const char *pa
     dr_status st = dr_folder_copy(t->o->pretrained_model, dir, part, !trained);
     if (st || !trained)
         return st;
-    st = dr_folder_path(path, sizeof path, dir, part, text ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
-    return st ? st : dr_weights_save(unet ? &t->unet.params : &t->text.params, path, DR_F32, text ? "text_model." : "", 0);
+    st = dr_folder_path(path, sizeof path, dir, part,
+                        text ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
+    return st ? st
+              : dr_weights_save(unet ? &t->unet.params : &t->text.params, path, DR_F32, text ? "text_model." : "", 0);
 }
 
 /* Moves a finished part over the one of an earlier run. */

@@ -70,7 +70,7 @@ static bool fits(const dr_plan *p, const dr_micro_batch *b, const dr_plan_item *
 }
 
 static void draw(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
-                      int cell, shuffle *own, shuffle *prior, dr_rng *rng)
+                 int cell, shuffle *own, shuffle *prior, dr_rng *rng)
 {
     int steps = 0, since_step = 0;
     while (steps < p->steps) {

@@ -28,7 +28,7 @@ typedef struct dr_plan {
     int item_count;
     dr_micro_batch *batch;
     int batch_count;
-    int steps;           /* optimizer steps */
+    int steps; /* optimizer steps */
     int steps_per_epoch;
 } dr_plan;
 

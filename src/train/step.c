@@ -63,7 +63,8 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     int step = (int)dr_rng_below(&t->rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
 
-    float *target = dr_f32(b->target) + (size_t)n * count, *x = dr_f32(b->x) + (size_t)(n * b->h * b->w) * (size_t)(2 * b->C + 1);
+    float *target = dr_f32(b->target) + (size_t)n * count,
+          *x = dr_f32(b->x) + (size_t)(n * b->h * b->w) * (size_t)(2 * b->C + 1);
     dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
     if (t->schedule.prediction == DR_PREDICT_V)
         dr_schedule_velocity(&t->schedule, latents, noise, step, count, target);

@@ -135,8 +135,9 @@ static dr_status check_channels(const dr_trainer *t)
     const dr_unet_config *u = &t->unet.net.config;
     int latent = t->cache.vae.latent;
     if (u->in != 2 * latent + 1)
-        return dr_fail(DR_EINVAL, "cannot train '%s': its UNet takes %d channels, expected %d; pass the folder of an "
-                                  "inpainting model",
+        return dr_fail(DR_EINVAL,
+                       "cannot train '%s': its UNet takes %d channels, expected %d; pass the folder of an "
+                       "inpainting model",
                        t->o->pretrained_model, u->in, 2 * latent + 1);
     return DR_OK;
 }
@@ -174,7 +175,8 @@ static dr_status make_optimizer(dr_trainer *t)
 {
     const dr_train_options *o = t->o;
     bool lora = o->lora_rank > 0;
-    size_t n = lora ? t->adapters.params.count : t->unet.params.count + (o->train_text_encoder ? t->text.params.count : 0);
+    size_t n =
+        lora ? t->adapters.params.count : t->unet.params.count + (o->train_text_encoder ? t->text.params.count : 0);
     t->trained = calloc(n, sizeof *t->trained);
     t->prefix = calloc(n, sizeof *t->prefix);
     if (!t->trained || !t->prefix)
@@ -214,8 +216,8 @@ static void make_schedule(dr_trainer *t)
 {
     const dr_train_options *o = t->o;
     double scale = o->scale_lr ? o->train_batch_size * o->gradient_accumulation_steps : 1;
-    t->lr = (dr_lr_schedule){o->lr_scheduler, o->learning_rate * scale, o->lr_warmup_steps, t->plan.steps,
-                             o->lr_num_cycles, o->lr_power};
+    t->lr = (dr_lr_schedule){o->lr_scheduler, o->learning_rate * scale, o->lr_warmup_steps,
+                             t->plan.steps,   o->lr_num_cycles,         o->lr_power};
 }
 
 /* --- logs --------------------------------------------------------------------------------------- */
@@ -224,7 +226,8 @@ static dr_status open_logs(dr_trainer *t)
 {
     char dir[PATH_MAX], path[PATH_MAX];
     const char *logs = t->o->logging_dir;
-    dr_status st = logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
+    dr_status st =
+        logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
     if (!st)

@@ -14,12 +14,12 @@
 typedef struct dr_trainer dr_trainer;
 
 typedef struct dr_train_report {
-    int step, steps;      /* step counts from 1 */
-    double loss;          /* mean over the step's micro batches */
-    double smooth_loss;   /* exponential average, about 50 steps */
+    int step, steps;    /* step counts from 1 */
+    double loss;        /* mean over the step's micro batches */
+    double smooth_loss; /* exponential average, about 50 steps */
     double learning_rate;
-    double gradient_norm; /* before clipping; NaN where gradients are applied as they come */
-    double seconds;       /* of this step */
+    double gradient_norm;      /* before clipping; NaN where gradients are applied as they come */
+    double seconds;            /* of this step */
     unsigned long long memory; /* resident bytes */
 } dr_train_report;
 

@@ -28,7 +28,7 @@ struct dr_trainer {
     dr_tensor **trained; /* [trained_count] */
     const char **prefix; /* of each in the optimizer's file: "unet." or "text_encoder." */
     size_t trained_count;
-    float *gradients;    /* one flat buffer, NULL when they are applied as they come */
+    float *gradients; /* one flat buffer, NULL when they are applied as they come */
     size_t gradients_size;
     dr_adamw adamw;
     dr_lr_schedule lr;

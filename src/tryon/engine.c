@@ -16,8 +16,9 @@ static dr_status check_fit(const dr_engine *e)
                        "the folder of an inpainting model",
                        e->dir, u->in, 2 * latent + 1);
     if (u->in != 2 * latent + 1 || u->out != latent)
-        return dr_fail(DR_EINVAL, "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
-                                  "for %d and %d",
+        return dr_fail(DR_EINVAL,
+                       "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
+                       "for %d and %d",
                        e->dir, u->in, u->out, 2 * latent + 1, latent);
     for (int i = 0; i < u->levels; i++)
         if (u->context[i] != e->text_config.width)

@@ -11,15 +11,15 @@
 typedef struct run {
     dr_engine *e;
     const dr_inpaint_options *o;
-    int h, w, latent;   /* of the latents */
-    size_t n;           /* h*w*latent */
+    int h, w, latent; /* of the latents */
+    size_t n;         /* h*w*latent */
     dr_rng rng;
     dr_sampler *sampler;
-    float *x;           /* [h,w,latent]: the sample on its way */
-    float *mask;        /* [h,w] */
-    float *masked;      /* [h,w,latent]: the masked photo's latents */
-    float *in, *out;    /* [2,h,w,in], [2,h,w,latent]: the model's */
-    float *scaled;      /* [h,w,latent] */
+    float *x;        /* [h,w,latent]: the sample on its way */
+    float *mask;     /* [h,w] */
+    float *masked;   /* [h,w,latent]: the masked photo's latents */
+    float *in, *out; /* [2,h,w,in], [2,h,w,latent]: the model's */
+    float *scaled;   /* [h,w,latent] */
 } run;
 
 static void progress(const run *r, dr_stage stage, int done, int total)

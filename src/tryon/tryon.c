@@ -13,9 +13,10 @@ void dr_tryon_size(const dr_engine *e, int *width, int *height)
 dr_status dr_latent_preview(const dr_engine *e, const float *latents, int h, int w, dr_image *out)
 {
     /* least-squares fit of SD 1's pictures to its latents, as found in many front ends; SD 2 shares the VAE */
-    static const float rgb[4][3] = {
-        {0.3512f, 0.2297f, 0.3227f}, {0.3250f, 0.4974f, 0.2350f}, {-0.2829f, 0.1762f, 0.2721f},
-        {-0.2120f, -0.2616f, -0.7177f}};
+    static const float rgb[4][3] = {{0.3512f, 0.2297f, 0.3227f},
+                                    {0.3250f, 0.4974f, 0.2350f},
+                                    {-0.2829f, 0.1762f, 0.2721f},
+                                    {-0.2120f, -0.2616f, -0.7177f}};
     int C = e->vae_config.latent;
     bool sd = C == 4 && dr_vae_factor(&e->vae_config) == 8;
     size_t cells = (size_t)h * (size_t)w;
@@ -110,7 +111,9 @@ static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *p
     in.height = in.height ? in.height : model_h;
     preview.width = in.width;
     preview.height = in.height;
-    in.cb = (dr_stage_callbacks){.user = &preview, .progress = on_progress, .cancel = on_cancel,
+    in.cb = (dr_stage_callbacks){.user = &preview,
+                                 .progress = on_progress,
+                                 .cancel = on_cancel,
                                  .preview = o->picture ? on_latents : NULL,
                                  .preview_every = o->inpaint.cb.preview_every};
 

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One flat buffer of zeros for the gradients of all parameters. */
-static float *give_gradients(dr_params *p)
+float *dr_case_give_gradients(dr_params *p)
 {
     float *all = calloc((size_t)dr_params_numel(p), sizeof *all), *at = all;
+    if (!all)
+        dr_fail(DR_ENOMEM, "out of memory");
     for (dr_param *q = p->first; all && q; q = q->next) {
         q->t.grad = at;
         at += dr_numel(&q->t);
@@ -16,7 +17,7 @@ static float *give_gradients(dr_params *p)
     return all;
 }
 
-static void take_gradients(dr_params *p, float *all)
+void dr_case_take_gradients(dr_params *p, float *all)
 {
     for (dr_param *q = p->first; q; q = q->next)
         q->t.grad = NULL;
@@ -127,15 +128,15 @@ dr_status dr_verify_train_gradients(dr_verifier *v)
         st = read_inputs(v, &in);
     if (st)
         return st;
-    float *du = give_gradients(&v->unet.params), *dt = give_gradients(&v->text.params);
+    float *du = dr_case_give_gradients(&v->unet.params), *dt = dr_case_give_gradients(&v->text.params);
     v->tape.checkpointing = true;
-    st = du && dt ? train_step(v, &in) : dr_fail(DR_ENOMEM, "out of memory");
+    st = du && dt ? train_step(v, &in) : DR_ENOMEM;
     v->tape.checkpointing = false;
     if (!st)
         st = judge_gradients(v, &v->unet.params, "unet");
     if (!st)
         st = judge_gradients(v, &v->text.params, "text_encoder");
-    take_gradients(&v->unet.params, du);
-    take_gradients(&v->text.params, dt);
+    dr_case_take_gradients(&v->unet.params, du);
+    dr_case_take_gradients(&v->text.params, dt);
     return st;
 }

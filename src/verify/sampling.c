@@ -92,7 +92,8 @@ dr_status dr_verify_sampler(dr_verifier *v)
         st = DR_EINVAL;
     if (!st)
         st = dr_sampler_new(&s, &sch, &o);
-    if (!st && (dr_sampler_calls(s) != dm[0] || d[0] * d[1] * d[2] * d[3] * dm[0] != dm[0] * dm[1] * dm[2] * dm[3] * dm[4]))
+    if (!st &&
+        (dr_sampler_calls(s) != dm[0] || d[0] * d[1] * d[2] * d[3] * dm[0] != dm[0] * dm[1] * dm[2] * dm[3] * dm[4]))
         st = dr_fail(DR_EINVAL, "'%s': %lld model outputs, the sampler makes %d calls", v->path, (long long)dm[0],
                      dr_sampler_calls(s));
     if (!st) {

@@ -11,10 +11,17 @@ static const struct {
     const char *kind;
     dr_status (*run)(dr_verifier *v);
 } kinds[] = {
-    {"tokenize", dr_verify_tokenize},     {"text_encoder", dr_verify_text_encoder},
-    {"vae_encode", dr_verify_vae_encode}, {"vae_decode", dr_verify_vae_decode},
-    {"unet", dr_verify_unet},             {"randn", dr_verify_randn},
-    {"sampler", dr_verify_sampler},       {"train_gradients", dr_verify_train_gradients},
+    {"tokenize", dr_verify_tokenize},
+    {"text_encoder", dr_verify_text_encoder},
+    {"vae_encode", dr_verify_vae_encode},
+    {"vae_decode", dr_verify_vae_decode},
+    {"unet", dr_verify_unet},
+    {"randn", dr_verify_randn},
+    {"sampler", dr_verify_sampler},
+    {"train_gradients", dr_verify_train_gradients},
+    {"vae_gradients", dr_verify_vae_gradients},
+    {"lr_schedule", dr_verify_lr_schedule},
+    {"adamw", dr_verify_adamw},
 };
 
 dr_status dr_verifier_new(dr_verifier **out, const char *dir, const char *out_dir)

@@ -21,8 +21,8 @@ void dr_verifier_free(dr_verifier *v);
 
 typedef struct dr_verify_result {
     char kind[64];
-    char worst[256];      /* the output that is furthest from its tolerance */
-    double abs, rel;      /* its largest absolute error, and that relative to its deviation or norm */
+    char worst[256]; /* the output that is furthest from its tolerance */
+    double abs, rel; /* its largest absolute error, and that relative to its deviation or norm */
     double seconds;
     int outputs;
     bool ok;
