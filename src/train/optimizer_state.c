@@ -35,6 +35,19 @@ dr_status dr_adamw_save(const dr_adamw *a, const char *const *prefix, const char
     return st;
 }
 
+/* Square roots are taken of them: one below zero in a damaged file would become NaN at the next step. */
+static dr_status check_sign(const dr_moments *m, const char *path)
+{
+    int64_t n = dr_numel(m->param), count = m->v ? n : dr_quant8_blocks(n);
+    const float *v = m->v ? m->v : m->v_scale;
+    bool bad = false;
+    for (int64_t i = 0; i < count; i++)
+        bad |= v[i] < 0;
+    if (!bad)
+        return DR_OK;
+    return dr_fail(DR_EINVAL, "'%s' is damaged: the mean square of '%s' goes below zero", path, m->param->name);
+}
+
 dr_status dr_adamw_load(dr_adamw *a, const char *const *prefix, const char *path)
 {
     dr_state_file s;
@@ -42,6 +55,8 @@ dr_status dr_adamw_load(dr_adamw *a, const char *const *prefix, const char *path
     if (st)
         return st;
     st = dr_state_file_load(&s, path);
+    for (size_t i = 0; !st && i < a->count; i++)
+        st = check_sign(&a->moments[i], path);
     dr_state_file_clear(&s);
     return st;
 }
