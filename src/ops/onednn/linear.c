@@ -76,61 +76,83 @@ static dr_status forward(const dr_linear_args *a, dr_dtype type, dr_cmd plain)
     return s;
 }
 
-dr_status dr_onednn_linear(const dr_linear_args *a)
+dr_status dr_linear_y(const dr_linear_args *a, dr_dtype type)
 {
     size_t mark = dr_arena_mark(a->scratch);
     dr_md plain = columns_md(a->N, a->K);
-    dr_status s = plain ? forward(a, DR_F32, plain) : DR_EUNSUPPORTED;
+    dr_status s = plain ? forward(a, type, plain) : DR_EUNSUPPORTED;
     dr_md_free(plain);
     dr_arena_rewind(a->scratch, mark);
     return s;
 }
 
-/* dx[M,K] += dy[M,N] w[N,K] */
-static dr_status backward_x(const dr_linear_args *a, dr_cmd plain)
+/* An f32 matrix as an operand of the given type. */
+static const void *operand(const float *x, int64_t n, dr_dtype type, dr_arena *scratch)
 {
-    dr_prim_key k = matmul_key(a->M, a->K, a->N, DR_F32);
-    k.weights = DR_WEIGHTS_ROWS;
-    k.add = DR_ADD_OLD;
-    dr_prim *p = dr_prim_get(&k, NULL);
-    if (!p)
-        return DR_EUNSUPPORTED;
+    return type == DR_BF16 ? (const void *)dr_bf16_copy(x, n, scratch) : x;
+}
+
+static dr_status backward_x(const dr_linear_args *a, dr_dtype type, const dr_prim *p, dr_cmd plain)
+{
     const float *w = NULL;
     dr_status s = dr_weights_plain(a->w, plain, a->scratch, &w);
-    if (s == DR_OK)
-        s = dr_prim_run(p, a->scratch, &(dr_prim_bufs){.src = a->dy, .weights = w, .dst = a->dx});
+    if (s != DR_OK)
+        return s;
+    dr_prim_bufs b = {.src = operand(a->dy, a->M * a->N, type, a->scratch),
+                      .weights = operand(w, a->N * a->K, type, a->scratch),
+                      .dst = a->dx};
+    return b.src && b.weights ? dr_prim_run(p, a->scratch, &b) : DR_ENOMEM;
+}
+
+dr_status dr_linear_dx(const dr_linear_args *a, dr_dtype type)
+{
+    dr_prim_key k = matmul_key(a->M, a->K, a->N, type);
+    k.weights = DR_WEIGHTS_ROWS;
+    k.add = DR_ADD_OLD;
+    size_t mark = dr_arena_mark(a->scratch);
+    dr_prim *p = dr_prim_get(&k, NULL);
+    dr_md plain = columns_md(a->N, a->K);
+    dr_status s = p && plain ? backward_x(a, type, p, plain) : DR_EUNSUPPORTED;
     dr_prim_put(p);
+    dr_md_free(plain);
+    dr_arena_rewind(a->scratch, mark);
     return s;
 }
 
-/* dw[N,K] += dy[M,N]^T x[M,K] */
-static dr_status backward_w(const dr_linear_args *a)
+dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type)
 {
-    dr_prim_key k = matmul_key(a->N, a->K, a->M, DR_F32);
+    dr_prim_key k = matmul_key(a->N, a->K, a->M, type);
     k.src_columns = 1;
     k.weights = DR_WEIGHTS_ROWS;
     k.add = DR_ADD_OLD;
     dr_prim *p = dr_prim_get(&k, NULL);
     if (!p)
         return DR_EUNSUPPORTED;
-    dr_status s = dr_prim_run(p, a->scratch, &(dr_prim_bufs){.src = a->dy, .weights = a->x, .dst = a->dw});
+    size_t mark = dr_arena_mark(a->scratch);
+    dr_prim_bufs b = {.src = operand(a->dy, a->M * a->N, type, a->scratch),
+                      .weights = operand(a->x, a->M * a->K, type, a->scratch),
+                      .dst = a->dw};
+    dr_status s = b.src && b.weights ? dr_prim_run(p, a->scratch, &b) : DR_ENOMEM;
     dr_prim_put(p);
+    dr_arena_rewind(a->scratch, mark);
     return s;
+}
+
+dr_status dr_onednn_linear(const dr_linear_args *a)
+{
+    dr_dtype type = dr_linear_type(a, DR_LINEAR_Y);
+    dr_status s = dr_linear_y(a, type);
+    return s == DR_EUNSUPPORTED && type == DR_BF16 ? dr_linear_y(a, DR_F32) : s;
 }
 
 dr_status dr_onednn_linear_bwd(const dr_linear_args *a)
 {
-    size_t mark = dr_arena_mark(a->scratch);
-    dr_md plain = columns_md(a->N, a->K);
-    dr_status s = plain ? DR_OK : DR_EUNSUPPORTED;
-    if (s == DR_OK && a->dx)
-        s = backward_x(a, plain);
-    dr_arena_rewind(a->scratch, mark);
+    dr_status s = DR_OK;
+    if (a->dx)
+        s = dr_linear_dx(a, dr_linear_type(a, DR_LINEAR_DX));
     if (s == DR_OK && a->dw)
-        s = backward_w(a);
+        s = dr_linear_dw(a, dr_linear_type(a, DR_LINEAR_DW));
     if (s == DR_OK && a->db)
         dr_ops_get()->sum_rows(1, a->M, a->N, a->dy, a->db);
-    dr_md_free(plain);
-    dr_arena_rewind(a->scratch, mark);
     return s;
 }

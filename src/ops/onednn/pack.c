@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define LARGE (16 << 20) /* bytes */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_size_t resident;
 
@@ -103,6 +105,8 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
     size_t mark = dr_arena_mark(scratch);
     dr_status s = pack_fill(w, plain, p, scratch);
     dr_arena_rewind(scratch, mark);
+    if (p->n * sizeof(float) > LARGE) /* packing happens once: its workspace must not stay resident */
+        dr_arena_trim(scratch);
     if (s != DR_OK) {
         pack_free(p);
         return s;

@@ -10,6 +10,15 @@ dr_status dr_onednn_linear_bwd(const dr_linear_args *a);
 dr_status dr_onednn_conv2d(const dr_conv_args *a);
 dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a);
 
+/** A linear layer's three products in f32 or bf16 arithmetic (results are f32): y, dx += dy w, dw += dy^T x. */
+dr_status dr_linear_y(const dr_linear_args *a, dr_dtype type);
+dr_status dr_linear_dx(const dr_linear_args *a, dr_dtype type);
+dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type);
+
+/** The arithmetic that is allowed and fastest for this shape and product. */
+typedef enum dr_linear_pass { DR_LINEAR_Y, DR_LINEAR_DX, DR_LINEAR_DW } dr_linear_pass;
+dr_dtype dr_linear_type(const dr_linear_args *a, dr_linear_pass pass);
+
 /** oneDNN's own convolution, in f32 or bf16, and its input gradient (dx +=). */
 dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type);
 dr_status dr_conv_direct_dx(const dr_conv_args *a);
