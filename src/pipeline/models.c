@@ -1,6 +1,7 @@
 #include "pipeline/models.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 
 static dr_status part_path(char out[PATH_MAX], const char *dir, const char *part, const char *file)
@@ -56,8 +57,10 @@ dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
 static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)
 {
     char path[PATH_MAX];
+    dr_weights_rules trusting = *rules;
+    trusting.trusted = true;
     dr_status st = part_path(path, dir, part, NULL);
-    return st ? st : dr_weights_load(files, p, path, rules);
+    return st ? st : dr_weights_load(files, p, path, &trusting);
 }
 
 dr_status dr_text_load(dr_text_model *m, const char *dir)
@@ -136,6 +139,31 @@ void dr_vae_unload(dr_vae_model *m)
 void dr_unet_unload(dr_unet_model *m)
 {
     unload(&m->params, &m->files, &m->loaded);
+}
+
+dr_status dr_params_check(const dr_params *p, const char *path)
+{
+    dr_status st = DR_OK;
+    for (const dr_param *q = p->first; !st && q; q = q->next) {
+        st = dr_check_finite(q->t.data, q->t.dtype, (size_t)dr_numel(&q->t), q->t.name, path);
+        if (q->t.mapped)
+            dr_map_drop(q->t.data, dr_nbytes(&q->t));
+    }
+    return st;
+}
+
+dr_status dr_output_check(const float *out, size_t n, const dr_params *p, const char *what, const char *path)
+{
+    bool finite = true;
+    for (size_t i = 0; i < n; i++)
+        finite = finite && isfinite(out[i]);
+    if (finite)
+        return DR_OK;
+    dr_status st = dr_params_check(p, path);
+    return st ? st
+              : dr_fail(DR_EINVAL, "the %s's output is not a number, though all weights in '%s' are: they are too large "
+                                   "for f32 sums",
+                        what, path);
 }
 
 dr_status dr_params_make_trainable(dr_params *p)

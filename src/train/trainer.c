@@ -152,6 +152,10 @@ static dr_status load_models(dr_trainer *t, const char *checkpoint)
         st = check_channels(t);
     if (!st && t->o->train_text_encoder)
         st = dr_text_load(&t->text, from);
+    if (!st)
+        st = dr_params_check(&t->unet.params, from);
+    if (!st && t->text.loaded)
+        st = dr_params_check(&t->text.params, from);
     if (!st && lora)
         return dr_adapters_make(&t->adapters, &t->unet.net, t->o->train_text_encoder ? &t->text.net : NULL,
                                 t->o->lora_rank, t->o->lora_alpha, t->o->seed);

@@ -135,6 +135,15 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
+/* A weight that is NaN shows in the output; that is cheaper to look at than all weights. */
+static dr_status check_output(const dr_engine *e, const dr_tensor *out, const dr_params *p, const char *what,
+                              const char *part)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", e->dir, part);
+    return dr_output_check(dr_f32(out), (size_t)dr_numel(out), p, what, path);
+}
+
 /* --- stages ------------------------------------------------------------------------------------- */
 
 static bool same(const char *a, const char *b)
@@ -164,6 +173,8 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative)
     dr_tape_reset(&e->tape);
     dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, ids, 2, DR_TOKENS);
     st = dr_tape_status(&e->tape);
+    if (!st)
+        st = check_output(e, h, &e->text.params, "text encoder", "text_encoder");
     if (st)
         return st;
     float *context = malloc(dr_nbytes(h));
@@ -195,6 +206,8 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
     dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
     st = dr_tape_status(&e->tape);
     if (!st)
+        st = check_output(e, m, &e->vae.params, "VAE", "vae");
+    if (!st)
         memcpy(moments, dr_f32(m), dr_nbytes(m));
     return st;
 }
@@ -213,6 +226,8 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
         dr_f32(z)[i] = latents[i] / (float)c->scaling + (float)c->shift;
     dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, z);
     st = dr_tape_status(&e->tape);
+    if (!st)
+        st = check_output(e, x, &e->vae.params, "VAE", "vae");
     if (!st)
         memcpy(rgb, dr_f32(x), dr_nbytes(x));
     return st;
@@ -241,6 +256,8 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, t, c);
     st = dr_tape_status(&e->tape);
+    if (!st)
+        st = check_output(e, y, &e->unet.params, "UNet", "unet");
     if (!st)
         memcpy(out, dr_f32(y), dr_nbytes(y));
     return st;

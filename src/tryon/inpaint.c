@@ -2,7 +2,6 @@
 
 #include "io/prepare.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,10 +142,6 @@ static dr_status step(run *r, int i)
     float s = (float)r->o->guidance_scale;
     for (size_t k = 0; guided && k < r->n; k++)
         r->out[k] += s * (r->out[r->n + k] - r->out[k]);
-    for (size_t k = 0; k < r->n; k++)
-        if (!isfinite(r->out[k]))
-            return dr_fail(DR_EINVAL, "the model's output is not a number at step %d: its weights are broken%s", i + 1,
-                           r->e->precision == DR_PRECISION_AUTO ? ", or need --precision exact" : "");
     return dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
 }
 

@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define LARGE (16 << 20) /* bytes */
+#define HUGE_PAGE (2 << 20)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_size_t resident;
@@ -94,8 +96,12 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
     p->stored = type == DR_F32 ? w->dtype : type;
     p->n = dnnl_memory_desc_get_size(md) / dr_dtype_size(type);
     p->md = dr_md_clone(md);
-    size_t size = (pack_bytes(p) + 63) / 64 * 64;
-    p->data = p->md ? aligned_alloc(64, size) : NULL;
+    /* huge pages where they fit whole: a packed UNet is hundreds of thousands of small ones to fault in otherwise */
+    size_t size = pack_bytes(p), align = size >= LARGE / 4 ? HUGE_PAGE : 64;
+    if (!p->md || posix_memalign(&p->data, align, size) != 0)
+        p->data = NULL;
+    else if (align == HUGE_PAGE)
+        madvise(p->data, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     if (!p->data) {
         pack_free(p);
         return dr_fail(DR_ENOMEM, "out of memory while packing '%s': %zu KiB", w->name ? w->name : "a weight",
@@ -105,7 +111,8 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
     size_t mark = dr_arena_mark(scratch);
     dr_status s = pack_fill(w, plain, p, scratch);
     dr_arena_rewind(scratch, mark);
-    if (p->n * sizeof(float) > LARGE) /* packing happens once: its workspace must not stay resident */
+    /* packing happens once: the workspace of a 16-bit weight must not stay resident */
+    if (w->dtype != DR_F32 && p->n * sizeof(float) > LARGE)
         dr_arena_trim(scratch);
     if (s != DR_OK) {
         pack_free(p);
