@@ -90,10 +90,9 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-dr_status dr_jsonl_write(dr_jsonl *j, json_t *object)
+dr_status dr_jsonl_write(dr_jsonl *j, const json_t *object)
 {
     char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(object);
     if (!line)
         return dr_fail(DR_ENOMEM, "out of memory writing '%s'", j->path);
     size_t n = strlen(line);

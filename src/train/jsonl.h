@@ -21,8 +21,8 @@ typedef struct dr_jsonl {
 dr_status dr_jsonl_open(dr_jsonl *j, const char *path, int64_t step);
 
 /** Appends one line and hands it to the system at once: a killed run loses none. When the disk is full, no half line
- *  stays. Takes over `object`, also on failure; NULL (json_pack ran out of memory) is DR_ENOMEM. */
-dr_status dr_jsonl_write(dr_jsonl *j, json_t *object);
+ *  stays. NULL (json_pack failed) is DR_ENOMEM. */
+dr_status dr_jsonl_write(dr_jsonl *j, const json_t *object);
 
 /** A number, or null where JSON has none (NaN, infinity). */
 json_t *dr_jsonl_number(double v);
