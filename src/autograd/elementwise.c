@@ -235,6 +235,29 @@ dr_tensor *dr_slice(dr_tape *g, dr_tensor *x, int64_t from, int64_t count)
     return y;
 }
 
+static void repeat_backward(dr_tape *g, dr_node *n)
+{
+    int64_t count = dr_numel(n->in[0]);
+    float *dx = dr_grad(g, n->in[0]);
+    for (int64_t i = 0; dx && i < n->y->dim[0]; i++)
+        g->ops->axpy(count, 1, n->y->grad + i * count, dx);
+}
+
+dr_tensor *dr_repeat(dr_tape *g, dr_tensor *x, int64_t n)
+{
+    if (dr_tape_stopped(g))
+        return &g->dummy;
+    int64_t count = dr_numel(x), C = x->dim[x->rank - 1], dim[4];
+    DR_ASSERT(x->dim[0] == 1 && n > 0, "repeat of %lld samples, %lld times", (long long)x->dim[0], (long long)n);
+    memcpy(dim, x->dim, sizeof dim);
+    dim[0] = n;
+    dr_tensor *y = dr_new(g, x->rank, dim);
+    for (int64_t i = 0; !g->status && i < n; i++)
+        g->ops->copy2d(count / C, C, dr_f32(x), C, dr_f32(y) + i * count, C, false);
+    dr_record(g, repeat_backward, y, x, NULL, NULL, NULL);
+    return y;
+}
+
 typedef void resize_fn(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, const float *, float *);
 
 static void resize_backward(dr_tape *g, dr_node *n)

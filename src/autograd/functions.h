@@ -36,6 +36,8 @@ dr_tensor *dr_concat(dr_tape *g, dr_tensor *a, dr_tensor *b);
 dr_tensor *dr_slice(dr_tape *g, dr_tensor *x, int64_t from, int64_t count);
 dr_tensor *dr_resize_nearest(dr_tape *g, dr_tensor *x, int64_t OH, int64_t OW);
 dr_tensor *dr_resize_bilinear(dr_tape *g, dr_tensor *x, int64_t OH, int64_t OW);
+/** x [1,...] n times over -> [n,...]. */
+dr_tensor *dr_repeat(dr_tape *g, dr_tensor *x, int64_t n);
 /** The same data under another shape; no copy. */
 dr_tensor *dr_view(dr_tape *g, dr_tensor *x, int rank, const int64_t *dim);
 dr_tensor *dr_view3(dr_tape *g, dr_tensor *x, int64_t a, int64_t b, int64_t c);

@@ -124,13 +124,29 @@ void dr_arena_rewind(dr_arena *a, size_t mark)
     a->used = mark;
 }
 
+/* Block results are megabytes and usually lie clear of where they go: worth all threads. */
+static void move(unsigned char *to, const unsigned char *from, size_t size)
+{
+    enum { PIECE = 1 << 19 };
+    if (size < 2 * PIECE || to + size > from) {
+        memmove(to, from, size);
+        return;
+    }
+    int64_t pieces = (int64_t)((size + PIECE - 1) / PIECE);
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < pieces; i++) {
+        size_t at = (size_t)i * PIECE;
+        memcpy(to + at, from + at, size - at < PIECE ? size - at : PIECE);
+    }
+}
+
 void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size)
 {
     const unsigned char *from = src;
     DR_ASSERT(mark <= a->used && from >= a->base + mark && from + size <= a->base + a->used, "not after the mark");
     size_t used = a->used;
     UNPOISON(a->base + mark, used - mark); /* the move crosses dead allocations and the gaps between */
-    memmove(a->base + mark, from, size);
+    move(a->base + mark, from, size);
     POISON(a->base + mark, used - mark);
     a->used = mark;
     return dr_arena_alloc(a, size); /* cannot fail: the bytes were there */

@@ -55,7 +55,7 @@ static const struct {
 } stages[] = {
     {"text", "text encoder, batch 2", stage_text},
     {"vae-encode", "VAE encode", stage_encode},
-    {"unet", "guided UNet step (batch 2)", stage_unet},
+    {"unet", "guided UNet step", stage_unet},
     {"vae-decode", "VAE decode", stage_decode},
 };
 
@@ -114,14 +114,14 @@ static dr_status prepare(bench *b)
     b->rgb = malloc(3 * pixels * sizeof(float));
     b->moments = malloc(2 * n * sizeof(float));
     b->latents = malloc(n * sizeof(float));
-    b->in = malloc(2 * in * sizeof(float));
+    b->in = malloc(in * sizeof(float));
     b->out = malloc(2 * n * sizeof(float));
     if (!b->rgb || !b->moments || !b->latents || !b->in || !b->out)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_rng_seed(&rng, 0);
     dr_rng_normal(&rng, b->rgb, 3 * pixels);
     dr_rng_normal(&rng, b->latents, n);
-    dr_rng_normal(&rng, b->in, 2 * in);
+    dr_rng_normal(&rng, b->in, in);
     return DR_OK;
 }
 

@@ -75,16 +75,20 @@ static dr_tensor *ff_block(dr_tape *g, const void *self, dr_tensor *const *in)
 
 dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_tensor *x, dr_tensor *text)
 {
-    const int64_t *d = x->dim;
+    const int64_t *d = x->dim, N = text->dim[0];
     dr_tensor *in = dr_view3(g, x, d[0], d[1] * d[2], d[3]);
     dr_tensor *h = dr_norm_forward(g, &t->norm, in, DR_ACT_NONE);
     h = dr_lin_forward(g, &t->proj_in, h, NULL);
     for (int i = 0; i < t->depth; i++) {
         const dr_transformer_layer *l = &t->layer[i];
         h = dr_block(g, self_block, l, 1, &h);
+        if (h->dim[0] < N) {
+            h = dr_repeat(g, h, N);
+            in = dr_repeat(g, in, N);
+        }
         h = dr_block(g, cross_block, l, 2, (dr_tensor *[]){h, text});
         h = dr_block(g, ff_block, l, 1, &h);
     }
     h = dr_lin_forward(g, &t->proj_out, h, in);
-    return dr_view4(g, h, d[0], d[1], d[2], d[3]);
+    return dr_view4(g, h, N, d[1], d[2], d[3]);
 }

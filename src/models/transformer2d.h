@@ -32,7 +32,8 @@ typedef struct dr_transformer2d {
 void dr_transformer2d_init(dr_params *p, dr_transformer2d *t, const char *name, int width, int heads, int context,
                            int depth, int groups, bool linear);
 
-/** x [N,h,w,C], text [N,L,context] -> [N,h,w,C] */
+/** x [N,h,w,C], text [N,L,context] -> [N,h,w,C]. x may be one sample for several texts: what comes before the first
+ *  look at the text is then computed once. */
 dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_tensor *x, dr_tensor *text);
 
 #endif

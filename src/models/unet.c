@@ -174,6 +174,8 @@ static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_
 {
     for (int k = 0; k < b->layers; k++) {
         dr_tensor *skip = s->t[--s->n];
+        if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */
+            skip = dr_repeat(g, skip, h->dim[0]);
         h = dr_block(g, skip_resnet_block, &b->layer[k].resnet, 3, (dr_tensor *[]){h, skip, emb});
         if (b->layer[k].cross)
             h = attend(g, &b->layer[k].attention, h, text);

@@ -68,7 +68,11 @@ dr_status dr_unet_init(dr_unet *u, const dr_unet_config *c, dr_params *p);
 /** Calls fn for the projections of every attention: to_q, to_k, to_v, to_out.0 of self- and cross-attention. */
 void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void *user);
 
-/** x [N,h,w,in], timestep [N], text [N,L,context] -> noise, v or sample [N,h,w,out] */
+/** x [N,h,w,in], timestep [N], text [N,L,context] -> noise, v or sample [N,h,w,out].
+ *
+ *  x may be one sample for N texts, as in guidance, where both halves start from the same latents: all up to the first
+ *  cross-attention (at the widest level, with its costliest self-attention) is then computed once, with the same
+ * result. */
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text);
 
 #endif

@@ -236,9 +236,7 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out)
 {
-    float t[16];
     dr_status st = DR_OK;
-    DR_ASSERT(N >= 1 && N <= 16, "%d samples", N);
     if (!e->unet.loaded) {
         st = dr_unet_load(&e->unet, e->dir);
         if (!st)
@@ -248,13 +246,11 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     }
     if (st)
         return st;
-    for (int i = 0; i < N; i++)
-        t[i] = timestep;
     dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
-    dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){1, h, w, e->unet_config.in});
     dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
-    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, t, c);
+    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, c);
     st = dr_tape_status(&e->tape);
     if (!st)
         st = check_output(e, y, &e->unet.params, "UNet", "unet");

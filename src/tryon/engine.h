@@ -68,8 +68,7 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 /** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
 
-/** One model call on `N` equal or different samples: x [N,h,w,in], the same timestep for all, text [N,77,C]
- *  -> out [N,h,w,out]. The tape is reset. */
+/** One model call: x [h,w,in] with each of N texts [N,77,C] -> out [N,h,w,out]. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out);
 

@@ -17,7 +17,7 @@ typedef struct run {
     float *x;        /* [h,w,latent]: the sample on its way */
     float *mask;     /* [h,w] */
     float *masked;   /* [h,w,latent]: the masked photo's latents */
-    float *in, *out; /* [2,h,w,in], [2,h,w,latent]: the model's */
+    float *in, *out; /* [h,w,in], [2,h,w,latent]: the model's */
     float *scaled;   /* [h,w,latent] */
 } run;
 
@@ -51,7 +51,7 @@ static dr_status run_init(run *r, dr_engine *e, const dr_inpaint_options *o)
     r->scaled = malloc(r->n * sizeof(float));
     r->masked = malloc(r->n * sizeof(float));
     r->mask = malloc(cells * sizeof(float));
-    r->in = malloc(2 * cells * (size_t)e->unet_config.in * sizeof(float));
+    r->in = malloc(cells * (size_t)e->unet_config.in * sizeof(float));
     r->out = malloc(2 * r->n * sizeof(float));
     if (!r->x || !r->scaled || !r->masked || !r->mask || !r->in || !r->out)
         return dr_fail(DR_ENOMEM, "out of memory");
@@ -112,8 +112,8 @@ static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mas
     return st;
 }
 
-/* The model's input: [noisy latents, mask, masked latents] per cell, once or twice. */
-static void join_input(run *r, int N)
+/* The model's input: [noisy latents, mask, masked latents] per cell. */
+static void join_input(run *r)
 {
     int C = r->latent, in = r->e->unet_config.in;
     size_t cells = (size_t)r->h * (size_t)r->w;
@@ -123,8 +123,6 @@ static void join_input(run *r, int N)
         p[C] = r->mask[i];
         memcpy(p + C + 1, r->masked + i * (size_t)C, (size_t)C * sizeof *p);
     }
-    if (N == 2)
-        memcpy(r->in + cells * (size_t)in, r->in, cells * (size_t)in * sizeof *r->in);
 }
 
 /* One step: predict, guide, move. */
@@ -134,7 +132,7 @@ static dr_status step(run *r, int i)
     int N = guided ? 2 : 1;
     size_t context = (size_t)DR_TOKENS * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
-    join_input(r, N);
+    join_input(r);
     dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
                                      r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
     if (st)

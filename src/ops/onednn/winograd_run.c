@@ -19,7 +19,7 @@
 #define SHARED_BYTES (10 << 20) /* transformed inputs that threads share */
 #define OWN_BYTES (3 << 19)     /* transformed inputs of a thread of its own */
 #define OWN_TILES 64            /* fewer tiles per thread are better shared */
-#define CHUNK_CHANNELS 512      /* most input channels whose weights are transformed at once */
+#define CHUNK_CHANNELS 128      /* most input channels whose weights are transformed at once */
 #define SUM_CHANNELS                                                                                                   \
     128                   /* length of one chain of additions; such a part of a panel is half a                        \
                              first-level cache */
