@@ -1,0 +1,425 @@
+/* Try-on through the public header alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "drape.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GOLDEN DR_SOURCE_DIR "/tests/golden/"
+
+static drape_pipeline *load(const char *name, const drape_load_options *o)
+{
+    char dir[512];
+    drape_pipeline *p;
+    snprintf(dir, sizeof dir, GOLDEN "%s", name);
+    if (drape_pipeline_load(&p, dir, o))
+        fail_msg("%s", drape_error());
+    return p;
+}
+
+static drape_image read_picture(const char *dir, const char *name)
+{
+    char path[1024];
+    drape_image im;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (drape_image_read(&im, path))
+        fail_msg("%s", drape_error());
+    return im;
+}
+
+static int largest_difference(const drape_image *a, const drape_image *b)
+{
+    int worst = 0;
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(a->height, b->height);
+    assert_int_equal(a->channels, b->channels);
+    for (int i = 0; i < a->width * a->height * a->channels; i++) {
+        int d = abs(a->data[i] - b->data[i]);
+        worst = d > worst ? d : worst;
+    }
+    return worst;
+}
+
+/* --- runs that diffusers has made ------------------------------------------------------------------ */
+
+static drape_tryon_options options_of(const json_t *j)
+{
+    drape_tryon_options o = DRAPE_TRYON_DEFAULTS;
+    o.prompt = json_string_value(json_object_get(j, "prompt"));
+    o.negative_prompt = json_string_value(json_object_get(j, "negative_prompt"));
+    o.scheduler = json_string_value(json_object_get(j, "scheduler"));
+    o.steps = (int)json_integer_value(json_object_get(j, "num_inference_steps"));
+    o.guidance_scale = json_number_value(json_object_get(j, "guidance_scale"));
+    o.strength = json_number_value(json_object_get(j, "strength"));
+    o.seed = (uint64_t)json_integer_value(json_object_get(j, "seed"));
+    o.width = (int)json_integer_value(json_object_get(j, "width"));
+    o.height = (int)json_integer_value(json_object_get(j, "height"));
+    o.whole = true;
+    o.paste = false;
+    return o;
+}
+
+static void check_run(drape_pipeline *p, const char *dir, const char *name)
+{
+    char path[1024], png[256];
+    drape_image mask, out = {0};
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    json_t *j = json_load_file(path, 0, NULL);
+    assert_non_null(j);
+    drape_tryon_options o = options_of(j);
+    drape_image photo = read_picture(dir, json_string_value(json_object_get(j, "image")));
+    snprintf(path, sizeof path, "%s/%s", dir, json_string_value(json_object_get(j, "mask")));
+    assert_int_equal(drape_mask_read(&mask, path, &photo, NULL, 0), DRAPE_OK);
+    if (drape_tryon(p, &photo, &mask, &o, &out))
+        fail_msg("%s: %s", name, drape_error());
+    snprintf(png, sizeof png, "%.*s.png", (int)(strlen(name) - strlen(".json")), name);
+    drape_image want = read_picture(dir, png);
+    int worst = largest_difference(&out, &want);
+    if (worst > 2)
+        fail_msg("%s/%s: differs by %d of 255", dir, png, worst);
+    drape_image_free(&photo);
+    drape_image_free(&mask);
+    drape_image_free(&out);
+    drape_image_free(&want);
+    json_decref(j);
+}
+
+static int is_run(const struct dirent *f)
+{
+    return strstr(f->d_name, ".json") != NULL;
+}
+
+static void check_runs(const char *name, int least)
+{
+    char dir[512];
+    struct dirent **files;
+    drape_pipeline *p = load(name, NULL);
+    snprintf(dir, sizeof dir, GOLDEN "%s-cases/runs", name);
+    int n = scandir(dir, &files, is_run, alphasort);
+    assert_true(n >= least);
+    for (int i = 0; i < n; i++) {
+        check_run(p, dir, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
+    drape_pipeline_free(p);
+}
+
+static void pictures_are_diffusers(void **state)
+{
+    (void)state;
+    check_runs("nano", 3);
+    check_runs("nano1", 2);
+}
+
+/* --- a photo larger than the model's size ------------------------------------------------------------ */
+
+#define W 90
+#define H 70
+
+static drape_image new_image(int channels)
+{
+    drape_image im = {W, H, channels, malloc((size_t)W * H * (size_t)channels)};
+    assert_non_null(im.data);
+    return im;
+}
+
+static drape_image make_photo(void)
+{
+    drape_image im = new_image(3);
+    for (int i = 0; i < W * H * 3; i++)
+        im.data[i] = (uint8_t)((i * 37 + i / 270 * 11) % 256);
+    return im;
+}
+
+/* White in x 30..49, y 20..39. */
+static drape_image make_mask(void)
+{
+    drape_image im = new_image(1);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            im.data[y * W + x] = x >= 30 && x < 50 && y >= 20 && y < 40 ? 255 : 0;
+    return im;
+}
+
+static drape_tryon_options quick(void)
+{
+    drape_tryon_options o = DRAPE_TRYON_DEFAULTS;
+    o.prompt = "red t-shirt";
+    o.steps = 3;
+    o.seed = 7;
+    o.scheduler = "ddim";
+    return o;
+}
+
+typedef struct scene {
+    drape_pipeline *p;
+    drape_image photo, mask, out;
+    drape_tryon_options o;
+} scene;
+
+static scene open_scene(const drape_load_options *load_options)
+{
+    return (scene){load("nano", load_options), make_photo(), make_mask(), {0}, quick()};
+}
+
+static void run(scene *s)
+{
+    drape_image_free(&s->out);
+    if (drape_tryon(s->p, &s->photo, &s->mask, &s->o, &s->out))
+        fail_msg("%s", drape_error());
+}
+
+static void close_scene(scene *s)
+{
+    drape_image_free(&s->photo);
+    drape_image_free(&s->mask);
+    drape_image_free(&s->out);
+    drape_pipeline_free(s->p);
+}
+
+static void check_outside_untouched(const scene *s, int feather)
+{
+    int changed = 0;
+    assert_int_equal(s->out.width, W);
+    assert_int_equal(s->out.height, H);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            bool differs = memcmp(s->out.data + 3 * (y * W + x), s->photo.data + 3 * (y * W + x), 3) != 0;
+            bool near = x >= 30 - feather && x < 50 + feather && y >= 20 - feather && y < 40 + feather;
+            if (differs && !near)
+                fail_msg("pixel %d,%d changed", x, y);
+            changed += differs;
+        }
+    assert_true(changed > 300); /* of the mask's 400 */
+}
+
+static void outside_the_mask_and_its_feather_no_byte_changes(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL);
+    for (int whole = 0; whole < 2; whole++)
+        for (int blur = 0; blur <= 5; blur += 5) {
+            s.o.whole = whole;
+            s.o.mask_blur = blur;
+            s.o.color_match = blur > 0;
+            run(&s);
+            check_outside_untouched(&s, blur);
+        }
+    s.o.mask_blur = -1; /* a feather of 2 at this size */
+    run(&s);
+    check_outside_untouched(&s, 2);
+    close_scene(&s);
+}
+
+static void without_paste_the_result_has_the_models_size(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL);
+    s.o.paste = false;
+    run(&s);
+    assert_int_equal(s.out.width, 32);
+    assert_int_equal(s.out.height, 32);
+    close_scene(&s);
+}
+
+static void the_seed_alone_makes_the_picture(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL), again = open_scene(&(drape_load_options){.keep_models = true});
+    run(&s);
+    run(&again);
+    assert_int_equal(largest_difference(&s.out, &again.out), 0); /* kept models change nothing */
+    again.o.seed = 8;
+    run(&again);
+    assert_true(largest_difference(&s.out, &again.out) > 2);
+    again.o.prompt = "blue coat";
+    run(&again);
+    again.o = quick();
+    run(&again); /* the fourth picture of one pipeline */
+    assert_int_equal(largest_difference(&s.out, &again.out), 0);
+    s.o.prompt = "blue coat";
+    run(&s);
+    assert_true(largest_difference(&s.out, &again.out) > 0);
+    close_scene(&s);
+    close_scene(&again);
+}
+
+/* --- callbacks ---------------------------------------------------------------------------------------- */
+
+typedef struct heard {
+    int previews, last_step, width, height;
+    int stages, done, asked, stop_at;
+    drape_stage stage;
+    bool out_of_order;
+} heard;
+
+static void on_preview(void *user, int step, const drape_image *picture)
+{
+    heard *h = user;
+    h->previews++;
+    h->last_step = step;
+    h->width = picture->width;
+    h->height = picture->height;
+    assert_int_equal(picture->channels, 3);
+}
+
+static void on_progress(void *user, drape_stage stage, int done, int total)
+{
+    heard *h = user;
+    if (done == 0)
+        h->stages++;
+    h->out_of_order |= done > total || stage < h->stage;
+    h->stage = stage;
+    h->done = done;
+}
+
+static bool on_cancel(void *user)
+{
+    heard *h = user;
+    return ++h->asked == h->stop_at;
+}
+
+static void callbacks_hear_of_every_stage_and_step(void **state)
+{
+    (void)state;
+    heard h = {0};
+    scene s = open_scene(NULL);
+    s.o.steps = 5;
+    s.o.callbacks = (drape_callbacks){.user = &h, .progress = on_progress, .preview = on_preview, .preview_every = 2};
+    run(&s);
+    assert_int_equal(h.stages, 4);
+    assert_false(h.out_of_order);
+    assert_int_equal(h.stage, DRAPE_STAGE_DECODE);
+    assert_int_equal(h.done, 1);
+    assert_int_equal(h.previews, 2);
+    assert_int_equal(h.last_step, 4);
+    assert_int_equal(h.width, 32);
+    assert_int_equal(h.height, 32);
+    close_scene(&s);
+}
+
+/* Wherever the user stops it: a status, an untouched result, and a pipeline that still works. */
+static void a_cancelled_run_leaves_the_result_alone(void **state)
+{
+    (void)state;
+    heard h = {0};
+    scene s = open_scene(NULL);
+    uint8_t mark;
+    drape_image before = {1, 2, 3, &mark}, out = before;
+    s.o.callbacks = (drape_callbacks){.user = &h, .cancel = on_cancel};
+    run(&s);
+    h = (heard){0};
+    run(&s); /* the prompt's embedding is kept, and asks no more */
+    int all = h.asked;
+    assert_true(all > 100);
+    for (int at = 1; at <= all; at += all / 7) {
+        h = (heard){.stop_at = at};
+        assert_int_equal(drape_tryon(s.p, &s.photo, &s.mask, &s.o, &out), DRAPE_ECANCELLED);
+        assert_memory_equal(&out, &before, sizeof out);
+        assert_int_equal(h.asked, at); /* and is not asked again */
+    }
+    drape_image first = s.out;
+    s.out = (drape_image){0};
+    h = (heard){0};
+    run(&s);
+    assert_int_equal(largest_difference(&first, &s.out), 0);
+    drape_image_free(&first);
+    close_scene(&s);
+}
+
+/* --- faults --------------------------------------------------------------------------------------------- */
+
+static void check_refused(scene *s, const char *why)
+{
+    uint8_t mark;
+    drape_image before = {1, 2, 3, &mark}, out = before;
+    assert_int_equal(drape_tryon(s->p, &s->photo, &s->mask, &s->o, &out), DRAPE_EINVAL);
+    if (!strstr(drape_error(), why))
+        fail_msg("'%s' does not say '%s'", drape_error(), why);
+    assert_memory_equal(&out, &before, sizeof out);
+    s->o = quick();
+}
+
+static void bad_arguments_are_named(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL);
+    s.o.steps = 0;
+    check_refused(&s, "steps is 0");
+    s.o.strength = 0;
+    check_refused(&s, "strength is 0");
+    s.o.width = s.o.height = 30;
+    check_refused(&s, "30x30");
+    s.o.width = 32;
+    check_refused(&s, "32x0");
+    s.o.scheduler = "magic";
+    check_refused(&s, "magic");
+    s.o.eta = 2;
+    check_refused(&s, "eta is 2");
+    s.o.mask_grow = -30;
+    check_refused(&s, "all black after shrinking");
+    s.mask.width--;
+    check_refused(&s, "the photo's size");
+    s.mask.width++;
+    memset(s.mask.data, 0, (size_t)W * H);
+    check_refused(&s, "all black");
+    close_scene(&s);
+}
+
+static void a_folder_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    drape_pipeline *p;
+    assert_int_equal(drape_pipeline_load(&p, GOLDEN "nowhere", NULL), DRAPE_ENOENT);
+    assert_null(p);
+    assert_non_null(strstr(drape_error(), "there is no such folder"));
+    assert_int_equal(drape_pipeline_load(&p, GOLDEN, NULL), DRAPE_ENOENT);
+    assert_non_null(strstr(drape_error(), "model_index.json"));
+    drape_lora lora = {GOLDEN "nowhere.safetensors", 1};
+    assert_int_equal(drape_pipeline_load(&p, GOLDEN "nano", &(drape_load_options){.loras = &lora, .lora_count = 1}),
+                     DRAPE_ENOENT);
+    assert_null(p);
+}
+
+/* A copy of nano whose UNet is not an inpainting model's. */
+static void a_text_to_image_unet_is_called_that(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/drape-test-XXXXXX", command[1024];
+    drape_pipeline *p;
+    assert_non_null(mkdtemp(dir));
+    snprintf(command, sizeof command,
+             "cp -RL '" GOLDEN "nano/.' %s && sed -i 's/\"in_channels\": 9/\"in_channels\": 4/' %s/unet/config.json",
+             dir, dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(drape_pipeline_load(&p, dir, NULL), DRAPE_EINVAL);
+    assert_non_null(strstr(drape_error(), "text-to-image model"));
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pictures_are_diffusers),
+        cmocka_unit_test(outside_the_mask_and_its_feather_no_byte_changes),
+        cmocka_unit_test(without_paste_the_result_has_the_models_size),
+        cmocka_unit_test(the_seed_alone_makes_the_picture),
+        cmocka_unit_test(callbacks_hear_of_every_stage_and_step),
+        cmocka_unit_test(a_cancelled_run_leaves_the_result_alone),
+        cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(a_folder_that_is_none_is_refused),
+        cmocka_unit_test(a_text_to_image_unet_is_called_that),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
