@@ -1,0 +1,349 @@
+#include "train/estimate.h"
+
+#include "models/tokenizer.h"
+#include "train/activations.h"
+#include "train/optimizer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* By measurement, against peaks of whole runs. */
+static const double gradients_per_activation = 1.0;  /* each value that is kept gets a gradient */
+static const uint64_t program = (uint64_t)200 << 20; /* code, libraries, compiled kernels, threads' stacks */
+
+/* --- parameters --------------------------------------------------------------------------------- */
+
+/* The models without their weights. */
+typedef struct shapes {
+    dr_unet unet;
+    dr_clip_text text;
+    dr_vae vae;
+    dr_params unet_params, text_params, vae_params;
+} shapes;
+
+static void shapes_free(shapes *s)
+{
+    if (!s)
+        return;
+    dr_params_clear(&s->unet_params);
+    dr_params_clear(&s->text_params);
+    dr_params_clear(&s->vae_params);
+    free(s);
+}
+
+static dr_status shapes_make(shapes **out, const dr_train_estimate_in *in)
+{
+    shapes *s = calloc(1, sizeof *s);
+    if (!s)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = dr_params_init(&s->unet_params);
+    if (!st)
+        st = dr_params_init(&s->text_params);
+    if (!st)
+        st = dr_params_init(&s->vae_params);
+    if (!st)
+        st = dr_unet_init(&s->unet, in->unet, &s->unet_params);
+    if (!st)
+        st = dr_clip_init(&s->text, in->text, &s->text_params);
+    if (!st)
+        st = dr_vae_init(&s->vae, in->vae, &s->vae_params);
+    if (st)
+        shapes_free(s);
+    else
+        *out = s;
+    return st;
+}
+
+/* What is trained, and what the optimizer keeps of it. */
+typedef struct trained {
+    bool eight_bit;
+    int rank;
+    int64_t values;
+    uint64_t moments;
+} trained;
+
+static void add_tensor(trained *t, int64_t n)
+{
+    t->values += n;
+    t->moments += dr_adamw_bytes(n, t->eight_bit);
+}
+
+static void add_params(trained *t, const dr_params *p)
+{
+    for (const dr_param *q = p->first; q; q = q->next)
+        add_tensor(t, dr_numel(&q->t));
+}
+
+static void add_adapter(void *user, dr_lin *l)
+{
+    trained *t = user;
+    int64_t out = l->w->dim[0];
+    add_tensor(t, t->rank * (dr_numel(l->w) / out));
+    add_tensor(t, t->rank * out);
+}
+
+static trained count_trained(shapes *s, const dr_train_options *o)
+{
+    trained t = {.eight_bit = o->use_8bit_adam, .rank = o->lora_rank};
+    if (t.rank > 0) {
+        dr_unet_each_attention(&s->unet, add_adapter, &t);
+        if (o->train_text_encoder)
+            dr_clip_each_attention(&s->text, add_adapter, &t);
+        return t;
+    }
+    add_params(&t, &s->unet_params);
+    if (o->train_text_encoder)
+        add_params(&t, &s->text_params);
+    return t;
+}
+
+/* --- the step ----------------------------------------------------------------------------------- */
+
+static bool as_they_come(const dr_train_options *o)
+{
+    return o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static dr_activations count_activations(const shapes *s, const dr_train_estimate_in *in)
+{
+    const dr_train_options *o = in->options;
+    int64_t cells = o->resolution / dr_vae_factor(in->vae), batch = o->train_batch_size;
+    batch *= o->with_prior_preservation ? 2 : 1;
+    dr_activations a = dr_unet_activations(&s->unet, batch, cells, cells, DR_TOKENS, o->lora_rank);
+    if (!o->train_text_encoder)
+        return a;
+    dr_activations t = dr_clip_activations(&s->text, batch, DR_TOKENS, o->lora_rank);
+    a.between += t.between;
+    a.inside += t.inside;
+    a.block = larger(a.block, t.block);
+    a.workspace = larger(a.workspace, t.workspace);
+    a.outer_params += t.outer_params;
+    a.largest_params = larger(a.largest_params, t.largest_params);
+    return a;
+}
+
+/* What stays on the tape, with its gradients, and what comes and goes beside it. */
+static void reckon_tape(dr_train_memory *m, const dr_activations *a, const dr_train_options *o)
+{
+    double inside = (double)a->inside, budget = (double)o->activation_memory / sizeof(float);
+    if (o->gradient_checkpointing && budget < inside)
+        inside = budget;
+    m->activations = (uint64_t)(((double)a->between + inside) * (1 + gradients_per_activation) * sizeof(float));
+    m->scratch = (uint64_t)(o->gradient_checkpointing ? a->block : a->workspace) * sizeof(float);
+}
+
+/* While a picture is made the models take turns beside the UNet: the text encoder, or the VAE's decoder with its
+ * largest level at full size. */
+static uint64_t validation_bytes(const shapes *s, const dr_train_estimate_in *in)
+{
+    const dr_train_options *o = in->options;
+    if (!o->validation_image)
+        return 0;
+    uint64_t side = (uint64_t)(in->unet->sample_size * dr_vae_factor(in->vae)), size = dr_dtype_size(in->stored);
+    uint64_t wide = (uint64_t)in->vae->width[in->vae->levels > 1 ? 1 : 0], narrow = (uint64_t)in->vae->width[0];
+    uint64_t decoder = (uint64_t)dr_params_numel(&s->vae_params) * size;
+    decoder += side * side * (2 * wide + 4 * narrow) * sizeof(float);
+    uint64_t text = o->train_text_encoder ? 0 : (uint64_t)dr_params_numel(&s->text_params) * size;
+    return decoder > text ? decoder : text;
+}
+
+static void reckon(dr_train_memory *m, shapes *s, const dr_train_estimate_in *in)
+{
+    const dr_train_options *o = in->options;
+    trained t = count_trained(s, o);
+    dr_activations a = count_activations(s, in);
+    uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
+    models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
+    bool lora = o->lora_rank > 0;
+    int64_t at_once = as_they_come(o) && !lora ? a.outer_params + a.largest_params : t.values;
+
+    *m = (dr_train_memory){.moments = t.moments, .program = program};
+    m->weights =
+        lora ? models * dr_dtype_size(in->stored) + (uint64_t)t.values * sizeof(float) : models * sizeof(float);
+    m->gradients = (uint64_t)at_once * sizeof(float);
+    m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) : 0;
+    reckon_tape(m, &a, o);
+    m->validation = validation_bytes(s, in);
+    /* validation comes between steps, when the tape is empty */
+    uint64_t step = m->activations + m->scratch, turn = step > m->validation ? step : m->validation;
+    m->total = m->weights + m->gradients + m->moments + m->average + turn + m->program;
+}
+
+dr_status dr_train_estimate(const dr_train_estimate_in *in, dr_train_memory *out)
+{
+    shapes *s = NULL;
+    dr_status st = shapes_make(&s, in);
+    if (st)
+        return st;
+    reckon(out, s, in);
+    shapes_free(s);
+    return DR_OK;
+}
+
+/* --- what to do about it -------------------------------------------------------------------------- */
+
+/* Each changes the options as its flag does; nothing where that is so already. */
+static void keep_no_activations(dr_train_options *o)
+{
+    o->activation_memory = 0;
+}
+
+static void eight_bit(dr_train_options *o)
+{
+    o->use_8bit_adam = true;
+}
+
+static void checkpointing(dr_train_options *o)
+{
+    o->gradient_checkpointing = true;
+}
+
+static void no_clipping(dr_train_options *o)
+{
+    o->max_grad_norm = 0;
+}
+
+static void one_by_one(dr_train_options *o)
+{
+    o->gradient_accumulation_steps *= o->train_batch_size;
+    o->train_batch_size = 1;
+}
+
+static void adapters(dr_train_options *o)
+{
+    o->lora_rank = o->lora_rank > 0 ? o->lora_rank : 4;
+}
+
+/* In the order of what they cost: time, then exactness, then a different result. */
+static const struct remedy {
+    const char *flag;
+    void (*apply)(dr_train_options *o);
+} remedies[] = {
+    {"--activation_memory 0", keep_no_activations},
+    {"--use_8bit_adam", eight_bit},
+    {"--gradient_checkpointing", checkpointing},
+    {"--train_batch_size 1 with as many more --gradient_accumulation_steps", one_by_one},
+    {"--max_grad_norm 0", no_clipping},
+    {"--lora_rank 4", adapters},
+};
+
+enum { REMEDIES = sizeof remedies / sizeof *remedies };
+
+#define WORTH_NAMING ((uint64_t)32 << 20) /* bytes saved */
+
+/* Text that grows up to its bound. */
+typedef struct sentence {
+    char *text;
+    size_t size, used;
+} sentence;
+
+static void say(sentence *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(sentence *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(s->text + s->used, s->size - s->used, fmt, ap);
+    va_end(ap);
+    size_t room = s->size - s->used - 1;
+    s->used += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+}
+
+static double gib(uint64_t bytes)
+{
+    return (double)bytes / (double)((uint64_t)1 << 30);
+}
+
+static void say_need(sentence *s, const dr_train_memory *m)
+{
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } items[] = {{"gradients", m->gradients},     {"moments", m->moments}, {"average", m->average},
+                 {"activations", m->activations}, {"scratch", m->scratch}, {"validation", m->validation},
+                 {"program", m->program}};
+    say(s, "this run needs %.1f GiB (weights %.1f", gib(m->total), gib(m->weights));
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        if (items[i].bytes)
+            say(s, ", %s %.1f", items[i].name, gib(items[i].bytes));
+    say(s, ")");
+}
+
+/* The estimate with a choice of remedies; bit i is remedy i. */
+static uint64_t total_with(shapes *s, const dr_train_estimate_in *in, unsigned chosen)
+{
+    dr_train_options o = *in->options;
+    dr_train_estimate_in changed = *in;
+    dr_train_memory m;
+    for (int i = 0; i < REMEDIES; i++)
+        if (chosen & 1u << i)
+            remedies[i].apply(&o);
+    changed.options = &o;
+    reckon(&m, s, &changed);
+    return m.total;
+}
+
+/* Takes remedies in order until the run fits, then leaves out those that turn out not to be needed. */
+static unsigned choose(shapes *s, const dr_train_estimate_in *in, uint64_t available)
+{
+    unsigned chosen = 0;
+    uint64_t total = total_with(s, in, 0);
+    for (int i = 0; i < REMEDIES && total > available; i++) {
+        uint64_t less = total_with(s, in, chosen | 1u << i);
+        if (less + WORTH_NAMING > total)
+            continue;
+        chosen |= 1u << i;
+        total = less;
+    }
+    for (int i = 0; i < REMEDIES && total <= available; i++)
+        if (chosen & 1u << i && total_with(s, in, chosen & ~(1u << i)) <= available)
+            chosen &= ~(1u << i);
+    return chosen;
+}
+
+static void say_remedies(sentence *out, shapes *s, const dr_train_estimate_in *in, uint64_t available)
+{
+    unsigned chosen = choose(s, in, available), so_far = 0;
+    uint64_t total = total_with(s, in, 0), least = total_with(s, in, chosen);
+    bool fits = least <= available, first = true;
+    say(out, fits ? "; these flags make it fit: " : chosen ? "; even with " : "");
+    for (int i = 0; i < REMEDIES; i++) {
+        if (!(chosen & 1u << i))
+            continue;
+        so_far |= 1u << i;
+        uint64_t less = total_with(s, in, so_far);
+        say(out, "%s%s (saves %.1f)", first ? "" : ", ", remedies[i].flag, gib(total - less));
+        total = less;
+        first = false;
+    }
+    if (!fits)
+        say(out, "%s%.1f GiB are needed: lower --resolution (now %d), or take a machine with more memory",
+            chosen ? " " : "; ", gib(least), in->options->resolution);
+}
+
+dr_status dr_train_estimate_tell(const dr_train_estimate_in *in, uint64_t available, char *text, size_t size)
+{
+    shapes *s = NULL;
+    dr_train_memory m;
+    sentence out = {text, size, 0};
+    DR_ASSERT(size > 0, "no room for a sentence");
+    dr_status st = shapes_make(&s, in);
+    if (st)
+        return st;
+    reckon(&m, s, in);
+    say_need(&out, &m);
+    bool fits = available == 0 || m.total <= available;
+    if (available > 0)
+        say(&out, ", %s%.1f GiB are free", fits ? "" : "only ", gib(available));
+    if (!fits)
+        say_remedies(&out, s, in, available);
+    shapes_free(s);
+    return fits ? DR_OK : dr_fail(DR_ENOMEM, "%s", text);
+}

@@ -1,0 +1,51 @@
+/* How much memory a run will need, told before anything is loaded. */
+#ifndef DR_TRAIN_ESTIMATE_H
+#define DR_TRAIN_ESTIMATE_H
+
+#include "models/clip_text.h"
+#include "models/unet.h"
+#include "models/vae.h"
+#include "train/options.h"
+
+typedef struct dr_train_estimate_in {
+    const dr_train_options *options;
+    const dr_unet_config *unet;
+    const dr_clip_config *text;
+    const dr_vae_config *vae;
+    dr_dtype stored; /* of the weights in the files: what frozen ones keep in memory. Trained ones are f32 */
+} dr_train_estimate_in;
+
+/* Bytes. */
+typedef struct dr_train_memory {
+    uint64_t weights;
+    uint64_t gradients;
+    uint64_t moments;     /* of AdamW */
+    uint64_t average;     /* of --use_ema */
+    uint64_t activations; /* what the tape keeps, and its gradients */
+    uint64_t scratch;     /* of the block that runs again, or of single ops */
+    uint64_t validation;  /* the other models, while validation pictures are made */
+    uint64_t program;     /* code, libraries, threads */
+    uint64_t total;
+} dr_train_memory;
+
+/**
+ * What a training step needs at its peak. Photos and texts are encoded before, with less.
+ *
+ * Weights, gradients and moments are exact; activations are counted from the configs (train/activations.h), and are
+ * doubled by their gradients. With gradient checkpointing, no clipping and no accumulation, gradients are used block
+ * by block and never held all at once.
+ *
+ * @return DR_ENOMEM only
+ */
+dr_status dr_train_estimate(const dr_train_estimate_in *in, dr_train_memory *out);
+
+/**
+ * One sentence: "this run needs 9.9 GiB (weights 3.2, ...), 22.0 GiB are free". When it does not fit, the flags that
+ * make it fit are named with what each saves: the fewest that do, in the order of what they cost.
+ *
+ * @param available  bytes (dr_mem_available()); 0 if unknown, then everything fits
+ * @param text       gets the sentence; on DR_ENOMEM dr_error() says the same
+ */
+dr_status dr_train_estimate_tell(const dr_train_estimate_in *in, uint64_t available, char *text, size_t size);
+
+#endif

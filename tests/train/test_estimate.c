@@ -1,0 +1,329 @@
+#include "train/estimate.h"
+
+#include "pipeline/weights.h"
+#include "train/activations.h"
+#include "train/optimizer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GIB ((uint64_t)1 << 30)
+
+/* stabilityai/stable-diffusion-2-inpainting */
+static const dr_unet_config sd2_unet = {
+    .in = 9,
+    .out = 4,
+    .sample_size = 64,
+    .levels = 4,
+    .width = {320, 640, 1280, 1280},
+    .heads = {5, 10, 20, 20},
+    .layers = {2, 2, 2, 2},
+    .depth = {1, 1, 1, 1},
+    .up_depth = {1, 1, 1, 1},
+    .mid_depth = 1,
+    .down_cross = {true, true, true, false},
+    .up_cross = {false, true, true, true},
+    .mid_cross = true,
+    .context = {1024, 1024, 1024, 1024},
+    .groups = 32,
+    .eps = 1e-5f,
+    .linear_projection = true,
+    .flip_sin_to_cos = true,
+};
+static const dr_clip_config sd2_text = {.vocab = 49408,
+                                        .width = 1024,
+                                        .mlp = 4096,
+                                        .layers = 23,
+                                        .heads = 16,
+                                        .positions = 77,
+                                        .act = DR_ACT_GELU,
+                                        .eps = 1e-5f};
+static const dr_vae_config sd2_vae = {.levels = 4,
+                                      .width = {128, 256, 512, 512},
+                                      .layers = 2,
+                                      .in = 3,
+                                      .out = 3,
+                                      .latent = 4,
+                                      .groups = 32,
+                                      .sample_size = 512,
+                                      .scaling = 0.18215,
+                                      .quant = true,
+                                      .post_quant = true,
+                                      .mid_attention = true};
+
+enum { UNET_VALUES = 865925124, TEXT_VALUES = 340387840 }; /* as PyTorch counts them */
+
+static dr_train_options options(void)
+{
+    dr_train_options o = DR_TRAIN_DEFAULTS;
+    return o;
+}
+
+static dr_train_estimate_in sd2(const dr_train_options *o)
+{
+    return (dr_train_estimate_in){o, &sd2_unet, &sd2_text, &sd2_vae, DR_F32};
+}
+
+static dr_train_memory need(const dr_train_options *o)
+{
+    dr_train_estimate_in in = sd2(o);
+    dr_train_memory m;
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    return m;
+}
+
+static void weights_gradients_and_moments_are_exact(void **state)
+{
+    dr_train_options o = options();
+    (void)state;
+    dr_train_memory m = need(&o);
+    assert_int_equal(m.weights, 4ull * UNET_VALUES);
+    assert_int_equal(m.gradients, 4ull * UNET_VALUES);
+    assert_in_range(m.moments, 8ull * UNET_VALUES, 8ull * UNET_VALUES + (1 << 20)); /* aligned tensors */
+    assert_int_equal(m.average, 0);
+    assert_int_equal(m.validation, 0);
+    o.train_text_encoder = o.use_8bit_adam = o.use_ema = true;
+    m = need(&o);
+    assert_int_equal(m.weights, 4ull * (UNET_VALUES + TEXT_VALUES));
+    assert_int_equal(m.average, m.weights);
+    /* a byte each and a scale per 256, and 32 bits for small tensors */
+    assert_in_range(m.moments, m.weights / 2, m.weights / 2 + m.weights / 80);
+}
+
+static void adapters_leave_the_weights_as_they_are_stored(void **state)
+{
+    dr_train_options o = options();
+    dr_train_memory m;
+    (void)state;
+    o.lora_rank = 4;
+    dr_train_estimate_in in = sd2(&o);
+    in.stored = DR_F16;
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    /* peft counts 829,952 values of rank 4 on to_q, to_k, to_v, to_out.0 */
+    assert_int_equal(m.gradients, 4ull * 829952);
+    assert_int_equal(m.weights, 2ull * UNET_VALUES + 4ull * 829952);
+}
+
+static void gradients_used_as_they_come_need_one_block(void **state)
+{
+    dr_train_options o = options();
+    (void)state;
+    o.gradient_checkpointing = true;
+    o.max_grad_norm = 0;
+    assert_in_range(need(&o).gradients, 4ull * 49 * 1000 * 1000, 4ull * 130 * 1000 * 1000);
+    o.gradient_accumulation_steps = 2;
+    assert_int_equal(need(&o).gradients, 4ull * UNET_VALUES);
+}
+
+static void more_of_anything_needs_more(void **state)
+{
+    dr_train_options o = options(), more;
+    (void)state;
+    o.gradient_checkpointing = true;
+    uint64_t total = need(&o).total;
+    more = o;
+    more.train_batch_size = 2;
+    assert_true(need(&more).activations > 19 * need(&o).activations / 10);
+    more = o;
+    more.with_prior_preservation = true;
+    assert_true(need(&more).total > total);
+    more = o;
+    more.resolution = 768;
+    assert_true(need(&more).activations > 2 * need(&o).activations);
+    more = o;
+    more.activation_memory = 1 << 30;
+    assert_true(need(&more).activations >= need(&o).activations + GIB);
+    more = o;
+    more.gradient_checkpointing = false;
+    assert_true(need(&more).activations > 3 * need(&o).activations);
+    more = o;
+    more.validation_image = "p.jpg";
+    assert_true(need(&more).validation > GIB / 2);
+}
+
+/* --- against the tape itself ---------------------------------------------------------------------- */
+
+typedef struct model {
+    dr_unet net;
+    dr_params params;
+} model;
+
+static model *model_make(void)
+{
+    dr_unet_config c = sd2_unet;
+    model *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    for (int i = 0; i < c.levels; i++) {
+        c.width[i] /= 10;
+        c.heads[i] = 2;
+        c.context[i] = 48;
+    }
+    c.groups = 8;
+    assert_int_equal(dr_params_init(&m->params), DR_OK);
+    assert_int_equal(dr_unet_init(&m->net, &c, &m->params), DR_OK);
+    assert_int_equal(dr_weights_random(&m->params, DR_F32, 1), DR_OK);
+    for (dr_param *q = m->params.first; q; q = q->next) {
+        q->t.constant = false;
+        q->t.needs_grad = true;
+        q->t.grad = calloc((size_t)dr_numel(&q->t), sizeof(float));
+        assert_non_null(q->t.grad);
+    }
+    return m;
+}
+
+static void model_free(model *m)
+{
+    for (dr_param *q = m->params.first; q; q = q->next)
+        free(q->t.grad);
+    dr_params_clear(&m->params);
+    free(m);
+}
+
+/* The arena's peak over one step; `kept` is what lies there after the forward. */
+static size_t step_peak(const model *m, int64_t N, int64_t side, bool checkpointing, size_t *kept)
+{
+    const float timestep[] = {1, 2, 3, 4};
+    dr_tape g;
+    assert_int_equal(dr_tape_init(&g), DR_OK);
+    g.recording = true;
+    g.checkpointing = checkpointing;
+    dr_tensor *x = dr_new4(&g, N, side, side, 9), *text = dr_new3(&g, N, 77, 48), *y = dr_new4(&g, N, side, side, 4);
+    memset(x->data, 0, dr_nbytes(x));
+    memset(text->data, 0, dr_nbytes(text));
+    memset(y->data, 0, dr_nbytes(y));
+    dr_tensor *loss = dr_mse(&g, dr_unet_forward(&g, &m->net, x, timestep, text), y, NULL);
+    *kept = g.arena.used;
+    assert_int_equal(dr_backward(&g, loss, 1), DR_OK);
+    size_t peak = g.arena.peak;
+    dr_tape_clear(&g);
+    return peak;
+}
+
+static void expect_near(const char *what, size_t got, int64_t values, double low, double high)
+{
+    double ratio = (double)values * sizeof(float) / (double)got;
+    if (ratio < low || ratio > high)
+        fail_msg("%s: estimated %.1f KiB, the tape took %.1f KiB", what, (double)values / 256, (double)got / 1024);
+}
+
+static void the_tape_takes_what_was_estimated(void **state)
+{
+    model *m = model_make();
+    (void)state;
+    for (int64_t N = 1; N <= 2; N++) {
+        size_t kept;
+        dr_activations a = dr_unet_activations(&m->net, N, 20, 20, 77, 0);
+        size_t peak = step_peak(m, N, 20, false, &kept);
+        expect_near("forward", kept, a.between + a.inside, 0.95, 1.05);
+        expect_near("step", peak, 2 * (a.between + a.inside) + a.workspace, 0.9, 1.5);
+        peak = step_peak(m, N, 20, true, &kept);
+        expect_near("forward with checkpointing", kept, a.between, 0.8, 1.05);
+        expect_near("step with checkpointing", peak, 2 * a.between + a.block, 0.9, 2);
+    }
+    model_free(m);
+}
+
+/* --- the sentence --------------------------------------------------------------------------------- */
+
+static char text[1024];
+
+static dr_status tell(const dr_train_options *o, uint64_t available)
+{
+    dr_train_estimate_in in = sd2(o);
+    return dr_train_estimate_tell(&in, available, text, sizeof text);
+}
+
+static void expect_text(const char *part, bool there)
+{
+    if ((strstr(text, part) != NULL) != there)
+        fail_msg("'%s' is %s: %s", part, there ? "missing" : "there", text);
+}
+
+static void says_what_is_needed_and_free(void **state)
+{
+    dr_train_options o = options();
+    (void)state;
+    assert_int_equal(tell(&o, 64 * GIB), DR_OK);
+    expect_text("(weights 3.2, gradients 3.2, moments 6.5, activations ", true);
+    expect_text(", 64.0 GiB are free", true);
+    expect_text("flags", false);
+    expect_text("average", false);
+    assert_int_equal(tell(&o, 0), DR_OK);
+    expect_text("free", false);
+}
+
+static void names_the_fewest_flags_that_make_it_fit(void **state)
+{
+    dr_train_options o = options();
+    uint64_t total = need(&o).total;
+    (void)state;
+    assert_int_equal(tell(&o, total - GIB), DR_ENOMEM);
+    assert_string_equal(dr_error(), text);
+    expect_text("these flags make it fit: --use_8bit_adam (saves 4.8)", true);
+    expect_text("checkpointing", false);
+
+    o.use_8bit_adam = true;
+    assert_int_equal(tell(&o, need(&o).total - GIB), DR_ENOMEM);
+    expect_text("--gradient_checkpointing (saves ", true);
+    expect_text("--use_8bit_adam", false);
+
+    o.gradient_checkpointing = true;
+    assert_int_equal(tell(&o, need(&o).total - GIB), DR_ENOMEM);
+    expect_text("make it fit: --max_grad_norm 0 (saves ", true);
+
+    o.max_grad_norm = 0;
+    assert_int_equal(tell(&o, need(&o).total - GIB), DR_ENOMEM);
+    expect_text("make it fit: --lora_rank 4 (saves ", true);
+}
+
+static void leaves_out_flags_that_a_later_one_makes_needless(void **state)
+{
+    dr_train_options o = options();
+    (void)state;
+    o.max_grad_norm = 0;
+    o.gradient_checkpointing = true;
+    dr_train_options lora = o;
+    lora.lora_rank = 4;
+    assert_int_equal(tell(&o, need(&lora).total + (64 << 20)), DR_ENOMEM);
+    expect_text("make it fit: --lora_rank 4 (saves ", true);
+    expect_text("8bit", false);
+}
+
+static void says_so_when_nothing_makes_it_fit(void **state)
+{
+    dr_train_options o = options();
+    (void)state;
+    o.train_batch_size = 4;
+    assert_int_equal(tell(&o, 2 * GIB), DR_ENOMEM);
+    expect_text("even with --use_8bit_adam", true);
+    expect_text("--train_batch_size 1 with", true);
+    expect_text("lower --resolution (now 512)", true);
+    o = options();
+    o.lora_rank = 4;
+    o.gradient_checkpointing = o.use_8bit_adam = true;
+    o.max_grad_norm = 0;
+    assert_int_equal(tell(&o, 2 * GIB), DR_ENOMEM);
+    expect_text("even with", false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_gradients_and_moments_are_exact),
+        cmocka_unit_test(adapters_leave_the_weights_as_they_are_stored),
+        cmocka_unit_test(gradients_used_as_they_come_need_one_block),
+        cmocka_unit_test(more_of_anything_needs_more),
+        cmocka_unit_test(the_tape_takes_what_was_estimated),
+        cmocka_unit_test(says_what_is_needed_and_free),
+        cmocka_unit_test(names_the_fewest_flags_that_make_it_fit),
+        cmocka_unit_test(leaves_out_flags_that_a_later_one_makes_needless),
+        cmocka_unit_test(says_so_when_nothing_makes_it_fit),
+    };
+    setenv("DRAPE_TUNE", "off", 1); /* which convolution is fastest does not matter here */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
