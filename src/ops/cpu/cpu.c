@@ -9,6 +9,7 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #define HAVE_X86 1
 #else
 #define HAVE_X86 0
@@ -18,12 +19,21 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dr_isa chosen = DR_ISA_BASE;
 static char cpu_name[192];
 
+#if HAVE_X86
+/* clang's __builtin_cpu_supports does not know this one. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+#endif
+
 /* __builtin_cpu_supports also asks whether the operating system saves the wide registers. */
 static dr_isa detect_isa(void)
 {
 #if HAVE_X86
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return DR_ISA_AVX512;
