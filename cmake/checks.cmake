@@ -1,0 +1,16 @@
+# Tests that are not cmocka programs: the shape of the source tree, the public header, the example, what is installed.
+set(checks ${CMAKE_SOURCE_DIR}/tests/package)
+add_test(NAME package_header COMMAND ${checks}/header.sh ${CMAKE_C_COMPILER})
+add_test(NAME package_example COMMAND ${checks}/example.sh $<TARGET_FILE:example_tryon> $<TARGET_FILE:drape>)
+add_test(NAME package_man COMMAND ${checks}/man.sh $<TARGET_FILE:drape>)
+if(TARGET drape_shared)
+  add_test(NAME package_install COMMAND ${checks}/install.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+endif()
+find_program(DRAPE_PYTHON python3)
+if(DRAPE_PYTHON)
+  add_test(NAME package_includes COMMAND ${DRAPE_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_includes.py)
+endif()
+get_property(names DIRECTORY PROPERTY TESTS)
+list(FILTER names INCLUDE REGEX "^package_")
+set_tests_properties(${names} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} SKIP_RETURN_CODE 77
+                     ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
