@@ -28,7 +28,7 @@ check: deps
 	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan --output-on-failure
-	scripts/fuzz.sh $(BUILD)-fuzz 20000
+	FUZZ_ARGS="-seed=1 -max_total_time=30" scripts/fuzz.sh $(BUILD)-fuzz 20000
 
 # Every harness of fuzz/ for RUNS executions: make fuzz RUNS=1000000
 RUNS ?= 1000000
