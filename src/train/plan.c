@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,17 +38,34 @@ static int random_place(dr_rng *rng, int room, bool center)
     return (int)(dr_rng_below(rng, places) * room / (places > 1 ? places - 1 : 1));
 }
 
-static dr_crop draw_crop(const dr_train_options *o, const dr_example *e, int cell, dr_rng *rng)
+/* A place for a crop of c's size, and whether it is mirrored. */
+static void draw_place(dr_crop *c, const dr_train_options *o, const dr_example *e, dr_rng *rng)
 {
     int width, height;
-    dr_crop c = {.width = o->resolution, .height = o->resolution};
+    dr_resized_size(e->width, e->height, c->width, c->height, &width, &height);
+    c->x = random_place(rng, width - c->width, o->center_crop);
+    c->y = random_place(rng, height - c->height, o->center_crop);
+    c->flip = o->flip && dr_rng_below(rng, 2) == 1;
+}
+
+static dr_plan_item draw_instance(const dr_train_options *o, const dr_dataset *d, int example, int cell, dr_rng *rng)
+{
+    const dr_example *e = &d->example[example];
+    dr_plan_item item = {.example = example, .crop = {.width = o->resolution, .height = o->resolution}};
     if (o->bucket)
-        dr_bucket_size(e->width, e->height, o->resolution, cell > 64 ? cell : 64, &c.width, &c.height);
-    dr_resized_size(e->width, e->height, c.width, c.height, &width, &height);
-    c.x = random_place(rng, width - c.width, o->center_crop);
-    c.y = random_place(rng, height - c.height, o->center_crop);
-    c.flip = o->flip && dr_rng_below(rng, 2) == 1;
-    return c;
+        dr_bucket_size(e->width, e->height, o->resolution, cell > 64 ? cell : 64, &item.crop.width, &item.crop.height);
+    draw_place(&item.crop, o, e, rng);
+    return item;
+}
+
+/* Class images have the size of the photos that they share a batch with. */
+static dr_plan_item draw_class(const dr_train_options *o, const dr_dataset *d, int example, const dr_crop *like,
+                               dr_rng *rng)
+{
+    dr_plan_item item = {
+        .class_image = true, .example = example, .crop = {.width = like->width, .height = like->height}};
+    draw_place(&item.crop, o, &d->example[example], rng);
+    return item;
 }
 
 void dr_plan_clear(dr_plan *p)
@@ -69,57 +87,72 @@ static bool fits(const dr_plan *p, const dr_micro_batch *b, const dr_plan_item *
     return b->instances == 0 || (first->width == item->crop.width && first->height == item->crop.height);
 }
 
+/* Draws one micro batch; true when it was the last of a pass over the photos. */
+static bool draw_batch(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
+                       int cell, shuffle *own, shuffle *prior, dr_rng *rng)
+{
+    dr_micro_batch *b = &p->batch[p->batch_count++];
+    *b = (dr_micro_batch){.first = p->item_count};
+    int left = own->n - own->next % own->n; /* of this pass; a pass ends with a smaller batch */
+    int want = left < o->train_batch_size ? left : o->train_batch_size;
+    for (int i = 0; i < want; i++) {
+        dr_plan_item item = draw_instance(o, instances, shuffle_next(own, rng), cell, rng);
+        if (!fits(p, b, &item)) {
+            own->next--;
+            break;
+        }
+        p->item[p->item_count++] = item;
+        b->instances++;
+    }
+    for (int i = 0; classes && i < b->instances; i++)
+        p->item[p->item_count++] = draw_class(o, classes, shuffle_next(prior, rng), &p->item[b->first].crop, rng);
+    b->class_images = classes ? b->instances : 0;
+    return own->next == own->n;
+}
+
+/* Until there are enough steps, or passes. */
 static void draw(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                  int cell, shuffle *own, shuffle *prior, dr_rng *rng)
 {
-    int steps = 0, since_step = 0;
-    while (steps < p->steps) {
-        dr_micro_batch *b = &p->batch[p->batch_count++];
-        *b = (dr_micro_batch){.first = p->item_count};
-        int left = instances->count - own->next % own->n; /* of this pass; a pass ends with a smaller batch */
-        int want = left < o->train_batch_size ? left : o->train_batch_size;
-        for (int i = 0; i < want; i++) {
-            dr_plan_item item = {.example = shuffle_next(own, rng)};
-            item.crop = draw_crop(o, &instances->example[item.example], cell, rng);
-            if (!fits(p, b, &item)) {
-                own->next--;
-                break;
-            }
-            p->item[p->item_count++] = item;
-            b->instances++;
-        }
-        for (int i = 0; classes && i < b->instances; i++) {
-            dr_plan_item item = {.class_image = true, .example = shuffle_next(prior, rng)};
-            item.crop = draw_crop(o, &classes->example[item.example], cell, rng);
-            p->item[p->item_count++] = item;
-            b->class_images++;
-        }
+    int passes = 0, since_step = 0;
+    bool over = false;
+    while (!over) {
+        bool pass_over = draw_batch(p, o, instances, classes, cell, own, prior, rng);
+        passes += pass_over;
         since_step++;
-        bool epoch_over = own->next == own->n;
-        b->last = since_step == o->gradient_accumulation_steps || epoch_over;
-        if (b->last) {
-            steps++;
+        if (since_step == o->gradient_accumulation_steps || pass_over) {
+            p->batch[p->batch_count - 1].last = true;
+            p->steps++;
             since_step = 0;
+            over = o->max_train_steps > 0 ? p->steps == o->max_train_steps : passes == o->num_train_epochs;
         }
     }
+}
+
+/* Room for the most micro batches there can be: with buckets every photo may be one by itself. */
+static dr_status make_room(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, bool classes)
+{
+    int64_t per_pass = o->bucket ? instances->count : ceil_div(instances->count, o->train_batch_size);
+    int64_t batches = o->max_train_steps > 0 ? (int64_t)o->max_train_steps * o->gradient_accumulation_steps
+                                             : o->num_train_epochs * per_pass;
+    int64_t passes = o->max_train_steps > 0 ? batches : o->num_train_epochs; /* at most */
+    int64_t photos = passes * instances->count < batches * o->train_batch_size ? passes * instances->count
+                                                                               : batches * o->train_batch_size;
+    if (batches > INT_MAX || photos > INT_MAX / 2)
+        return dr_fail(DR_EINVAL, "a run over %lld photos is too long; take fewer steps or epochs", (long long)photos);
+    p->item = calloc((size_t)photos * (classes ? 2 : 1), sizeof *p->item);
+    p->batch = calloc((size_t)batches, sizeof *p->batch);
+    return p->item && p->batch ? DR_OK : dr_fail(DR_ENOMEM, "out of memory planning %lld batches", (long long)batches);
 }
 
 dr_status dr_plan_make(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                        int cell)
 {
-    *p = (dr_plan){0};
-    int per_epoch = ceil_div(instances->count, o->train_batch_size);
-    p->steps_per_epoch = ceil_div(per_epoch, o->gradient_accumulation_steps);
-    p->steps = o->max_train_steps > 0 ? o->max_train_steps : o->num_train_epochs * p->steps_per_epoch;
-    /* every micro batch has one photo at least, every step at most that many micro batches */
-    size_t batches = (size_t)p->steps * (size_t)o->gradient_accumulation_steps;
-    size_t items = batches * (size_t)o->train_batch_size * (classes ? 2 : 1);
     shuffle own = {0}, prior = {0};
     dr_rng rng;
     dr_rng_seed(&rng, o->seed ^ 0x9e3779b9u); /* apart from the noise, so that both can be told from the seed */
-    p->item = calloc(items, sizeof *p->item);
-    p->batch = calloc(batches, sizeof *p->batch);
-    dr_status st = p->item && p->batch ? DR_OK : dr_fail(DR_ENOMEM, "out of memory planning %d steps", p->steps);
+    *p = (dr_plan){0};
+    dr_status st = make_room(p, o, instances, classes != NULL);
     if (!st)
         st = shuffle_init(&own, instances->count);
     if (!st && classes)

@@ -29,7 +29,6 @@ typedef struct dr_plan {
     dr_micro_batch *batch;
     int batch_count;
     int steps; /* optimizer steps */
-    int steps_per_epoch;
 } dr_plan;
 
 /** `classes` is NULL without prior preservation. `cell` is the pixels per latent cell: crops are multiples of it. */
