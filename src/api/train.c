@@ -184,8 +184,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     if (text)
         e.text = (dr_text_model){0};
     dr_engine_close(&e);
-    /* a validation that was interrupted ends the run after this step, with a checkpoint */
-    return st == DR_ECANCELLED ? DR_OK : st;
+    return st;
 }
 
 /* --- class images ------------------------------------------------------------------------------- */
@@ -261,10 +260,25 @@ static void on_message(void *user, const char *text)
         cb->message(cb->user, text);
 }
 
+/* Found out now, not after the first hundred steps. */
+static dr_status check_validation(const drape_train_options *p)
+{
+    dr_image photo = {0}, mask = {0};
+    if (!p->validation_image || !p->validation_mask)
+        return DR_OK;
+    dr_status st = dr_image_read(&photo, p->validation_image, 3);
+    if (!st)
+        st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
+    dr_image_clear(&photo);
+    dr_image_clear(&mask);
+    return st;
+}
+
 drape_status drape_train(const drape_train_options *options)
 {
     train_call call = {.options = options};
     dr_train_options o = internal_options(options);
     dr_train_callbacks cb = {&call, on_prepare, on_step, on_message, picture_cancel, validate, make_class_images};
-    return (drape_status)dr_train(&o, &cb);
+    dr_status st = check_validation(options);
+    return (drape_status)(st ? st : dr_train(&o, &cb));
 }

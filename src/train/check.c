@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct bound {
     const char *flag;
@@ -82,9 +83,26 @@ static dr_status check_folders(const dr_train_options *o)
     return DR_OK;
 }
 
+/* Results over the model or among the photos would spoil what the run, or the next one, starts from. */
+static dr_status check_output(const dr_train_options *o)
+{
+    const char *const taken[] = {o->pretrained_model, o->instance_data_dir, o->instance_masks_data_dir,
+                                 o->with_prior_preservation ? o->class_data_dir : NULL};
+    struct stat out, other;
+    if (stat(o->output_dir, &out) != 0)
+        return DR_OK;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (taken[i] && stat(taken[i], &other) == 0 && out.st_dev == other.st_dev && out.st_ino == other.st_ino)
+            return dr_fail(DR_EINVAL, "--output_dir '%s' is also the folder '%s' that is read: choose another one",
+                           o->output_dir, taken[i]);
+    return DR_OK;
+}
+
 dr_status dr_train_check(const dr_train_options *o)
 {
     dr_status st = check_folders(o);
+    if (!st)
+        st = check_output(o);
     if (!st)
         st = check_bounds(o);
     if (!st)

@@ -4,6 +4,7 @@
 #include "pipeline/folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,25 +22,52 @@ static long step_of(const char *name)
     return *end || n < 0 ? -1 : n;
 }
 
-static int compare_longs(const void *a, const void *b)
+/* The step of the oldest or the newest checkpoint among those of steps up to `bound`; *count of them. -1 if none. */
+static long find_step(const char *dir, bool oldest, long bound, int *count)
 {
-    long x = *(const long *)a, y = *(const long *)b;
-    return (x > y) - (x < y);
-}
-
-/* Steps of the complete checkpoints in a folder, ascending; at most `max`. */
-static int list_steps(const char *dir, long *steps, int max)
-{
-    int n = 0;
+    long found = -1;
     DIR *d = opendir(dir);
     const struct dirent *f;
-    while (d && n < max && (f = readdir(d)))
-        if (step_of(f->d_name) >= 0)
-            steps[n++] = step_of(f->d_name);
+    *count = 0;
+    while (d && (f = readdir(d))) {
+        long step = step_of(f->d_name);
+        if (step < 0 || step > bound)
+            continue;
+        if (found < 0 || (oldest ? step < found : step > found))
+            found = step;
+        ++*count;
+    }
     if (d)
         closedir(d);
-    qsort(steps, (size_t)n, sizeof *steps, compare_longs);
-    return n;
+    return found;
+}
+
+static dr_status step_path(char *out, size_t n, const char *dir, long step)
+{
+    char name[64];
+    snprintf(name, sizeof name, PREFIX "%ld", step);
+    return dr_folder_path(out, n, dir, "", name);
+}
+
+static bool is_leftover(const char *name)
+{
+    const char *tmp = strstr(name, ".tmp-");
+    return tmp && strlen(tmp) == strlen(".tmp-XXXXXX") &&
+           (strncmp(name, PREFIX, strlen(PREFIX)) == 0 || strncmp(name, "result.", strlen("result.")) == 0 ||
+            strncmp(name, "pytorch_lora_weights.", strlen("pytorch_lora_weights.")) == 0);
+}
+
+void dr_checkpoint_sweep(const char *output_dir)
+{
+    char path[PATH_MAX];
+    DIR *d = opendir(output_dir);
+    const struct dirent *f;
+    while (d && (f = readdir(d)))
+        if (is_leftover(f->d_name) && !dr_folder_path(path, sizeof path, output_dir, "", f->d_name))
+            dr_folder_remove(path);
+    if (d)
+        closedir(d);
+    dr_error_clear();
 }
 
 /* --- state.json --------------------------------------------------------------------------------- */
@@ -85,12 +113,14 @@ static json_t *fingerprint(const dr_trainer *t)
         const char *slash = strrchr(t->instances.example[i].image, '/');
         json_array_append_new(photos, json_string(slash ? slash + 1 : t->instances.example[i].image));
     }
-    return json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:b, s:b, s:o}", "seed", (json_int_t)o->seed,
-                     "resolution", o->resolution, "train_batch_size", o->train_batch_size,
+    double alpha = o->lora_rank && o->lora_alpha <= 0 ? o->lora_rank : o->lora_alpha;
+    return json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:f, s:b, s:b, s:b, s:f, s:b, s:i, s:o}", "seed",
+                     (json_int_t)o->seed, "resolution", o->resolution, "train_batch_size", o->train_batch_size,
                      "gradient_accumulation_steps", o->gradient_accumulation_steps, "train_text_encoder",
-                     o->train_text_encoder, "use_8bit_adam", o->use_8bit_adam, "with_prior_preservation",
-                     o->with_prior_preservation, "lora_rank", o->lora_rank, "center_crop", o->center_crop, "use_ema",
-                     o->use_ema, "photos", photos);
+                     o->train_text_encoder, "use_8bit_adam", o->use_8bit_adam, "use_ema", o->use_ema, "lora_rank",
+                     o->lora_rank, "lora_alpha", alpha, "center_crop", o->center_crop, "bucket", o->bucket, "flip",
+                     o->flip, "noise_offset", o->noise_offset, "with_prior_preservation", o->with_prior_preservation,
+                     "num_class_images", t->classes.count, "photos", photos);
 }
 
 static dr_status save_state(const dr_trainer *t, const char *dir)
@@ -187,27 +217,38 @@ static dr_status save_all(const dr_trainer *t, const char *dir)
     return st;
 }
 
+/* Out of sight at once, then removed: a kill in between leaves no half checkpoint that looks whole. */
+static dr_status drop(const char *path)
+{
+    char away[PATH_MAX + 16];
+    snprintf(away, sizeof away, "%s.tmp-REMOVE", path);
+    if (rename(path, away) != 0)
+        return dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(errno));
+    return dr_folder_remove(away);
+}
+
 /* The oldest beyond the limit go, now that a newer one is safe. */
 static void drop_old(const dr_trainer *t)
 {
-    long steps[1024];
-    int n = list_steps(t->o->output_dir, steps, 1024);
-    for (int i = 0; t->o->checkpoints_total_limit > 0 && i < n - t->o->checkpoints_total_limit; i++) {
-        char name[64], path[PATH_MAX];
-        snprintf(name, sizeof name, PREFIX "%ld", steps[i]);
-        if (!dr_trainer_path(t, path, sizeof path, name))
-            dr_folder_remove(path);
+    char path[PATH_MAX];
+    int count, limit = t->o->checkpoints_total_limit;
+    for (;;) {
+        long step = find_step(t->o->output_dir, true, t->step, &count);
+        if (limit == 0 || count <= limit || step_path(path, sizeof path, t->o->output_dir, step) || drop(path))
+            return;
     }
 }
 
 dr_status dr_checkpoint_save(const dr_trainer *t)
 {
-    char name[64], path[PATH_MAX], tmp[PATH_MAX + 16];
-    snprintf(name, sizeof name, PREFIX "%d", t->step);
-    dr_status st = dr_trainer_path(t, path, sizeof path, name);
-    if (st || dr_exists(path)) /* resumed and interrupted at once: it is there already */
+    char path[PATH_MAX], tmp[PATH_MAX + 16];
+    dr_status st = step_path(path, sizeof path, t->o->output_dir, t->step);
+    if (st || t->step == t->resumed) /* interrupted at once: it is there already */
         return st;
-    st = dr_folder_begin(tmp, sizeof tmp, path);
+    if (dr_exists(path)) /* resumed from an earlier one: this one belongs to the course that was left */
+        st = drop(path);
+    if (!st)
+        st = dr_folder_begin(tmp, sizeof tmp, path);
     if (!st) {
         st = save_all(t, tmp);
         if (!st)
@@ -223,7 +264,7 @@ dr_status dr_checkpoint_save(const dr_trainer *t)
 
 dr_status dr_checkpoint_find(const char *output_dir, const char *name, char *out, size_t n)
 {
-    long steps[1024];
+    int count;
     if (strcmp(name, "latest") != 0) {
         dr_status st = dr_folder_path(out, n, output_dir, "", name);
         if (!st && !dr_is_dir(out))
@@ -232,12 +273,10 @@ dr_status dr_checkpoint_find(const char *output_dir, const char *name, char *out
             st = dr_fail(DR_ENOENT, "no checkpoint '%s', neither in '%s' nor as a path", name, output_dir);
         return st;
     }
-    int count = list_steps(output_dir, steps, 1024);
-    if (count == 0)
+    long step = find_step(output_dir, false, LONG_MAX, &count);
+    if (step < 0)
         return dr_fail(DR_ENOENT, "no checkpoint in '%s' to resume from", output_dir);
-    char latest[64];
-    snprintf(latest, sizeof latest, PREFIX "%ld", steps[count - 1]);
-    return dr_folder_path(out, n, output_dir, "", latest);
+    return step_path(out, n, output_dir, step);
 }
 
 dr_status dr_checkpoint_read_moments(dr_trainer *t, const char *dir)

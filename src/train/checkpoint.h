@@ -12,7 +12,8 @@
 
 #include "train/trainer_state.h"
 
-/** Writes checkpoint-<step> and removes the oldest beyond the limit (after the new one is safe). */
+/** Writes checkpoint-<step>, in place of one that a course of the run left there, and removes the oldest beyond the
+ *  limit (after the new one is safe). */
 dr_status dr_checkpoint_save(const dr_trainer *t);
 
 /** Which checkpoint to resume from: `name` "latest" is the one of the highest step (DR_ENOENT when there is none), else
@@ -22,6 +23,9 @@ dr_status dr_checkpoint_find(const char *output_dir, const char *name, char *out
 /** Reads state.json and compares what must not change (seed, photos, batch, model kind): DR_EINVAL names the option.
  *  Sets t->step and the generator. */
 dr_status dr_checkpoint_read_state(dr_trainer *t, const char *dir);
+
+/** Removes what a killed run left half written in the output folder. */
+void dr_checkpoint_sweep(const char *output_dir);
 
 /** Moments and average, once the models are there. */
 dr_status dr_checkpoint_read_moments(dr_trainer *t, const char *dir);

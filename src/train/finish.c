@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler"};
 #define PARTS (sizeof parts / sizeof *parts)
@@ -57,6 +58,11 @@ static dr_status write_pipeline(dr_trainer *t)
         st = write_part(t, tmp, parts[i]);
     if (t->o->use_ema)
         dr_ema_swap(&t->ema);
+    /* without its index a folder is no pipeline: nobody takes one for whole that is new and old in parts */
+    if (!st)
+        st = dr_trainer_path(t, path, sizeof path, "model_index.json");
+    if (!st)
+        unlink(path);
     for (size_t i = 0; !st && i < PARTS; i++)
         st = move_part(t, tmp, parts[i]);
     dr_folder_remove(tmp);

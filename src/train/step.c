@@ -156,12 +156,6 @@ static void apply_as_they_come(dr_tape *g, void *owner)
         }
 }
 
-static double clip_scale(const dr_trainer *t, double norm)
-{
-    double scale = t->o->max_grad_norm / (norm + 1e-6);
-    return t->o->max_grad_norm > 0 && scale < 1 ? scale : 1;
-}
-
 dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r)
 {
     int first = dr_plan_batch_of_step(&t->plan, t->step), count = 0;
@@ -182,11 +176,15 @@ dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r)
     if (st)
         return st;
     r->gradient_norm = t->as_they_come ? NAN : dr_adamw_grad_norm(&t->adamw, t->tape.ops);
+    if (isinf(r->gradient_norm) || (isnan(r->gradient_norm) && !t->as_they_come))
+        return dr_fail(DR_EINVAL, "the gradients are not numbers at step %d: try a lower --learning_rate (now %g)",
+                       t->step + 1, t->o->learning_rate);
+    float scale = dr_adamw_clip_scale(r->gradient_norm, t->o->max_grad_norm);
     if (t->as_they_come)
         apply_as_they_come(&t->tape, t);
     else
         for (size_t i = 0; i < t->trained_count; i++)
-            dr_adamw_apply(&t->adamw, t->tape.ops, i, (float)lr, (float)clip_scale(t, r->gradient_norm));
+            dr_adamw_apply(&t->adamw, t->tape.ops, i, (float)lr, scale);
     if (t->o->use_ema)
         dr_ema_update(&t->ema, t->step);
     t->step++;

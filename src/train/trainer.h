@@ -32,7 +32,8 @@ typedef struct dr_train_callbacks {
     void (*message)(void *user, const char *text);
     /** Asked often; true finishes the step, writes a checkpoint, and returns DR_ECANCELLED. */
     bool (*cancelled)(void *user);
-    /** Makes validation pictures with the weights as they are (see dr_trainer_unet); files go to `dir`. May be NULL. */
+    /** Makes validation pictures with the weights as they are (see dr_trainer_unet), step-NNNNNN-K.png in `dir`, K from
+     * 1 to num_validation_images. May be NULL. */
     dr_status (*validate)(void *user, dr_trainer *t, int step, const char *dir);
     /** Writes `missing` class images into the class folder. May be NULL: then they must be there. */
     dr_status (*make_class_images)(void *user, const dr_train_options *o, int missing);

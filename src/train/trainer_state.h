@@ -35,17 +35,36 @@ struct dr_trainer {
     dr_ema ema;
     dr_tape tape;
 
-    dr_rng rng; /* draws, noise, timesteps */
-    int step;   /* optimizer steps done */
+    dr_rng rng;  /* draws, noise, timesteps */
+    int step;    /* optimizer steps done */
+    int resumed; /* the step of the checkpoint that was resumed from; -1 */
     double smooth_loss;
     bool as_they_come;
 
     dr_tb *events;
     dr_jsonl log;
+    int lock; /* the output folder, locked; -1 */
 };
+
+/** Photos, prompts, schedules, plan, and the checkpoint to go on from, in a buffer; "" when the run starts anew. */
+dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n);
+/** What the VAE and a frozen text encoder have to say, kept; both models are gone afterwards. */
+dr_status dr_trainer_fill_caches(dr_trainer *t);
+bool dr_trainer_cancelled(const dr_trainer *t);
 
 /** One optimizer step of the plan; r gets loss, norm and rate. */
 dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r);
+
+/** Events and train.jsonl, behind the steps that are done. */
+dr_status dr_trainer_open_logs(dr_trainer *t);
+dr_status dr_trainer_log(dr_trainer *t, const dr_train_report *r);
+
+/** Pictures of the model as it is now, of its average with --use_ema: OUTPUT/validation/step-N-K.png, and in the event
+ *  file. None are made without a validation photo; a failure costs a message, not the run. */
+void dr_trainer_validate(dr_trainer *t);
+
+/** To the caller's message callback. */
+void dr_trainer_say(const dr_trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** Writes the result: pipeline folder or adapters, and the contact sheet. */
 dr_status dr_trainer_finish(dr_trainer *t);

@@ -1,0 +1,241 @@
+/* Before the first step: the model, the photos, the prompts, the memory, the plan, the checkpoint to go on from; and
+ * what is computed once for the whole run. */
+#include "train/trainer_state.h"
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "models/tokenizer.h"
+#include "pipeline/folder.h"
+#include "train/checkpoint.h"
+#include "train/estimate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* --- photos and prompts ------------------------------------------------------------------------- */
+
+static dr_status open_classes(dr_trainer *t)
+{
+    const dr_train_options *o = t->o;
+    dr_status st = dr_mkdirs(o->class_data_dir);
+    if (st)
+        return st;
+    dr_status found = dr_dataset_open(&t->classes, o->class_data_dir, NULL, o->class_prompt, NULL, 0);
+    int have = found ? 0 : t->classes.count;
+    if (have >= o->num_class_images)
+        return DR_OK;
+    if (!t->cb->make_class_images)
+        return dr_fail(DR_EINVAL, "'%s' has %d class images, --num_class_images asks for %d", o->class_data_dir, have,
+                       o->num_class_images);
+    dr_trainer_say(t, "%d class images are missing in '%s': making them", o->num_class_images - have,
+                   o->class_data_dir);
+    if (!found)
+        dr_dataset_close(&t->classes);
+    st = t->cb->make_class_images(t->cb->user, o, o->num_class_images - have);
+    return st ? st : dr_dataset_open(&t->classes, o->class_data_dir, NULL, o->class_prompt, NULL, 0);
+}
+
+static dr_status open_photos(dr_trainer *t)
+{
+    char warnings[4096] = "";
+    dr_status st = dr_dataset_open(&t->instances, t->o->instance_data_dir, t->o->instance_masks_data_dir,
+                                   t->o->instance_prompt, warnings, sizeof warnings);
+    if (!st)
+        dr_dataset_check_resolution(&t->instances, t->o->resolution, warnings, sizeof warnings);
+    if (warnings[0])
+        dr_trainer_say(t, "%s", warnings);
+    return st;
+}
+
+static dr_status tokenize(dr_trainer *t)
+{
+    char path[PATH_MAX];
+    dr_tokenizer *tok = NULL;
+    int n = t->instances.count + t->classes.count;
+    t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
+    dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "tokenizer", "");
+    if (!st)
+        st = dr_tokenizer_load(&tok, t->o->tokenizer_name ? t->o->tokenizer_name : path);
+    for (int i = 0; !st && i < n; i++) {
+        const dr_example *e =
+            i < t->instances.count ? &t->instances.example[i] : &t->classes.example[i - t->instances.count];
+        st = dr_tokenizer_encode(tok, e->prompt, t->ids + i * DR_TOKENS, NULL);
+    }
+    dr_tokenizer_free(tok);
+    return st;
+}
+
+/* --- model and memory --------------------------------------------------------------------------- */
+
+typedef struct configs {
+    dr_unet_config unet;
+    dr_clip_config text;
+    dr_vae_config vae;
+} configs;
+
+/* The model's configs, and that it can be trained with these options. */
+static dr_status read_configs(const dr_trainer *t, configs *c)
+{
+    const char *dir = t->o->pretrained_model;
+    dr_status st = dr_folder_check(dir);
+    if (!st)
+        st = dr_unet_config_load(&c->unet, dir);
+    if (!st)
+        st = dr_text_config(&c->text, dir);
+    if (!st)
+        st = dr_vae_config_load(&c->vae, dir);
+    if (st)
+        return st;
+    if (c->unet.in != 2 * c->vae.latent + 1)
+        return dr_fail(DR_EINVAL,
+                       "cannot train '%s': its UNet takes %d channels, expected %d; pass the folder of an "
+                       "inpainting model",
+                       dir, c->unet.in, 2 * c->vae.latent + 1);
+    if (t->o->resolution % dr_vae_factor(&c->vae))
+        return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", t->o->resolution,
+                       dr_vae_factor(&c->vae));
+    return DR_OK;
+}
+
+/* What frozen weights keep in memory: the type they have in the files. Mapping them reads next to nothing. */
+static dr_status stored_type(const dr_trainer *t, dr_dtype *out)
+{
+    dr_unet_model m = {0};
+    dr_status st = dr_unet_load(&m, t->o->pretrained_model);
+    for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
+        if (q->t.rank > 1)
+            *out = q->t.dtype;
+    dr_unet_unload(&m);
+    return st;
+}
+
+/* Says what the run needs; an error with the flags that help when that is more than there is. */
+static dr_status tell_memory(const dr_trainer *t, const configs *c)
+{
+    char text[1024];
+    dr_train_estimate_in in = {t->o, &c->unet, &c->text, &c->vae, DR_F32};
+    dr_status st = stored_type(t, &in.stored);
+    if (!st)
+        st = dr_train_estimate_tell(&in, dr_mem_available(), text, sizeof text);
+    if (!st)
+        dr_trainer_say(t, "%s", text);
+    return st;
+}
+
+/* --- output folder and checkpoint --------------------------------------------------------------- */
+
+/* One run at a time in an output folder; the lock ends with the process, however that ends. */
+static dr_status lock_output(dr_trainer *t)
+{
+    t->lock = open(t->o->output_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->lock < 0)
+        return dr_fail(DR_EIO, "cannot open folder '%s': %s", t->o->output_dir, strerror(errno));
+    if (flock(t->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) /* not every file system has locks */
+        return dr_fail(DR_EINVAL, "another run is training into '%s': wait for it, or choose another --output_dir",
+                       t->o->output_dir);
+    return DR_OK;
+}
+
+/* Finds the checkpoint to go on from, "" for none, and takes over its step and generator. */
+static dr_status find_checkpoint(dr_trainer *t, char *checkpoint, size_t n)
+{
+    const char *name = t->o->resume_from_checkpoint;
+    dr_status st = dr_checkpoint_find(t->o->output_dir, name ? name : "latest", checkpoint, n);
+    if (!name && !st)
+        return dr_fail(DR_EINVAL,
+                       "'%s' has checkpoints of an earlier run: add --resume_from_checkpoint=latest to go on with it, "
+                       "or remove them, or choose another --output_dir",
+                       t->o->output_dir);
+    if (st == DR_ENOENT && (!name || strcmp(name, "latest") == 0)) {
+        if (name)
+            dr_trainer_say(t, "%s: starting anew", dr_error());
+        checkpoint[0] = 0;
+        return DR_OK;
+    }
+    if (!st)
+        st = dr_checkpoint_read_state(t, checkpoint);
+    if (!st && t->step > t->plan.steps)
+        st = dr_fail(DR_EINVAL, "'%s' has %d steps already, this run is of %d: raise --max_train_steps", checkpoint,
+                     t->step, t->plan.steps);
+    if (!st)
+        dr_trainer_say(t, "resuming from '%s', step %d", checkpoint, t->step);
+    t->resumed = t->step;
+    return st;
+}
+
+static dr_status make_schedule(dr_trainer *t)
+{
+    const dr_train_options *o = t->o;
+    double scale = o->scale_lr ? o->train_batch_size * o->gradient_accumulation_steps : 1;
+    t->lr = (dr_lr_schedule){o->lr_scheduler, o->learning_rate * scale, o->lr_warmup_steps,
+                             t->plan.steps,   o->lr_num_cycles,         o->lr_power};
+    return dr_lr_check_schedule(&t->lr);
+}
+
+/* Nothing is written before all of the user's photos are found good and the memory is found to suffice. */
+dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n)
+{
+    char path[PATH_MAX];
+    configs c;
+    dr_status st = read_configs(t, &c);
+    if (!st)
+        st = open_photos(t);
+    if (!st)
+        st = tell_memory(t, &c);
+    if (!st)
+        st = dr_mkdirs(t->o->output_dir);
+    if (!st)
+        st = lock_output(t);
+    if (!st)
+        dr_checkpoint_sweep(t->o->output_dir);
+    if (!st && t->o->with_prior_preservation)
+        st = open_classes(t);
+    if (!st)
+        st = tokenize(t);
+    if (!st)
+        st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
+                          dr_vae_factor(&c.vae));
+    if (!st)
+        st = make_schedule(t);
+    if (!st)
+        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "scheduler", "scheduler_config.json");
+    if (!st)
+        st = dr_schedule_load(&t->schedule, path);
+    return st ? st : find_checkpoint(t, checkpoint, n);
+}
+
+/* --- caches ------------------------------------------------------------------------------------- */
+
+static void on_encoded(void *user, int done, int total)
+{
+    const dr_trainer *t = user;
+    if (t->cb->prepare)
+        t->cb->prepare(t->cb->user, "encoding photos", done, total);
+}
+
+static bool on_cancel(void *user)
+{
+    return dr_trainer_cancelled(user);
+}
+
+dr_status dr_trainer_fill_caches(dr_trainer *t)
+{
+    dr_cache_callbacks cb = {t, on_encoded, on_cancel};
+    int first = dr_plan_batch_of_step(&t->plan, t->step);
+    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, &t->instances,
+                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    if (st || t->o->train_text_encoder)
+        return st;
+    dr_text_model text = {0};
+    st = dr_text_load(&text, t->o->pretrained_model);
+    if (!st)
+        st = dr_cache_texts(&t->cache, &text, t->ids, t->instances.count, t->classes.count);
+    dr_text_unload(&text);
+    return st;
+}
