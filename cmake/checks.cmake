@@ -10,7 +10,19 @@ find_program(DRAPE_PYTHON python3)
 if(DRAPE_PYTHON)
   add_test(NAME package_includes COMMAND ${DRAPE_PYTHON} ${CMAKE_SOURCE_DIR}/tools/check_includes.py)
 endif()
+add_test(NAME cli_test_train COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/test_train.sh $<TARGET_FILE:drape>)
 get_property(names DIRECTORY PROPERTY TESTS)
-list(FILTER names INCLUDE REGEX "^package_")
+list(FILTER names INCLUDE REGEX "^(package|cli)_")
 set_tests_properties(${names} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} SKIP_RETURN_CODE 77
                      ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
+
+# Every tests/*/test_*.sh is a test that gets the program as its argument.
+file(GLOB scripts CONFIGURE_DEPENDS tests/*/test_*.sh)
+foreach(script ${scripts})
+  get_filename_component(name ${script} NAME_WE)
+  get_filename_component(folder ${script} DIRECTORY)
+  get_filename_component(folder ${folder} NAME)
+  add_test(NAME ${folder}_${name} COMMAND ${script} $<TARGET_FILE:drape>)
+  set_tests_properties(${folder}_${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+                       ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
+endforeach()
