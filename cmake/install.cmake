@@ -1,7 +1,11 @@
 # What `cmake --install` puts where: the program and its man page, both libraries, the header, drape.pc.
 file(RELATIVE_PATH DRAPE_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/drape.pc.in ${CMAKE_BINARY_DIR}/drape.pc @ONLY)
-install(TARGETS drape drape_lib drape_shared RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+set(installed drape drape_lib)
+if(TARGET drape_shared) # not with sanitizers
+  list(APPEND installed drape_shared)
+endif()
+install(TARGETS ${installed} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/drape.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_BINARY_DIR}/drape.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
