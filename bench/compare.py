@@ -15,19 +15,12 @@ Every measurement is a process of its own. drape remembers which convolution alg
 is not counted sees to that before the first round.
 """
 import argparse
-import datetime
 import json
 import os
-import platform
 import statistics
-import struct
-import subprocess
 import sys
-import tempfile
-import time
-import zlib
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from side_by_side import HERE, Failed, have_torch, heading, make_model, note, run, write_png
 
 # row: (title, drape's job, PyTorch's job, unit). A job is (what, precision); rows share jobs.
 ROWS = {
@@ -43,10 +36,6 @@ ROWS = {
     "memory-f16": ("its peak memory, f16 weights in the file", ("tryon-f16", "exact"), ("tryon-f16", "f32"), "GiB"),
 }
 QUICK = "unet,text"
-
-
-def note(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def arguments():
@@ -74,35 +63,6 @@ def arguments():
     return a
 
 
-class Failed(Exception):
-    """A measurement that did not come about, with the last line the program said."""
-
-
-def run(command):
-    """Seconds and peak GiB of a process from its start to its end, and what it wrote to standard output."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as p:
-        out = p.stdout.read()
-        _, status, usage = os.wait4(p.pid, 0)
-        seconds = time.perf_counter() - start
-        p.returncode = os.waitstatus_to_exitcode(status)
-        if p.returncode:
-            err.seek(0)
-            raise Failed((err.read().strip().splitlines() or [f"exit {p.returncode}"])[-1])
-    return {"seconds": seconds, "gib": usage.ru_maxrss / 2 ** 20, "out": out}
-
-
-def write_png(path, width, height, channels, pixel):
-    """A PNG of pixel(x, y), without any library."""
-    rows = b"".join(b"\0" + bytes(v for x in range(width) for v in pixel(x, y)) for y in range(height))
-    chunks = [(b"IHDR", struct.pack(">2I5B", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)),
-              (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    with open(path, "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n")
-        for kind, data in chunks:
-            f.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
-
-
 def prepare(a):
     """Pictures and, unless given, models."""
     os.makedirs(a.work, exist_ok=True)
@@ -115,16 +75,8 @@ def prepare(a):
         note("compare: no --model-f16: memory-f16 is left out")
         a.rows.remove("memory-f16")
     elif wanted_f16 and not a.model_f16:
-        a.model_f16 = make_model(a, "f16")
-    a.model = a.model or make_model(a, "f32")
-
-
-def make_model(a, dtype):
-    folder = os.path.join(a.work, "sd2-inpainting-" + dtype)
-    if not os.path.exists(os.path.join(folder, "model_index.json")):
-        note(f"compare: making {folder}")
-        run([a.drape, "init", "--arch", "sd2-inpainting", "--dtype", dtype, "--quiet", folder])
-    return folder
+        a.model_f16 = make_model("compare", a.drape, a.work, "f16")
+    a.model = a.model or make_model("compare", a.drape, a.work, "f32")
 
 
 def picture_of(a, side, job):
@@ -154,14 +106,6 @@ def torch_job(a, job):
     r = run(script + ["tryon", "--model", a.model_f16 if what == "tryon-f16" else a.model, "--image", a.image, "--mask",
                       a.mask, "--out", picture_of(a, "torch", job), "--steps", str(a.steps)] + common)
     return {"s": r["seconds"], "GiB": r["gib"]}
-
-
-def have_torch(a):
-    try:
-        return json.loads(run([a.python, os.path.join(HERE, "torch_bench.py"), "versions"])["out"].splitlines()[-1])
-    except (Failed, OSError) as e:
-        note(f"compare: {a.python} has no torch and diffusers ({e}); PyTorch's side is left out (see --python)")
-        return None
 
 
 def measure(a, torch):
@@ -220,26 +164,13 @@ def compare_pictures(a, got, torch):
         print(f"\n{title[0].upper() + title[1:]}: largest difference {d['largest']:.0f} of 255, PSNR {psnr}.")
 
 
-def heading(a, torch):
-    info = json.loads(run([a.drape, "bench", "--model", a.model, "--size", a.size, "--stages", "text", "--runs", "1",
-                           "--json"] + (["--threads", str(a.threads)] if a.threads else []))["out"])
-    a.threads = a.threads or info["threads"]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 ** 30
-    commit = subprocess.run(["git", "-C", HERE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                            check=False).stdout.strip() or "unknown"
-    version = run([a.drape, "--version"])["out"].strip()
-    print(f"{info['cpu']}, {a.threads} threads, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
-          f"{datetime.date.today()}; {version} at commit {commit}; " +
-          (f"torch {torch['torch']}, diffusers {torch['diffusers']}" if torch else "no PyTorch") +
-          f"; {a.width}x{a.height}, median of {a.runs} in turn.\n")
-
-
 def main():
     a = arguments()
     try:
         prepare(a)
-        torch = have_torch(a)
-        heading(a, torch)
+        torch = have_torch("compare", a.python, "torch_bench.py")
+        line, a.threads = heading(a.drape, a.model, a.size, a.threads, torch)
+        print(f"{line}; {a.width}x{a.height}, median of {a.runs} in turn.\n")
         sys.stdout.flush()
         got = measure(a, torch)
         table(a, got)
