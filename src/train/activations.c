@@ -1,8 +1,8 @@
 #include "train/activations.h"
 
-/* What ops take beside their inputs and results while they go back; by measurement. The gradient of a weight is summed
- * in the library's layout, then in the file's; a copy per thread comes on top. */
-static const double workspace_per_weight = 3, workspace_per_value = 1;
+/* What ops take beside their inputs and results while they go back; by measurement. The gradient of a weight is made
+ * in the library's layout, then in the file's, then added. */
+static const double workspace_per_weight = 2, workspace_per_value = 1;
 
 static int64_t numel(const dr_tensor *t)
 {
