@@ -96,9 +96,10 @@ typedef struct dr_attention_args {
     float *dq, *dk, *dv; /* contiguous */
 } dr_attention_args;
 
-/* torch.optim.AdamW's step on n values with moments in dynamic 8-bit codes (quant8.h), a scale to every 256 values: decode,
- * update in f32 (which moves p before any rounding), encode with the new largest value as scale. A second moment above
- * zero never becomes zero. Dettmers et al. 2021, arXiv:2110.02861. */
+/* torch.optim.AdamW's step on n values with moments in dynamic 8-bit codes (quant8.h), a scale to every 256 values:
+ * decode, update in f32 (p moves before any rounding), encode with the new largest value as scale. The same bits on
+ * every machine. A second moment above zero never becomes zero, as plain rounding would have it: where the first is
+ * not zero yet, the weight would be thrown far away. Dettmers et al. 2021, arXiv:2110.02861. */
 typedef struct dr_adamw8_args {
     int64_t n;
     float *p;

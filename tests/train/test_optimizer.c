@@ -169,6 +169,7 @@ static void small_tensors_keep_32_bits(void **state)
     for (int i = 0; i < TENSORS; i++)
         size += dr_adamw_bytes(sizes[i], true);
     assert_int_equal(size, m.opt.storage_size);
+    assert_true(dr_adamw_bytes(4096, true) * 3 < dr_adamw_bytes(4095, true)); /* 4,096 is the first with codes */
     assert_true(dr_adamw_bytes(1 << 20, true) * 100 < dr_adamw_bytes(1 << 20, false) * 26);
     model_clear(&m);
 }
