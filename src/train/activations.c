@@ -108,7 +108,7 @@ static void add_layer(dr_activations *a, const dr_unet_layer *l, int64_t batch, 
 dr_activations dr_unet_activations(const dr_unet *u, int64_t batch, int64_t h, int64_t w, int64_t tokens, int64_t rank)
 {
     dr_activations a = {0};
-    int64_t cells[DR_UNET_MAX_LEVELS]; /* of each level, times the batch */
+    int64_t cells[DR_UNET_MAX_LEVELS] = {0}; /* of each level, times the batch */
     int levels = u->config.levels, last = levels - 1;
     for (int i = 0; i < levels; i++, h = halve(h), w = halve(w))
         cells[i] = batch * h * w;
