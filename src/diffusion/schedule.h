@@ -21,16 +21,16 @@ typedef struct dr_schedule {
     char beta_schedule[32]; /* scaled_linear, linear, squaredcos_cap_v2 */
     dr_prediction prediction;
     dr_spacing spacing;
-    bool spacing_given;      /* the config named it; otherwise each sampler has its own default */
+    bool spacing_given; /* the config named it; otherwise each sampler has its own default */
     int steps_offset;
     bool set_alpha_to_one, skip_prk_steps, clip_sample;
     bool set_alpha_to_one_given, clip_sample_given; /* as spacing_given */
     bool beta_start_given, beta_end_given, beta_schedule_given;
-    bool karras;             /* use_karras_sigmas */
+    bool karras; /* use_karras_sigmas */
     double clip_sample_range;
     bool rescale_betas_zero_snr;
-    float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
-                                the defaults of DDPMScheduler */
+    float *alphas_cumprod; /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
+                              the defaults of DDPMScheduler */
 } dr_schedule;
 
 /** From a scheduler_config.json object; unknown beta schedules or prediction types are DR_EINVAL. Settings that

@@ -87,8 +87,8 @@ typedef struct dr_attention_args {
     dr_arena *scratch;
     int64_t N, Lq, Lk;
     int heads, D;
-    bool causal;               /* key j is seen by query i only if j <= i */
-    int64_t ldq, ldk, ldv;     /* distance between tokens in floats; y, dy, dq.. are contiguous */
+    bool causal;           /* key j is seen by query i only if j <= i */
+    int64_t ldq, ldk, ldv; /* distance between tokens in floats; y, dy, dq.. are contiguous */
     const float *q, *k, *v;
     float *y;   /* written by forward, read by backward */
     float *lse; /* [N,heads,Lq]: log of the softmax's denominator; written by forward (may be NULL), read by backward */
@@ -142,7 +142,8 @@ typedef struct dr_ops {
     /* copies a [R,C] block between matrices with row distances; add=true adds instead */
     void (*copy2d)(int64_t R, int64_t C, const float *src, int64_t lds, float *dst, int64_t ldd, bool add);
     /* torch interpolate(mode="nearest") to [N,OH,OW,C]: source index floor(o * H / OH) */
-    void (*resize_nearest)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x, float *y);
+    void (*resize_nearest)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x,
+                           float *y);
     void (*resize_nearest_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *dy,
                                float *dx);
     /* torch interpolate(mode="bilinear", align_corners=False) */

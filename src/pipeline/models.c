@@ -161,8 +161,9 @@ dr_status dr_output_check(const float *out, size_t n, const dr_params *p, const 
         return DR_OK;
     dr_status st = dr_params_check(p, path);
     return st ? st
-              : dr_fail(DR_EINVAL, "the %s's output is not a number, though all weights in '%s' are: they are too large "
-                                   "for f32 sums",
+              : dr_fail(DR_EINVAL,
+                        "the %s's output is not a number, though all weights in '%s' are: they are too large "
+                        "for f32 sums",
                         what, path);
 }
 
