@@ -186,10 +186,11 @@ static int check(tryon_cli *c)
                 "--mask %s: automatic masks need the clothes parser, which this version does not have "
                 "yet; paint a mask (white = replace) and pass its file",
                 c->masks.item[i]);
-    const char *fault = dr_files_fault(&c->images, &c->masks, c->output, c->num_images);
+    const char *fault = dr_files_fault(&c->images, &c->masks, c->output);
     if (fault)
         return dr_usage_error(&dr_cmd_tryon, "%s", fault);
-    return 0;
+    dr_status st = dr_check_outputs(&c->images, c->output, c->num_images);
+    return st ? dr_cli_fail(&dr_cmd_tryon, st) : 0;
 }
 
 static int parse(tryon_cli *c, int argc, char **argv)

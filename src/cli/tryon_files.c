@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool is_folder_name(const char *path)
 {
@@ -16,9 +17,8 @@ static bool is_folder_name(const char *path)
     return (n && path[n - 1] == '/') || dr_is_dir(path);
 }
 
-const char *dr_files_fault(const dr_opt_list *images, const dr_opt_list *masks, const char *output, int num_images)
+const char *dr_files_fault(const dr_opt_list *images, const dr_opt_list *masks, const char *output)
 {
-    (void)num_images;
     bool folder = is_folder_name(output);
     if (masks->count != 1 && masks->count != images->count)
         return "give one mask for all photos, one mask per photo, or a folder of masks";
@@ -69,7 +69,8 @@ char *dr_mask_for(const dr_opt_list *masks, const char *image, int i)
     return copy;
 }
 
-char *dr_output_name(const char *output, const char *image, int images, int k, int num_images)
+/* As dr_output_name(), but makes no folder. */
+static char *result_path(const char *output, const char *image, int images, int k, int num_images)
 {
     char number[16] = "", *path = NULL;
     int n, made;
@@ -77,8 +78,6 @@ char *dr_output_name(const char *output, const char *image, int images, int k, i
         snprintf(number, sizeof number, "-%d", k + 1);
     if (images > 1 || is_folder_name(output)) {
         const char *name = stem(image, &n);
-        if (dr_mkdirs(output))
-            return NULL;
         size_t len = strlen(output);
         made = asprintf(&path, "%s%s%.*s%s.png", output, len && output[len - 1] == '/' ? "" : "/", n, name, number);
     } else {
@@ -88,6 +87,67 @@ char *dr_output_name(const char *output, const char *image, int images, int k, i
     if (made < 0)
         dr_fail(DR_ENOMEM, "out of memory");
     return made < 0 ? NULL : path;
+}
+
+char *dr_output_name(const char *output, const char *image, int images, int k, int num_images)
+{
+    if ((images > 1 || is_folder_name(output)) && dr_mkdirs(output))
+        return NULL;
+    return result_path(output, image, images, k, num_images);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* The results of photo i against all photos, and against the results of those before it. */
+static dr_status check_results(const dr_opt_list *images, const char *output, int num_images, int i)
+{
+    dr_status st = DR_OK;
+    for (int k = 0; !st && k < num_images; k++) {
+        char *path = result_path(output, images->item[i], images->count, k, num_images);
+        for (int m = 0; path && !st && dr_exists(path) && m < images->count; m++)
+            if (same_file(path, images->item[m]))
+                st = dr_fail(DR_EINVAL, "the result '%s' would replace the photo; choose another --output", path);
+        for (int m = 0; path && !st && k == 0 && m < i; m++) {
+            char *other = result_path(output, images->item[m], images->count, 0, num_images);
+            if (!other)
+                st = DR_ENOMEM;
+            else if (strcmp(path, other) == 0)
+                st = dr_fail(DR_EINVAL, "the photos '%s' and '%s' would both become '%s'; run them one by one",
+                             images->item[m], images->item[i], path);
+            free(other);
+        }
+        st = path ? st : DR_ENOMEM;
+        free(path);
+    }
+    return st;
+}
+
+/* A single file goes to a folder that is there; a folder of results is made when needed. */
+static dr_status check_folder(const char *output)
+{
+    const char *slash = strrchr(output, '/');
+    if (!slash || is_folder_name(output))
+        return DR_OK;
+    dr_status st = DR_OK;
+    char *folder = strndup(output, slash == output ? 1 : (size_t)(slash - output));
+    if (!folder)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    else if (!dr_is_dir(folder))
+        st = dr_fail(DR_ENOENT, "cannot write '%s': there is no folder '%s'", output, folder);
+    free(folder);
+    return st;
+}
+
+dr_status dr_check_outputs(const dr_opt_list *images, const char *output, int num_images)
+{
+    dr_status st = check_folder(output);
+    for (int i = 0; !st && i < images->count; i++)
+        st = check_results(images, output, num_images, i);
+    return st;
 }
 
 char *dr_preview_name(const char *output)
