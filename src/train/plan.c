@@ -33,7 +33,7 @@ static int random_place(dr_rng *rng, int room, bool center)
     if (room <= 0)
         return 0;
     if (center)
-        return (int)((room + 1) / 2); /* torchvision rounds half up: round(room / 2.0) */
+        return room / 2 + (room % 2 && room / 2 % 2); /* torchvision: round(room / 2.0), half to even */
     int places = room + 1 < DR_PLAN_PLACES ? room + 1 : DR_PLAN_PLACES;
     return (int)(dr_rng_below(rng, places) * room / (places > 1 ? places - 1 : 1));
 }

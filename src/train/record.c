@@ -18,6 +18,8 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
         logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
+    if (!st && t->step > 0) /* what a run wrote beyond the checkpoint is about to happen again */
+        st = dr_tb_purge(t->events, t->step + 1);
     if (!st)
         st = dr_folder_path(path, sizeof path, dir, "", "train.jsonl");
     return st ? st : dr_jsonl_open(&t->log, path, t->step);
