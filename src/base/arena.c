@@ -160,3 +160,9 @@ void dr_arena_trim(dr_arena *a)
         madvise(a->base + from, a->touched - from, MADV_DONTNEED);
     a->touched = a->used;
 }
+
+bool dr_have_room(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p != MAP_FAILED && munmap(p, bytes) == 0;
+}

@@ -44,4 +44,7 @@ void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size);
 /** Gives pages beyond `used` back to the system. */
 void dr_arena_trim(dr_arena *a);
 
+/** True if that many bytes of addresses are left. Some libraries crash where memory ends: ask before them. */
+bool dr_have_room(size_t bytes);
+
 #endif

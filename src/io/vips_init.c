@@ -1,11 +1,11 @@
 #include "io/vips_init.h"
 
+#include "base/arena.h"
 #include "base/threads.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <vips/vips.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -42,19 +42,12 @@ static void start(void)
     block_loaders();
 }
 
-/* glib ends the process where memory ends, so it is asked for beforehand: enough for a decoder and its threads. */
-static bool have_room(void)
-{
-    const size_t room = (size_t)128 << 20;
-    void *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p != MAP_FAILED && munmap(p, room) == 0;
-}
-
 dr_status dr_vips_init(void)
 {
     char text[256];
-    if (!have_room())
-        return dr_fail(DR_ENOMEM, "out of memory: too little is left to work on pictures");
+    /* glib ends the process where memory ends; this is enough for a decoder and its threads */
+    if (!dr_have_room((size_t)128 << 20))
+        return dr_fail(DR_ENOMEM, "out of memory: too little is left to work on pictures; raise 'ulimit -v'");
     pthread_once(&once, start);
     if (started != 0)
         return dr_fail(DR_EUNSUPPORTED, "cannot start libvips: %s", dr_vips_error(text, sizeof text));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CACHE_SIZE 1024
+#define ROOM ((size_t)64 << 20) /* without it no primitive is made: its code generator crashes where memory ends */
 
 struct dr_prim {
     dr_prim_key key;
@@ -188,7 +189,7 @@ static dr_prim *prim_make(const dr_prim_key *k, dr_cmd layout)
         return NULL;
     p->key = *k;
     p->pd = make_pd(k, layout, p);
-    if (!p->pd || dnnl_primitive_create(&p->prim, p->pd) != dnnl_success) {
+    if (!p->pd || !dr_have_room(ROOM) || dnnl_primitive_create(&p->prim, p->pd) != dnnl_success) {
         prim_free(p);
         return NULL;
     }
@@ -361,7 +362,7 @@ dr_status dr_reorder(dr_arena *scratch, dr_cmd from, const void *src, dr_cmd to,
     dr_status s = dr_fail(DR_EUNSUPPORTED, "oneDNN has no such reorder");
     if (!dr_engine_ok())
         return s;
-    if (dnnl_primitive_attr_create(&attr) != dnnl_success)
+    if (!dr_have_room(ROOM) || dnnl_primitive_attr_create(&attr) != dnnl_success)
         return dr_fail(DR_ENOMEM, "out of memory while starting a oneDNN primitive");
     dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (dnnl_reorder_primitive_desc_create(&pd, from, E.engine, to, E.engine, attr) == dnnl_success &&
