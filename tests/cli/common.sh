@@ -59,10 +59,14 @@ size() {
 png in/photo.png 90 70 photo
 png in/mask.png 90 70 box
 
-# dress FLAGS...: a quick try-on to r.png. One thread: those of very small products mostly wait for each other.
-dress() {
-    "$drape" tryon --model "$model" --image in/photo.png --mask in/mask.png --prompt "red t-shirt" --steps 2 --seed 7 \
-        --threads 1 -q -o r.png "$@"
+# tryon PHOTO MASK FLAGS...: a quick one to r.png. One thread: those of very small products mostly wait for each other.
+tryon() {
+    "$drape" tryon --model "$model" --image "$1" --mask "$2" --prompt "red t-shirt" --steps 2 --seed 7 --threads 1 -q \
+        -o r.png "${@:3}"
+}
+
+dress() { # FLAGS...
+    tryon in/photo.png in/mask.png "$@"
 }
 
 # The same where it has to work; what it says is in `said`.
