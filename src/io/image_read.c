@@ -290,7 +290,7 @@ dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, con
         return dr_fail(DR_EINVAL, "cannot read '%s': %s", name,
                        size ? "it is no JPEG, PNG, WebP, TIFF, GIF, HEIC or AVIF picture" : "the file is empty");
     VipsImage *im;
-    if (memcmp(data, "\x89PNG", 4) == 0)
+    if (strcmp(f->loader, "pngload_buffer") == 0)
         st = dr_png_check(data, size, name);
     if (!st)
         st = open_picture(&im, data, size, name, f);
