@@ -368,6 +368,18 @@ static void crops(void **state)
     dr_image_clear(&out);
 }
 
+/* found by fuzzing: the signature of a JPEG, and nothing behind it (on the heap, where an overrun is seen) */
+static void three_bytes_are_a_damaged_jpeg(void **state)
+{
+    (void)state;
+    dr_image im;
+    unsigned char *bytes = malloc(3);
+    assert_non_null(bytes);
+    memcpy(bytes, "\xff\xd8\xff", 3);
+    assert_int_equal(dr_image_read_memory(&im, bytes, 3, "short", 3), DR_EINVAL);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +400,7 @@ int main(void)
         cmocka_unit_test(resizes_as_pil_bit_for_bit),
         cmocka_unit_test(resizes_large_pictures_as_pil),
         cmocka_unit_test(crops),
+        cmocka_unit_test(three_bytes_are_a_damaged_jpeg),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
