@@ -59,6 +59,10 @@ dr_status dr_plan_timesteps(dr_sampler *s)
 
 static float table_sigma(const dr_sampler *s, int t)
 {
+    /* zero terminal SNR: PyTorch's square root of 2^24 - 1 is one rounding above the true one, and steps from here
+     * enlarge it */
+    if (s->abar[t] == 0x1p-24F)
+        return 4096.0F;
     return sqrtf((1.0F - s->abar[t]) / s->abar[t]);
 }
 
