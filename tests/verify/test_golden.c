@@ -56,13 +56,13 @@ static void check_folder(const char *name, int least)
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
-    check_folder("nano", 18);
+    check_folder("nano", 20);
 }
 
 static void every_case_of_nano1_passes(void **state)
 {
     (void)state;
-    check_folder("nano1", 18);
+    check_folder("nano1", 20);
 }
 
 /* --- wrong expectations ---------------------------------------------------------------------------- */

@@ -64,7 +64,8 @@ NANO1 = {
 PROMPTS = ["a photo of a person wearing a red wool sweater", "t-shirt", "été: robe à fleurs!!", ""]
 SAMPLERS = [("PNDMScheduler", {}, 0, 12), ("DDIMScheduler", {}, 0.7, 6), ("EulerDiscreteScheduler", {"use_karras_sigmas": True}, 0, 6),
             ("EulerAncestralDiscreteScheduler", {}, 0, 6), ("HeunDiscreteScheduler", {}, 0, 4),
-            ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, 0, 6), ("UniPCMultistepScheduler", {}, 0, 6)]
+            ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, 0, 6), ("UniPCMultistepScheduler", {}, 0, 6),
+            ("LMSDiscreteScheduler", {}, 0, 6), ("EulerDiscreteScheduler", {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}, 0, 6)]
 
 
 # --- the pipelines ---
@@ -237,7 +238,8 @@ def sampler_cases(dir, c):
             outputs.append(0.9 * torch.randn(shape, generator=model))
             x = sch.step(outputs[-1], t, x, **extra).prev_sample
             samples.append(x.clone())
-        save_case(dir, "sampler-" + cls.removesuffix("Scheduler"), "sampler",
+        name = "sampler-" + cls.removesuffix("Scheduler") + ("-zero-snr" if "rescale_betas_zero_snr" in options else "")
+        save_case(dir, name, "sampler",
                   {"class": cls, "options": options, "eta": eta or None, "steps": steps, "noise_seed": seed,
                    "init_noise_sigma": float(sch.init_noise_sigma), "config": scheduler_config(c)},
                   {"start": start, "model_outputs": torch.stack(outputs)},
