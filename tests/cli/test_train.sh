@@ -224,6 +224,12 @@ for flags in --flip --snr_gamma=0.05 --noise_offset=0.1 --unmasked_loss_weight=0
     log flagged loss 1 3 | grep -q '^[0-9.]*$' || fail "'$flags': no loss"
 done
 rm -rf flagged
+if train flagged "${quick[@]}" --mixed_precision=bf16; then
+    [ -s flagged/model_index.json ] || fail "no result with bf16"
+else
+    grep -q 'this CPU has no bf16' err || fail "bf16 failed without saying why"
+fi
+rm -rf flagged
 works flagged --num_train_epochs=3
 [ "$(wc -l <flagged/logs/train.jsonl)" = 6 ] || fail "3 epochs of 2 photos are not 6 steps"
 
