@@ -62,10 +62,11 @@ NANO1 = {
              ("DPMSolverMultistepScheduler", dict(num_inference_steps=6, guidance_scale=3.0, height=36, width=28))],
 }
 PROMPTS = ["a photo of a person wearing a red wool sweater", "t-shirt", "été: robe à fleurs!!", ""]
-SAMPLERS = [("PNDMScheduler", {}, 0, 12), ("DDIMScheduler", {}, 0.7, 6), ("EulerDiscreteScheduler", {"use_karras_sigmas": True}, 0, 6),
-            ("EulerAncestralDiscreteScheduler", {}, 0, 6), ("HeunDiscreteScheduler", {}, 0, 4),
-            ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, 0, 6), ("UniPCMultistepScheduler", {}, 0, 6),
-            ("LMSDiscreteScheduler", {}, 0, 6), ("EulerDiscreteScheduler", {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}, 0, 6)]
+ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+SAMPLERS = [("PNDMScheduler", {}, 0, 12), ("DDIMScheduler", {}, 0.7, 6), ("EulerAncestralDiscreteScheduler", {}, 0, 6),
+            ("EulerDiscreteScheduler", {"use_karras_sigmas": True}, 0, 6), ("EulerDiscreteScheduler", ZERO_SNR, 0, 6),
+            ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}, 0, 6),
+            ("UniPCMultistepScheduler", {}, 0, 6), ("LMSDiscreteScheduler", {}, 0, 6), ("HeunDiscreteScheduler", {}, 0, 4)]
 
 
 # --- the pipelines ---
