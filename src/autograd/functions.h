@@ -46,5 +46,9 @@ dr_tensor *dr_view4(dr_tape *g, dr_tensor *x, int64_t a, int64_t b, int64_t c, i
 dr_tensor *dr_embedding(dr_tape *g, dr_tensor *table, const int32_t *ids, int64_t N, int64_t L);
 /** Mean of (a-b)^2 times weight [same shape] (NULL: ones) -> [1]. Differentiable in a. */
 dr_tensor *dr_mse(dr_tape *g, dr_tensor *a, const dr_tensor *b, const dr_tensor *weight);
+/** Mean of -log softmax(logits)[label] over the places whose label is not `ignore` -> [1]; logits [...,C], labels
+ *  [places], weight [C] per class or NULL (with it the mean is weighted). torch.nn.functional.cross_entropy.
+ *  Differentiable in logits. Without any place to judge the loss is 0. */
+dr_tensor *dr_cross_entropy(dr_tape *g, dr_tensor *logits, const uint8_t *labels, int ignore, const float *weight);
 
 #endif

@@ -164,6 +164,11 @@ static const check_case conv_cases[] = {
     {.d = {1, 8, 12, 16, 16}, G4X4_S4, .opt = BIAS},
     {.d = {1, 6, 7, 24, 24}, .geom = {3, 3, 1, 1, 1, 1, 1, 24}, .opt = BIAS},
     {.d = {2, 5, 5, 17, 17}, .geom = {3, 3, 1, 1, 1, 1, 1, 17}, .opt = BIAS | CONSTANT},
+    {.d = {2, 12, 19, 40, 40}, .geom = {5, 5, 1, 2, 2, 2, 2, 40}, .opt = BIAS | RESIDUAL},
+    {.d = {1, 9, 33, 16, 16}, .geom = {7, 7, 1, 3, 3, 3, 3, 16}, .opt = BIAS, .weight = DR_F16},
+    {.d = {1, 3, 2, 8, 8}, .geom = {5, 5, 1, 2, 2, 2, 2, 8}},
+    {.d = {1, 6, 11, 9, 9}, .geom = {2, 3, 1, 0, 2, 1, 1, 9}, .opt = BIAS},
+    {.d = {1, 8, 8, 12, 12}, .geom = {3, 3, 2, 1, 1, 1, 1, 12}, .opt = BIAS},
     {.d = {1, 4, 9, 6, 10}, .geom = {2, 3, 1, 0, 2, 1, 1, 1}, .opt = BIAS},
 };
 
@@ -174,6 +179,9 @@ static const check_case conv_bench[] = {
     {.d = {2, 8, 8, 1280, 1280}, G3X3, .opt = BIAS | CONSTANT},
     {.d = {1, 512, 512, 128, 128}, G3X3, .opt = BIAS | CONSTANT},
     {.d = {1, 64, 64, 512, 512}, G3X3, .opt = BIAS | CONSTANT},
+    {.d = {8, 64, 48, 48, 48}, .geom = {5, 5, 1, 2, 2, 2, 2, 48}, .opt = BIAS},
+    {.d = {8, 16, 12, 160, 160}, .geom = {5, 5, 1, 2, 2, 2, 2, 160}, .opt = BIAS},
+    {.d = {1, 64, 64, 256, 256}, .geom = {3, 3, 1, 1, 1, 1, 1, 256}, .opt = BIAS | CONSTANT},
 };
 
 static const check_op op_conv2d = {

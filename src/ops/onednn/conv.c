@@ -85,8 +85,11 @@ static dr_linear_args as_linear(const dr_conv_args *a)
                             .db = a->db};
 }
 
+/* Depthwise windows are better served below: channels last needs no copy there. */
 dr_status dr_onednn_conv2d(const dr_conv_args *a)
 {
+    if (groups_of(a) > 1 && a->geom.stride == 1)
+        return DR_EUNSUPPORTED;
     if (is_pointwise(a)) {
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear(&l);
@@ -146,6 +149,8 @@ static dr_status backward_w(const dr_conv_args *a, dr_cmd plain)
 
 dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a)
 {
+    if (groups_of(a) > 1 && a->geom.stride == 1)
+        return DR_EUNSUPPORTED;
     if (is_pointwise(a)) {
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear_bwd(&l);

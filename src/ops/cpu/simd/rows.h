@@ -4,6 +4,8 @@
 
 #include "ops/cpu/simd/simd.h"
 
+dr_status SIMD(conv2d)(const dr_conv_args *a);
+dr_status SIMD(conv2d_bwd)(const dr_conv_args *a);
 dr_status SIMD(groupnorm)(const dr_groupnorm_args *a);
 dr_status SIMD(groupnorm_bwd)(const dr_groupnorm_args *a);
 dr_status SIMD(layernorm)(const dr_layernorm_args *a);

@@ -2,6 +2,8 @@
 
 static void fill(dr_ops *ops)
 {
+    ops->conv2d = SIMD(conv2d);
+    ops->conv2d_bwd = SIMD(conv2d_bwd);
     ops->groupnorm = SIMD(groupnorm);
     ops->groupnorm_bwd = SIMD(groupnorm_bwd);
     ops->layernorm = SIMD(layernorm);
