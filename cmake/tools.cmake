@@ -1,0 +1,9 @@
+# The programs that trained the models in models/: not part of a build, but of the repository.
+if(NOT DRAPE_FUZZ)
+  foreach(tool train)
+    add_executable(parser_${tool} EXCLUDE_FROM_ALL tools/parser/${tool}.c tools/parser/photos.c tools/parser/augment.c
+                                                   tools/parser/score.c)
+    target_include_directories(parser_${tool} PRIVATE src tools/parser)
+    target_link_libraries(parser_${tool} PRIVATE drape_lib)
+  endforeach()
+endif()
