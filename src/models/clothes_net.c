@@ -109,13 +109,13 @@ dr_status dr_clothes_net_init(dr_clothes_net *m, const dr_clothes_net_config *c,
 
 /* --- forward -------------------------------------------------------------------------------------- */
 
-/* x + project(gelu(expand(norm(depthwise(x))))) */
+/* x + project(relu(expand(norm(depthwise(x))))) */
 static dr_tensor *block(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_clothes_block *b = self;
     dr_tensor *h = dr_conv_forward(g, &b->depthwise, in[0], NULL);
     h = dr_norm_forward(g, &b->norm, h, DR_ACT_NONE);
-    h = dr_activation(g, dr_lin_forward(g, &b->expand, h, NULL), DR_ACT_GELU);
+    h = dr_activation(g, dr_lin_forward(g, &b->expand, h, NULL), DR_ACT_RELU);
     return dr_lin_forward(g, &b->project, h, in[0]);
 }
 

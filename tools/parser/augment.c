@@ -148,7 +148,7 @@ static colours choose_colours(dr_rng *rng)
 static void apply_colours(const colours *c, dr_rng *rng, float p[3])
 {
     for (int k = 0; k < 3; k++)
-        p[k] = c->gain[k] * 255 * powf(p[k] / 255, c->gamma) + c->lift;
+        p[k] = c->gain[k] * 255 * powf(p[k] > 0 ? p[k] / 255 : 0, c->gamma) + c->lift;
     float grey = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2];
     for (int k = 0; k < 3; k++) {
         p[k] = grey + c->saturation * (p[k] - grey);

@@ -1,7 +1,6 @@
 #include "score.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 void score_add(score *s, const uint8_t *truth, const uint8_t *predicted, int64_t n)
 {

@@ -4,6 +4,7 @@
 
 #include "io/labels.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 

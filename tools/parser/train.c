@@ -33,7 +33,7 @@
 static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
 
 typedef struct trainer {
-    const char *data, *config_path, *out, *init;
+    const char *data, *config_path, *out, *init, *lr_scheduler;
     int steps, batch, width, height, save_minutes;
     size_t limit;
     double learning_rate;
@@ -247,7 +247,7 @@ static dr_status step(trainer *t, double *loss)
     if (!isfinite(*loss))
         return dr_fail(DR_EINVAL, "the loss of step %d is not a number", t->step + 1);
     const dr_ops *ops = dr_ops_get();
-    dr_lr_schedule lr = {"cosine", t->learning_rate, t->steps / 50 + 1, t->steps, 1, 1};
+    dr_lr_schedule lr = {t->lr_scheduler, t->learning_rate, t->steps / 50 + 1, t->steps, 1, 1};
     double norm = dr_adamw_grad_norm(&t->adamw, ops);
     dr_adamw_step(&t->adamw, ops, (float)dr_lr_at(&lr, t->step), dr_adamw_clip_scale(norm, CLIP));
     dr_ema_update(&t->ema, t->step);
@@ -401,6 +401,8 @@ static bool parse(trainer *t, int argc, char **argv)
             t->limit = (size_t)atoi(value);
         else if (strcmp(name, "--learning-rate") == 0)
             t->learning_rate = atof(value);
+        else if (strcmp(name, "--lr-scheduler") == 0)
+            t->lr_scheduler = value;
         else if (strcmp(name, "--seed") == 0)
             t->seed = (uint64_t)atoll(value);
         else if (strcmp(name, "--size") != 0 || sscanf(value, "%dx%d", &t->width, &t->height) != 2)
@@ -412,10 +414,10 @@ static bool parse(trainer *t, int argc, char **argv)
 int main(int argc, char **argv)
 {
     trainer t = {.steps = 10000, .batch = 8, .width = 192, .height = 256, .save_minutes = 5, .learning_rate = 2e-3,
-                 .seed = 1};
+                 .lr_scheduler = "cosine", .seed = 1};
     if (!parse(&t, argc, argv)) {
         fprintf(stderr, "usage: parser_train --data DIR --config CONFIG.json --out DIR [--steps N] [--batch N]\n"
-                        "    [--size WxH] [--learning-rate X] [--resume] [--init DIR] [--seed N] [--save-minutes N]\n"
+                        "    [--size WxH] [--learning-rate X] [--lr-scheduler NAME] [--resume] [--init DIR] [--seed N] [--save-minutes N]\n"
                         "    [--limit N]\n");
         return 2;
     }
