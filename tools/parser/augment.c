@@ -78,12 +78,13 @@ static void area_at(const dr_image *im, float x, float y, float step, float out[
     memcpy(out, sum, sizeof sum);
 }
 
-/* Outside of the photo there is nothing to judge. */
+/* Outside of the photo its edge goes on: background stays background, a person drawn out is not judged. */
 static uint8_t label_at(const dr_image *im, float x, float y)
 {
-    if (x < 0 || y < 0 || x >= (float)im->width || y >= (float)im->height)
-        return NOT_JUDGED;
-    return im->data[(size_t)y * (size_t)im->width + (size_t)x];
+    bool outside = x < 0 || y < 0 || x >= (float)im->width || y >= (float)im->height;
+    int px = clamp_int((int)floorf(x), im->width - 1), py = clamp_int((int)floorf(y), im->height - 1);
+    uint8_t label = im->data[(size_t)py * (size_t)im->width + (size_t)px];
+    return outside && label ? NOT_JUDGED : label;
 }
 
 /* Left and right are the person's own: a mirrored left shoe is a right one. */
