@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 _Static_assert(DRAPE_MASK_GARMENT == (int)DR_MASK_GARMENT && DRAPE_UPPER == (int)DR_MASK_UPPER &&
                    DRAPE_OUTER == (int)DR_MASK_OUTER && DRAPE_SLEEVE_KEEP == (int)DR_SLEEVE_KEEP &&
@@ -18,7 +17,6 @@ _Static_assert(DRAPE_MASK_GARMENT == (int)DR_MASK_GARMENT && DRAPE_UPPER == (int
 
 struct drape_parser {
     dr_parser parser;
-    char *dir;
 };
 
 /* --- parsers ------------------------------------------------------------------------------------ */
@@ -31,14 +29,9 @@ drape_status drape_parser_load(drape_parser **out, const char *dir)
     if (st)
         return (drape_status)st;
     drape_parser *p = calloc(1, sizeof *p);
-    if (p)
-        p->dir = strdup(dir ? dir : found);
-    if (!p || !p->dir)
-        st = dr_fail(DR_ENOMEM, "out of memory");
-    if (!st)
-        st = dr_parser_load(&p->parser, p->dir);
+    st = p ? dr_parser_load(&p->parser, dir ? dir : found) : dr_fail(DR_ENOMEM, "out of memory");
     if (st)
-        drape_parser_free(p);
+        free(p);
     else
         *out = p;
     return (drape_status)st;
@@ -46,16 +39,14 @@ drape_status drape_parser_load(drape_parser **out, const char *dir)
 
 void drape_parser_free(drape_parser *p)
 {
-    if (!p)
-        return;
-    dr_parser_unload(&p->parser);
-    free(p->dir);
+    if (p)
+        dr_parser_unload(&p->parser);
     free(p);
 }
 
 const char *drape_parser_dir(const drape_parser *p)
 {
-    return p->dir;
+    return p->parser.dir;
 }
 
 const char *drape_label_name(int label)
