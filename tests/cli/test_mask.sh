@@ -154,10 +154,11 @@ expect 1 "in/plain.png" auto in/plain.png --image in/person.png --image 'in/blue
 expect 0 "worn/photo.png" auto in/person.png --image in/photo.png --mask auto --mask in/mask.png -o worn/
 
 # --- a full disk, Ctrl-C ---
-before=$(files)
-refused 1 "'l.png'" limited 0 mask in/person.png --labels l.png
-nothing_left
 png in/large.png 900 1200 person
+before=$(files)
+refused 1 "'r.png'" limited 1 mask in/large.png
+refused 1 "'l.png'" limited 1 mask in/large.png --labels l.png
+nothing_left
 mkdir row
 for n in $(seq 200); do ln -s ../in/large.png "row/$n.png"; done
 interrupt 'made/*.png' "$drape" mask row/*.png --threads 1 -q -o made/
