@@ -108,8 +108,6 @@ refused 1 "'in/short.png'" mask in/short.png
 refused 1 "'in/folder.png'" mask in/folder.png
 refused 1 "'in/plain.png'" mask in/plain.png
 refused 1 "'in/person.png'" mask in/person.png --person 2
-refused 1 "'in/person.png'" mask in/person.png --what garment --category dress --parser "$root/tests/data/colour-parser" \
-    --person 3
 chmod 0 in/locked.png
 if [ ! -r in/locked.png ]; then # root reads everything
     refused 1 "'in/locked.png'" mask in/locked.png
