@@ -152,6 +152,101 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
  *  AUTOMATIC1111 writes it. malloc'ed. NULL when out of memory. */
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height);
 
+/* --- masks ------------------------------------------------------------------------------------------ */
+
+/** Finds clothes and body parts in a photo. Used by one thread at a time. */
+typedef struct drape_parser drape_parser;
+
+/**
+ * Loads a clothes parser: a folder of the small one that comes with drape, or of a SegFormer trained on the ATR labels.
+ *
+ * @param dir  NULL: the folder that $DRAPE_PARSER names, else the one that comes with drape, which is looked for
+ *             beside the running program (../share/drape/models/mini/parser), where drape was installed, and in the
+ *             source tree it was built from
+ * @return DRAPE_ENOENT without a parser, and the message names the places; DRAPE_EINVAL for a folder that is none
+ */
+drape_status drape_parser_load(drape_parser **out, const char *dir);
+void drape_parser_free(drape_parser *p);
+
+/** The folder it was loaded from. Borrowed. */
+const char *drape_parser_dir(const drape_parser *p);
+
+typedef enum drape_mask_what {
+    DRAPE_MASK_AGNOSTIC, /* where a new garment may go: the old one, and the body it could cover; for try-on */
+    DRAPE_MASK_GARMENT   /* the garment that is worn, and nothing else; for training */
+} drape_mask_what;
+
+typedef enum drape_category {
+    DRAPE_UPPER, /* shirts, sweaters, jackets */
+    DRAPE_LOWER, /* trousers, skirts */
+    DRAPE_DRESS, /* dresses, overalls: upper and lower together */
+    DRAPE_OUTER  /* a coat or jacket over what is worn: upper, further down */
+} drape_category;
+
+typedef enum drape_sleeve {
+    DRAPE_SLEEVE_KEEP, /* the arm as far as it is covered now */
+    DRAPE_SLEEVE_LONG, /* the arm down to the wrist, so that a long sleeve fits */
+    DRAPE_SLEEVE_SHORT /* what covers the arm now goes, and the skin below a short sleeve is painted anew */
+} drape_sleeve;
+
+typedef struct drape_mask_options {
+    drape_mask_what what;
+    drape_category category;
+    drape_sleeve sleeve;
+    int person;                 /* from 1, the largest first; 0: the largest */
+    double grow;                /* added to the mask's own growth, in parts of the person's height, -1..1 */
+    const char *name;           /* how messages call the photo; NULL: "the photo" */
+    bool (*cancel)(void *user); /* asked often, may be NULL; true stops with DRAPE_ECANCELLED */
+    void *user;
+} drape_mask_options;
+
+#define DRAPE_MASK_DEFAULTS                                                                                            \
+    {                                                                                                                  \
+        .what = DRAPE_MASK_AGNOSTIC, .category = DRAPE_UPPER, .sleeve = DRAPE_SLEEVE_KEEP                              \
+    }
+
+/**
+ * Makes a mask from a photo alone: drape_mask_labels(), then drape_mask_from_labels(). `options` may be NULL.
+ *
+ * @param photo  3 channels
+ * @param out    1 channel, the photo's size, 0 and 255; untouched on failure, as in all functions below
+ * @return DRAPE_EINVAL when there is no person in the photo, no such person, or no such garment
+ */
+drape_status drape_mask(drape_parser *p, const drape_image *photo, const drape_mask_options *options, drape_image *out);
+
+/** What each pixel of a photo shows. `out` has 1 channel, the photo's size, and values below DRAPE_LABELS. */
+drape_status drape_mask_labels(drape_parser *p, const drape_image *photo, const drape_mask_options *options,
+                               drape_image *out);
+
+#define DRAPE_LABELS 18 /* those of the ATR data set: hair, upper clothes, left arm, ... */
+
+/** "Upper-clothes" and so on for 0..17, else NULL. 0 is the background. */
+const char *drape_label_name(int label);
+
+drape_status drape_mask_from_labels(const drape_image *labels, const drape_mask_options *options, drape_image *out);
+
+/** A person in a label map: the box in pixels, and how many pixels show the person. */
+typedef struct drape_person {
+    int x, y, width, height;
+    int64_t area;
+} drape_person;
+
+/** Persons by falling area, at most `max`. Returns their number, or a status below 0. */
+int drape_mask_persons(const drape_image *labels, drape_person *out, int max);
+
+/**
+ * Snaps a roughly painted mask to what it covers: labels that lie under the paint for the most part are taken whole
+ * near it, others are given back, and edges follow the photo's colours. Of the options only name is used.
+ *
+ * @param rough  1 channel, the photo's size, as drape_mask_read() gives it
+ */
+drape_status drape_mask_refine(const drape_image *rough, const drape_image *photo, const drape_image *labels,
+                               const drape_mask_options *options, drape_image *out);
+
+/** For people: labels as colours, and a photo with what a mask covers tinted. 3 channels. */
+drape_status drape_mask_colours(const drape_image *labels, drape_image *out);
+drape_status drape_mask_overlay(const drape_image *photo, const drape_image *mask, drape_image *out);
+
 /* --- training --------------------------------------------------------------------------------------- */
 
 /** How far a training is, after each optimizer step. */

@@ -35,6 +35,9 @@ cat <<END
 .B DRAPE_CACHE_DIR
 where drape remembers which convolution algorithms are fastest on this machine
 .TP
+.B DRAPE_PARSER
+folder of the clothes parser to use instead of the one that comes with drape
+.TP
 .B DRAPE_BACKEND
 ref: plain C for all computations, to find a fault
 .TP

@@ -20,6 +20,11 @@ dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
 /** Over the last axis; gamma, beta [C] f32. */
 dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, float eps);
 
+/** Batch normalisation as it is after training: x [...,C] times gamma / sqrt(var + eps), shifted; gamma, beta, mean,
+ *  var [C] f32. Ioffe & Szegedy 2015, arXiv:1502.03167. Differentiable in x, gamma and beta. */
+dr_tensor *dr_batchnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, const dr_tensor *mean,
+                        const dr_tensor *var, float eps);
+
 /** q [N,Lq,C], k, v [N,Lk,C], C = heads*D -> [N,Lq,C]. Softmax of q·k/sqrt(D) per head. */
 dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, int heads, bool causal);
 
@@ -34,6 +39,8 @@ dr_tensor *dr_add_rows(dr_tape *g, dr_tensor *x, dr_tensor *e);
 /** On the last axis. */
 dr_tensor *dr_concat(dr_tape *g, dr_tensor *a, dr_tensor *b);
 dr_tensor *dr_slice(dr_tape *g, dr_tensor *x, int64_t from, int64_t count);
+/** Columns from..from+count of a matrix [R,K] (or [R,K,1,1]) of any float dtype, as rows -> [count,R]. */
+dr_tensor *dr_transpose(dr_tape *g, dr_tensor *x, int64_t from, int64_t count);
 dr_tensor *dr_resize_nearest(dr_tape *g, dr_tensor *x, int64_t OH, int64_t OW);
 dr_tensor *dr_resize_bilinear(dr_tape *g, dr_tensor *x, int64_t OH, int64_t OW);
 /** x [1,...] n times over -> [n,...]. */

@@ -2,7 +2,8 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
-#include "cli/tryon_files.h"
+#include "cli/files.h"
+#include "cli/mask_words.h"
 #include "drape.h"
 
 #include <jansson.h>
@@ -13,15 +14,17 @@
 #include <time.h>
 
 typedef struct tryon_cli {
-    const char *model, *output, *region, *precision, *scheduler, *mask_mode;
+    const char *model, *output, *save_mask, *region, *precision, *scheduler, *parser_dir, *sleeve;
     dr_opt_list images, masks, loras;
     int num_images, threads, size[2];
-    bool quiet, json, seed_given;
+    bool quiet, json;
     drape_tryon_options o;
+    drape_mask_options mask;
     /* while running */
     dr_progress bar;
     bool bar_open;
     const char *preview_path;
+    drape_parser *parser; /* for automatic masks */
     json_t *report;
 } tryon_cli;
 
@@ -48,6 +51,51 @@ static void on_preview(void *user, int step, const drape_image *picture)
         fprintf(stderr, "drape tryon: %s\n", drape_error()); /* the picture itself goes on */
 }
 
+/* --- masks --------------------------------------------------------------------------------------- */
+
+static const char *given_mask(const tryon_cli *c, int i)
+{
+    return c->masks.item[c->masks.count == 1 ? 0 : i];
+}
+
+static drape_status make_mask(tryon_cli *c, const char *image, const char *category, const drape_image *photo,
+                              drape_image *mask)
+{
+    drape_mask_options o = c->mask;
+    o.category = (drape_category)dr_choice_index(DR_MASK_CATEGORIES, category);
+    o.name = image;
+    drape_status st = drape_mask(c->parser, photo, &o, mask);
+    if (c->images.count == 1) { /* room for the large models */
+        drape_parser_free(c->parser);
+        c->parser = NULL;
+    }
+    return st;
+}
+
+static drape_status read_mask(const tryon_cli *c, int i, const drape_image *photo, drape_image *mask)
+{
+    char warnings[1024], *path = dr_mask_for(&c->masks, c->images.item[i], i);
+    drape_status st = path ? drape_mask_read(mask, path, photo, warnings, sizeof warnings) : DRAPE_ENOENT;
+    if (!st && warnings[0])
+        fprintf(stderr, "drape tryon: warning: %s\n", warnings);
+    free(path);
+    return st;
+}
+
+static drape_status get_mask(tryon_cli *c, int i, const drape_image *photo, drape_image *mask)
+{
+    const char *category, *image = c->images.item[i];
+    dr_results kept = {"--save-mask", c->save_mask, 1};
+    drape_status st = dr_mask_is_auto(given_mask(c, i), &category) ? make_mask(c, image, category, photo, mask)
+                                                                   : read_mask(c, i, photo, mask);
+    if (st || !c->save_mask)
+        return st;
+    char *path = dr_output_name(&kept, image, c->images.count, 0);
+    st = path ? drape_image_write(mask, path, NULL) : DRAPE_EIO;
+    free(path);
+    return st;
+}
+
 /* --- one picture -------------------------------------------------------------------------------- */
 
 static drape_status write_result(const tryon_cli *c, const drape_pipeline *p, const drape_image *out, const char *path)
@@ -72,19 +120,14 @@ static void report(tryon_cli *c, const char *image, const char *path, const drap
                 (unsigned long long)c->o.seed, seconds, peak);
 }
 
-static drape_status dress(tryon_cli *c, drape_pipeline *p, const char *image, const char *mask_path, const char *path)
+static drape_status dress(tryon_cli *c, drape_pipeline *p, const char *image, const drape_image *photo,
+                          const drape_image *mask, const char *path)
 {
-    drape_image photo = {0}, mask = {0}, out = {0};
-    char warnings[1024], *preview = dr_preview_name(path);
+    drape_image out = {0};
+    char *preview = dr_preview_name(path);
     double t0 = dr_now();
-    drape_status st = drape_image_read(&photo, image);
-    if (!st)
-        st = drape_mask_read(&mask, mask_path, &photo, warnings, sizeof warnings);
-    if (!st && warnings[0])
-        fprintf(stderr, "drape tryon: warning: %s\n", warnings);
     c->preview_path = preview;
-    if (!st)
-        st = drape_tryon(p, &photo, &mask, &c->o, &out);
+    drape_status st = drape_tryon(p, photo, mask, &c->o, &out);
     if (c->bar_open)
         dr_progress_end(&c->bar);
     c->bar_open = false;
@@ -92,34 +135,45 @@ static drape_status dress(tryon_cli *c, drape_pipeline *p, const char *image, co
         st = write_result(c, p, &out, path);
     if (!st)
         report(c, image, path, &out, dr_now() - t0);
-    drape_image_free(&photo);
-    drape_image_free(&mask);
     drape_image_free(&out);
     free(preview);
     return st;
 }
 
-/* All pictures of one photo; a failure is named and the next photo goes on. Returns 0, 1, or 130. */
+/* All pictures of one photo; after a failure no other, which another seed would not help. */
+static drape_status dress_photo(tryon_cli *c, drape_pipeline *p, int i)
+{
+    const char *image = c->images.item[i];
+    dr_results results = {"--output", c->output, c->num_images};
+    uint64_t first_seed = c->o.seed;
+    drape_image photo = {0}, mask = {0};
+    drape_status st = drape_image_read(&photo, image);
+    if (!st)
+        st = get_mask(c, i, &photo, &mask);
+    for (int k = 0; !st && k < c->num_images; k++) {
+        char *path = dr_output_name(&results, image, c->images.count, k);
+        c->o.seed = first_seed + (uint64_t)k;
+        st = path ? dress(c, p, image, &photo, &mask, path) : DRAPE_EIO;
+        free(path);
+    }
+    c->o.seed = first_seed;
+    drape_image_free(&photo);
+    drape_image_free(&mask);
+    return st;
+}
+
+/* A photo that fails is named and the next goes on. Returns 0, 1, or 130. */
 static int dress_all(tryon_cli *c, drape_pipeline *p)
 {
-    uint64_t first_seed = c->o.seed;
     int failed = 0;
-    for (int i = 0; i < c->images.count; i++)
-        for (int k = 0; k < c->num_images; k++) {
-            char *mask = dr_mask_for(&c->masks, c->images.item[i], i);
-            char *path = dr_output_name(c->output, c->images.item[i], c->images.count, k, c->num_images);
-            c->o.seed = first_seed + (uint64_t)k;
-            drape_status st = mask && path ? dress(c, p, c->images.item[i], mask, path) : DRAPE_EINVAL;
-            free(mask);
-            free(path);
-            if (st == DRAPE_ECANCELLED)
-                return dr_cli_fail(&dr_cmd_tryon, (int)st);
-            if (st) {
-                fprintf(stderr, "drape tryon: '%s': %s\n", c->images.item[i], drape_error());
-                failed++;
-                break; /* another seed would fail the same way */
-            }
-        }
+    for (int i = 0; i < c->images.count; i++) {
+        drape_status st = dress_photo(c, p, i);
+        if (st == DRAPE_ECANCELLED)
+            return dr_cli_fail(&dr_cmd_tryon, (int)st);
+        if (st)
+            fprintf(stderr, "drape tryon: '%s': %s\n", c->images.item[i], drape_error());
+        failed += st != DRAPE_OK;
+    }
     return failed ? DR_EXIT_FAILED : 0;
 }
 
@@ -140,6 +194,15 @@ static drape_lora parse_lora(char *text)
     return l;
 }
 
+static bool needs_parser(const tryon_cli *c)
+{
+    const char *category;
+    for (int i = 0; i < c->masks.count; i++)
+        if (dr_mask_is_auto(c->masks.item[i], &category))
+            return true;
+    return false;
+}
+
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -158,6 +221,8 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .keep_models = c->images.count * c->num_images > 1};
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
+    if (!st && needs_parser(c))
+        st = drape_parser_load(&c->parser, c->parser_dir);
     for (int i = 0; texts && i < c->loras.count; i++)
         free(texts[i]);
     free(texts);
@@ -173,23 +238,29 @@ static uint64_t random_seed(void)
     return seed;
 }
 
-static int check(tryon_cli *c)
+static int check_masks(const tryon_cli *c)
 {
+    const char *category;
+    for (int i = 0; i < c->masks.count; i++)
+        if (dr_mask_is_auto(c->masks.item[i], &category) && dr_choice_index(DR_MASK_CATEGORIES, category) < 0)
+            return dr_usage_error(&dr_cmd_tryon, "--mask %s: '%s' is not one of %s", c->masks.item[i], category,
+                                  DR_MASK_CATEGORIES);
+    return dr_check_masks(&dr_cmd_tryon, &c->images, &c->masks);
+}
+
+static int check(const tryon_cli *c)
+{
+    const dr_results results[] = {{"--output", c->output, c->num_images}, {"--save-mask", c->save_mask, 1}};
     if (c->images.count == 0)
         return dr_usage_error(&dr_cmd_tryon, "--image is missing");
     if (c->masks.count == 0)
         return dr_usage_error(&dr_cmd_tryon, "--mask is missing");
-    for (int i = 0; i < c->masks.count; i++)
-        if (strcmp(c->masks.item[i], "auto") == 0 || strncmp(c->masks.item[i], "auto:", 5) == 0)
-            return dr_usage_error(
-                &dr_cmd_tryon,
-                "--mask %s: automatic masks need the clothes parser, which this version does not have "
-                "yet; paint a mask (white = replace) and pass its file",
-                c->masks.item[i]);
-    const char *fault = dr_files_fault(&c->images, &c->masks, c->output);
-    if (fault)
-        return dr_usage_error(&dr_cmd_tryon, "%s", fault);
-    dr_status st = dr_check_outputs(&c->images, c->output, c->num_images);
+    int bad = check_masks(c);
+    for (int i = 0; !bad && i < 2; i++)
+        bad = dr_check_result_names(&dr_cmd_tryon, &results[i], c->images.count);
+    if (bad)
+        return bad;
+    dr_status st = dr_check_outputs(&c->images, &c->masks, results, 2);
     return st ? dr_cli_fail(&dr_cmd_tryon, st) : 0;
 }
 
@@ -202,7 +273,9 @@ static int parse(tryon_cli *c, int argc, char **argv)
          .required = true},
         {"image", DR_OPT_LIST, &c->images, "PHOTO", "photo of a person; may be given again", .shown_default = ""},
         {"mask", DR_OPT_LIST, &c->masks, "MASK",
-         "white where the garment goes; one for all photos, one each, or a folder", .shown_default = ""},
+         "white where the garment goes; auto, auto:lower, auto:dress or auto:outer makes one (auto is auto:upper); one "
+         "for all photos, one each, or a folder",
+         .shown_default = ""},
         {"prompt", DR_OPT_STRING, &o->prompt, "TEXT", "the garment", .shown_default = "empty"},
         {"output|o", DR_OPT_STRING, &c->output, "OUT", "result (.png .jpg .webp .tif), or a folder", .required = true},
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
@@ -229,6 +302,14 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"region", DR_OPT_CHOICE, &c->region, "mask|whole", "work on the part around the mask, or on the whole photo"},
         {"padding", DR_OPT_INT, &o->padding, "PX", "photo pixels kept around the mask", -1, 4096,
          .shown_default = "32, or 1/8 of the mask"},
+        {"sleeve", DR_OPT_CHOICE, &c->sleeve, DR_MASK_SLEEVES,
+         "automatic masks: cover the arm as the old sleeve does, down to the wrist, or for a short sleeve"},
+        {"person", DR_OPT_INT, &c->mask.person, "N", "automatic masks: which person, the largest is 1", 1, 64,
+         .shown_default = "1"},
+        {"parser", DR_OPT_STRING, &c->parser_dir, "DIR", "automatic masks: folder of another clothes parser",
+         .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
+        {"save-mask", DR_OPT_STRING, &c->save_mask, "FILE", "keep the mask that is used; a folder with several photos",
+         .shown_default = ""},
         {"mask-grow", DR_OPT_INT, &o->mask_grow, "PX", "grow the mask by this many pixels; negative shrinks", -4096,
          4096},
         {"mask-blur", DR_OPT_INT, &o->mask_blur, "PX", "width of the paste's soft edge outside the mask", -1, 4096,
@@ -256,12 +337,19 @@ static int parse(tryon_cli *c, int argc, char **argv)
     o->callbacks.progress = on_progress;
     o->callbacks.preview = o->callbacks.preview_every ? on_preview : NULL;
     o->callbacks.cancel = dr_cli_interrupted;
+    c->mask.sleeve = (drape_sleeve)dr_choice_index(DR_MASK_SLEEVES, c->sleeve);
+    c->mask.cancel = dr_cli_interrupted;
     return bad;
 }
 
 static int run(int argc, char **argv)
 {
-    tryon_cli c = {.region = "mask", .precision = "exact", .num_images = 1, .o = DRAPE_TRYON_DEFAULTS};
+    tryon_cli c = {.region = "mask",
+                   .precision = "exact",
+                   .sleeve = "keep",
+                   .num_images = 1,
+                   .o = DRAPE_TRYON_DEFAULTS,
+                   .mask = DRAPE_MASK_DEFAULTS};
     int rc = parse(&c, argc, argv);
     if (rc == 0) {
         drape_pipeline *p = NULL;
@@ -271,6 +359,7 @@ static int run(int argc, char **argv)
         if (rc == 0)
             rc = dress_all(&c, p);
         drape_pipeline_free(p);
+        drape_parser_free(c.parser);
         if (c.json) {
             json_dumpf(c.report, stdout, JSON_INDENT(1));
             putchar('\n');
@@ -285,6 +374,6 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "--model DIR --image PHOTO --mask MASK --prompt TEXT -o OUT.png",
-    "  drape tryon --model sd2-inpainting --image person.jpg --mask mask.png --prompt \"red t-shirt\" -o out.png\n",
+    "--model DIR --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
+    "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
     run};

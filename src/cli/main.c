@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const dr_command *const commands[] = {&dr_cmd_tryon, &dr_cmd_train,  &dr_cmd_pull, &dr_cmd_init,
-                                             &dr_cmd_info,  &dr_cmd_verify, &dr_cmd_bench};
+static const dr_command *const commands[] = {&dr_cmd_tryon, &dr_cmd_mask, &dr_cmd_train,  &dr_cmd_pull,
+                                             &dr_cmd_init,  &dr_cmd_info, &dr_cmd_verify, &dr_cmd_bench};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static volatile sig_atomic_t interrupted;

@@ -64,17 +64,10 @@ int dr_clothes_net_multiple(const dr_clothes_net_config *c)
 
 /* --- weights -------------------------------------------------------------------------------------- */
 
-static void depthwise_init(dr_params *p, dr_conv *c, const char *name, int channels, int k)
-{
-    c->w = dr_param_add(p, name, "weight", DR_INIT_KAIMING, k * k, 4, channels, 1, k, k);
-    c->b = dr_param_add(p, name, "bias", DR_INIT_KAIMING, k * k, 1, channels, 1, 1, 1);
-    c->geom = (dr_conv_geom){k, k, 1, k / 2, k / 2, k / 2, k / 2, channels};
-}
-
 static void block_init(dr_params *p, dr_clothes_block *b, const char *name, int width, const dr_clothes_net_config *c)
 {
     char buf[DR_NAME_MAX];
-    depthwise_init(p, &b->depthwise, dr_join(buf, name, "depthwise"), width, c->kernel);
+    dr_depthwise_init(p, &b->depthwise, dr_join(buf, name, "depthwise"), width, c->kernel);
     dr_groupnorm_init(p, &b->norm, dr_join(buf, name, "norm"), width, c->groups, EPS);
     dr_lin_init(p, &b->expand, dr_join(buf, name, "expand"), width, width * c->expansion, true);
     dr_lin_init(p, &b->project, dr_join(buf, name, "project"), width * c->expansion, width, true);

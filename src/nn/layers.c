@@ -38,6 +38,13 @@ void dr_conv_init(dr_params *p, dr_conv *c, const char *name, int in, int out, i
     c->geom = (dr_conv_geom){k, k, stride, k / 2, k / 2, k / 2, k / 2, 1};
 }
 
+void dr_depthwise_init(dr_params *p, dr_conv *c, const char *name, int channels, int k)
+{
+    c->w = dr_param_add(p, name, "weight", DR_INIT_KAIMING, k * k, 4, channels, 1, k, k);
+    c->b = dr_param_add(p, name, "bias", DR_INIT_KAIMING, k * k, 1, channels, 1, 1, 1);
+    c->geom = (dr_conv_geom){k, k, 1, k / 2, k / 2, k / 2, k / 2, channels};
+}
+
 static void norm_init(dr_params *p, dr_norm *n, const char *name, int channels)
 {
     n->gamma = dr_param_add(p, name, "weight", DR_INIT_ONES, 0, 1, channels, 1, 1, 1);

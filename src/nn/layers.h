@@ -14,7 +14,7 @@ typedef struct dr_lin {
 } dr_lin;
 
 typedef struct dr_conv {
-    dr_tensor *w, *b; /* [out,in,k,k], [out] */
+    dr_tensor *w, *b; /* [out,in,k,k] ([C,1,k,k] depthwise), [out] */
     dr_conv_geom geom;
 } dr_conv;
 
@@ -29,6 +29,8 @@ void dr_lin_init(dr_params *p, dr_lin *l, const char *name, int in, int out, boo
 void dr_lin_init_1x1(dr_params *p, dr_lin *l, const char *name, int in, int out);
 /** k x k with stride; padding k/2 on every side. */
 void dr_conv_init(dr_params *p, dr_conv *c, const char *name, int in, int out, int k, int stride);
+/** k x k, stride 1, every channel for itself. */
+void dr_depthwise_init(dr_params *p, dr_conv *c, const char *name, int channels, int k);
 void dr_groupnorm_init(dr_params *p, dr_norm *n, const char *name, int channels, int groups, float eps);
 void dr_layernorm_init(dr_params *p, dr_norm *n, const char *name, int channels, float eps);
 

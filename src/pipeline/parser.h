@@ -21,13 +21,23 @@ typedef struct dr_parser {
     } net;
     dr_params params;
     dr_weights files;
-    int width, height;      /* what the photo is resized to; 0: keeps its shape (clothes_net) */
-    float mean[3], std[3];  /* of pixels in [0,1] */
-    uint8_t label[256];     /* the model's class -> dr_label, from id2label by name */
+    int width, height;     /* what the photo is resized to; 0: keeps its shape (clothes_net) */
+    int longest_edge;      /* of a photo that keeps its shape, pixels; padded to the net's multiple */
+    bool flip_average;     /* logits are the mean of the photo's and its mirror picture's */
+    float scale;           /* takes a byte to [0,1] */
+    float mean[3], std[3]; /* of pixels in [0,1] */
+    uint8_t label[256];    /* the model's class -> dr_label, from id2label by name */
+    char *dir;             /* for messages */
 } dr_parser;
 
-/** DR_EINVAL for a folder that is no parser or whose labels are not the 18 above; after a failure as before. */
+/** True if `dir` is laid out as a parser: config.json and no model_index.json. */
+bool dr_is_parser_folder(const char *dir);
+
+/** No-op when loaded. DR_EINVAL for a folder that is no parser, whose labels are not the 18 of io/labels.h, or with
+ *  weights that are not finite; after a failure as before. Files beside the three are not looked at. */
 dr_status dr_parser_load(dr_parser *m, const char *dir);
+/** The config and the table of parameters alone, without a weight; unload it as well. */
+dr_status dr_parser_open(dr_parser *m, const char *dir);
 void dr_parser_unload(dr_parser *m);
 
 /** The label of every pixel. photo: 3 channels, any size; labels: 1 channel, the photo's size, values below

@@ -7,6 +7,7 @@
 #include "io/safetensors.h"
 #include "models/tokenizer.h"
 #include "pipeline/models.h"
+#include "pipeline/parser.h"
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
@@ -23,6 +24,7 @@ struct dr_verifier {
     dr_text_model text;
     dr_vae_model vae;
     dr_unet_model unet;
+    dr_parser parser;
     dr_tape tape;
     dr_arena results; /* outputs of the case at hand */
 
@@ -62,6 +64,9 @@ dr_status dr_verify_randn(dr_verifier *v);
 dr_status dr_verify_sampler(dr_verifier *v);
 dr_status dr_verify_train_gradients(dr_verifier *v);
 dr_status dr_verify_vae_gradients(dr_verifier *v);
+dr_status dr_verify_segformer(dr_verifier *v);
+dr_status dr_verify_segformer_gradients(dr_verifier *v);
+dr_status dr_verify_parser(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
 

@@ -20,6 +20,9 @@ static const struct {
     {"sampler", dr_verify_sampler},
     {"train_gradients", dr_verify_train_gradients},
     {"vae_gradients", dr_verify_vae_gradients},
+    {"segformer", dr_verify_segformer},
+    {"segformer_gradients", dr_verify_segformer_gradients},
+    {"parser", dr_verify_parser},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
 };
@@ -55,6 +58,7 @@ void dr_verifier_free(dr_verifier *v)
     dr_text_unload(&v->text);
     dr_vae_unload(&v->vae);
     dr_unet_unload(&v->unet);
+    dr_parser_unload(&v->parser);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
     free(v->dir);

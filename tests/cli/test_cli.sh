@@ -28,7 +28,7 @@ refused 2 "'magic' is not one of pndm|" dress --scheduler magic
 refused 2 'a size like 512x768' dress --size 32
 refused 2 'on or off' dress --paste maybe
 refused 2 '--karras takes no value' dress --karras=1
-refused 2 'the clothes parser' dress --mask auto:upper
+refused 2 "'hat' is not one of upper|lower|dress|outer" dress --mask auto:hat
 refused 2 'give one mask for all photos' dress --mask in/mask.png --mask in/mask.png
 refused 2 'must be a folder' dress --image in/photo.png
 refused 2 'no case given' "$drape" verify --model "$model"
@@ -38,6 +38,8 @@ refused 2 '--output must end with .png' dress --model nowhere -o r.txt
 refused 1 "there is no folder 'nowhere'" dress --model nowhere -o nowhere/r.png
 refused 1 'would replace the photo' dress --model nowhere -o in
 refused 1 'would replace the photo' dress --model nowhere -o in/photo.png
+refused 1 'would replace the mask' dress --model nowhere -o in/mask.png
+refused 1 "--output and --save-mask would both be 'r.png'" dress --model nowhere --save-mask r.png
 cp in/photo.png photo.png
 refused 1 "would both become 'results/photo.png'" dress --model nowhere --image photo.png -o results/
 [ ! -e results ] || fail "a folder in spite of the failure"

@@ -4,13 +4,6 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-files() {
-    find . -path ./cache -prune -o -path ./broken -prune -o -type f -print | grep -v '^./\(out\|err\|said\)$' | sort
-}
-nothing_left() {
-    [ "$(files)" = "$before" ] || fail "left behind: $(comm -13 <(echo "$before") <(files) | tr '\n' ' ')"
-}
-
 # --- photos and masks ---
 png in/black.png 90 70 black
 png in/white.png 90 70 white
@@ -116,9 +109,6 @@ for n in $(seq 1 40); do
 done
 
 # --- a full disk: files may be that long and no longer ---
-limited() { # KIB COMMAND...
-    (ulimit -f "$1" && "${@:2}")
-}
 refused 1 "'r.png'" limited 1 dress
 nothing_left
 cat >arch.json <<'END'
@@ -145,20 +135,6 @@ for kib in 160000 200000 240000 280000 320000 400000 600000 1000000; do
 done
 
 # --- Ctrl-C ---
-interrupt() { # FILE COMMAND...: as soon as the file is there; the exit status is 130
-    local file=$1 got=0 pid
-    shift
-    "$@" >out 2>err &
-    pid=$!
-    for _ in $(seq 600); do
-        ls -d $file >said 2>&1 && break
-        kill -0 $pid 2>said || break
-        sleep 0.1
-    done
-    kill -INT $pid || fail "'$*' ended before it was interrupted"
-    wait $pid || got=$?
-    [ $got = 130 ] || fail "interrupted '$*': exit status $got"
-}
 interrupt r-preview.png "$drape" tryon --model "$model" --image in/photo.png --mask in/mask.png --steps 900 \
     --scheduler ddim --preview-every 1 --threads 1 -q -o r.png
 [ ! -e r.png ] || fail "an interrupted try-on leaves its result"

@@ -1,0 +1,201 @@
+/* A photo through a parser: resize, net, and the label of every pixel of the photo. */
+#include "pipeline/models.h"
+#include "pipeline/parser.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The photo as the net sees it, and how much of that is photo. */
+typedef struct view {
+    int width, height; /* of the resized photo */
+    int padded_w, padded_h;
+} view;
+
+static view view_of(const dr_parser *m, const dr_image *photo)
+{
+    if (!m->longest_edge)
+        return (view){m->width, m->height, m->width, m->height};
+    int multiple = dr_clothes_net_multiple(&m->net.clothes_net.config);
+    int longer = photo->width > photo->height ? photo->width : photo->height;
+    double scale = (double)m->longest_edge / longer;
+    view v = {(int)fmax(1, round(photo->width * scale)), (int)fmax(1, round(photo->height * scale)), 0, 0};
+    v.padded_w = (v.width + multiple - 1) / multiple * multiple;
+    v.padded_h = (v.height + multiple - 1) / multiple * multiple;
+    return v;
+}
+
+/* [1,H,W,3], normalised; beyond the right and bottom edge the last pixels again; `mirrored`: all of it the other way
+ * round, padding included, so that cells of the two lie on each other. */
+static dr_tensor *pixels(dr_tape *g, const dr_parser *m, const dr_image *im, view v, bool mirrored)
+{
+    float table[3][256];
+    dr_tensor *x = dr_new4(g, 1, v.padded_h, v.padded_w, 3);
+    if (g->status)
+        return x;
+    for (int c = 0; c < 3; c++)
+        for (int b = 0; b < 256; b++)
+            table[c][b] = ((float)b * m->scale - m->mean[c]) / m->std[c];
+    for (int y = 0; y < v.padded_h; y++) {
+        const uint8_t *row = im->data + (size_t)(y < v.height ? y : v.height - 1) * (size_t)v.width * 3;
+        float *out = dr_f32(x) + (int64_t)y * v.padded_w * 3;
+        for (int i = 0; i < v.padded_w; i++, out += 3) {
+            int at = mirrored ? v.padded_w - 1 - i : i;
+            const uint8_t *p = row + 3 * (size_t)(at < v.width ? at : v.width - 1);
+            for (int c = 0; c < 3; c++)
+                out[c] = table[c][p[c]];
+        }
+    }
+    return x;
+}
+
+/* Logits [1,h,w,labels] in the order of dr_label. */
+static dr_tensor *net_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const dr_parser *m = self;
+    dr_tensor *x = m->is_segformer ? dr_segformer_forward(g, &m->net.segformer, in[0])
+                                   : dr_clothes_net_forward(g, &m->net.clothes_net, in[0]);
+    dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new_like(g, x);
+    int64_t places = g->status ? 0 : dr_numel(x) / DR_LABELS;
+    for (int64_t p = 0; p < places; p++)
+        for (int i = 0; i < DR_LABELS; i++)
+            dr_f32(y)[p * DR_LABELS + m->label[i]] = dr_f32(x)[p * DR_LABELS + i];
+    return y;
+}
+
+/* What the label is in a mirror. */
+static int mirrored(int label)
+{
+    static const uint8_t pairs[][2] = {{DR_LABEL_LEFT_SHOE, DR_LABEL_RIGHT_SHOE},
+                                       {DR_LABEL_LEFT_LEG, DR_LABEL_RIGHT_LEG},
+                                       {DR_LABEL_LEFT_ARM, DR_LABEL_RIGHT_ARM}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        for (int k = 0; k < 2; k++)
+            if (label == pairs[i][k])
+                return pairs[i][1 - k];
+    return label;
+}
+
+static void average_with_mirror(dr_tensor *a, const dr_tensor *b)
+{
+    int64_t W = a->dim[2], rows = a->dim[1];
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < W; x++) {
+            float *p = dr_f32(a) + (y * W + x) * DR_LABELS;
+            const float *q = dr_f32(b) + (y * W + W - 1 - x) * DR_LABELS;
+            for (int i = 0; i < DR_LABELS; i++)
+                p[i] = 0.5f * (p[i] + q[mirrored(i)]);
+        }
+}
+
+/* --- from logits to labels --------------------------------------------------------------------------- */
+
+/* Two cells of one axis, and the weight of the second. */
+typedef struct span {
+    int lo, hi;
+    float t;
+} span;
+
+/* Pixel `o` among cells that are `scale` pixels^-1, as torch's interpolate(align_corners=False) has it. */
+static span span_at(int o, float scale, int cells)
+{
+    float at = fmaxf(scale * ((float)o + 0.5f) - 0.5f, 0);
+    span s = {.lo = (int)at < cells - 1 ? (int)at : cells - 1};
+    s.hi = s.lo < cells - 1 ? s.lo + 1 : s.lo;
+    s.t = at - (float)s.lo;
+    return s;
+}
+
+static uint8_t best(const float *a, const float *b, float t)
+{
+    int at = 0;
+    float top = -INFINITY;
+    for (int i = 0; i < DR_LABELS; i++) {
+        float v = (1 - t) * a[i] + t * b[i];
+        if (v > top) {
+            top = v;
+            at = i;
+        }
+    }
+    return (uint8_t)at;
+}
+
+/* One row of labels: `row` gets the logits of all cells at its height. */
+static void label_row(uint8_t *out, int width, const dr_tensor *logits, span y, float scale, float *row)
+{
+    int cells = (int)logits->dim[2];
+    int64_t n = logits->dim[2] * DR_LABELS;
+    const float *top = dr_f32(logits) + y.lo * n, *bottom = dr_f32(logits) + y.hi * n;
+    for (int64_t i = 0; i < n; i++)
+        row[i] = (1 - y.t) * top[i] + y.t * bottom[i];
+    for (int i = 0; i < width; i++) {
+        span x = span_at(i, scale, cells);
+        out[i] = best(row + x.lo * DR_LABELS, row + x.hi * DR_LABELS, x.t);
+    }
+}
+
+/* Logits enlarged to the photo's size, row by row: all at once would be 72 bytes a pixel. */
+static dr_status label_all(const dr_tensor *logits, view v, dr_image *labels)
+{
+    float across = (float)((double)logits->dim[2] * v.width / v.padded_w / labels->width);
+    float down = (float)((double)logits->dim[1] * v.height / v.padded_h / labels->height);
+    bool failed = false;
+#pragma omp parallel reduction(|| : failed)
+    {
+        float *row = malloc((size_t)(logits->dim[2] * DR_LABELS) * sizeof *row);
+        failed = !row;
+#pragma omp for schedule(static)
+        for (int y = 0; y < labels->height; y++)
+            if (row)
+                label_row(labels->data + (size_t)y * (size_t)labels->width, labels->width, logits,
+                          span_at(y, down, (int)logits->dim[1]), across, row);
+        free(row);
+    }
+    return failed ? dr_fail(DR_ENOMEM, "out of memory labelling a photo of %dx%d", labels->width, labels->height)
+                  : DR_OK;
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------- */
+
+static dr_tensor *forward(dr_tape *g, const dr_parser *m, const dr_image *im, view v)
+{
+    dr_tensor *x = pixels(g, m, im, v, false);
+    dr_tensor *logits = dr_block(g, net_block, m, 1, &x);
+    if (!m->flip_average)
+        return logits;
+    x = pixels(g, m, im, v, true);
+    dr_tensor *other = dr_block(g, net_block, m, 1, &x);
+    if (!g->status)
+        average_with_mirror(logits, other);
+    return logits;
+}
+
+dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user), void *user,
+                        dr_image *labels)
+{
+    dr_image small = {0}, map = {0};
+    dr_tape g;
+    DR_ASSERT(m->loaded && photo->channels == 3, "a photo of %d channels", photo->channels);
+    dr_status st = dr_tape_init(&g);
+    if (st)
+        return st;
+    g.cancelled = cancelled;
+    g.user = user;
+    view v = view_of(m, photo);
+    st = dr_image_resize(&small, photo, v.width, v.height, DR_BILINEAR);
+    dr_tensor *logits = st ? NULL : forward(&g, m, &small, v);
+    if (!st)
+        st = dr_tape_status(&g);
+    if (!st)
+        st = dr_output_check(dr_f32(logits), (size_t)dr_numel(logits), &m->params, "clothes parser", m->dir);
+    if (!st)
+        st = dr_image_alloc(&map, photo->width, photo->height, 1);
+    if (!st)
+        st = label_all(logits, v, &map);
+    if (!st)
+        *labels = map;
+    else
+        dr_image_clear(&map);
+    dr_image_clear(&small);
+    dr_tape_clear(&g);
+    return st;
+}
