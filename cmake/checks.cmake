@@ -28,6 +28,12 @@ foreach(script ${scripts})
                        ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
 endforeach()
 
+# The small model's training is no part of the build: a test makes it first.
+add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae)
+add_test(NAME tools_mini_vae COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_vae.sh $<TARGET_FILE:mini_vae>)
+set_tests_properties(tools_mini_build PROPERTIES TIMEOUT 600 FIXTURES_SETUP mini_vae)
+set_tests_properties(tools_mini_vae PROPERTIES TIMEOUT 600 FIXTURES_REQUIRED mini_vae)
+
 # The golden cases once more with every other way to compute them.
 foreach(setting DRAPE_BACKEND=ref DRAPE_ISA=base DRAPE_ISA=avx2)
   add_test(NAME verify_test_golden_${setting} COMMAND verify_test_golden WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

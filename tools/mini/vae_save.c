@@ -1,0 +1,301 @@
+/* Checkpoints and the result. */
+#include "mini/vae_run.h"
+
+#include "base/file.h"
+#include "pipeline/folder.h"
+#include "pipeline/models.h"
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WEIGHTS "diffusion_pytorch_model.safetensors"
+#define MEASURED 64 /* training crops whose latents are measured */
+
+/* --- checkpoints -------------------------------------------------------------------------------- */
+
+/* What a run's course depends on, but its length: that may change, as the rate is even until the last steps. */
+static json_t *fingerprint(const vae_run *r)
+{
+    const vae_options *o = r->o;
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:O}", "seed", (json_int_t)o->seed,
+                     "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame", o->frame, "warmup",
+                     o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm, "ema_decay",
+                     o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight, "config", r->config);
+}
+
+static dr_status save_state(const vae_run *r, const char *dir)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_folder_path(path, sizeof path, dir, "", "state.json");
+    if (st)
+        return st;
+    json_t *j = json_pack("{s:i, s:o}", "step", r->step, "run", fingerprint(r));
+    st = j ? dr_json_save(path, j) : dr_fail(DR_ENOMEM, "out of memory");
+    json_decref(j);
+    return st;
+}
+
+static dr_status save_all(const vae_run *r, const char *dir)
+{
+    char path[PATH_MAX];
+    dr_status st = save_state(r, dir);
+    if (!st)
+        st = dr_folder_path(path, sizeof path, dir, "", WEIGHTS);
+    if (!st)
+        st = dr_weights_save(&r->params, path, DR_F32, "", 0);
+    if (!st)
+        st = dr_folder_path(path, sizeof path, dir, "", "optimizer.safetensors");
+    if (!st)
+        st = dr_adamw_save(&r->adamw, r->prefix, path);
+    if (!st)
+        st = dr_folder_path(path, sizeof path, dir, "", "ema.safetensors");
+    return st ? st : dr_ema_save(&r->ema, r->prefix, path);
+}
+
+/* Out of sight at once, then removed: a kill in between leaves no half checkpoint that looks whole. */
+static dr_status drop(const char *path)
+{
+    char away[PATH_MAX + 16];
+    snprintf(away, sizeof away, "%s.tmp-REMOVE", path);
+    if (rename(path, away) != 0)
+        return dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(errno));
+    return dr_folder_remove(away);
+}
+
+dr_status vae_checkpoint_save(vae_run *r)
+{
+    char path[PATH_MAX], tmp[PATH_MAX + 16], name[64];
+    snprintf(name, sizeof name, "checkpoint-%d", r->step);
+    dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", name);
+    if (st || strcmp(path, r->checkpoint) == 0) /* it is there already */
+        return st;
+    st = dr_folder_begin(tmp, sizeof tmp, path);
+    if (!st) {
+        st = save_all(r, tmp);
+        if (!st)
+            st = dr_folder_commit(tmp, path);
+        if (st)
+            dr_folder_remove(tmp);
+    }
+    if (st)
+        return dr_fail_prefix(st, "cannot write checkpoint '%s'", path);
+    if (r->checkpoint[0])
+        drop(r->checkpoint);
+    snprintf(r->checkpoint, sizeof r->checkpoint, "%s", path);
+    return DR_OK;
+}
+
+static dr_status compare_runs(const vae_run *r, const json_t *saved)
+{
+    json_t *now = fingerprint(r);
+    dr_status st = DR_OK;
+    const char *key;
+    const json_t *v;
+    json_object_foreach(now, key, v)
+    {
+        const json_t *was = json_object_get(saved, key);
+        if (!st && !json_equal(v, was))
+            st = dr_fail(DR_EINVAL, "cannot resume from '%s': it was made with another \"%s\"; see its state.json",
+                         r->checkpoint, key);
+    }
+    json_decref(now);
+    return st;
+}
+
+static dr_status read_state(vae_run *r)
+{
+    char path[PATH_MAX];
+    json_t *j = NULL;
+    int64_t step = 0;
+    dr_status st = dr_folder_path(path, sizeof path, r->checkpoint, "", "state.json");
+    if (!st)
+        st = dr_json_load(path, &j);
+    if (!st)
+        st = dr_json_int(j, path, "step", 0, 1, INT_MAX, &step);
+    if (!st)
+        st = compare_runs(r, json_object_get(j, "run"));
+    json_decref(j);
+    r->step = (int)step;
+    return st;
+}
+
+dr_status vae_checkpoint_find(vae_run *r)
+{
+    dr_checkpoint_sweep(r->o->output);
+    dr_status st = dr_checkpoint_find(r->o->output, "latest", r->checkpoint, sizeof r->checkpoint);
+    if (r->o->resume)
+        return st ? st : read_state(r);
+    if (!st)
+        return dr_fail(DR_EINVAL, "'%s' is there already: add --resume to go on from it, or choose another --output",
+                       r->checkpoint);
+    r->checkpoint[0] = 0;
+    return DR_OK;
+}
+
+dr_status vae_checkpoint_read_weights(vae_run *r)
+{
+    dr_weights files;
+    dr_status st = dr_weights_load(&files, &r->params, r->checkpoint, &dr_weights_vae);
+    if (st)
+        return st;
+    st = dr_params_make_trainable(&r->params); /* copies what lies in the mapping */
+    dr_weights_close(&files);
+    return st;
+}
+
+dr_status vae_checkpoint_read_moments(vae_run *r)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_folder_path(path, sizeof path, r->checkpoint, "", "optimizer.safetensors");
+    if (!st)
+        st = dr_adamw_load(&r->adamw, r->prefix, path);
+    r->adamw.step = r->step;
+    if (!st)
+        st = dr_folder_path(path, sizeof path, r->checkpoint, "", "ema.safetensors");
+    return st ? st : dr_ema_load(&r->ema, r->prefix, path);
+}
+
+/* --- the result --------------------------------------------------------------------------------- */
+
+/* Mean and deviation of latents drawn from the posterior, per channel, over crops as in training. */
+typedef struct spread {
+    double mean[64], deviation[64];
+} spread;
+
+static void add_latents(const dr_tensor *moments, int C, spread *s)
+{
+    int64_t cells = dr_numel(moments) / (2 * C);
+    const float *m = dr_f32(moments);
+    for (int64_t i = 0; i < cells; i++, m += 2 * C)
+        for (int c = 0; c < C; c++) {
+            s->mean[c] += (double)m[c] / (double)cells;
+            s->deviation[c] += ((double)m[c] * (double)m[c] + exp((double)m[C + c])) / (double)cells;
+        }
+}
+
+static dr_status measure(vae_run *r, spread *s)
+{
+    const vae_options *o = r->o;
+    int C = r->net.config.latent;
+    dr_tape *g = &r->tape;
+    *s = (spread){0};
+    for (int i = 0; i < MEASURED; i++) {
+        mini_crop crop;
+        dr_tape_reset(g);
+        dr_tensor *x = dr_new4(g, 1, o->crop, o->crop, 3);
+        dr_status st = dr_tape_status(g);
+        mini_crops_draw(&r->train, o->seed + 1, i, 1, o->crop, o->frame, &crop);
+        if (!st)
+            st = mini_crops_load(&r->train, &crop, 1, o->crop, dr_f32(x));
+        if (st)
+            return st;
+        dr_tensor *moments = dr_vae_encode(g, &r->net, x);
+        if ((st = dr_tape_status(g)))
+            return st;
+        add_latents(moments, C, s);
+    }
+    for (int c = 0; c < C; c++) {
+        s->mean[c] /= MEASURED;
+        s->deviation[c] = sqrt(s->deviation[c] / MEASURED - s->mean[c] * s->mean[c]);
+        if (!(s->deviation[c] > 1e-6) || !isfinite(s->deviation[c]))
+            return dr_fail(DR_EINVAL, "latent channel %d has a deviation of %g: nothing is coded in it", c,
+                           s->deviation[c]);
+    }
+    return DR_OK;
+}
+
+/* z' = (z - mean) / deviation, exactly: quant_conv's rows give z and its log variance, post_quant_conv takes z. */
+static void rescale(dr_vae *v, const spread *s)
+{
+    int C = v->config.latent, in = 2 * C;
+    float *w = dr_f32(v->encoder.quant.w), *b = dr_f32(v->encoder.quant.b);
+    for (int c = 0; c < C; c++) {
+        for (int i = 0; i < in; i++)
+            w[c * in + i] = (float)((double)w[c * in + i] / s->deviation[c]);
+        b[c] = (float)(((double)b[c] - s->mean[c]) / s->deviation[c]);
+        b[C + c] = (float)((double)b[C + c] - 2 * log(s->deviation[c]));
+    }
+    w = dr_f32(v->decoder.quant.w);
+    b = dr_f32(v->decoder.quant.b);
+    for (int o = 0; o < C; o++)
+        for (int c = 0; c < C; c++) {
+            b[o] = (float)((double)b[o] + (double)w[o * C + c] * s->mean[c]);
+            w[o * C + c] = (float)((double)w[o * C + c] * s->deviation[c]);
+        }
+    dr_weight_unpack(v->encoder.quant.w);
+    dr_weight_unpack(v->decoder.quant.w);
+}
+
+static dr_status write_config(const vae_run *r, const char *dir, const spread *s)
+{
+    char path[PATH_MAX];
+    double square = 0;
+    for (int c = 0; c < r->net.config.latent; c++)
+        square += s->deviation[c] * s->deviation[c] / r->net.config.latent;
+    dr_status st = dr_folder_path(path, sizeof path, dir, "", "config.json");
+    if (st)
+        return st;
+    json_t *j = json_deep_copy(r->config);
+    if (!j || json_object_set_new(j, "scaling_factor", json_real(1 / sqrt(square))) ||
+        json_object_set_new(j, "_diffusers_version", json_string(DR_DIFFUSERS_VERSION)))
+        st = dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
+    if (!st)
+        st = dr_json_save(path, j);
+    json_decref(j);
+    return st;
+}
+
+/* With the average's values in the parameters. */
+static dr_status write_average(vae_run *r, const char *dir)
+{
+    char path[PATH_MAX];
+    spread s;
+    dr_status st = measure(r, &s);
+    if (st)
+        return st;
+    rescale(&r->net, &s);
+    st = measure(r, &s);
+    if (!st)
+        st = dr_folder_path(path, sizeof path, dir, "", WEIGHTS);
+    if (!st)
+        st = dr_weights_save(&r->params, path, DR_F16, "", 0);
+    return st ? st : write_config(r, dir, &s);
+}
+
+/* The training's own quant_conv and post_quant_conv, kept while they are rescaled: [w, b] of both. */
+static size_t copy_scaled(const dr_vae *v, float *kept, bool back)
+{
+    dr_tensor *const part[] = {v->encoder.quant.w, v->encoder.quant.b, v->decoder.quant.w, v->decoder.quant.b};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        size_t n = (size_t)dr_numel(part[i]);
+        if (back)
+            memcpy(dr_f32(part[i]), kept + at, n * sizeof *kept);
+        else
+            memcpy(kept + at, dr_f32(part[i]), n * sizeof *kept);
+        at += n;
+        dr_weight_unpack(part[i]);
+    }
+    return at;
+}
+
+dr_status vae_result_write(vae_run *r)
+{
+    char dir[PATH_MAX];
+    float kept[5 * 64 * 64 + 3 * 64]; /* 4 L^2 + 2 L, L^2 + L for at most 64 latent channels */
+    dr_status st = dr_folder_path(dir, sizeof dir, r->o->output, "vae", "");
+    if (!st)
+        st = dr_mkdirs(dir);
+    if (st)
+        return st;
+    dr_ema_swap(&r->ema);
+    copy_scaled(&r->net, kept, false);
+    st = write_average(r, dir);
+    copy_scaled(&r->net, kept, true);
+    dr_ema_swap(&r->ema);
+    return st ? dr_fail_prefix(st, "cannot write '%s'", dir) : DR_OK;
+}
