@@ -8,7 +8,7 @@
 #define DR_TRYON_REGION_H
 
 #include "io/image.h"
-#include "tryon/mask_shape.h"
+#include "mask/mask_shape.h"
 
 typedef struct dr_region {
     dr_rect photo;                   /* inside the photo */

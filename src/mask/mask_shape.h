@@ -1,6 +1,6 @@
 /* Shapes of masks: growing, feathering, and the box around the white. */
-#ifndef DR_TRYON_MASK_SHAPE_H
-#define DR_TRYON_MASK_SHAPE_H
+#ifndef DR_MASK_MASK_SHAPE_H
+#define DR_MASK_MASK_SHAPE_H
 
 #include "io/mask.h"
 

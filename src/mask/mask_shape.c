@@ -4,7 +4,7 @@
  * along the columns by counting, then along each row as the lower envelope of the parabolas (x - i)^2 + g(i)^2
  * (Meijster, Roerdink & Hesselink 2000; Felzenszwalb & Huttenlocher 2012), in integers. Column distances are
  * capped just beyond the radius, so that they fit in 16 bits: 100 MB for 50 megapixels instead of 400. */
-#include "tryon/mask_shape.h"
+#include "mask/mask_shape.h"
 
 #include <math.h>
 #include <omp.h>

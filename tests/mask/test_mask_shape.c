@@ -1,4 +1,4 @@
-#include "tryon/mask_shape.h"
+#include "mask/mask_shape.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
