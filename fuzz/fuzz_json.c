@@ -1,9 +1,13 @@
-/* libFuzzer: any bytes as the config.json of a UNet, a VAE or a text encoder, or as a scheduler_config.json.
+/* libFuzzer: any bytes as the config.json of a UNet, a VAE, a text encoder, a SegFormer or a clothes net, or as a
+ * scheduler_config.json.
  *
- * Byte 0 picks which ('u', 'v', 't' or 's', else by its value); the rest is the file. An accepted config must give a
- * model whose parameters have sizes that fit memory's arithmetic, and a schedule whose samplers have finite steps. */
+ * Byte 0 picks which ('u', 'v', 't', 'g', 'c' or 's', else by its value); the rest is the file. An accepted config must
+ * give a model whose parameters have sizes that fit memory's arithmetic, and a schedule whose samplers have finite
+ * steps. */
 #include "diffusion/sampler.h"
 #include "models/clip_text.h"
+#include "models/clothes_net.h"
+#include "models/segformer.h"
 #include "models/unet.h"
 #include "models/vae.h"
 
@@ -16,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static dr_unet unet;
 static dr_vae vae;
 static dr_clip_text text;
+static dr_segformer segformer;
+static dr_clothes_net clothes_net;
 
 static void check_params(dr_params *p)
 {
@@ -51,6 +57,23 @@ static dr_status try_text(const json_t *j, dr_params *p)
     return st ? st : dr_clip_init(&text, &c, p);
 }
 
+static dr_status try_segformer(const json_t *j, dr_params *p)
+{
+    dr_segformer_config c;
+    dr_status st = dr_segformer_config_parse(&c, j, "fuzz");
+    if (!st && dr_segformer_check_size(&c, 1 << 14, 1 << 14, "fuzz"))
+        return DR_EINVAL;
+    return st ? st : dr_segformer_init(&segformer, &c, p);
+}
+
+static dr_status try_clothes_net(const json_t *j, dr_params *p)
+{
+    dr_clothes_net_config c;
+    dr_status st = dr_clothes_net_config_parse(&c, j, "fuzz");
+    DR_ASSERT(st || dr_clothes_net_multiple(&c) >= 2, "a multiple of %d", dr_clothes_net_multiple(&c));
+    return st ? st : dr_clothes_net_init(&clothes_net, &c, p);
+}
+
 /* A whole run of one sampler on two values, the model always answering 0.1. */
 static void try_sampler(const dr_schedule *sch, dr_sampler_kind kind, int steps)
 {
@@ -84,18 +107,20 @@ static dr_status try_schedule(const json_t *j, size_t how)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char kinds[] = "uvts";
+    static const char kinds[] = "uvtgcs";
     json_t *j;
     dr_params p;
     if (!size || dr_json_parse((const char *)data + 1, size - 1, "fuzz", &j))
         return 0;
     const char *kind = data[0] ? strchr(kinds, data[0]) : NULL;
-    int which = kind ? (int)(kind - kinds) : data[0] % 4;
+    int which = kind ? (int)(kind - kinds) : data[0] % 6;
     dr_status st = dr_params_init(&p);
     if (!st)
         st = which == 0   ? try_unet(j, &p)
              : which == 1 ? try_vae(j, &p)
              : which == 2 ? try_text(j, &p)
+             : which == 3 ? try_segformer(j, &p)
+             : which == 4 ? try_clothes_net(j, &p)
                           : try_schedule(j, size);
     DR_ASSERT(!st || dr_error()[0], "a failure without a message");
     if (!st)

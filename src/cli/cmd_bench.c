@@ -3,6 +3,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "ops/cpu/cpu.h"
+#include "pipeline/parser.h"
 #include "tryon/engine.h"
 
 #include <jansson.h>
@@ -14,6 +15,8 @@
 
 typedef struct bench {
     dr_engine engine;
+    dr_parser parser; /* in place of the engine when --model is a clothes parser */
+    dr_image photo;
     int width, height, runs;
     bool json, quiet;
     float *rgb, *moments, *latents, *in, *out;
@@ -49,14 +52,24 @@ static dr_status stage_unet(bench *b, int i)
               : dr_engine_predict(&b->engine, b->in, 500, b->engine.context, 2, b->height / f, b->width / f, b->out);
 }
 
+static dr_status stage_parser(bench *b, int i)
+{
+    (void)i;
+    dr_image labels = {0};
+    if (!b->parser.loaded)
+        return dr_fail(DR_EINVAL, "a pipeline has no stage 'parser': give --model the folder of a clothes parser");
+    dr_status st = dr_parser_run(&b->parser, &b->photo, dr_cli_interrupted, NULL, &labels);
+    dr_image_clear(&labels);
+    return st;
+}
+
 static const struct {
     const char *name, *what;
     dr_status (*run)(bench *b, int i);
 } stages[] = {
-    {"text", "text encoder, batch 2", stage_text},
-    {"vae-encode", "VAE encode", stage_encode},
-    {"unet", "guided UNet step", stage_unet},
-    {"vae-decode", "VAE decode", stage_decode},
+    {"text", "text encoder, batch 2", stage_text}, {"vae-encode", "VAE encode", stage_encode},
+    {"unet", "guided UNet step", stage_unet},      {"vae-decode", "VAE decode", stage_decode},
+    {"parser", "photo to labels", stage_parser},
 };
 
 static int compare_doubles(const void *a, const void *b)
@@ -88,7 +101,8 @@ static dr_status run_stage(bench *b, size_t s)
         printf("%-28s median %8.3f s  min %8.3f s  first %8.3f s  resident %5.2f GiB  peak %5.2f GiB\n", stages[s].what,
                median, t[0], first, now, peak);
     fflush(stdout);
-    dr_engine_release(&b->engine);
+    if (!b->parser.loaded)
+        dr_engine_release(&b->engine);
     return DR_OK;
 }
 
@@ -101,9 +115,21 @@ static bool wanted(const char *list, const char *name)
     return false;
 }
 
+static dr_status prepare_photo(bench *b)
+{
+    dr_rng rng;
+    dr_status st = dr_image_alloc(&b->photo, b->width, b->height, 3);
+    dr_rng_seed(&rng, 0);
+    for (size_t i = 0; !st && i < (size_t)b->width * (size_t)b->height * 3; i++)
+        b->photo.data[i] = (uint8_t)dr_rng_u32(&rng);
+    return st;
+}
+
 static dr_status prepare(bench *b)
 {
     const dr_engine *e = &b->engine;
+    if (b->parser.loaded)
+        return prepare_photo(b);
     int f = dr_vae_factor(&e->vae_config);
     if (b->width % f || b->height % f)
         return dr_fail(DR_EINVAL, "the size %dx%d is not a multiple of %d, which this model needs", b->width, b->height,
@@ -147,16 +173,30 @@ static int bench_all(bench *b, const char *list)
     free(b->latents);
     free(b->in);
     free(b->out);
+    dr_image_clear(&b->photo);
     return st ? dr_cli_fail(&dr_cmd_bench, st) : 0;
+}
+
+/* A parser has one stage, a whole photo. */
+static int bench_parser(bench *b, const char *model, const char *precision)
+{
+    dr_ops_set_precision(strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT);
+    dr_status st = dr_parser_load(&b->parser, model);
+    if (st)
+        return dr_cli_fail(&dr_cmd_bench, st);
+    int bad = bench_all(b, "parser");
+    dr_parser_unload(&b->parser);
+    return bad;
 }
 
 static int run(int argc, char **argv)
 {
-    bench b = {.runs = 3};
+    static bench b; /* too large for the stack */
+    b.runs = 3;
     const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *precision = "exact";
     int size[2] = {512, 512}, threads = 0;
     const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder", .required = true},
+        {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder, or a clothes parser's", .required = true},
         {"size", DR_OPT_SIZE, size, NULL, "size of the picture", .shown_default = "512x512"},
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
@@ -170,6 +210,8 @@ static int run(int argc, char **argv)
     dr_set_threads(threads);
     b.width = size[0];
     b.height = size[1];
+    if (dr_is_parser_folder(model))
+        return bench_parser(&b, model, precision);
     dr_status st = dr_engine_open(&b.engine, model, NULL, 0,
                                   strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, false);
     if (st)

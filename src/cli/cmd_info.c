@@ -6,6 +6,7 @@
 #include "ops/cpu/cpu.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
+#include "pipeline/parser.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -123,12 +124,32 @@ static json_t *text_json(const char *dir)
     return j;
 }
 
+static json_t *parser_json(const char *dir)
+{
+    static dr_parser m;
+    dr_status st = dr_parser_open(&m, dir);
+    json_t *more =
+        st ? json_object()
+           : json_pack("{s:s, s:i}", "net", m.is_segformer ? "SegFormer" : "clothes net", "labels", DR_LABELS);
+    if (!st && m.longest_edge)
+        json_object_set_new(more, "longest_edge", json_integer(m.longest_edge));
+    else if (!st)
+        json_object_update_new(more, json_pack("{s:i, s:i}", "width", m.width, "height", m.height));
+    if (!st)
+        json_object_set_new(more, "flip_average", json_boolean(m.flip_average));
+    json_t *j = part_json("clothes parser", st, st ? 0 : dr_params_numel(&m.params), more);
+    dr_parser_unload(&m);
+    return j;
+}
+
 static dr_status folder_info(const char *dir, bool json)
 {
-    dr_status st = dr_folder_check(dir);
+    bool parser = dr_is_parser_folder(dir);
+    dr_status st = parser ? DR_OK : dr_folder_check(dir);
     if (st)
         return st;
-    json_t *parts = json_pack("[o, o, o]", unet_json(dir), vae_json(dir), text_json(dir));
+    json_t *parts = parser ? json_pack("[o]", parser_json(dir))
+                           : json_pack("[o, o, o]", unet_json(dir), vae_json(dir), text_json(dir));
     size_t i;
     const json_t *part, *v;
     const char *key;

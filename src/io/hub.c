@@ -298,6 +298,28 @@ static dr_status check_unet(const pull *p)
     return st;
 }
 
+/* Nearly every model has a config.json. */
+static dr_status check_parser(const pull *p)
+{
+    json_t *config;
+    const char *type;
+    char *path = dr_hub_place(&p->j, "config.json", "");
+    if (!path)
+        return DR_ENOMEM;
+    dr_status st = dr_json_load(path, &config);
+    if (!st) {
+        st = dr_json_string(config, path, "model_type", "", &type);
+        if (!st && strcmp(type, "segformer") != 0 && strcmp(type, "drape_clothes_net") != 0)
+            st = dr_fail(DR_EINVAL,
+                         "cannot pull '%s': its \"model_type\" is \"%.64s\", expected segformer: it is no "
+                         "clothes parser",
+                         p->o.repo, type);
+        json_decref(config);
+    }
+    free(path);
+    return st;
+}
+
 static dr_status fetch_one(pull *p, const dr_hub_file *f, dr_hub_state state)
 {
     dr_status st = DR_OK;
@@ -310,6 +332,8 @@ static dr_status fetch_one(pull *p, const dr_hub_file *f, dr_hub_state state)
         if (st && st != DR_ECANCELLED)
             return dr_fail_prefix(st, "cannot fetch '%s' of '%s'", f->path, p->o.repo);
     }
+    if (!st && strcmp(f->path, "config.json") == 0)
+        st = check_parser(p);
     return !st && strcmp(f->path, "unet/config.json") == 0 ? check_unet(p) : st;
 }
 

@@ -185,7 +185,7 @@ static dr_status choose_parser(chooser *k)
 {
     dr_status st = take_small(k, "", "config.json", true);
     if (!st)
-        st = take_small(k, "", "preprocessor_config.json", false);
+        st = take_small(k, "", "preprocessor_config.json", true);
     return st ? st : take_weights(k, "", "model");
 }
 

@@ -237,19 +237,20 @@ static void a_variant_falls_back_to_plain_where_a_part_lacks_it(void **state)
     assert_fails(t, DR_EINVAL, "no part of it has the variant 'bf16'");
 }
 
+#define SEGFORMER "{\"model_type\": \"segformer\"}"
+
 static void a_parser_folder_is_recognised(void **state)
 {
     fixture *t = *state;
     static const hub_file parser[] = {
-        TEXT("config.json", "{}"),
-        {"model.safetensors", small, 2500, true},
-        {"onnx/model.onnx", small, 100, true},
-        TEXT("preprocessor_config.json", "{ }"),
-        {"pytorch_model.bin", small, 100, true},
+        TEXT("config.json", SEGFORMER),          {"model.safetensors", small, 2500, true},
+        {"onnx/model.onnx", small, 100, true},   TEXT("preprocessor_config.json", "{ }"),
+        {"optimizer.pt", small, 100, true},      {"pytorch_model.bin", small, 100, true},
+        {"training_args.bin", small, 100, true},
     };
     dr_hub_result r;
     t->hub.file = parser;
-    t->hub.files = 5;
+    t->hub.files = 7;
     assert_int_equal(pull(t, &r), DR_OK);
     assert_int_equal(r.kind, DR_HUB_PARSER);
     assert_int_equal(r.files, 3);
@@ -261,9 +262,11 @@ static void a_parser_folder_is_recognised(void **state)
 static void weights_that_are_only_pickled_are_refused(void **state)
 {
     fixture *t = *state;
-    static const hub_file parser[] = {TEXT("config.json", "{}"), {"pytorch_model.bin", small, 100, true}};
+    static const hub_file parser[] = {TEXT("config.json", SEGFORMER),
+                                      TEXT("preprocessor_config.json", "{}"),
+                                      {"pytorch_model.bin", small, 100, true}};
     t->hub.file = parser;
-    t->hub.files = 2;
+    t->hub.files = 3;
     assert_fails(t, DR_EINVAL, "pickled");
     assert_int_equal(t->hub.bodies, 0);
 }
@@ -271,17 +274,32 @@ static void weights_that_are_only_pickled_are_refused(void **state)
 static void shards_come_with_their_index(void **state)
 {
     fixture *t = *state;
-    static const hub_file parser[] = {TEXT("config.json", "{}"),
+    static const hub_file parser[] = {TEXT("config.json", SEGFORMER),
                                       {"model-00001-of-00002.safetensors", small, 100, true},
                                       {"model-00002-of-00002.safetensors", small, 200, true},
-                                      TEXT("model.safetensors.index.json", "{}")};
+                                      TEXT("model.safetensors.index.json", "{}"),
+                                      TEXT("preprocessor_config.json", "{}")};
     t->hub.file = parser;
-    t->hub.files = 4;
+    t->hub.files = 5;
     assert_int_equal(pull(t, NULL), DR_OK);
     assert_file(t, "model-00002-of-00002.safetensors", small, 200);
     t->hub.file = parser + 1; /* without config.json it is nothing we know */
-    t->hub.files = 3;
+    t->hub.files = 4;
     assert_fails(t, DR_EINVAL, "neither model_index.json");
+}
+
+static void a_model_that_is_no_parser_is_refused_before_its_weights(void **state)
+{
+    fixture *t = *state;
+    static const hub_file other[] = {TEXT("config.json", "{\"model_type\": \"bert\"}"),
+                                     {"model.safetensors", small, 2500, true},
+                                     TEXT("preprocessor_config.json", "{}")};
+    t->hub.file = other;
+    t->hub.files = 3;
+    assert_fails(t, DR_EINVAL, "\"model_type\" is \"bert\"");
+    assert_false(there(t, "model.safetensors"));
+    t->hub.files = 2;
+    assert_fails(t, DR_EINVAL, "it has no 'preprocessor_config.json'");
 }
 
 static void a_text_to_image_model_is_refused_before_its_weights(void **state)
@@ -612,7 +630,8 @@ static void offline_takes_what_is_complete_and_asks_nobody(void **state)
 static void a_full_disk_is_seen_beforehand(void **state)
 {
     fixture *t = *state;
-    GString *s = g_string_new("[" GOOD("config.json") "," GOOD("model.safetensors.index.json"));
+    GString *s = g_string_new(
+        "[" GOOD("config.json") "," GOOD("preprocessor_config.json") "," GOOD("model.safetensors.index.json"));
     for (int i = 1; i <= 99; i++)
         g_string_append_printf(s,
                                ",{\"type\":\"file\",\"path\":\"model-%05d-of-00099.safetensors\","
@@ -739,6 +758,7 @@ int main(void)
         TEST(a_second_pull_fetches_nothing),
         TEST(a_variant_falls_back_to_plain_where_a_part_lacks_it),
         TEST(a_parser_folder_is_recognised),
+        TEST(a_model_that_is_no_parser_is_refused_before_its_weights),
         TEST(weights_that_are_only_pickled_are_refused),
         TEST(shards_come_with_their_index),
         TEST(a_text_to_image_model_is_refused_before_its_weights),
