@@ -12,6 +12,7 @@
 #define FACE_HEIGHT 1.3  /* hairline to chin, in face widths */
 #define SHOULDERS 0.27   /* with the arms */
 #define HAND 0.105       /* wrist to fingertips */
+#define CHEST 0.11       /* around the neck, where no hand is */
 #define NECK_TO_WAIST 0.21
 
 dr_status dr_labels_reduce(dr_image *out, const dr_image *labels)
@@ -214,6 +215,8 @@ static void mark_hand(walk *s, int piece, const dr_body *b, dr_image *hands)
     int32_t tip = spread(s, shoulder_end(s, piece, b));
     if (at_edge(s, tip) && s->steps[tip] > hand)
         return;
+    if (hypot(tip % s->width - b->neck_x, tip / s->width - b->neck_y) < CHEST * b->unit)
+        return; /* skin of the chest that the parser took for an arm */
     spread(s, tip);
     for (int64_t i = 0; i < (int64_t)s->width * s->height; i++)
         if (s->arms->id[i] == piece && s->steps[i] <= hand)

@@ -22,6 +22,7 @@ typedef struct scene {
     dr_image hands, near;   /* near: a short sleeve's reach around the upper garment */
     dr_person person;
     dr_body body;
+    int lower_top; /* first row of trousers or skirt: a belt well above it is part of a jacket */
 } scene;
 
 static int64_t pixels(const dr_image *im)
@@ -96,7 +97,8 @@ static bool covered(const scene *s, int64_t i, int y)
         return label == DR_LABEL_UPPER || label == DR_LABEL_SCARF || (label == DR_LABEL_BELT && outer) ||
                (label == DR_LABEL_DRESS && (above || outer));
     }
-    return is_lower(label) || is_leg(label) || label == DR_LABEL_BELT || (label == DR_LABEL_DRESS && !above);
+    bool belt = label == DR_LABEL_BELT && y > s->lower_top - 0.04 * s->body.unit;
+    return is_lower(label) || is_leg(label) || belt || (label == DR_LABEL_DRESS && !above);
 }
 
 /* Never painted over: who is beside, and what of the person is not cloth. */
@@ -148,6 +150,14 @@ static dr_status check_garment(const scene *s, const char *name)
                    words[s->o->category], worn);
 }
 
+static int find_lower_top(const dr_image *labels)
+{
+    for (int64_t i = 0; i < pixels(labels); i++)
+        if (is_lower(labels->data[i]))
+            return (int)(i / labels->width);
+    return labels->height;
+}
+
 /* The upper garment's surroundings, as far as a short sleeve reaches. */
 static dr_status mark_near(scene *s)
 {
@@ -176,6 +186,7 @@ static dr_status look(scene *s, const dr_image *labels, const char *name)
     }
     s->person = found[k - 1];
     s->body = dr_body_measure(&s->labels, &s->person);
+    s->lower_top = find_lower_top(&s->labels);
     st = check_garment(s, name);
     if (!st)
         st = dr_image_alloc(&s->hands, s->labels.width, s->labels.height, 1);
