@@ -13,13 +13,13 @@
 #define GROW 0.018        /* an agnostic mask beyond what it covers */
 #define CLOSE 0.02        /* gaps narrower than twice this are closed */
 #define KEEP_OFF 0.004    /* between mask and what is protected */
-#define SHORT_SLEEVE 0.10 /* of bare arm that a short sleeve may cover */
+#define SHORT_SLEEVE 0.24 /* from the neck to the end of a short sleeve */
 #define OUTER_BELOW 0.24  /* how far below the waist a coat may reach */
 
 typedef struct scene {
     const dr_garment_options *o;
     dr_image labels, owner; /* reduced; labels of this person alone */
-    dr_image hands, near;   /* near: a short sleeve's reach around the upper garment */
+    dr_image hands;
     dr_person person;
     dr_body body;
     int lower_top; /* first row of trousers or skirt: a belt well above it is part of a jacket */
@@ -70,13 +70,14 @@ static bool is_garment(dr_mask_category category, int label)
     }
 }
 
-static bool covers_arms(const scene *s, int64_t i)
+static bool covers_arms(const scene *s, int64_t i, int y)
 {
     if (s->o->category == DR_MASK_LOWER || s->hands.data[i])
         return false;
     if (s->o->sleeve == DR_SLEEVE_LONG || (s->o->category == DR_MASK_OUTER && s->o->sleeve == DR_SLEEVE_KEEP))
         return true;
-    return s->o->sleeve == DR_SLEEVE_SHORT && s->near.data[i];
+    double dx = (double)(i % s->labels.width) - s->body.neck_x, dy = y - s->body.neck_y;
+    return s->o->sleeve == DR_SLEEVE_SHORT && hypot(dx, dy) < SHORT_SLEEVE * s->body.unit;
 }
 
 /* Row by row, what a new garment of the category takes the place of. */
@@ -85,7 +86,7 @@ static bool covered(const scene *s, int64_t i, int y)
     int label = s->labels.data[i];
     bool above = y < s->body.waist, upper = s->o->category == DR_MASK_UPPER, outer = s->o->category == DR_MASK_OUTER;
     if (is_arm(label))
-        return covers_arms(s, i);
+        return covers_arms(s, i, y);
     if (label == DR_LABEL_FACE) /* the label is neck and chest below the chin */
         return s->o->category != DR_MASK_LOWER && y > s->body.chin + 0.02 * s->body.unit;
     if (s->o->category == DR_MASK_DRESS)
@@ -158,15 +159,6 @@ static int find_lower_top(const dr_image *labels)
     return labels->height;
 }
 
-/* The upper garment's surroundings, as far as a short sleeve reaches. */
-static dr_status mark_near(scene *s)
-{
-    dr_status st = dr_image_alloc(&s->near, s->labels.width, s->labels.height, 1);
-    for (int64_t i = 0; !st && i < pixels(&s->labels); i++)
-        s->near.data[i] = is_upper(s->labels.data[i]) ? 255 : 0;
-    return st ? st : dr_mask_grow(&s->near, to_pixels(s, SHORT_SLEEVE));
-}
-
 static dr_status look(scene *s, const dr_image *labels, const char *name)
 {
     enum { MOST = 255 };
@@ -193,8 +185,7 @@ static dr_status look(scene *s, const dr_image *labels, const char *name)
     if (st)
         return st;
     memset(s->hands.data, 0, (size_t)pixels(&s->hands));
-    st = dr_body_hands(&s->labels, &s->body, &s->hands);
-    return st ? st : mark_near(s);
+    return dr_body_hands(&s->labels, &s->body, &s->hands);
 }
 
 static void leave(scene *s)
@@ -202,7 +193,6 @@ static void leave(scene *s)
     dr_image_clear(&s->labels);
     dr_image_clear(&s->owner);
     dr_image_clear(&s->hands);
-    dr_image_clear(&s->near);
 }
 
 /* --- agnostic ----------------------------------------------------------------------------------------- */

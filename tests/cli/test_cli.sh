@@ -114,8 +114,8 @@ json "$drape" info --json "$model/unet/diffusion_pytorch_model.safetensors"
 json "$drape" verify --json --threads 1 --model "$model" "$model"-cases/unet.safetensors
 json "$drape" bench --json --threads 1 --model "$model" --size 32x32 --runs 1
 expect 0 'conv_in.weight' "$drape" info "$model/unet/diffusion_pytorch_model.safetensors"
-expect 0 'SegFormer' "$drape" info tests/golden/segformer-nano
-json "$drape" info --json tests/golden/segformer-nano
+expect 0 'SegFormer' "$drape" info "$root/tests/golden/segformer-nano"
+json "$drape" info --json "$root/tests/golden/segformer-nano"
 expect 0 'threads' "$drape" info
 refused 1 "cannot open 'nowhere'" "$drape" info nowhere
 
