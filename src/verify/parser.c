@@ -1,56 +1,73 @@
-/* Cases of a clothes parser: SegFormer forward and backward, and a whole photo. */
+/* Cases of a clothes parser: its net forward and backward, and a whole photo. */
 #include "verify/case.h"
 
 #include <stdio.h>
 #include <string.h>
 
+static dr_status check_size(const dr_verifier *v, const dr_tensor *x)
+{
+    if (v->parser.is_segformer)
+        return dr_segformer_check_size(&v->parser.net.segformer.config, x->dim[1], x->dim[2], v->path);
+    int m = dr_clothes_net_multiple(&v->parser.net.clothes_net.config);
+    if (x->dim[1] % m || x->dim[2] % m)
+        return dr_fail(DR_EINVAL, "'%s': 'in/pixel_values' is %lldx%lld, not a multiple of %d", v->path,
+                       (long long)x->dim[2], (long long)x->dim[1], m);
+    return DR_OK;
+}
+
 static dr_tensor *load(dr_verifier *v, dr_status *st)
 {
     *st = dr_parser_load(&v->parser, v->dir);
-    if (!*st && !v->parser.is_segformer)
-        *st = dr_fail(DR_EINVAL, "'%s' is a case of a SegFormer, '%s' is another parser", v->path, v->dir);
+    if (!*st && v->parser.is_segformer != (strncmp(v->result->kind, "segformer", 9) == 0))
+        *st = dr_fail(DR_EINVAL, "'%s' is a case of kind '%s', '%s' is another parser", v->path, v->result->kind, v->dir);
     dr_tensor *x = *st ? NULL : dr_case_image(v, "pixel_values");
     if (!*st && !x)
         *st = DR_EINVAL;
     if (!*st && x->dim[3] != 3)
         *st =
             dr_fail(DR_EINVAL, "'%s': 'in/pixel_values' has %lld channels, expected 3", v->path, (long long)x->dim[3]);
+    if (!*st)
+        *st = check_size(v, x);
     return *st ? NULL : x;
 }
 
-dr_status dr_verify_segformer(dr_verifier *v)
+static dr_tensor *forward(dr_verifier *v, dr_tensor *x)
+{
+    return v->parser.is_segformer ? dr_segformer_forward(&v->tape, &v->parser.net.segformer, x)
+                                  : dr_clothes_net_forward(&v->tape, &v->parser.net.clothes_net, x);
+}
+
+dr_status dr_verify_parser_net(dr_verifier *v)
 {
     dr_status st;
     dr_tensor *x = load(v, &st);
-    const dr_segformer *net = &v->parser.net.segformer;
-    if (!st)
-        st = dr_segformer_check_size(&net->config, x->dim[1], x->dim[2], v->path);
     if (st)
         return st;
-    dr_tensor *y = dr_segformer_forward(&v->tape, net, x);
+    dr_tensor *y = forward(v, x);
     st = dr_tape_status(&v->tape);
     return st ? st : dr_case_output_image(v, "logits", y, DR_TOL_FORWARD);
 }
 
 /* --- gradients ------------------------------------------------------------------------------------- */
 
-/* in/labels [N,H,W], of the pictures' size. */
-static uint8_t *read_labels(dr_verifier *v, const dr_tensor *x)
+#define IGNORED 255
+
+/* in/labels [N,h,w]: of the pictures' size, or (clothes_net) of the logits'. */
+static uint8_t *read_labels(dr_verifier *v, const dr_tensor *x, int64_t d[3])
 {
-    const dr_segformer_config *c = &v->parser.net.segformer.config;
-    int64_t d[3];
     int32_t *given = dr_case_ints(v, "labels", 3, d);
     if (!given)
         return NULL;
-    if (d[0] != x->dim[0] || d[1] != x->dim[1] || d[2] != x->dim[2]) {
-        dr_fail(DR_EINVAL, "'%s': 'in/labels' and 'in/pixel_values' are of different sizes", v->path);
+    if (d[0] != x->dim[0]) {
+        dr_fail(DR_EINVAL, "'%s': 'in/labels' and 'in/pixel_values' are of different numbers of samples", v->path);
         return NULL;
     }
     int64_t n = d[0] * d[1] * d[2];
+    int ignored = v->parser.is_segformer ? v->parser.net.segformer.config.ignore : IGNORED;
     uint8_t *labels = dr_arena_alloc(&v->tape.arena, (size_t)n);
     for (int64_t i = 0; labels && i < n; i++) {
-        if (given[i] != c->ignore && (given[i] < 0 || given[i] >= c->labels)) {
-            dr_fail(DR_EINVAL, "'%s': label %d, the model has %d", v->path, given[i], c->labels);
+        if (given[i] != ignored && (given[i] < 0 || given[i] >= DR_LABELS)) {
+            dr_fail(DR_EINVAL, "'%s': label %d, the model has %d", v->path, given[i], DR_LABELS);
             return NULL;
         }
         labels[i] = (uint8_t)given[i];
@@ -110,37 +127,41 @@ static dr_status judge_gradients(dr_verifier *v)
     return st;
 }
 
-static dr_status go_back(dr_verifier *v, dr_tensor *x, const uint8_t *labels)
+static dr_status go_back(dr_verifier *v, dr_tensor *x, const uint8_t *labels, const int64_t d[3])
 {
-    const dr_segformer *net = &v->parser.net.segformer;
+    int ignored = v->parser.is_segformer ? v->parser.net.segformer.config.ignore : IGNORED;
     dr_tape *g = &v->tape;
     g->recording = g->checkpointing = true;
-    dr_tensor *logits = dr_segformer_forward(g, net, x);
-    logits = dr_resize_bilinear(g, logits, x->dim[1], x->dim[2]);
-    dr_tensor *loss = dr_cross_entropy(g, logits, labels, net->config.ignore, NULL);
+    dr_tensor *logits = dr_resize_bilinear(g, forward(v, x), d[1], d[2]);
+    dr_tensor *loss = dr_cross_entropy(g, logits, labels, ignored, NULL);
     dr_status st = dr_backward(g, loss, 1);
     g->recording = g->checkpointing = false;
     return st ? st : dr_case_output(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
 }
 
-/* The gradients of the loss of transformers with respect to every parameter, with blocks run again in the backward. */
-dr_status dr_verify_segformer_gradients(dr_verifier *v)
+/* Running means are no parameters. */
+static void freeze_statistics(dr_verifier *v)
+{
+    if (v->parser.is_segformer)
+        v->parser.net.segformer.mean->needs_grad = v->parser.net.segformer.var->needs_grad = false;
+}
+
+/* The gradients of the loss with respect to every parameter, with blocks run again in the backward. */
+dr_status dr_verify_parser_gradients(dr_verifier *v)
 {
     dr_status st;
+    int64_t d[3];
     dr_tensor *x = load(v, &st);
-    const dr_segformer *net = &v->parser.net.segformer;
-    if (!st)
-        st = dr_segformer_check_size(&net->config, x->dim[1], x->dim[2], v->path);
-    const uint8_t *labels = st ? NULL : read_labels(v, x);
+    const uint8_t *labels = st ? NULL : read_labels(v, x, d);
     if (!st && !labels)
         st = DR_EINVAL;
     if (!st)
         st = dr_params_make_trainable(&v->parser.params);
     if (st)
         return st;
-    net->mean->needs_grad = net->var->needs_grad = false;
+    freeze_statistics(v);
     float *all = dr_case_give_gradients(&v->parser.params);
-    st = all ? go_back(v, x, labels) : DR_ENOMEM;
+    st = all ? go_back(v, x, labels, d) : DR_ENOMEM;
     if (!st)
         st = judge_gradients(v);
     dr_case_take_gradients(&v->parser.params, all);

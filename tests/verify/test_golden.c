@@ -71,6 +71,12 @@ static void every_case_of_segformer_nano_passes(void **state)
     check_folder("segformer-nano", 4);
 }
 
+static void every_case_of_clothes_nano_passes(void **state)
+{
+    (void)state;
+    check_folder("clothes-nano", 2);
+}
+
 /* --- wrong expectations ---------------------------------------------------------------------------- */
 
 static char copy[] = "/tmp/drape-test-XXXXXX";
@@ -168,6 +174,7 @@ int main(void)
         cmocka_unit_test(every_case_of_nano_passes),
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
+        cmocka_unit_test(every_case_of_clothes_nano_passes),
         cmocka_unit_test(one_wrong_value_fails_a_case),
         cmocka_unit_test(one_wrong_gradient_fails_a_case_and_is_named),
         cmocka_unit_test(a_value_that_is_not_a_number_fails_a_case),
