@@ -8,11 +8,12 @@
 #include <string.h>
 
 /* Proportions of a standing adult of height 1 (Drillis & Contini 1966, as is usual in anthropometry). */
-#define FACE_WIDTH 0.080 /* as labels show it, hair to hair */
-#define FACE_HEIGHT 1.3  /* hairline to chin, in face widths */
-#define SHOULDERS 0.27   /* with the arms */
-#define HAND 0.105       /* wrist to fingertips */
-#define CHEST 0.11       /* around the neck, where no hand is */
+#define FACE_WIDTH 0.080     /* as labels show it, hair to hair */
+#define FACE_HEIGHT 1.3      /* hairline to chin, in face widths */
+#define SHOULDERS 0.27       /* with the arms */
+#define HAND 0.105           /* wrist to fingertips */
+#define CHEST 0.11           /* around the neck, where no hand is */
+#define SMALLEST_HAND 0.0012 /* area; smaller pieces are noise on a sleeve */
 #define NECK_TO_WAIST 0.21
 
 dr_status dr_labels_reduce(dr_image *out, const dr_image *labels)
@@ -230,7 +231,8 @@ dr_status dr_body_hands(const dr_image *labels, const dr_body *b, dr_image *hand
     dr_components c = {0};
     dr_status st = dr_image_alloc(&arms, labels->width, labels->height, 1);
     for (int64_t i = 0; !st && i < n; i++)
-        arms.data[i] = labels->data[i] == DR_LABEL_LEFT_ARM || labels->data[i] == DR_LABEL_RIGHT_ARM ? labels->data[i] : 0;
+        arms.data[i] =
+            labels->data[i] == DR_LABEL_LEFT_ARM || labels->data[i] == DR_LABEL_RIGHT_ARM ? labels->data[i] : 0;
     if (!st)
         st = dr_components_find(&c, &arms, true);
     walk s = {&c, malloc((size_t)n * sizeof *s.queue), malloc((size_t)n * sizeof *s.steps), labels->width,
@@ -238,7 +240,7 @@ dr_status dr_body_hands(const dr_image *labels, const dr_body *b, dr_image *hand
     if (!st && (!s.queue || !s.steps))
         st = dr_fail(DR_ENOMEM, "out of memory looking for hands");
     for (int k = 0; !st && k < c.count; k++)
-        if ((double)c.item[k].area > 1e-4 * b->unit * b->unit)
+        if ((double)c.item[k].area > SMALLEST_HAND * b->unit * b->unit)
             mark_hand(&s, k, b, hands);
     free(s.queue);
     free(s.steps);

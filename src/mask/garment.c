@@ -90,8 +90,7 @@ static bool covered(const scene *s, int64_t i, int y)
     if (label == DR_LABEL_FACE) /* the label is neck and chest below the chin */
         return s->o->category != DR_MASK_LOWER && y > s->body.chin + 0.02 * s->body.unit;
     if (s->o->category == DR_MASK_DRESS)
-        return is_upper(label) || is_lower(label) || is_leg(label) || label == DR_LABEL_BELT ||
-               label == DR_LABEL_SCARF;
+        return is_upper(label) || is_lower(label) || is_leg(label) || label == DR_LABEL_BELT || label == DR_LABEL_SCARF;
     if (upper || outer) {
         if (outer && y < s->body.waist + OUTER_BELOW * s->body.unit && (is_lower(label) || is_leg(label)))
             return true;
@@ -119,7 +118,8 @@ static bool protected_from(const scene *s, int64_t i, int y)
 static dr_status missing_person(int wanted, int found, const char *name)
 {
     if (found == 0)
-        return dr_fail(DR_EINVAL, "'%s' shows no person that the clothes parser could find; paint a mask by hand", name);
+        return dr_fail(DR_EINVAL, "'%s' shows no person that the clothes parser could find; paint a mask by hand",
+                       name);
     return dr_fail(DR_EINVAL, "person %d was asked for, '%s' shows %d", wanted, name, found);
 }
 

@@ -15,9 +15,9 @@ typedef enum dr_mask_category {
     DR_MASK_OUTER  /* a coat or jacket over what is worn: upper, further down */
 } dr_mask_category;
 typedef enum dr_mask_sleeve {
-    DR_SLEEVE_KEEP,  /* the arm as far as it is covered now */
-    DR_SLEEVE_LONG,  /* the arm down to the wrist, so that a long sleeve fits */
-    DR_SLEEVE_SHORT  /* whatever covers the arm now goes, the skin below a short sleeve is painted anew */
+    DR_SLEEVE_KEEP, /* the arm as far as it is covered now */
+    DR_SLEEVE_LONG, /* the arm down to the wrist, so that a long sleeve fits */
+    DR_SLEEVE_SHORT /* whatever covers the arm now goes, the skin below a short sleeve is painted anew */
 } dr_mask_sleeve;
 
 typedef struct dr_garment_options {
@@ -27,7 +27,10 @@ typedef struct dr_garment_options {
     int person;  /* from 1, by size, largest first; 0: the largest */
     double grow; /* added to the rules' own growth, in parts of the person's height; may be negative */
 } dr_garment_options;
-#define DR_GARMENT_DEFAULTS { .sleeve = DR_SLEEVE_KEEP }
+#define DR_GARMENT_DEFAULTS                                                                                            \
+    {                                                                                                                  \
+        .sleeve = DR_SLEEVE_KEEP                                                                                       \
+    }
 
 /** One person in a label map. */
 typedef struct dr_person {
@@ -36,12 +39,12 @@ typedef struct dr_person {
     double unit; /* the length that stands for the person's height, also where only a part of the person is seen */
 } dr_person;
 
-/** Persons by falling area, at most `max`; specks are left out. Returns their number, or a status below 0. `owner` (or NULL) gets
- *  a picture of the labels' size with 0 for nobody and k for person k. */
+/** Persons by falling area, at most `max`; specks are left out. Returns their number, or a status below 0. `owner` (or
+ * NULL) gets a picture of the labels' size with 0 for nobody and k for person k. */
 int dr_persons_find(const dr_image *labels, dr_person *out, int max, dr_image *owner);
 
-/** The mask, 0 and 255, of the labels' size; allocated here, untouched on failure. DR_EINVAL, in a sentence for the user that
- *  names `name` (the photo), when there is no person, no such person, or no such garment. */
+/** The mask, 0 and 255, of the labels' size; allocated here, untouched on failure. DR_EINVAL, in a sentence for the
+ * user that names `name` (the photo), when there is no person, no such person, or no such garment. */
 dr_status dr_garment_mask(dr_image *out, const dr_image *labels, const dr_garment_options *o, const char *name);
 
 /** Snaps a rough hand-painted mask (binarised, the photo's size) to the garment under it: labels that the paint covers

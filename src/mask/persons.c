@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPECK 0.0005       /* of the picture: smaller regions are nobody */
-#define FRAGMENT 0.08      /* of the largest region: smaller ones without a face belong to who is nearest */
-#define NEAR 0.06          /* of the picture's height: how far away parts of one person may lie */
+#define SPECK 0.0005  /* of the picture: smaller regions are nobody */
+#define FRAGMENT 0.08 /* of the largest region: smaller ones without a face belong to who is nearest */
+#define NEAR 0.06     /* of the picture's height: how far away parts of one person may lie */
 #define SAME_PERSON_GAP 0.05
 #define MAX_FACES 64
 

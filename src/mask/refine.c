@@ -10,10 +10,10 @@
 #include <string.h>
 
 #define WORK_SIZE 768
-#define REACH 0.10     /* how far from the paint a label may be taken, in roots of the paint's area */
-#define TAKEN 0.5      /* share of a label near the paint that the paint must cover */
-#define WEIGHTY 0.3    /* or: share of the paint that the label fills */
-#define FILTER 0.012   /* the filter's radius, in parts of the longer side */
+#define REACH 0.10      /* how far from the paint a label may be taken, in roots of the paint's area */
+#define TAKEN 0.5       /* share of a label near the paint that the paint must cover */
+#define WEIGHTY 0.3     /* or: share of the paint that the label fills */
+#define FILTER 0.012    /* the filter's radius, in parts of the longer side */
 #define SMOOTHNESS 4e-4 /* its epsilon, for brightness in [0,1] */
 
 typedef struct sketch {
@@ -100,7 +100,8 @@ static void guided_filter(const sketch *s, const float *guide, float *mask, floa
         mask[i] = ii[i] * guide[i] + ip[i];
 }
 
-/* The paint becomes what the labels mean by it, or stays where no garment lies under it; then edges follow the photo. */
+/* The paint becomes what the labels mean by it, or stays where no garment lies under it; then edges follow the photo.
+ */
 static dr_status snap(sketch *s)
 {
     bool taken[256];
@@ -159,7 +160,8 @@ dr_status dr_mask_refine(dr_image *out, const dr_image *rough, const dr_image *p
     if (!st)
         dr_mask_binarize(&full);
     if (!st && !dr_mask_bbox(&full, &box))
-        st = dr_fail(DR_EINVAL, "nothing is left of the mask of '%s' once it is refined: paint more of the garment", name);
+        st = dr_fail(DR_EINVAL, "nothing is left of the mask of '%s' once it is refined: paint more of the garment",
+                     name);
     dr_image_clear(&s.paint);
     dr_image_clear(&s.photo);
     dr_image_clear(&s.labels);

@@ -129,7 +129,8 @@ dr_tensor *dr_clothes_net_forward(dr_tape *g, const dr_clothes_net *m, dr_tensor
         skip[i] = x = blocks(g, l->block, c->depth[i], x);
     }
     for (int i = c->levels - 1; i > 0; i--) { /* 1x1 before the doubling: a quarter of the work */
-        x = dr_resize_bilinear(g, dr_lin_forward(g, &m->level[i].up, x, NULL), skip[i - 1]->dim[1], skip[i - 1]->dim[2]);
+        x = dr_resize_bilinear(g, dr_lin_forward(g, &m->level[i].up, x, NULL), skip[i - 1]->dim[1],
+                               skip[i - 1]->dim[2]);
         x = blocks(g, m->level[i - 1].up_block, c->decoder[i - 1], dr_add(g, x, skip[i - 1]));
     }
     return dr_lin_forward(g, &m->head, dr_norm_forward(g, &m->norm_out, x, DR_ACT_SILU), NULL);

@@ -16,9 +16,9 @@
 #define DR_CLOTHES_MAX_DEPTH 12
 
 typedef struct dr_clothes_net_config {
-    int levels;                        /* the stem's included */
-    int width[DR_CLOTHES_MAX_LEVELS];  /* hidden_sizes; level i has 1/2^(i+1) of the photo's size */
-    int depth[DR_CLOTHES_MAX_LEVELS];  /* depths: blocks on the way down */
+    int levels;                         /* the stem's included */
+    int width[DR_CLOTHES_MAX_LEVELS];   /* hidden_sizes; level i has 1/2^(i+1) of the photo's size */
+    int depth[DR_CLOTHES_MAX_LEVELS];   /* depths: blocks on the way down */
     int decoder[DR_CLOTHES_MAX_LEVELS]; /* decoder_depths: blocks on the way up; the last level has none */
     int kernel, expansion, groups, labels;
 } dr_clothes_net_config;

@@ -19,7 +19,8 @@ static dr_tensor *load(dr_verifier *v, dr_status *st)
 {
     *st = dr_parser_load(&v->parser, v->dir);
     if (!*st && v->parser.is_segformer != (strncmp(v->result->kind, "segformer", 9) == 0))
-        *st = dr_fail(DR_EINVAL, "'%s' is a case of kind '%s', '%s' is another parser", v->path, v->result->kind, v->dir);
+        *st =
+            dr_fail(DR_EINVAL, "'%s' is a case of kind '%s', '%s' is another parser", v->path, v->result->kind, v->dir);
     dr_tensor *x = *st ? NULL : dr_case_image(v, "pixel_values");
     if (!*st && !x)
         *st = DR_EINVAL;

@@ -21,7 +21,8 @@ static const float weight[C] = {0.5f, 2, 1};
 
 static int set_up(void **state)
 {
-    static const float start[PLACES * C] = {0.3f, -1.2f, 2.0f, 0.1f, 0.7f, -0.4f, -2.5f, 1.5f, 0.25f, 3.0f, 3.0f, -1.0f};
+    static const float start[PLACES * C] = {0.3f,  -1.2f, 2.0f,  0.1f, 0.7f, -0.4f,
+                                            -2.5f, 1.5f,  0.25f, 3.0f, 3.0f, -1.0f};
     (void)state;
     memcpy(x, start, sizeof x);
     memset(dx, 0, sizeof dx);
@@ -105,8 +106,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(matches_pytorch_with_and_without_weights), TEST(its_gradient_matches_differences),
-        TEST(places_to_ignore_have_no_gradient),        TEST(nothing_to_judge_is_a_loss_of_zero),
+        TEST(matches_pytorch_with_and_without_weights),
+        TEST(its_gradient_matches_differences),
+        TEST(places_to_ignore_have_no_gradient),
+        TEST(nothing_to_judge_is_a_loss_of_zero),
         TEST(large_logits_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,8 +206,8 @@ static void bags_and_hands_are_never_covered(void **state)
     box(DR_LABEL_BAG, 190, 260, 40, 50);
     for (int what = 0; what < 3; what++)
         for (int category = 0; category < 4; category++) {
-            assert_int_equal(make((dr_garment_options){.category = (dr_mask_category)category,
-                                                       .sleeve = (dr_mask_sleeve)what, .grow = 0.05}),
+            assert_int_equal(make((dr_garment_options){
+                                 .category = (dr_mask_category)category, .sleeve = (dr_mask_sleeve)what, .grow = 0.05}),
                              DR_OK);
             assert_true(share(DR_LABEL_BAG) == 0 && share(DR_LABEL_HAIR) == 0);
             assert_false(white(122, 410));
@@ -301,8 +301,8 @@ static void any_bytes_and_sizes_are_taken(void **state)
             seed = seed * 1664525u + 1013904223u;
             labels.data[i] = (uint8_t)(n < 20 ? seed >> 24 : (seed >> 24) % 18);
         }
-        dr_status st = make((dr_garment_options){.what = (dr_mask_what)(n % 2), .category = (dr_mask_category)(n % 4),
-                                                 .sleeve = (dr_mask_sleeve)(n % 3)});
+        dr_status st = make((dr_garment_options){
+            .what = (dr_mask_what)(n % 2), .category = (dr_mask_category)(n % 4), .sleeve = (dr_mask_sleeve)(n % 3)});
         assert_true(st == DR_OK || st == DR_EINVAL);
     }
 }

@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 {
     evaluation e = {.split = "test_open"};
     if (!parse(&e, argc, argv)) {
-        fprintf(stderr, "usage: parser_eval --data DIR --model PARSER_DIR [--split NAME] [--limit N] [--overlays DIR]\n");
+        fprintf(stderr,
+                "usage: parser_eval --data DIR --model PARSER_DIR [--split NAME] [--limit N] [--overlays DIR]\n");
         return 2;
     }
     dr_set_threads(0);

@@ -11,8 +11,8 @@
 
 typedef struct labelled_photo {
     char name[64];
-    dr_image photo, labels;              /* labels: 1 channel */
-    int top, left, bottom, right;        /* box of the person */
+    dr_image photo, labels;       /* labels: 1 channel */
+    int top, left, bottom, right; /* box of the person */
 } labelled_photo;
 
 typedef struct photo_set {

@@ -46,8 +46,8 @@ void score_print(const score *s, FILE *f, bool labels)
 {
     bool upper[DR_LABELS] = {[DR_LABEL_UPPER] = true, [DR_LABEL_DRESS] = true};
     fprintf(f, "person %.3f upper %.3f lower %.3f garments %.3f mean %.3f\n", score_iou(s, 1, DR_LABELS - 1),
-            iou_of(s, upper), score_iou(s, DR_LABEL_SKIRT, DR_LABEL_PANTS), score_iou(s, DR_LABEL_UPPER, DR_LABEL_DRESS),
-            score_mean(s));
+            iou_of(s, upper), score_iou(s, DR_LABEL_SKIRT, DR_LABEL_PANTS),
+            score_iou(s, DR_LABEL_UPPER, DR_LABEL_DRESS), score_mean(s));
     for (int i = 0; labels && i < DR_LABELS; i++)
         fprintf(f, "  %-14s %.3f\n", dr_label_name(i), score_iou(s, i, i));
 }

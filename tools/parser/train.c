@@ -182,13 +182,24 @@ static dr_status write_checkpoint(trainer *t, const char *dir)
     return st;
 }
 
+/* Weights in the loss make rare labels too likely by just these weights: the saved model takes them back, so that a
+ * pixel gets the label that is most likely (Menon et al. 2020, arXiv:2007.07314). */
+static void shift_head(trainer *t, float sign)
+{
+    float *bias = dr_f32(t->net.head.b);
+    for (int i = 0; i < DR_LABELS; i++)
+        bias[i] += sign * logf(t->weight[i]);
+}
+
 /* The average as a parser folder's weights. */
 static dr_status write_model(trainer *t)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/model.safetensors", t->out);
     dr_ema_swap(&t->ema);
+    shift_head(t, -1);
     dr_status st = dr_weights_save(&t->params, path, DR_F16, "", 0);
+    shift_head(t, 1);
     dr_ema_swap(&t->ema);
     return st;
 }
@@ -308,8 +319,8 @@ static dr_status watch(trainer *t)
 
 static dr_status log_step(trainer *t, double seconds)
 {
-    json_t *line = json_pack("{s:i, s:f, s:f}", "step", t->step, "loss", t->loss_sum / LOG_EVERY, "seconds",
-                             seconds / LOG_EVERY);
+    json_t *line =
+        json_pack("{s:i, s:f, s:f}", "step", t->step, "loss", t->loss_sum / LOG_EVERY, "seconds", seconds / LOG_EVERY);
     dr_status st = dr_jsonl_write(&t->log, line);
     json_decref(line);
     t->loss_sum = 0;
@@ -413,11 +424,18 @@ static bool parse(trainer *t, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    trainer t = {.steps = 10000, .batch = 8, .width = 192, .height = 256, .save_minutes = 5, .learning_rate = 2e-3,
-                 .lr_scheduler = "cosine", .seed = 1};
+    trainer t = {.steps = 10000,
+                 .batch = 8,
+                 .width = 192,
+                 .height = 256,
+                 .save_minutes = 5,
+                 .learning_rate = 2e-3,
+                 .lr_scheduler = "cosine",
+                 .seed = 1};
     if (!parse(&t, argc, argv)) {
         fprintf(stderr, "usage: parser_train --data DIR --config CONFIG.json --out DIR [--steps N] [--batch N]\n"
-                        "    [--size WxH] [--learning-rate X] [--lr-scheduler NAME] [--resume] [--init DIR] [--seed N] [--save-minutes N]\n"
+                        "    [--size WxH] [--learning-rate X] [--lr-scheduler NAME] [--resume] [--init DIR] [--seed N] "
+                        "[--save-minutes N]\n"
                         "    [--limit N]\n");
         return 2;
     }

@@ -23,7 +23,7 @@ stage() { # NAME OPTIONS...
 }
 # Small pictures first: the same number of photos costs half the time.
 stage 1-small --size 160x224 --batch 16 --steps 2000 --learning-rate 2e-3 --lr-scheduler constant_with_warmup --seed 1
-stage 2-large --size 192x256 --batch 16 --steps 2000 --learning-rate 1.5e-3 --lr-scheduler cosine --seed 2 \
+stage 2-large --size 192x256 --batch 16 --steps 1600 --learning-rate 1.5e-3 --lr-scheduler cosine --seed 2 \
     --init "$work/1-small"
 
 mkdir -p "$model"

@@ -109,7 +109,7 @@ static dr_status grad_x(const dr_conv_args *a)
     float *w = taps_of(a, true);
     if (!w)
         return DR_ENOMEM;
-    window k = {a->OH, a->OW, a->I, a->H, a->W, g->kh, g->kw, g->kh - 1 - g->top, g->kw - 1 - g->left,
+    window k = {a->OH, a->OW, a->I, a->H,  a->W, g->kh, g->kw, g->kh - 1 - g->top, g->kw - 1 - g->left,
                 a->dy, w,     NULL, a->dx, a->dx};
     correlate(&k, a->N);
     return DR_OK;
