@@ -11,9 +11,7 @@ install(TARGETS ${installed} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
 install(FILES include/drape.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_BINARY_DIR}/drape.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 # The clothes parser that drape_parser_load() finds without being told.
-if(EXISTS ${CMAKE_SOURCE_DIR}/models/mini/parser)
-  install(DIRECTORY models/mini/parser DESTINATION ${CMAKE_INSTALL_DATADIR}/drape/models/mini)
-endif()
+install(DIRECTORY models/mini/parser DESTINATION ${CMAKE_INSTALL_DATADIR}/drape/models/mini)
 
 # The man page is what --help says.
 if(NOT CMAKE_CROSSCOMPILING)
