@@ -19,22 +19,27 @@ static bool chance(dr_rng *rng, float p)
     return dr_rng_uniform(rng) < p;
 }
 
-/* Full bodies mostly, then upper bodies and heads with shoulders, then any part. */
+static float between_log(dr_rng *rng, float low, float high)
+{
+    return low * powf(high / low, dr_rng_uniform(rng));
+}
+
+/* Full bodies mostly, then from a face that fills the picture to upper bodies, then any part. */
 static placing place_window(const labelled_photo *p, dr_rng *rng, float aspect)
 {
     float person = (float)(p->bottom - p->top), middle = (float)(p->left + p->right) / 2, kind = dr_rng_uniform(rng);
     float height, top;
-    if (kind < 0.5f) {
-        height = person * between(rng, 1.0f, 1.4f);
+    if (kind < 0.45f) {
+        height = person * between(rng, 1.0f, 1.5f);
         top = (float)p->top - (height - person) * dr_rng_uniform(rng);
     } else if (kind < 0.8f) {
-        height = person * between(rng, 0.28f, 0.75f);
-        top = (float)p->top + person * between(rng, -0.08f, 0.08f);
+        height = person * between_log(rng, 0.17f, 0.75f);
+        top = (float)p->top + height * between(rng, -0.25f, 0.15f);
     } else {
-        height = person * between(rng, 0.3f, 1.0f);
+        height = person * between_log(rng, 0.22f, 1.0f);
         top = (float)p->top + (person - height) * dr_rng_uniform(rng);
     }
-    float width = height * aspect * between(rng, 0.85f, 1.18f);
+    float width = height * aspect * between_log(rng, 0.75f, 1.33f);
     float centre_x = middle + width * between(rng, -0.15f, 0.15f), centre_y = top + height / 2;
     float turn = chance(rng, 0.5f) ? between(rng, -0.17f, 0.17f) : 0, c = cosf(turn), s = sinf(turn);
     placing t = {.xx = c * width, .xy = -s * height, .yx = s * width, .yy = c * height, .mirrored = chance(rng, 0.5f)};
@@ -115,7 +120,7 @@ typedef struct backdrop {
 
 static backdrop choose_backdrop(const photo_set *s, dr_rng *rng)
 {
-    backdrop d = {.on = chance(rng, 0.25f)};
+    backdrop d = {.on = chance(rng, 0.35f)};
     float grey = between(rng, 60, 255);
     bool white = chance(rng, 0.3f);
     for (int k = 0; k < 3; k++) {

@@ -67,7 +67,7 @@ static void on_signal(int number)
 
 /* --- setting up ----------------------------------------------------------------------------------- */
 
-/* Rare labels count more: (mean share / share)^0.4, at most 4. */
+/* Rare labels count more: (mean share / share)^0.25, at most 3. */
 static void weigh_labels(trainer *t)
 {
     double count[DR_LABELS] = {0}, total = 0;
@@ -80,8 +80,8 @@ static void weigh_labels(trainer *t)
             }
     }
     for (int i = 0; i < DR_LABELS; i++) {
-        double w = pow(total / DR_LABELS / (count[i] + 1), 0.4);
-        t->weight[i] = (float)(w > 4 ? 4 : w);
+        double w = pow(total / DR_LABELS / (count[i] + 1), 0.25);
+        t->weight[i] = (float)(w > 3 ? 3 : w);
     }
 }
 
