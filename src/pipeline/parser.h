@@ -45,4 +45,14 @@ void dr_parser_unload(dr_parser *m);
 dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user), void *user,
                         dr_image *labels);
 
+/* What the net says before a label is chosen, cell by cell. */
+typedef struct dr_parser_cells {
+    float *logit; /* [height][width][DR_LABELS]; yours to free() */
+    int width, height;
+    double used_w, used_h; /* cells that the photo covers; right of and below them is padding */
+} dr_parser_cells;
+
+/** As dr_parser_run() without the choice, for whoever knows more about the photo than the parser. */
+dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells *out);
+
 #endif

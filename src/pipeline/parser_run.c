@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The photo as the net sees it, and how much of that is photo. */
 typedef struct view {
@@ -169,24 +170,35 @@ static dr_tensor *forward(dr_tape *g, const dr_parser *m, const dr_image *im, vi
     return logits;
 }
 
+/* Logits of the photo on `g`, checked; *v says how much of them is photo. */
+static dr_status run_net(dr_tape *g, const dr_parser *m, const dr_image *photo, view *v, dr_tensor **logits)
+{
+    dr_image small = {0};
+    *v = view_of(m, photo);
+    dr_status st = dr_image_resize(&small, photo, v->width, v->height, DR_BILINEAR);
+    *logits = st ? NULL : forward(g, m, &small, *v);
+    if (!st)
+        st = dr_tape_status(g);
+    if (!st)
+        st = dr_output_check(dr_f32(*logits), (size_t)dr_numel(*logits), &m->params, "clothes parser", m->dir);
+    dr_image_clear(&small);
+    return st;
+}
+
 dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user), void *user,
                         dr_image *labels)
 {
-    dr_image small = {0}, map = {0};
+    dr_image map = {0};
+    dr_tensor *logits;
     dr_tape g;
+    view v;
     DR_ASSERT(m->loaded && photo->channels == 3, "a photo of %d channels", photo->channels);
     dr_status st = dr_tape_init(&g);
     if (st)
         return st;
     g.cancelled = cancelled;
     g.user = user;
-    view v = view_of(m, photo);
-    st = dr_image_resize(&small, photo, v.width, v.height, DR_BILINEAR);
-    dr_tensor *logits = st ? NULL : forward(&g, m, &small, v);
-    if (!st)
-        st = dr_tape_status(&g);
-    if (!st)
-        st = dr_output_check(dr_f32(logits), (size_t)dr_numel(logits), &m->params, "clothes parser", m->dir);
+    st = run_net(&g, m, photo, &v, &logits);
     if (!st)
         st = dr_image_alloc(&map, photo->width, photo->height, 1);
     if (!st)
@@ -195,7 +207,30 @@ dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(v
         *labels = map;
     else
         dr_image_clear(&map);
-    dr_image_clear(&small);
+    dr_tape_clear(&g);
+    return st;
+}
+
+dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells *out)
+{
+    dr_tensor *logits;
+    dr_tape g;
+    view v;
+    *out = (dr_parser_cells){0};
+    dr_status st = dr_tape_init(&g);
+    if (st)
+        return st;
+    st = run_net(&g, m, photo, &v, &logits);
+    size_t bytes = st ? 0 : (size_t)dr_numel(logits) * sizeof(float);
+    if (!st && !(out->logit = malloc(bytes)))
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    if (!st) {
+        memcpy(out->logit, dr_f32(logits), bytes);
+        out->width = (int)logits->dim[2];
+        out->height = (int)logits->dim[1];
+        out->used_w = (double)out->width * v.width / v.padded_w;
+        out->used_h = (double)out->height * v.height / v.padded_h;
+    }
     dr_tape_clear(&g);
     return st;
 }
