@@ -180,9 +180,9 @@ static const char *another_word(const char *word, dr_rng *r)
 
 static const char *another_colour(const char *colour, dr_rng *r)
 {
-    static const char *const same[][2] = {{"grey", "gray"},     {"dark red", "burgundy"}, {"navy", "dark blue"},
-                                          {"lilac", "violet"},  {"magenta", "hot pink"},  {"light grey", "silver"},
-                                          {"beige", "tan"},     {"cream", "off-white"},   {"light blue", "sky blue"}};
+    static const char *const same[][2] = {{"grey", "gray"},    {"dark red", "burgundy"}, {"navy", "dark blue"},
+                                          {"lilac", "violet"}, {"magenta", "hot pink"},  {"light grey", "silver"},
+                                          {"beige", "tan"},    {"cream", "off-white"},   {"light blue", "sky blue"}};
     if (chance(r, 0.3f))
         for (size_t i = 0; i < sizeof same / sizeof *same; i++)
             if (strcmp(same[i][0], colour) == 0)

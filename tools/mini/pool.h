@@ -14,7 +14,7 @@
 typedef struct mini_entry {
     int64_t k; /* 1 + the example; 0: empty */
     char caption[128];
-    uint8_t mask[MINI_CELLS * MINI_CELLS];            /* 0 or 1 */
+    uint8_t mask[MINI_CELLS * MINI_CELLS];                /* 0 or 1 */
     uint16_t latents[MINI_LATENTS], masked[MINI_LATENTS]; /* f16, as the UNet sees them */
 } mini_entry;
 

@@ -119,8 +119,9 @@ int main(int argc, char **argv)
     const dr_command cmd = {.name = "mini_unet",
                             .summary = "train the small model's UNet and text encoder",
                             .usage = "--photos DIR --vae DIR --output DIR [options]",
-                            .example = "  mini_unet --photos photos --labels more --vae vae-run --output run\n"
-                                       "  mini_unet --photos photos --labels more --vae vae-run --output run --resume\n"};
+                            .example =
+                                "  mini_unet --photos photos --labels more --vae vae-run --output run\n"
+                                "  mini_unet --photos photos --labels more --vae vae-run --output run --resume\n"};
     unet_options o = {.arch = "tools/mini/arch.json",
                       .batch = 16,
                       .fresh = 4,

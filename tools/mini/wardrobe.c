@@ -37,7 +37,10 @@ static const struct {
 /* What a label is called where no tag says more. */
 static const char *plain_word(uint8_t label)
 {
-    return label == DR_LABEL_UPPER ? "top" : label == DR_LABEL_DRESS ? "dress" : label == DR_LABEL_SKIRT ? "skirt" : "pants";
+    return label == DR_LABEL_UPPER   ? "top"
+           : label == DR_LABEL_DRESS ? "dress"
+           : label == DR_LABEL_SKIRT ? "skirt"
+                                     : "pants";
 }
 
 static bool is_garment(uint8_t label)
