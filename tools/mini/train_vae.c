@@ -36,6 +36,7 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
         {"max-norm", DR_OPT_DOUBLE, &o->max_norm, "X", "gradients are clipped to it; 0: not", 0, 1e9},
         {"ema-decay", DR_OPT_DOUBLE, &o->ema_decay, "X", "of the average that becomes the result", 0, 1},
         {"edge-weight", DR_OPT_DOUBLE, &o->edge_weight, "X", "of edges in the loss, at each of three scales", 0, 1e3},
+        {"square-weight", DR_OPT_DOUBLE, &o->square_weight, "X", "of the pixels' squared errors in the loss", 0, 1e3},
         {"colour-weight", DR_OPT_DOUBLE, &o->colour_weight, "X", "of the colours of 8x8 pixels in the loss", 0, 1e3},
         {"vivid", DR_OPT_DOUBLE, &o->vivid, "X", "share of crops with other, stronger colours", 0, 1},
         {"kl-weight", DR_OPT_DOUBLE, &o->kl_weight, "X", "of the divergence in the loss, per latent value", 0, 1e3},
@@ -52,12 +53,14 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
 
 static dr_status log_step(vae_run *r, const vae_report *p)
 {
-    printf("step %d/%d  loss %.4f  pixels %.4f  edges %.4f  colour %.4f  kl %.2f  norm %.3f  lr %.2e  %.2f s\n",
-           r->t.step, r->o->steps, p->loss, p->pixels, p->edges, p->colour, p->kl, p->norm, p->lr, p->seconds);
+    printf("step %d/%d  loss %.4f  pixels %.4f  edges %.4f  squares %.4f  colour %.4f  kl %.2f  norm %.3f  lr %.2e  "
+           "%.2f s\n",
+           r->t.step, r->o->steps, p->loss, p->pixels, p->edges, p->squares, p->colour, p->kl, p->norm, p->lr,
+           p->seconds);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss, "pixels",
-                          p->pixels, "edges", p->edges, "colour", p->colour, "kl", p->kl, "norm", p->norm, "lr", p->lr,
-                          "seconds", p->seconds);
+    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss,
+                          "pixels", p->pixels, "edges", p->edges, "squares", p->squares, "colour", p->colour, "kl",
+                          p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
     dr_status st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
@@ -139,7 +142,8 @@ int main(int argc, char **argv)
                      .max_norm = 1,
                      .ema_decay = 0.999,
                      .edge_weight = 0.5,
-                     .colour_weight = 2,
+                     .square_weight = 4,
+                     .colour_weight = 10,
                      .vivid = 0.4,
                      .kl_weight = 1e-4,
                      .look_every = 500,

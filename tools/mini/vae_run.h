@@ -21,6 +21,7 @@ typedef struct vae_options {
     int steps, warmup, cool; /* of the learning rate: rising, even, and falling to 0 over the last `cool` */
     double lr, weight_decay, max_norm, ema_decay;
     double edge_weight;   /* of each of the three scales */
+    double square_weight; /* of the pixels' squared errors */
     double colour_weight; /* of the colours of 8x8 pixels */
     double vivid;         /* share of crops with other, stronger colours */
     double kl_weight;     /* of the mean divergence of a latent value */
@@ -33,7 +34,7 @@ typedef struct vae_options {
 
 /* What one step was like. */
 typedef struct vae_report {
-    double loss, pixels, edges, colour, kl; /* the terms without their weights */
+    double loss, pixels, edges, squares, colour, kl; /* the terms without their weights */
     double lr, norm, seconds;
 } vae_report;
 

@@ -38,6 +38,28 @@ static dr_status make_model(vae_run *r)
     return st ? st : dr_vae_init(&r->net, &c, &r->params);
 }
 
+/* Turns the three channels of the first convolution's inputs (axis 1 of [O,I,k,k]) or the last one's outputs (axis 0)
+ * into grey and two opponent colours, these `strength` times as strong. Of random weights nearly all that comes through
+ * is grey, as the channels are much alike; what norms leave of the colours is too faint to be found for thousands of
+ * steps. */
+static void strengthen_colours(dr_tensor *w, int axis, float strength)
+{
+    static const float basis[3][3] = {
+        {0.57735f, 0.57735f, 0.57735f}, {0.70711f, -0.70711f, 0}, {-0.40825f, -0.40825f, 0.8165f}};
+    int64_t taps = w->dim[2] * w->dim[3], stride = axis == 1 ? taps : w->dim[1] * taps;
+    int64_t outer = axis == 1 ? w->dim[0] : 1, inner = axis == 1 ? taps : stride;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            float *p = dr_f32(w) + o * 3 * stride + i, mixed[3] = {0};
+            for (int k = 0; k < 3; k++)
+                for (int c = 0; c < 3; c++)
+                    mixed[c] += p[k * stride] * basis[k][c] * (k ? strength : 1);
+            for (int c = 0; c < 3; c++)
+                p[c * stride] = mixed[c];
+        }
+    dr_weight_unpack(w);
+}
+
 static dr_status open_training(vae_run *r)
 {
     const vae_options *o = r->o;
@@ -48,6 +70,10 @@ static dr_status open_training(vae_run *r)
     dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS);
+    if (!st && r->t.step == 0) {
+        strengthen_colours(r->net.encoder.conv_in.w, 1, 4);
+        strengthen_colours(r->net.decoder.conv_out.w, 0, 2);
+    }
     dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
     return st ? st : mini_training_optimizer(&r->t, &a, o->ema_decay);
 }
@@ -160,12 +186,13 @@ static dr_tensor *eighth(dr_tape *g, dr_tensor *x)
     return x;
 }
 
-/* Red against green and yellow against blue, of 8x8 pixels together: that is as fine as eyes care, and few numbers. */
+/* Red against green and yellow against blue, of 8x8 pixels together: that is as fine as eyes care, and few numbers.
+ * Squared: what is far off is pulled hardest, so that strong colours are learnt first. */
 static dr_tensor *colour_loss(dr_tape *g, dr_tensor *y, dr_tensor *x)
 {
     static float opponents[6] = {1, -1, 0, -0.5f, -0.5f, 1};
     dr_tensor *w = dr_wrap(g, opponents, 2, (int64_t[]){2, 3});
-    return dr_charbonnier(g, dr_linear(g, eighth(g, y), w, NULL, NULL), dr_linear(g, eighth(g, x), w, NULL, NULL), EPS);
+    return dr_mse(g, dr_linear(g, eighth(g, y), w, NULL, NULL), dr_linear(g, eighth(g, x), w, NULL, NULL), NULL);
 }
 
 /* Forward and back; the gradients are in the parameters' buffers. */
@@ -182,7 +209,8 @@ static dr_status gradients(vae_run *r, vae_report *report)
     dr_tensor *y = dr_vae_decode(g, &r->net, dr_gaussian_sample(g, moments, noise));
     dr_tensor *pixels = dr_charbonnier(g, y, x, EPS), *edges = edge_loss(g, y, x), *kl = dr_gaussian_kl(g, moments);
     dr_tensor *loss = dr_add(g, pixels, dr_scale(g, edges, (float)r->o->edge_weight));
-    dr_tensor *colour = colour_loss(g, y, x);
+    dr_tensor *colour = colour_loss(g, y, x), *squares = dr_mse(g, y, x, NULL);
+    loss = dr_add(g, loss, dr_scale(g, squares, (float)r->o->square_weight));
     loss = dr_add(g, loss, dr_scale(g, colour, (float)r->o->colour_weight));
     loss = dr_add(g, loss, dr_scale(g, kl, (float)r->o->kl_weight));
     st = dr_tape_status(g);
@@ -190,6 +218,7 @@ static dr_status gradients(vae_run *r, vae_report *report)
         report->loss = (double)dr_f32(loss)[0];
         report->pixels = (double)dr_f32(pixels)[0];
         report->edges = (double)dr_f32(edges)[0];
+        report->squares = (double)dr_f32(squares)[0];
         report->colour = (double)dr_f32(colour)[0];
         report->kl = (double)dr_f32(kl)[0];
         if (!isfinite(report->loss))
