@@ -16,7 +16,7 @@ deps:
 	@scripts/deps.sh
 
 demo: all
-	scripts/demo.sh $(DRAPE)
+	scripts/demo/demo.sh $(BUILD)
 
 test: all
 	ctest --test-dir $(BUILD) --output-on-failure
