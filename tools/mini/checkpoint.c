@@ -58,11 +58,11 @@ dr_status mini_checkpoint_find(mini_training *t, bool resume)
     return DR_OK;
 }
 
-static dr_status read_weights(const mini_training *t, const mini_part *part)
+static dr_status read_weights(const mini_part *part, const char *from)
 {
     char dir[PATH_MAX];
     dr_weights files;
-    dr_status st = dr_folder_path(dir, sizeof dir, t->checkpoint, part->folder, "");
+    dr_status st = dr_folder_path(dir, sizeof dir, from, part->folder, "");
     if (!st)
         st = dr_weights_load(&files, part->params, dir, part->rules);
     if (st)
@@ -72,12 +72,12 @@ static dr_status read_weights(const mini_training *t, const mini_part *part)
     return st;
 }
 
-dr_status mini_training_weights(mini_training *t, uint64_t seed)
+dr_status mini_training_weights(mini_training *t, uint64_t seed, const char *init)
 {
     dr_status st = DR_OK;
     for (int i = 0; !st && i < t->parts; i++) {
-        if (t->step)
-            st = read_weights(t, &t->part[i]);
+        if (t->step || init)
+            st = read_weights(&t->part[i], t->step ? t->checkpoint : init);
         else
             st = dr_weights_random(t->part[i].params, DR_F32, seed);
         if (!st)

@@ -37,8 +37,9 @@ typedef struct mini_training {
 /** To resume: finds the newest, compares `run`, and sets step; DR_ENOENT without one. Else DR_EINVAL when there is
  *  one. */
 dr_status mini_checkpoint_find(mini_training *t, bool resume);
-/** The parts' weights, from the checkpoint (step > 0) or random; then trainable. */
-dr_status mini_training_weights(mini_training *t, uint64_t seed);
+/** The parts' weights, from the checkpoint (step > 0), else from the model in `init`, or random where that is NULL;
+ * then trainable. */
+dr_status mini_training_weights(mini_training *t, uint64_t seed, const char *init);
 /** Gradients, moments and average for all parameters, at zero or the checkpoint's. */
 dr_status mini_training_optimizer(mini_training *t, const dr_adamw_options *o, double ema_decay);
 /** One step with the gradients that are there; returns their norm. */

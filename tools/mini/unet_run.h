@@ -15,7 +15,7 @@
 #include "train/jsonl.h"
 
 typedef struct unet_options {
-    const char *photos, *labels, *vae, *arch, *output;
+    const char *photos, *labels, *vae, *arch, *init, *output;
     int photo_limit;         /* 0: all */
     int batch, fresh, pool;  /* examples a step; of them new; examples kept */
     int steps, warmup, cool; /* of the learning rate */

@@ -105,7 +105,7 @@ static dr_status open_training(unet_run *r)
                            .run = fingerprint(o)};
     dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS);
+        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, o->init);
     dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
     if (!st)
         st = mini_training_optimizer(&r->t, &a, o->ema_decay);

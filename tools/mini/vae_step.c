@@ -69,7 +69,7 @@ static dr_status open_training(vae_run *r)
                            .run = vae_fingerprint(r)};
     dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS);
+        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, NULL);
     if (!st && r->t.step == 0) {
         strengthen_colours(r->net.encoder.conv_in.w, 1, 4);
         strengthen_colours(r->net.decoder.conv_out.w, 0, 2);
