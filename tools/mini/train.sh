@@ -31,5 +31,5 @@ stage() { # NAME PROGRAM OPTIONS...
 if [ ! -e "$work/labels/splits.json" ]; then
     "$build/parser_label" --data "$data" --model "$parser" --out "$work/labels"
 fi
-stage vae mini_vae --steps 6500 --cool 2500
+stage vae mini_vae --steps 4050 --cool 2000
 stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 20000 --cool 4000
