@@ -18,7 +18,7 @@ void dr_answer_clear(dr_answer *a)
 void dr_answer_json(dr_answer *a, int status, json_t *j)
 {
     static const char nothing[] = "{\"error\": {\"code\": \"no_memory\", \"message\": \"out of memory\"}}";
-    char *text = j ? json_dumps(j, JSON_REAL_PRECISION(15)) : NULL;
+    char *text = j ? json_dumps(j, JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY) : NULL;
     json_decref(j);
     dr_answer_clear(a);
     *a = (dr_answer){.status = text ? status : 503,

@@ -45,9 +45,9 @@ static void turn(dr_client *c, double now)
 
 bool dr_limits_enter(dr_limits *l, const char *address, dr_limited kind, double now)
 {
-    int most = kind == DR_LIMIT_POST     ? DR_LIMIT_POSTS
+    int most = kind == DR_LIMIT_POST         ? DR_LIMIT_POSTS
                : dr_is_this_machine(address) ? DR_LIMIT_STREAMS_HERE
-                                         : DR_LIMIT_STREAMS;
+                                             : DR_LIMIT_STREAMS;
     pthread_mutex_lock(&l->mutex);
     dr_client *c = find(l, address);
     bool ok = c != NULL;

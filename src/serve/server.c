@@ -105,6 +105,7 @@ static void run_task(dr_server *v, dr_exchange *x)
 static void *run_tasks(void *user)
 {
     dr_server *v = user;
+    drape_set_threads(v->studio->o->threads);
     pthread_mutex_lock(&v->mutex);
     for (;;) {
         dr_exchange *x = v->first_task;
@@ -215,8 +216,8 @@ static dr_status listen_at(dr_server *v, const struct sockaddr *address)
         on_connection, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)DR_IDLE_SECONDS,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)1024,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)(loopback_address(address) ? 0 : 256), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(loopback_address(address) ? 0 : 256),
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!v->daemon)
         return dr_fail(DR_EIO, "cannot listen at %s, port %d: %s", o->host, o->port,
                        errno == EADDRINUSE ? "another program does; choose another --port" : strerror(errno));

@@ -120,7 +120,7 @@ static void on_step(void *user, const drape_train_report *p)
 static void on_message(void *user, const char *text)
 {
     train_run *r = user;
-    if (strncmp(text, "photo ", 6) == 0 || strncmp(text, "mask ", 5) == 0 || strncmp(text, "no ", 3) == 0)
+    if (strncmp(text, "photo ", 6) == 0 || strncmp(text, "mask ", 5) == 0 || strncmp(text, "no validation", 13) == 0)
         dr_work_warn(r->w, text);
 }
 

@@ -215,6 +215,7 @@ static void *work(void *user)
 {
     dr_worker *k = user;
     dr_studio *s = k->s;
+    drape_set_threads(s->o->threads); /* OpenMP's setting belongs to the thread */
     while (!atomic_load(&s->stopping)) {
         dr_job j;
         if (!next_job(s, &j))
