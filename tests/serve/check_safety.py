@@ -5,24 +5,15 @@ import json
 import os
 import pathlib
 import socket
-import struct
 import subprocess
 import tempfile
 import unittest
 import zlib
 
-from client import NANO, ROOT, Client, Server
+from client import NANO, ROOT, Client, Server, png
 
 DRAPE = os.environ["DRAPE"]
 PHOTO = ROOT / "examples" / "astronaut.jpg"
-
-
-def png(width, height, data=b""):
-    """A PNG of that size in its header, whatever the data are."""
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 class Safety(unittest.TestCase):

@@ -8,9 +8,11 @@ import pathlib
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
+import zlib
 
 import schema
 
@@ -167,6 +169,14 @@ class Events:
         except OSError:
             pass
         self.socket.close()
+
+
+def png(width, height, data=b""):
+    """A PNG of that size in its header, whatever the data are."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def b64(path):
