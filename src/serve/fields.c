@@ -78,8 +78,6 @@ static dr_status read_string(const dr_field *f, const json_t *in, json_t **out)
         return dr_fail(DR_EINVAL, "%s must be a string", f->name);
     size_t n = json_string_length(in);
     shown(s, word);
-    if (strlen(s) != n)
-        return dr_fail(DR_EINVAL, "%s has a zero byte in it", f->name);
     if (f->kind == DR_FIELD_STRING && ((double)n < f->min || (double)n > f->max))
         return dr_fail(DR_EINVAL, "%s has %zu bytes, must have %g to %g", f->name, n, f->min, f->max);
     if (f->kind == DR_FIELD_CHOICE && !dr_is_choice(f->choices, s))
