@@ -4,11 +4,12 @@
 set -euo pipefail
 
 apt_packages="build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev libcurl4-openssl-dev
-    libcmocka-dev clang clang-format libclang-rt-14-dev python3"
-dnf_packages="gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel libcmocka-devel
+    libmicrohttpd-dev libsqlite3-dev libcmocka-dev clang clang-format libclang-rt-14-dev python3"
+dnf_packages="gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel
+    libmicrohttpd-devel sqlite-devel libcmocka-devel
     clang clang-tools-extra compiler-rt python3"
-pacman_packages="base-devel cmake ninja pkgconf onednn libvips jansson curl cmocka clang python"
-brew_packages="cmake ninja pkg-config onednn vips jansson curl cmocka libomp clang-format python3"
+pacman_packages="base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite cmocka clang python"
+brew_packages="cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite cmocka libomp clang-format python3"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
@@ -42,7 +43,7 @@ with_apt() {
 # Elsewhere: install when something is missing, and name the packages where that fails.
 have_all() {
     command -v cmake >/dev/null && command -v ninja >/dev/null && command -v pkg-config >/dev/null &&
-        pkg-config --exists vips glib-2.0 jansson libcurl cmocka &&
+        pkg-config --exists vips glib-2.0 jansson libcurl libmicrohttpd sqlite3 cmocka &&
         printf '#include <oneapi/dnnl/dnnl.h>\nint main(void){return 0;}\n' | cc -x c -c -o /dev/null - 2>/dev/null
 }
 with_other() { # manager, packages...
@@ -64,6 +65,6 @@ elif command -v pacman >/dev/null; then with_other pacman_install $pacman_packag
 elif command -v brew >/dev/null; then with_other brew_install $brew_packages
 elif ! have_all; then
     echo "deps.sh: no known package manager; drape needs a C compiler, cmake, ninja, pkg-config, oneDNN, libvips, glib," >&2
-    echo "jansson, libcurl and cmocka with their headers" >&2
+    echo "jansson, libcurl, libmicrohttpd, sqlite and cmocka with their headers" >&2
     exit 1
 fi

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int threads;
+static _Atomic int threads;
 
 #if defined(__linux__)
 /* The lowest-numbered hardware thread of the core that `cpu` belongs to; `cpu` itself if unknown. */

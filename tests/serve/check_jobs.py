@@ -1,0 +1,339 @@
+"""Jobs from the queue to the result: masks, pictures, trainings, events, and what kill -9 may not lose."""
+
+import os
+import pathlib
+import tempfile
+import unittest
+
+from client import ROOT, Client, Events, Server, b64, png_size
+
+DRAPE = os.environ["DRAPE"]
+PHOTO = ROOT / "examples" / "astronaut.jpg"
+MASK = ROOT / "examples" / "astronaut_mask.png"
+OTHER, OTHER_MASK = ROOT / "examples" / "grace_hopper.jpg", ROOT / "examples" / "grace_hopper_mask.png"
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
+        cls.data = pathlib.Path(cls.folder.name, "data")
+        cls.server = Server(DRAPE, cls.data).start()
+        cls.client = Client(cls.server)
+        cls.photo, cls.mask = cls.client.upload(PHOTO), cls.client.upload(MASK, "image/png")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.folder.cleanup()
+
+    def tryon(self, **more):
+        return self.client.submit(**{"type": "tryon", "photo": self.photo, "mask": self.mask, "prompt": "red shirt",
+                                     "steps": 3, "seed": 1, "scheduler": "ddim", **more})
+
+    def long(self, **more):
+        """A job that goes on until it is stopped."""
+        return self.tryon(steps=900, count=16, **more)
+
+    def running(self, job, stage=None):
+        return self.client.wait(lambda: (lambda j: j["state"] == "running" and stage in (None, j["stage"]))(
+            self.client.job(job)), f"job {job} to run")
+
+    def training(self, **more):
+        other, other_mask = self.client.upload(OTHER), self.client.upload(OTHER_MASK, "image/png")
+        return {"type": "train", "name": "orange suit", "steps": 6, "learning_rate": 1e-3, "seed": 3, "rank": 2,
+                "photos": [{"photo": self.photo, "mask": self.mask, "name": "../suit.jpg", "caption": "orange suit"},
+                           {"photo": other, "mask": other_mask, "name": "suit.jpg"}], **more}
+
+
+class Pictures(Case):
+    def test_a_picture_is_kept_by_what_is_in_it(self):
+        again = self.client.upload(PHOTO)
+        self.assertEqual(again, self.photo)
+        form = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n" + PHOTO.read_bytes() + b"\r\n--b--\r\n"
+        self.assertEqual(self.client.upload(form, "multipart/form-data; boundary=b"), self.photo)
+        status, headers, body = self.client.request("GET", f"/api/v1/images/{self.photo}")
+        self.assertEqual((status, headers["Content-Type"], body), (200, "image/jpeg", PHOTO.read_bytes()))
+        self.assertIn("immutable", headers["Cache-Control"])
+        status, headers, _ = self.client.request("GET", f"/api/v1/images/{self.photo}?download=..%2Fmy+%22photo")
+        self.assertEqual(headers["Content-Disposition"], 'attachment; filename=".._my _photo.jpg"')
+
+    def test_a_photo_is_upright(self):
+        turned = self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-6.jpg")
+        info = self.client.get(f"/api/v1/images/{turned}/info")
+        upright = self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-1.jpg")
+        want = self.client.get(f"/api/v1/images/{upright}/info")
+        self.assertEqual((info["width"], info["height"], info["type"]), (want["width"], want["height"], "image/png"))
+        _, _, body = self.client.request("GET", f"/api/v1/images/{turned}")
+        self.assertEqual(png_size(body), (info["width"], info["height"]))
+
+    def test_small_ones_are_made(self):
+        _, headers, body = self.client.request("GET", f"/api/v1/images/{self.mask}?width=64")
+        self.assertEqual((headers["Content-Type"], png_size(body)), ("image/png", (64, 64)))
+        status, _, _ = self.client.request("GET", f"/api/v1/images/{self.mask}?width=5")
+        self.assertEqual(status, 400)
+
+
+class Jobs(Case):
+    def test_a_person_is_dressed(self):
+        events = Events(self.client)
+        job = self.client.ended(self.tryon(count=2))
+        self.assertEqual([r["seed"] for r in job["results"]], [1, 2])
+        _, _, first = self.client.request("GET", f"/api/v1/images/{job['results'][0]['image']}")
+        self.assertEqual(png_size(first), (512, 512))
+        self.assertIn(b"red shirt", first)
+        again = self.client.ended(self.tryon())
+        self.assertEqual(again["results"][0]["image"], job["results"][0]["image"], "the seed alone makes the picture")
+        mine = events.wait(lambda e: [j for j in e.of("job") if j["id"] == job["id"] and j["state"] == "done"] and
+                           [j for j in e.of("job") if j["id"] == job["id"]], "the job's end")
+        self.assertIn("denoise", [j["stage"] for j in mine])
+        fractions = [j["fraction"] for j in mine if j["fraction"] is not None]
+        self.assertEqual(fractions, sorted(fractions))
+        self.assertTrue([p for p in events.of("preview") if p["job"] == job["id"]])
+        events.close()
+
+    def test_a_mask_is_found_and_overtakes(self):
+        blocking, waiting = self.long(), self.tryon()
+        mask = self.client.submit(type="mask", photo=self.photo)
+        self.assertEqual(self.client.job(mask)["position"], 0)
+        self.assertEqual(self.client.job(waiting)["position"], 1)
+        self.client.json("POST", f"/api/v1/jobs/{blocking}/cancel", status=200)
+        job = self.client.ended(mask)
+        self.assertEqual([r["kind"] for r in job["results"]], ["mask"])
+        self.assertEqual((job["results"][0]["width"], job["results"][0]["height"]), (512, 512))
+        snapped = self.client.ended(self.client.submit(type="mask", photo=self.photo, refine=job["results"][0]["image"]))
+        self.assertTrue(snapped["results"])
+        self.client.ended(blocking, "cancelled")
+        self.client.ended(waiting)
+
+    def test_a_mask_can_be_left_to_the_parser(self):
+        job = self.client.ended(self.tryon(mask=None, auto={"category": "upper", "sleeve": "short"}))
+        self.assertEqual(len(job["results"]), 1)
+        failed = self.client.ended(self.client.submit(type="mask", photo=self.photo, person=64), "failed")
+        self.assertIn("person", failed["error"])
+
+    def test_the_queue_is_moved_cancelled_and_tried_again(self):
+        blocking = self.long()
+        self.running(blocking, "denoise")
+        first, second, third = (self.tryon(seed=s) for s in (11, 12, 13))
+        moved = self.client.json("POST", f"/api/v1/jobs/{third}/move", {"position": 0}, 200)
+        self.assertEqual(moved["position"], 0)
+        self.assertEqual([self.client.job(j)["position"] for j in (third, first, second)], [0, 1, 2])
+        self.client.json("POST", f"/api/v1/jobs/{second}/cancel", status=200)
+        self.assertEqual(self.client.job(second)["state"], "cancelled")
+        self.client.json("POST", f"/api/v1/jobs/{second}/cancel", status=409)
+        self.client.json("POST", f"/api/v1/jobs/{first}/retry", status=409)
+        self.client.json("DELETE", f"/api/v1/jobs/{first}", status=409)
+        self.client.json("POST", f"/api/v1/jobs/{second}/move", {"position": 0}, 409)
+        self.client.json("POST", f"/api/v1/jobs/{blocking}/cancel", status=200)
+        self.client.ended(blocking, "cancelled")
+        ended = [self.client.ended(j)["ended"] for j in (third, first)]
+        self.assertLess(ended[0], ended[1], "the moved one came first")
+        self.client.json("POST", f"/api/v1/jobs/{second}/retry", status=200)
+        self.client.ended(second)
+
+    def test_jobs_are_found_and_forgotten(self):
+        job = self.client.ended(self.tryon(prompt="A Violet Velvet coat", seed=777123))
+        for query in ("q=velvet+violet", "q=777123", "type=tryon,mask&state=done&q=velvet"):
+            found = self.client.get(f"/api/v1/jobs?{query}")
+            self.assertEqual([j["id"] for j in found["jobs"]], [job["id"]], query)
+        self.assertEqual(self.client.get("/api/v1/jobs?q=%25")["jobs"], [], "no wildcards")
+        self.assertEqual(self.client.get(f"/api/v1/jobs?limit=1&before={job['id']}")["jobs"][0]["id"], str(int(job["id"]) - 1))
+        self.client.json("GET", "/api/v1/jobs?state=odd", status=400)
+        self.client.json("DELETE", f"/api/v1/jobs/{job['id']}", status=204)
+        self.client.json("GET", f"/api/v1/jobs/{job['id']}", status=404)
+        self.client.json("DELETE", f"/api/v1/jobs/{job['id']}", status=404)
+
+    def test_what_cannot_work_is_refused_before_it_waits(self):
+        wide = self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-1.jpg")
+        for field, more in (("mask", {"mask": wide}), ("width", {"width": 33, "height": 33}), ("model", {"model": "no"}),
+                            ("scheduler", {"scheduler": "magic"}), ("garment", {"garment": "99999"})):
+            answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "mask": self.mask, **more})
+            self.assertEqual(answer["error"]["field"], field, answer)
+
+    def test_a_stream_goes_on_where_it_broke(self):
+        events = Events(self.client)
+        job = self.tryon()
+        events.wait(lambda e: [j for j in e.of("job") if j["id"] == job and j["state"] == "done"], "the end")
+        events.close()
+        middle = [i for i, _, _ in events.list if i][1]
+        rest = [(i, n) for i, n, _ in events.list if i][2:]
+        again = Events(self.client, last=middle)
+        again.wait(lambda e: len(e.list) >= len(rest), "what was missed")
+        self.assertEqual([(i, n) for i, n, _ in again.list][:len(rest)], rest)
+        again.close()
+        lost = Events(self.client, last="1-1")
+        lost.wait(lambda e: e.of("sync"), "sync")
+        lost.close()
+
+
+class Training(Case):
+    def test_1_photos_are_judged_before(self):
+        answer = self.client.json("POST", "/api/v1/lint", self.training(), 200)
+        self.assertTrue(answer["ok"], answer)
+        self.assertEqual(len(answer["photos"]), 2)
+        self.assertGreater(answer["memory"], 0)
+        black = self.client.upload(MASK, "image/png")
+        bad = self.training()
+        bad["photos"][1]["mask"] = self.photo
+        bad["name"] = ""
+        answer = self.client.json("POST", "/api/v1/lint", bad, 200)
+        self.assertEqual(answer["photos"][0], [])
+        self.assertTrue(answer["photos"][1], answer)
+        self.assertTrue(black)
+
+    def test_2_a_garment_is_taught_and_worn(self):
+        settings = self.training(steps=5, validation={"photo": self.photo, "mask": self.mask, "every": 2})
+        job_id = self.client.submit(**settings)
+        events = Events(self.client, f"/api/v1/jobs/{job_id}/events")
+        job = self.client.ended(job_id)
+        points = self.client.get(f"/api/v1/jobs/{job_id}/loss")["points"]
+        self.assertEqual([p["step"] for p in points], [1, 2, 3, 4, 5])
+        self.assertEqual([r["step"] for r in job["results"]], [2, 4, 5])
+        heard = events.wait(lambda e: [d for d in e.of("job") if d["state"] == "done"] and
+                            [p["step"] for d in e.of("loss") for p in d["points"]], "the end")
+        self.assertEqual(sorted(set(heard)), [1, 2, 3, 4, 5])
+        events.close()
+        garment = self.client.get("/api/v1/garments")["garments"][0]
+        self.assertEqual((garment["id"], garment["name"], garment["image"]), (job["garment"], "orange suit", self.photo))
+        plain, worn = (self.client.ended(self.tryon(garment=g))["results"][0]["image"] for g in (None, garment["id"]))
+        self.assertNotEqual(plain, worn, "the adapter changes the picture")
+        self.assertEqual([a["name"] for a in self.client.get("/sdapi/v1/loras")], ["orange suit"])
+        self.assertFalse(list(self.data.glob("train/*/out/checkpoint-*")), "checkpoints are gone")
+        self.client.json("DELETE", f"/api/v1/garments/{garment['id']}", status=204)
+        self.assertEqual(self.client.get("/api/v1/garments")["garments"], [])
+        self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "garment": garment["id"]}, 404)
+
+    def test_3_a_whole_model_is_taught_stopped_and_gone_on_with(self):
+        job = self.client.submit(**self.training(method="full", steps=1000, validation={
+            "photo": self.photo, "mask": self.mask, "every": 100000}))
+        self.client.wait(lambda: self.client.job(job)["done"] > 2 and self.client.job(job)["stage"] == "train", "some steps")
+        self.client.json("POST", f"/api/v1/jobs/{job}/cancel", status=200)
+        self.client.ended(job, "cancelled")
+        before = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
+        self.client.json("POST", f"/api/v1/jobs/{job}/retry", status=200)
+        self.client.wait(lambda: len(self.client.get(f"/api/v1/jobs/{job}/loss")["points"]) > len(before), "more steps")
+        after = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
+        self.assertEqual(after[:len(before)], before, "it went on, and did not begin anew")
+        self.client.json("POST", f"/api/v1/jobs/{job}/cancel", status=200)
+        self.client.ended(job, "cancelled")
+        self.client.json("DELETE", f"/api/v1/jobs/{job}", status=204)
+        self.assertFalse((self.data / "train" / job).exists())
+
+
+class Killed(Case):
+    def again(self, kill=True):
+        if kill:
+            self.server.kill()
+        else:
+            self.server.stop()
+        self.server.start()
+
+    def test_1_no_job_is_lost_and_no_picture_made_twice(self):
+        done = self.client.ended(self.tryon(seed=5))
+        run, waiting = self.tryon(count=3, steps=60, seed=20), [self.tryon(seed=s) for s in (31, 32)]
+        self.client.wait(lambda: self.client.job(run)["results"], "the first of three")
+        self.again()
+        first = self.client.job(run)["results"][0]
+        self.assertEqual(self.client.job(done["id"])["ended"], done["ended"])
+        self.again(kill=False)
+        for job in waiting:
+            self.client.ended(job)
+        job = self.client.ended(run)
+        self.assertEqual(job["results"][0], first)
+        self.assertEqual([r["seed"] for r in job["results"]], [20, 21, 22])
+        self.assertLess(job["ended"], self.client.job(waiting[0])["ended"], "what ran goes on first")
+        whole = self.client.ended(self.tryon(count=3, steps=60, seed=20))
+        self.assertEqual([r["image"] for r in whole["results"]], [r["image"] for r in job["results"]])
+
+    def test_2_a_training_goes_on_from_its_checkpoint(self):
+        settings = self.training(steps=40, checkpoint_every=1, validation={"photo": self.photo, "mask": self.mask,
+                                                                            "every": 100000})
+        job = self.client.submit(**settings)
+        for least in (3, 8):
+            self.client.wait(lambda least=least: len(self.client.get(f"/api/v1/jobs/{job}/loss")["points"]) >= least, "steps")
+            before = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
+            self.again()
+            events = Events(self.client, f"/api/v1/jobs/{job}/events")
+            steps = events.wait(lambda e: [p["step"] for d in e.of("loss") if not d["whole"] for p in d["points"]], "a step")
+            self.assertGreaterEqual(steps[0], len(before) - 1, "it went on")
+            events.close()
+        self.client.ended(job)
+        points = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
+        self.assertEqual([p["step"] for p in points], list(range(1, 41)))
+
+
+class Clients(Case):
+    """Other programs' clients: AUTOMATIC1111's API."""
+
+    def img2img(self, status=200, **more):
+        body = {"init_images": [b64(PHOTO)], "mask": "data:image/png;base64," + b64(MASK), "prompt": "red shirt", "steps": 3,
+                "seed": 4, "width": 32, "height": 32, "sampler_name": "DDIM", **more}
+        return self.client.json("POST", "/sdapi/v1/img2img", body, status)
+
+    def picture(self, answer, i=0):
+        import base64
+        return base64.b64decode(answer["images"][i])
+
+    def test_img2img_answers_with_pictures(self):
+        import json
+        answer = self.img2img(batch_size=2, n_iter=2)
+        info = json.loads(answer["info"])
+        self.assertEqual(info["all_seeds"], [4, 5, 6, 7])
+        self.assertEqual(len(answer["images"]), 4)
+        self.assertEqual(png_size(self.picture(answer)), (512, 512), "the region alone is painted, into the whole photo")
+        self.assertIn("Seed: 4", info["infotexts"][0])
+        text = self.client.json("POST", "/sdapi/v1/png-info", {"image": answer["images"][0]}, 200)
+        self.assertEqual(text["info"], info["infotexts"][0])
+        self.assertEqual(self.client.json("POST", "/sdapi/v1/png-info", {"image": b64(PHOTO)}, 200)["info"], "")
+
+    def test_fields_mean_what_they_say(self):
+        whole = self.img2img(inpaint_full_res=False, resize_mode=1)
+        self.assertEqual(png_size(self.picture(whole)), (32, 32))
+        plain = self.picture(self.img2img())
+        for more in ({"inpainting_mask_invert": 1}, {"seed": 9}, {"cfg_scale": 1}, {"denoising_strength": 1},
+                     {"inpaint_full_res_padding": 64}, {"mask_blur": 60}, {"inpainting_fill": 1}, {"eta": 1},
+                     {"sampler_name": "Euler a"}, {"negative_prompt": "blue"}):
+            self.assertNotEqual(self.picture(self.img2img(**more)), plain, more)
+        self.assertEqual(self.picture(self.img2img(seed=4, tiling=False, restore_faces=None, styles=[])), plain)
+        self.assertEqual(self.img2img(send_images=False)["images"], [])
+
+    def test_a_field_that_cannot_be_honoured_is_an_error(self):
+        for field, value in (("tiling", True), ("restore_faces", True), ("subseed_strength", 0.5), ("styles", ["x"]),
+                             ("script_name", "x"), ("resize_mode", 3), ("sampler_name", "no"), ("scheduler", "no"),
+                             ("alwayson_scripts", {"x": {}}), ("nonsense", 1), ("init_images", []), ("mask", "&"),
+                             ("width", 1 << 20), ("batch_size", 17), ("denoising_strength", 0), ("s_noise", 0.5)):
+            answer = self.img2img(None, **{field: value})
+            self.assertEqual(answer["error"]["field"].split("[")[0], field, answer)
+        answer = self.img2img(422, mask_blur_x=1, mask_blur_y=2)
+        self.assertEqual(answer["error"]["field"], "mask_blur_x")
+        answer = self.img2img(422, override_settings={"sd_vae": "x"})
+        self.assertEqual(answer["error"]["field"], "override_settings.sd_vae")
+        answer = self.img2img(422, prompt="x <lora:nothing:1>")
+        self.assertEqual(answer["error"]["field"], "prompt")
+
+    def test_lists_and_options(self):
+        self.assertIn("Euler a", [s["name"] for s in self.client.get("/sdapi/v1/samplers")])
+        self.assertIn("karras", [s["name"] for s in self.client.get("/sdapi/v1/schedulers")])
+        self.assertEqual([m["title"] for m in self.client.get("/sdapi/v1/sd-models")], ["nano"])
+        self.assertEqual(self.client.get("/sdapi/v1/options")["sd_model_checkpoint"], "nano")
+        self.client.json("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "nano"}, 200)
+        self.client.json("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "other"}, 400)
+        self.client.json("POST", "/sdapi/v1/options", {"samples_format": "jpg"}, 400)
+        self.client.json("POST", "/sdapi/v1/txt2img", {"prompt": "x"}, 404)
+
+    def test_progress_and_interrupt(self):
+        job = self.long()
+        self.running(job, "denoise")
+        answer = self.client.wait(lambda: (lambda p: p if p["current_image"] else None)(self.client.get("/sdapi/v1/progress")),
+                                  "a preview")
+        self.assertTrue(0 < answer["progress"] < 1)
+        self.assertEqual(answer["state"]["job_count"], 1)
+        self.assertIsNone(self.client.get("/sdapi/v1/progress?skip_current_image=true")["current_image"])
+        self.client.json("POST", "/sdapi/v1/interrupt", {}, 200)
+        self.client.ended(job, "cancelled")
+        self.assertEqual(self.client.get("/sdapi/v1/progress")["progress"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
