@@ -1,0 +1,12 @@
+// Finds the clothes in one click: a mask job, whose result goes into the editor as one stroke.
+
+import * as api from '../api.js';
+import { follow } from '../follow.js';
+import { loadImage } from '../ui/image.js';
+
+/** Makes and returns the mask as a picture. `signal` gives up (and cancels the job). */
+export async function findClothes({ photo, category, sleeve, what = 'agnostic' }, { signal, onJob } = {}) {
+  const job = await api.submit({ type: 'mask', photo, category, sleeve, what });
+  const done = await follow(job.id, { signal, onJob });
+  return { image: await loadImage(api.imageUrl(done.results[0].image)), id: done.results[0].image, job: done };
+}
