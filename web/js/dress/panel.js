@@ -12,7 +12,7 @@ const CATEGORIES = [
   { value: 'outer', label: 'Coat', icon: 'coat' },
 ];
 const SLEEVES = [
-  { value: 'keep', label: 'Sleeves as now' },
+  { value: 'keep', label: 'As now' },
   { value: 'long', label: 'Long' },
   { value: 'short', label: 'Short' },
 ];
@@ -72,6 +72,7 @@ function whereField(draft, onFind) {
                               onChange: (value) => { draft.set({ category: value }); refresh(); onFind(); } });
   const sleeve = segments({ label: 'Sleeves', options: SLEEVES, value: draft.sleeve,
                             onChange: (value) => { draft.set({ sleeve: value }); onFind(); } });
+  const sleeveRow = h('div', { class: 'labelled' }, h('span', { class: 'soft small', 'aria-hidden': 'true', text: 'Sleeves' }), sleeve.element);
   const grow = slider({ label: 'Grow', min: -30, max: 80, value: draft.grow, format: (v) => `${v} px`,
                         onInput: (v) => draft.set({ grow: v }) });
   const feather = slider({ label: 'Soft edge', min: 0, max: 60, value: draft.featherPixels, format: (v) => `${v} px`,
@@ -80,14 +81,14 @@ function whereField(draft, onFind) {
   const refresh = () => {
     category.value = draft.category;
     sleeve.value = draft.sleeve;
-    sleeve.element.hidden = draft.category === 'lower';
+    sleeveRow.hidden = draft.category === 'lower';
     grow.value = draft.grow;
     feather.value = draft.featherPixels;
   };
   refresh();
   return {
     element: h('div', { class: 'stack' }, h('div', { class: 'group-head' }, h('h2', { text: 'What is replaced' }), find),
-               category.element, sleeve.element, h('div', { class: 'pair' }, grow.element, feather.element)),
+               category.element, sleeveRow, h('div', { class: 'pair' }, grow.element, feather.element)),
     refresh,
   };
 }

@@ -17,7 +17,7 @@ export function runningStage({ photo, onCancel }) {
   const bar = h('div', { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': 0, 'aria-valuemax': 100 }, fillBar);
   const cancel = button({ label: 'Cancel', name: 'close', kind: 'small', on: onCancel });
   const box = fitBox(photo.width, photo.height, picture, preview);
-  const element = h('div', { class: 'running' }, box,
+  const element = h('div', { class: 'making' }, box,
     h('div', { class: 'running-card' }, h('div', { class: 'running-line' }, words, left, cancel), bar));
   let shown = '';
   return {

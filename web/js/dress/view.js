@@ -178,8 +178,8 @@ class DressView {
     const switcher = this.draft.job ? segments({ label: 'Shown', value: shown, options: [
       { value: 'mask', label: 'Mask' }, { value: 'job', label: 'Result' }],
       onChange: (value) => (value === 'job' ? this.showJob(this.draft.job) : this.setMode('mask')) }).element : null;
-    return [h('div', { class: 'float start' }, switcher),
-            h('div', { class: 'float end' }, chooseButton({ label: 'Other photo', name: 'image', onFiles: (f) => this.takePhoto(f[0]) }),
+    return [h('div', { class: 'float left' }, switcher),
+            h('div', { class: 'float right' }, chooseButton({ label: 'Other photo', name: 'image', onFiles: (f) => this.takePhoto(f[0]) }),
               cameraButton({ label: 'Camera', onFiles: (f) => this.takePhoto(f[0]) }))];
   }
 

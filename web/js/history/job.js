@@ -27,7 +27,7 @@ export function jobView(id) {
 
 function showJob(body, job) {
   fill(body, h('div', { class: 'page-head' }, h('div', {}, h('a', { class: 'back', href: '#/history' }, icon('left'), 'History'), h('h1', { text: jobTitle(job) }),
-    h('p', {}, `${typeName(job)}, ${when(job.created)}`)), h('div', { class: 'row' }, h('span', { class: `badge ${job.state}`, text: stateName(job) }), actions(job))),
+    h('p', {}, `${typeName(job)}, ${when(job.created)}`)), h('div', { class: 'row' }, job.state === 'done' ? null : h('span', { class: `badge ${job.state}`, text: stateName(job) }), actions(job))),
     job.error ? h('p', { class: 'notice error' }, icon('alert'), sentence(job.error)) : null,
     isOpen(job) ? h('p', { class: 'notice' }, h('span', { class: 'spinner' }), phrase(job)) : null,
     job.results?.length ? results(job) : null,

@@ -28,7 +28,24 @@ export function distanceField(mask, limit = 384) {
     const d = inside[i] ? -(Math.sqrt(within[i]) - 0.5) : Math.sqrt(out[i]) - 0.5;
     field[i] = Math.max(-FAR, Math.min(FAR, d / scale));
   }
-  return { width, height, scale, field, empty: !any };
+  return { width, height, scale, field: smooth(field, width, height), empty: !any };
+}
+
+/* The mean of three by three, so that the lines do not show the steps of pixels. */
+function smooth(field, width, height) {
+  const out = new Float32Array(field.length);
+  for (let y = 0; y < height; y++) {
+    const above = Math.max(0, y - 1) * width;
+    const below = Math.min(height - 1, y + 1) * width;
+    for (let x = 0; x < width; x++) {
+      const l = Math.max(0, x - 1);
+      const r = Math.min(width - 1, x + 1);
+      let sum = 0;
+      for (const row of [above, y * width, below]) sum += field[row + l] + field[row + x] + field[row + r];
+      out[y * width + x] = sum / 9;
+    }
+  }
+  return out;
 }
 
 /* Squared Euclidean distance of every pixel to the nearest whose value is `to` (Felzenszwalb & Huttenlocher 2012). */
