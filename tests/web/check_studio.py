@@ -56,8 +56,10 @@ class Studio(unittest.TestCase):
 
     # --- what a person does -----------------------------------------------------------------------------
 
-    def example(self):
-        self.page.click(".example")
+    def person(self):
+        """A photo, its mask found, a prompt."""
+        self.page.upload(".start input[type=file]", PERSON)
+        self.page.type("[name=prompt]", "a red t-shirt")
         self.masked()
 
     def masked(self):
@@ -85,14 +87,14 @@ class Studio(unittest.TestCase):
 
     # --- dress ----------------------------------------------------------------------------------------------
 
-    def test_01_an_example_is_dressed_in_two_clicks(self):
+    def test_01_an_example_is_one_click_away(self):
         page = self.page
+        page.find(".start")
         page.shot("dress-start")
-        self.example()
-        page.shot("dress-mask")
-        self.assertTrue(page.find("[name=prompt]").get_attribute("value"))
         self.steps(4)
-        self.dress()
+        page.click(".example")
+        page.find(".compare-frame", 300)
+        self.assertTrue(page.find("[name=prompt]").get_attribute("value"))
         page.wait(lambda: page.js("return [...document.querySelectorAll('.compare-frame img')].every((i) => i.complete && i.naturalWidth === 512)"), "both pictures")
         page.shot("dress-result")
         link = page.find("a[download]")
@@ -116,7 +118,7 @@ class Studio(unittest.TestCase):
 
     def test_03_the_mask_is_painted_undone_and_redone(self):
         page = self.page
-        self.example()
+        self.person()
         found = self.canvas_sum()
         canvas = page.find(".editor-canvas")
         self.stroke(canvas, -60, -120, 60, -110)
@@ -141,7 +143,7 @@ class Studio(unittest.TestCase):
         ActionChains(self.driver, duration=10).move_to_element(self.page.find(".brand")).perform()
 
     def test_04_grow_and_soft_edge_move_the_outline(self):
-        self.example()
+        self.person()
         before = self.canvas_sum()
         self.set_range("Grow", 30)
         grown = self.canvas_sum()
@@ -154,7 +156,7 @@ class Studio(unittest.TestCase):
 
     def test_05_the_photo_is_zoomed_and_moved(self):
         page = self.page
-        self.example()
+        self.person()
         zoom = page.find(".toolbar .zoom")
         self.assertEqual(zoom.text, "100%")
         page.press("Zoom in")
@@ -168,7 +170,7 @@ class Studio(unittest.TestCase):
 
     def test_06_several_pictures_stand_side_by_side(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(3)
         page.choose("2")
         self.dress()
@@ -181,7 +183,7 @@ class Studio(unittest.TestCase):
 
     def test_07_the_slider_moves_by_keyboard(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(3)
         self.dress()
         split = "return getComputedStyle(document.querySelector('.compare-frame')).getPropertyValue('--split')"
@@ -192,7 +194,7 @@ class Studio(unittest.TestCase):
 
     def test_08_a_result_goes_on(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(3)
         self.dress()
         first = page.js("return JSON.parse(localStorage.getItem('drape.draft')).photo.id")
@@ -210,7 +212,7 @@ class Studio(unittest.TestCase):
 
     def test_09_a_reload_in_the_middle_loses_nothing(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(40)
         page.click(".panel-foot .primary")
         page.find(".making")
@@ -224,7 +226,7 @@ class Studio(unittest.TestCase):
 
     def test_10_a_job_is_cancelled(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(100)
         page.click(".panel-foot .primary")
         page.wait(lambda: "step" in page.text(".running-words"), "the first step")
@@ -249,7 +251,11 @@ class Studio(unittest.TestCase):
     def test_12_everything_by_keyboard(self):
         page = self.page
         self.tab_to(lambda e: "example" in (e.get_attribute("class") or ""))
+        self.steps(2)
         self.keys(Keys.ENTER)
+        page.find(".compare-frame", 300)
+        self.tab_to(lambda e: e.get_attribute("value") in ("mask", "job"))
+        self.keys(Keys.ARROW_LEFT)
         self.masked()
         found = self.canvas_sum()
         self.tab_to(lambda e: e.tag_name == "canvas")
@@ -289,7 +295,7 @@ class Studio(unittest.TestCase):
         page.size(390, 844, 2, mobile=True)
         page.open()
         page.shot("phone-start")
-        self.example()
+        self.person()
         self.fits()
         page.shot("phone-mask")
         found = self.canvas_sum()
@@ -349,7 +355,7 @@ class Studio(unittest.TestCase):
         page.find(".chart-smooth")
         page.shot("teach-done")
         page.press("Use it under Dress")
-        self.example()
+        self.person()
         page.click(".garment")
         self.assertEqual(page.find("[name=prompt]").get_attribute("value"), "orange suit")
         self.steps(3)
@@ -380,7 +386,7 @@ class Studio(unittest.TestCase):
 
     def test_40_the_history_is_searched_opened_and_cleared(self):
         page = self.page
-        self.example()
+        self.person()
         page.type("[name=prompt]", "a violet coat")
         self.steps(2)
         self.dress()
@@ -412,7 +418,7 @@ class Studio(unittest.TestCase):
 
     def test_41_jobs_wait_and_change_places(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(100)
         for prompt in ("first", "second", "third"):
             page.type("[name=prompt]", prompt)
@@ -442,7 +448,7 @@ class Studio(unittest.TestCase):
             page.open()
             page.find(".start")
             self.examine(script, f"dress, start, {theme}")
-            self.example()
+            self.person()
             page.js("document.querySelector('details.more').open = true")
             self.examine(script, f"dress, mask, {theme}")
             self.steps(2)
@@ -470,7 +476,7 @@ class Studio(unittest.TestCase):
 
     def test_60_the_page_comes_back_with_the_server(self):
         page = self.page
-        self.example()
+        self.person()
         self.steps(60)
         page.click(".panel-foot .primary")
         page.wait(lambda: "step" in page.text(".running-words"), "the first step")

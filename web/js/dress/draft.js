@@ -10,6 +10,7 @@ export const DEFAULTS = {
   prompt: '',
   negative: '',
   garment: null, // id of a taught garment
+  garmentScale: 1, // of an add-on: 1 as taught
   model: null, // id; null: the first
   steps: 30,
   guidance: 7.5,

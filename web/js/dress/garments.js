@@ -1,6 +1,7 @@
 // The garments that were taught, to choose from, under the prompt.
 
 import { h, fill, icon } from '../dom.js';
+import { slider } from '../ui/fields.js';
 import * as api from '../api.js';
 
 /** `prompt` is the prompt's field: choosing a garment writes the words that it was taught with. */
@@ -28,11 +29,16 @@ export function garmentPicker(draft, prompt) {
              h('span', { class: 'garment-name', text: garment.name }));
   };
 
+  const scale = slider({ label: 'How much of it', min: 0.1, max: 1.5, step: 0.05, value: draft.garmentScale,
+                         format: (v) => v.toFixed(2), onInput: (v) => draft.set({ garmentScale: v }) });
+
   const show = () => {
+    scale.value = draft.garmentScale;
+    scale.element.hidden = !garments.find((g) => g.id === draft.garment)?.lora;
     element.hidden = !garments.length;
     const focused = [...element.querySelectorAll('.garment')].indexOf(document.activeElement);
     fill(element, h('h3', { class: 'soft small', text: 'Or a garment you taught' }),
-         h('div', { class: 'garment-row', role: 'group', 'aria-label': 'Taught garments' }, garments.map(card)));
+         h('div', { class: 'garment-row', role: 'group', 'aria-label': 'Taught garments' }, garments.map(card)), scale.element);
     if (focused >= 0) element.querySelectorAll('.garment')[focused]?.focus();
   };
 

@@ -4,7 +4,7 @@ import { h, icon } from '../dom.js';
 import { chooseButton, cameraButton } from '../ui/intake.js';
 
 export const EXAMPLES = [
-  { name: 'astronaut.jpg', alt: 'An astronaut in an orange suit', prompt: 'a red dress', category: 'upper' },
+  { name: 'astronaut.jpg', alt: 'An astronaut in an orange suit', prompt: 'a red t-shirt', category: 'upper' },
   { name: 'grace_hopper.jpg', alt: 'An officer in a dark uniform', prompt: 'a green jacket', category: 'upper' },
 ];
 

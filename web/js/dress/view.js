@@ -16,6 +16,8 @@ import { panel } from './panel.js';
 import { runningStage, failedStage, phrase } from './running.js';
 import { resultStage } from './result.js';
 import { findClothes } from './automask.js';
+import { estimate } from './estimate.js';
+import { duration } from '../format.js';
 
 const INSET = { top: 72, right: 24, bottom: 84, left: 24 };
 const INSET_NARROW = { top: 58, right: 8, bottom: 66, left: 8 };
@@ -89,7 +91,7 @@ class DressView {
       return;
     }
     this.setMode('mask');
-    this.find();
+    return this.find();
   }
 
   async showPhoto() {
@@ -99,12 +101,14 @@ class DressView {
     this.draftChanged({ grow: 0 });
   }
 
+  /** One click: photo, mask, words, and off it goes. */
   async useExample(example) {
     fill(this.stage, busy('Reading the photo'));
     try {
       const blob = await api.fetchBlob(`examples/${example.name}`);
       const file = new File([blob], example.name, { type: 'image/jpeg' });
       await this.takePhoto(file, { prompt: example.prompt, category: example.category, garment: null });
+      if (this.mode === 'mask' && !this.editor.field?.empty) await this.run();
     } catch (error) {
       complain(error);
       this.setMode('start');
@@ -239,8 +243,10 @@ class DressView {
 
   /** How long it will take, from how long such jobs took. */
   guess() {
-    const waiting = jobs.queue.length;
-    return waiting ? `It waits for ${waiting === 1 ? 'another job' : `${waiting} other jobs`} first.` : '';
+    const waiting = jobs.queue.filter((job) => job.type !== 'mask').length;
+    if (waiting) return `It waits for ${waiting === 1 ? 'another job' : `${waiting} other jobs`} first.`;
+    const seconds = estimate(jobs.all, this.settings());
+    return seconds ? `About ${duration(seconds)}.` : '';
   }
 
   async run() {
@@ -266,7 +272,7 @@ class DressView {
     const d = this.draft;
     const [width, height] = d.size ? d.size.split('x').map(Number) : [0, 0];
     return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
-             garment: d.garment, steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
+             garment: d.garment, garmentScale: d.garmentScale, steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
              seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather };
   }
 
