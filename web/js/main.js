@@ -72,6 +72,7 @@ function queuePill() {
 for (const type of ['dragover', 'drop']) window.addEventListener(type, (e) => e.preventDefault());
 window.addEventListener('hashchange', () => {
   show();
+  window.scrollTo(0, 0);
   main.focus({ preventScroll: true });
 });
 

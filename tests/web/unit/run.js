@@ -13,5 +13,5 @@ for (const { name, fn } of tests) {
   }
 }
 window.outcome = { count: tests.length, failures };
-document.getElementById('out').textContent = failures.join('\n');
+document.getElementById('out').textContent = [`${tests.length - failures.length} of ${tests.length} hold`, ...failures].join('\n');
 document.title = failures.length ? 'failed' : 'passed';

@@ -32,7 +32,7 @@ export function resultStage({ job, photo, onAgain, onMask }) {
     strip.hidden = job.results.length < 2 || mode === 'side';
     for (const [i, b] of [...strip.children].entries()) b.setAttribute('aria-pressed', String(i === chosen));
     fill(actions,
-      h('a', { class: 'button primary', href: url, download: fileName(job, chosen) }, icon('download'), h('span', { text: 'Download' })),
+      h('a', { class: 'button', href: url, download: fileName(job, chosen) }, icon('download'), h('span', { text: 'Download' })),
       button({ label: 'Use these settings again', name: 'repeat', on: () => onAgain(job, result()) }),
       button({ label: 'Send to mask again', name: 'brush', on: () => onMask(result()) }),
       result().seed !== undefined ? h('span', { class: 'seed soft', text: `Seed ${result().seed}` }) : null);
