@@ -5,6 +5,9 @@ import { sentence } from '../js/ui/toast.js';
 import { thin } from '../js/teach/chart.js';
 import { fileName } from '../js/dress/result.js';
 import { h } from '../js/dom.js';
+import { estimate } from '../js/dress/estimate.js';
+import { Lesson } from '../js/teach/lesson.js';
+import { Draft } from '../js/dress/draft.js';
 
 test('times are said as people say them', () => {
   equal(duration(0), '0 s');
@@ -69,4 +72,41 @@ test('a download has a name that says what it is', () => {
 test('nothing that is written into an element is read as markup', () => {
   const el = h('p', { text: '<img src=x>' }, '<b>');
   equal(el.children.length, 0);
+});
+
+test('an estimate scales with steps, pictures and guidance, and knows only the same model and size', () => {
+  const settings = { model: 'm', width: 0, height: 0, steps: 10, strength: 1, count: 1, guidance: 7 };
+  const job = { type: 'tryon', state: 'done', started: 100, ended: 110, settings };
+  equal(estimate([job], settings), 10);
+  equal(estimate([job], { ...settings, steps: 30, count: 2 }), 60);
+  equal(estimate([job], { ...settings, guidance: 1 }), 5);
+  equal(estimate([job], { ...settings, model: 'other' }), null);
+  equal(estimate([{ ...job, state: 'failed' }], settings), null);
+});
+
+test('a lesson is ready when every photo has a mask and the garment a name', () => {
+  localStorage.clear();
+  const lesson = new Lesson();
+  for (let i = 0; i < 3; i++) lesson.add({ id: `${i}`, name: `blue jacket (${i}).jpg`, width: 10, height: 10 });
+  ok(!lesson.ready, 'without masks it is not');
+  for (const photo of lesson.photos) lesson.change(photo, { mask: 'm', state: 'found' });
+  ok(!lesson.ready, 'without a name it is not');
+  lesson.set({ name: 'blue jacket' });
+  ok(lesson.ready, 'now it is');
+  equal(lesson.captionOf(lesson.photos[0]), 'blue jacket');
+  equal(lesson.add({ id: '9', name: 'IMG_2041.jpg', width: 1, height: 1 }).caption, '', 'a camera\'s name is no caption');
+  equal(new Lesson().photos.length, 4, 'photos after a reload');
+  equal(new Lesson().photos[3].state, 'failed', 'a search that a reload broke off');
+  localStorage.clear();
+});
+
+test('a draft outlives a reload, and a new photo keeps the wishes', () => {
+  localStorage.clear();
+  new Draft().set({ prompt: 'a red t-shirt', steps: 12, job: 'j' });
+  const draft = new Draft();
+  equal([draft.prompt, draft.steps, draft.job], ['a red t-shirt', 12, 'j']);
+  draft.setPhoto({ id: 'p', width: 1024, height: 512 });
+  equal([draft.prompt, draft.job], ['a red t-shirt', null]);
+  equal(draft.featherPixels, 4);
+  localStorage.clear();
 });

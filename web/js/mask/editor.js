@@ -10,12 +10,22 @@ import { keyboard } from './keys.js';
 import { draw } from './draw.js';
 import { distanceField, contour } from './outline.js';
 
+/* Opaque red, green, blue as they lie in image data, in this machine's order of bytes. */
+function word(r, g, b) {
+  return new Uint32Array(Uint8Array.of(r, g, b, 255).buffer)[0];
+}
+const WHITE = word(255, 255, 255);
+const BLACK = word(0, 0, 0);
+
+const HELP = 'Arrow keys move the brush, Enter sets it down and lifts it. B brush, E eraser, brackets change the size, ' +
+  'Control Z undoes, plus, minus and zero zoom.';
+
 export class Editor extends EventTarget {
   constructor({ label = 'Mask painting area', inset = {} } = {}) {
     super();
     this.inset = inset;
     this.canvas = h('canvas', { class: 'editor-canvas', tabindex: 0, role: 'application', 'aria-label': label,
-                                'aria-roledescription': 'mask editor' });
+                                'aria-roledescription': 'mask editor', 'aria-description': HELP });
     this.view = new View();
     this.mask = null;
     this.photo = null;
@@ -63,10 +73,8 @@ export class Editor extends EventTarget {
   toBlob() {
     const { width, height, data } = this.mask;
     const image = new ImageData(width, height);
-    for (let i = 0; i < data.length; i++) {
-      image.data.fill(data[i], 4 * i, 4 * i + 3);
-      image.data[4 * i + 3] = 255;
-    }
+    const words = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < data.length; i++) words[i] = data[i] ? WHITE : BLACK;
     const canvas = document.createElement('canvas');
     canvas.width = width;
     canvas.height = height;
@@ -159,20 +167,21 @@ export class Editor extends EventTarget {
   tintRect(rect) {
     if (!rect || !rect.width || !rect.height) return;
     const image = new ImageData(rect.width, rect.height);
+    const words = new Uint32Array(image.data.buffer);
     const colour = this.colour();
     for (let y = 0; y < rect.height; y++) {
       let at = (rect.y + y) * this.mask.width + rect.x;
       for (let x = 0; x < rect.width; x++, at++) {
-        if (!this.mask.data[at]) continue;
-        image.data.set(colour, 4 * (y * rect.width + x));
+        if (this.mask.data[at]) words[y * rect.width + x] = colour;
       }
     }
     this.tint.getContext('2d').putImageData(image, rect.x, rect.y);
   }
 
+  /* The tint's colour as one word of image data. */
   colour() {
     const text = getComputedStyle(this.canvas).getPropertyValue('--mask-rgb') || '20 184 166';
-    return [...text.trim().split(/\s+/).map(Number), 255];
+    return word(...text.trim().split(/\s+/).map(Number));
   }
 
   outline() {
