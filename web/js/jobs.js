@@ -1,5 +1,5 @@
 // Every job this page knows, kept up to date by one stream of events. Views listen for 'change' (detail: the job, or
-// null for the whole list), 'preview' and 'online'.
+// null for the whole list), 'preview', 'garments' and 'online'.
 
 import * as api from './api.js';
 
@@ -9,6 +9,7 @@ class Jobs extends EventTarget {
     this.byId = new Map();
     this.online = true;
     this.ready = false;
+    this.more = false; // whether the server has older ones
   }
 
   /** Begins to listen. Called once. */
@@ -17,6 +18,8 @@ class Jobs extends EventTarget {
       job: (job) => this.put(job),
       deleted: (id) => this.drop(id),
       preview: (id, preview) => this.preview(id, preview),
+      garments: () => this.fire('garments', null),
+      sync: () => this.refresh(),
       online: (online) => this.setOnline(online),
     });
     this.refresh();
@@ -24,13 +27,22 @@ class Jobs extends EventTarget {
 
   async refresh() {
     try {
-      const list = await api.listJobs();
-      this.byId = new Map(list.map((job) => [job.id, { ...this.byId.get(job.id), ...job }]));
+      const { jobs: list, more } = await api.listJobs();
+      this.byId = new Map(list.map((job) => [job.id, job]));
+      this.more = more;
       this.ready = true;
       this.fire('change', null);
     } catch {
       // the stream says when the server is back
     }
+  }
+
+  /** Asks for jobs older than those known. */
+  async older() {
+    const { jobs: list, more } = await api.listJobs(this.all.at(-1)?.id);
+    for (const job of list) this.byId.set(job.id, job);
+    this.more = more;
+    this.fire('change', null);
   }
 
   setOnline(online) {
@@ -66,7 +78,7 @@ class Jobs extends EventTarget {
   }
 
   /** Newest first. */
-  get all() { return [...this.byId.values()].sort((a, b) => b.created - a.created); }
+  get all() { return [...this.byId.values()].sort((a, b) => b.created - a.created || Number(b.id) - Number(a.id)); }
 
   /** What runs and waits, in the order in which it will be done. */
   get queue() {

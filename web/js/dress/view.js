@@ -50,7 +50,9 @@ class DressView {
     this.stop.push(pasteTarget((files) => this.takePhoto(files[0])));
     const changed = () => this.showRun();
     jobs.addEventListener('change', changed);
-    this.stop.push(() => jobs.removeEventListener('change', changed));
+    const taught = () => this.panel.refreshGarments();
+    jobs.addEventListener('garments', taught);
+    this.stop.push(() => jobs.removeEventListener('change', changed), () => jobs.removeEventListener('garments', taught));
     this.draftChanged({ grow: 0 });
     await this.restore();
   }
@@ -221,7 +223,8 @@ class DressView {
   }
 
   photoOf(job) {
-    const { id, width, height } = job.settings.photo === this.draft.photo?.id ? this.draft.photo : { id: job.settings.photo, ...job.settings.photoSize };
+    const { photo } = job.settings;
+    const { id, width, height } = photo === this.draft.photo?.id ? this.draft.photo : { id: photo, width: job.results[0]?.width, height: job.results[0]?.height };
     return { id, width, height, url: api.imageUrl(id, Math.min(STAGE_WIDTH, width ?? STAGE_WIDTH)) };
   }
 
@@ -294,7 +297,7 @@ class DressView {
     this.panel.refresh();
     try {
       if (s.photo !== this.draft.photo?.id) {
-        this.draft.set({ photo: { id: s.photo, ...s.photoSize, name: '' } });
+        this.draft.set({ photo: { ...await api.imageInfo(s.photo), name: '' } });
         await this.showPhoto();
       }
       if (s.mask) this.editor.setMaskFrom(await loadImage(api.imageUrl(s.mask)));

@@ -53,13 +53,12 @@ function actions(job) {
 }
 
 function results(job) {
-  const { photo, photoSize } = job.settings;
+  const { photo } = job.settings;
   return h('div', { class: 'job-results' }, job.results.map((r, i) => {
     const url = api.imageUrl(r.image);
-    const ratio = photoSize?.width ? photoSize : { width: 3, height: 4 };
     const picture = job.type === 'tryon' && photo ? compare({ src: api.imageUrl(photo), alt: 'The photo before' }, { src: url, alt: `Result ${i + 1}` })
-                                                  : fitBox(ratio.width, ratio.height, h('img', { src: url, alt: `Result ${i + 1}` }));
-    picture.firstChild.style.setProperty('--ratio', String(ratio.width / ratio.height));
+                                                  : fitBox(r.width, r.height, h('img', { src: url, alt: `Result ${i + 1}` }));
+    picture.firstChild.style.setProperty('--ratio', String(r.width / r.height));
     return h('figure', { class: 'job-result' }, h('div', { class: 'job-picture' }, picture),
       h('figcaption', {}, h('span', { class: 'soft small', text: r.seed !== undefined ? `Seed ${r.seed}` : '' }),
         h('a', { class: 'button small', href: url, download: fileName(job, i) }, icon('download'), h('span', { text: 'Download' }))));

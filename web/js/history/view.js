@@ -29,10 +29,11 @@ class History {
     this.queue = h('section', { class: 'queue', 'aria-label': 'Queue' });
     this.list = h('ul', { class: 'history-grid' });
     this.empty = h('div', { class: 'nothing' });
+    this.older = button({ label: 'Show older', kind: 'older', on: () => jobs.older().catch(complain) });
     this.element = h('div', { class: 'page' },
       h('div', { class: 'page-head' }, h('h1', { text: 'History' }),
         h('div', { class: 'history-tools' }, h('div', { class: 'search' }, icon('search'), this.search), filter.element)),
-      this.queue, this.list, this.empty);
+      this.queue, this.list, this.empty, this.older);
     this.changed = () => this.show();
     jobs.addEventListener('change', this.changed);
     this.show();
@@ -46,6 +47,7 @@ class History {
     const key = found.map((job) => `${job.id}${job.state}`).join();
     if (key !== this.key) fill(this.list, found.map(item));
     this.key = key;
+    this.older.hidden = !jobs.more;
     const none = !found.length && jobs.ready;
     this.empty.hidden = !none;
     if (none) fill(this.empty, icon('history'), h('p', { text: words.length || this.filter !== 'all' ? 'Nothing like that.' : 'Nothing yet. What you make appears here.' }));
@@ -58,7 +60,7 @@ class History {
     this.queueKey = key;
     this.queue.hidden = !queue.length;
     const focus = document.activeElement?.dataset?.key;
-    fill(this.queue, h('h2', { text: 'In the queue' }), h('ol', { class: 'queue-list' }, queue.map((job, i) => queueItem(job, i, queue))));
+    fill(this.queue, h('h2', { text: 'In the queue' }), h('ol', { class: 'queue-list' }, queue.map((job) => queueItem(job, jobs.queue))));
     if (focus) this.queue.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
   }
 
@@ -84,16 +86,17 @@ function item(job) {
 }
 
 /* A job that runs or waits: sooner, later, cancel. */
-function queueItem(job, index, queue) {
+function queueItem(job, queue) {
   const waiting = job.state === 'waiting';
-  const ahead = index > 0 && queue[index - 1].state === 'waiting';
+  const line = queue.filter((other) => other.state === 'waiting');
+  const place = line.indexOf(job);
   const act = (label, name, fn, disabled) => button({ label: `${label}: ${jobTitle(job)}`, name, quiet: true, kind: 'tool', disabled, 'data-key': `${job.id}-${name}`,
                                                       title: label, on: () => fn().then(() => jobs.refresh(), complain) });
   return h('li', { class: 'queue-item' }, waiting ? icon('clock') : h('span', { class: 'spinner' }),
     h('a', { class: 'queue-name', href: job.type === 'tryon' ? `#/history/${encodeURIComponent(job.id)}` : jobHref(job) }, h('strong', { text: jobTitle(job) }),
       h('span', { class: 'soft small', text: `${typeName(job)}, ${waiting ? 'waiting' : phrase(job)}${job.left > 0 ? `, ${duration(job.left)} left` : ''}` })),
-    waiting ? act('Sooner', 'up', () => api.moveJob(job.id, -1, queue), !ahead) : null,
-    waiting ? act('Later', 'down', () => api.moveJob(job.id, 1, queue), index === queue.length - 1) : null,
+    waiting ? act('Sooner', 'up', () => api.moveJob(job.id, place - 1), place < 1) : null,
+    waiting ? act('Later', 'down', () => api.moveJob(job.id, place + 1), place === line.length - 1) : null,
     act('Cancel', 'close', () => api.cancelJob(job.id)));
 }
 
