@@ -3,7 +3,9 @@
 import { h, fill } from './dom.js';
 import { applyTheme, themeSwitch } from './ui/theme.js';
 import { route, go } from './router.js';
+import * as api from './api.js';
 import { jobs } from './jobs.js';
+import { askForToken } from './ui/token.js';
 import { dressView } from './dress/view.js';
 import { teachView } from './teach/view.js';
 import { historyView } from './history/view.js';
@@ -76,6 +78,7 @@ window.addEventListener('hashchange', () => {
   main.focus({ preventScroll: true });
 });
 
+api.onUnauthorized(askForToken);
 applyTheme();
 frame();
 jobs.start();

@@ -18,7 +18,7 @@ export const DEFAULTS = {
 };
 
 export const RATES = { lora: 1e-4, full: 5e-6 };
-export const FEWEST = 3;
+export const FEW = 5; // below it, the page says that more do better
 export const GOOD = '5 to 10';
 
 export class Lesson extends EventTarget {
@@ -69,7 +69,7 @@ export class Lesson extends EventTarget {
   }
 
   get ready() {
-    return this.photos.length >= FEWEST && this.name.trim() !== '' && this.photos.every((p) => p.mask && p.state !== 'finding');
+    return this.photos.length > 0 && this.name.trim() !== '' && this.photos.every((p) => p.mask && p.state !== 'finding');
   }
 
   clear() {

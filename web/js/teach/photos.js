@@ -8,7 +8,7 @@ import { loadImage } from '../ui/image.js';
 import { count } from '../format.js';
 import * as api from '../api.js';
 import { correctMask } from './maskdialog.js';
-import { FEWEST, GOOD } from './lesson.js';
+import { FEW, GOOD } from './lesson.js';
 
 export class Photos {
   constructor(lesson) {
@@ -90,7 +90,7 @@ export class Photos {
     const { photos } = this.lesson;
     this.empty.hidden = photos.length > 0;
     this.head.hidden = photos.length === 0;
-    const few = photos.length < FEWEST ? ` At least ${FEWEST} are needed.` : '';
+    const few = photos.length < FEW ? `${GOOD} do better.` : '';
     fill(this.head, h('h2', { text: count(photos.length, 'photo') }), h('span', { class: 'hint', text: few }),
          h('span', { class: 'row push' }, chooseButton({ label: 'Add photos', name: 'plus', kind: 'small', multiple: true, onFiles: (f) => this.add(f) }),
            cameraButton({ label: 'Camera', kind: 'small', onFiles: (f) => this.add(f) })));

@@ -8,7 +8,7 @@ import { go } from '../router.js';
 import * as api from '../api.js';
 import { jobs } from '../jobs.js';
 import { Photos } from './photos.js';
-import { FEWEST, RATES } from './lesson.js';
+import { RATES } from './lesson.js';
 
 const CATEGORIES = [
   { value: 'upper', label: 'Top', icon: 'shirt' },
@@ -77,7 +77,7 @@ export class Setup {
     const { lesson } = this;
     for (const card of this.photos.cards.values()) card.update();
     let hint = '';
-    if (lesson.photos.length < FEWEST) hint = lesson.photos.length ? `At least ${FEWEST} photos are needed.` : 'Add photos first.';
+    if (!lesson.photos.length) hint = 'Add photos first.';
     else if (lesson.photos.some((p) => p.state === 'finding')) hint = 'Finding the garment in the photos.';
     else if (lesson.photos.some((p) => !p.mask)) hint = 'Some photos have no mask: paint it.';
     else if (!lesson.name.trim()) hint = 'Give it a name.';
@@ -97,7 +97,7 @@ export class Setup {
     this.turn = turn;
     try {
       const masked = lesson.photos.filter((p) => p.mask);
-      const answer = await api.lint(this.settings(masked));
+      const answer = await api.lint({ ...this.settings(masked), name: lesson.name.trim() || 'garment' });
       if (turn !== this.turn || this.gone) return;
       this.photos.setLint(new Map(masked.map((photo, i) => [photo, answer.photos[i] ?? []])));
       fill(this.notes, answer.general.map((m) => h('li', { class: m.severity }, icon('alert'), sentence(m.text))));
