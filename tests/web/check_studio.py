@@ -334,7 +334,7 @@ class Studio(unittest.TestCase):
         page = self.page
         page.open("#/teach")
         page.shot("teach-start")
-        page.upload(".drop-box input[type=file]", PERSON, OTHER, IMAGES / "text.jpg")
+        page.upload(".drop-box input[type=file]", PERSON, OTHER, IMAGES / "orientation-1.jpg")
         page.wait(lambda: len(page.seen(".photo-card")) == 3, "three cards")
         page.wait(lambda: not page.seen(".photo-status .running"), "the masks")
         if page.seen(".photo-status .failed"):

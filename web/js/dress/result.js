@@ -51,9 +51,13 @@ function compareBox(photo, url, alt) {
 
 function grid(photo, job) {
   const cell = (src, caption, alt) => h('figure', { class: 'side' }, h('img', { src, alt }), h('figcaption', { text: caption }));
-  return h('div', { class: 'sides', tabindex: 0, role: 'group', 'aria-label': 'Side by side' },
+  const all = job.results.length + 1;
+  const el = h('div', { class: 'sides', tabindex: 0, role: 'group', 'aria-label': 'Side by side' },
     cell(photo.url, 'Before', 'The photo before'),
     job.results.map((r, i) => cell(api.imageUrl(r.image), r.seed !== undefined ? `Seed ${r.seed}` : 'After', `Result ${i + 1}`)));
+  el.style.setProperty('--rows', String(all > 3 ? 2 : 1));
+  el.style.setProperty('--columns', String(all > 3 ? Math.ceil(all / 2) : all));
+  return h('div', { class: 'sides-box' }, el);
 }
 
 /** "red-t-shirt-7.png" */

@@ -33,11 +33,20 @@ export function runningStage({ photo, onCancel }) {
       else bar.removeAttribute('aria-valuenow');
       if (job.preview && job.preview !== shown) {
         shown = job.preview;
-        preview.src = shown;
-        preview.hidden = false;
+        showWhenLoaded(preview, shown);
       }
     },
   };
+}
+
+/* The picture before stays until the next one is there. */
+function showWhenLoaded(img, url) {
+  const next = new Image();
+  next.onload = () => {
+    img.src = url;
+    img.hidden = false;
+  };
+  next.src = url;
 }
 
 /** What a job does, in a few words. */

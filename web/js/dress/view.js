@@ -175,7 +175,7 @@ class DressView {
 
   showMask() {
     this.noteElement = h('div', { class: 'stage-note', role: 'status', hidden: true });
-    fill(this.stage, this.editor.canvas, this.stageTop('mask'), this.noteElement, toolbar(this.editor));
+    fill(this.stage, this.editor.element, this.stageTop('mask'), this.noteElement, toolbar(this.editor));
     if (this.finding) this.note('Finding the clothes');
   }
 

@@ -1,7 +1,7 @@
 // The mask editor: a canvas with photo, tint, outlines and brush. It draws and takes pointers and keys; the mask itself
 // is model.js, the toolbar is toolbar.js. Fires 'mask' after each stroke and 'state' when tool, size or zoom change.
 
-import { h } from '../dom.js';
+import { h, uid } from '../dom.js';
 import { Mask, maskSize } from './model.js';
 import { paintLine } from './brush.js';
 import { View } from './view.js';
@@ -24,8 +24,10 @@ export class Editor extends EventTarget {
   constructor({ label = 'Mask painting area', inset = {} } = {}) {
     super();
     this.inset = inset;
+    const help = h('p', { class: 'hidden', id: uid('help'), text: HELP });
     this.canvas = h('canvas', { class: 'editor-canvas', tabindex: 0, role: 'application', 'aria-label': label,
-                                'aria-roledescription': 'mask editor', 'aria-description': HELP });
+                                'aria-roledescription': 'mask editor', 'aria-describedby': help.id });
+    this.element = h('div', { class: 'editor' }, this.canvas, help);
     this.view = new View();
     this.mask = null;
     this.photo = null;

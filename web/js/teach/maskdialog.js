@@ -15,7 +15,7 @@ export async function correctMask(photo) {
   const cancel = button({ label: 'Cancel', on: () => dialog.close(null) });
   const done = button({ label: 'Use this mask', name: 'check', kind: 'primary', on: async () => dialog.close(await editor.toBlob()) });
   dialog = openDialog({ title: 'Cover the garment, and nothing else', full: true, foot: [cancel, done],
-                        content: h('div', { class: 'stage' }, editor.canvas, toolbar(editor)) });
+                        content: h('div', { class: 'stage' }, editor.element, toolbar(editor)) });
   editor.setPhoto(image, photo.width, photo.height);
   if (photo.mask) editor.setMaskFrom(await loadImage(api.imageUrl(photo.mask)));
   editor.canvas.focus({ preventScroll: true });
