@@ -33,9 +33,13 @@ export function garmentPicker(draft, prompt) {
                          format: (v) => v.toFixed(2), onInput: (v) => draft.set({ garmentScale: v }) });
 
   const show = () => {
+    if (!garments.length) {
+      element.hidden = false;
+      fill(element, h('p', { class: 'hint' }, 'A garment of your own? ', h('a', { href: '#/teach', text: 'Teach it from photos' }), '.'));
+      return;
+    }
     scale.value = draft.garmentScale;
     scale.element.hidden = !garments.find((g) => g.id === draft.garment)?.lora;
-    element.hidden = !garments.length;
     const focused = [...element.querySelectorAll('.garment')].indexOf(document.activeElement);
     fill(element, h('h3', { class: 'soft small', text: 'Or a garment you taught' }),
          h('div', { class: 'garment-row', role: 'group', 'aria-label': 'Taught garments' }, garments.map(card)), scale.element);
