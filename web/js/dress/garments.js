@@ -33,8 +33,8 @@ export function garmentPicker(draft, prompt) {
                          format: (v) => v.toFixed(2), onInput: (v) => draft.set({ garmentScale: v }) });
 
   const show = () => {
+    element.hidden = false;
     if (!garments.length) {
-      element.hidden = false;
       fill(element, h('p', { class: 'hint' }, 'A garment of your own? ', h('a', { href: '#/teach', text: 'Teach it from photos' }), '.'));
       return;
     }
