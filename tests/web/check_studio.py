@@ -159,6 +159,29 @@ class Studio(unittest.TestCase):
         self.set_range("Soft edge", 4)
         self.set_range("Grow", 0)
 
+    def test_041_another_category_is_another_mask(self):
+        page = self.page
+        self.person()
+        upper = self.canvas_sum()
+        self.steps(2)
+        self.dress()
+        page.choose("Dress")
+        page.find(".toolbar")
+        self.masked()
+        self.assertNotEqual(self.canvas_sum(), upper, "even when a result was shown")
+        page.press("Undo")
+        page.wait(lambda: self.canvas_sum() == upper, "the mask before")
+
+    def test_042_what_is_painted_snaps_to_the_garment(self):
+        page = self.page
+        self.person()
+        page.press("Clear the mask")
+        self.stroke(page.find(".editor-canvas"), -80, 120, 80, 120)
+        rough = self.canvas_sum()
+        page.press("Snap")
+        self.masked()
+        page.wait(lambda: self.canvas_sum() != rough, "another mask")
+
     def test_05_the_photo_is_zoomed_and_moved(self):
         page = self.page
         self.person()

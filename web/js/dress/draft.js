@@ -7,6 +7,7 @@ export const DEFAULTS = {
   mask: null, // id of the mask as last saved
   category: 'upper',
   sleeve: 'keep',
+  person: 0, // which one in the photo, from 1; 0: the largest
   prompt: '',
   negative: '',
   garment: null, // id of a taught garment

@@ -16,14 +16,15 @@ const SLEEVES = [
   { value: 'long', label: 'Long' },
   { value: 'short', label: 'Short' },
 ];
+const PERSONS = [{ value: '0', label: 'The largest' }, { value: '2', label: 'The second largest' }, { value: '3', label: 'The third' }, { value: '4', label: 'The fourth' }];
 const IDEAS = ['red t-shirt', 'denim jacket', 'white shirt', 'black dress', 'green sweater', 'floral skirt'];
 
-/** `draft`, `info` (what the server has), and what the buttons do: onRun, onFind. */
-export function panel({ draft, info, onRun, onFind }) {
+/** `draft`, `info` (what the server has), and what the buttons do: onRun, onFind, onSnap. */
+export function panel({ draft, info, onRun, onFind, onSnap }) {
   const prompt = promptField(draft);
   const garments = garmentPicker(draft, prompt);
-  const where = whereField(draft, onFind);
-  const settings = moreSettings(draft, info);
+  const where = whereField(draft, onFind, onSnap);
+  const settings = moreSettings(draft, info, onFind);
   const run = button({ label: 'Dress', kind: 'primary big wide', on: onRun });
   const note = h('p', { class: 'hint run-note', 'aria-live': 'polite' });
   const element = h('form', { class: 'panel', 'aria-label': 'Settings', on: { submit: (e) => { e.preventDefault(); onRun(); } } },
@@ -67,7 +68,7 @@ function promptField(draft) {
   };
 }
 
-function whereField(draft, onFind) {
+function whereField(draft, onFind, onSnap) {
   const category = segments({ label: 'What is replaced', options: CATEGORIES, value: draft.category, tall: true,
                               onChange: (value) => { draft.set({ category: value }); refresh(); onFind(); } });
   const sleeve = segments({ label: 'Sleeves', options: SLEEVES, value: draft.sleeve,
@@ -77,7 +78,8 @@ function whereField(draft, onFind) {
                         onInput: (v) => draft.set({ grow: v }) });
   const feather = slider({ label: 'Soft edge', min: 0, max: 60, value: draft.featherPixels, format: (v) => `${v} px`,
                            onInput: (v) => draft.set({ feather: v }) });
-  const find = button({ label: 'Find again', name: 'wand', kind: 'link', on: onFind });
+  const find = button({ label: 'Find again', name: 'wand', kind: 'link', title: 'Finds the clothes anew', on: () => onFind() });
+  const snap = button({ label: 'Snap', name: 'fit', kind: 'link', title: 'Snaps what is painted to the garment under it', on: onSnap });
   const refresh = () => {
     category.value = draft.category;
     sleeve.value = draft.sleeve;
@@ -87,13 +89,14 @@ function whereField(draft, onFind) {
   };
   refresh();
   return {
-    element: h('div', { class: 'stack' }, h('div', { class: 'group-head' }, h('h2', { text: 'What is replaced' }), find),
+    element: h('div', { class: 'stack' }, h('div', { class: 'group-head' }, h('h2', { text: 'What is replaced' }), h('span', { class: 'row push' }, snap, find)),
                category.element, sleeveRow, h('div', { class: 'pair' }, grow.element, feather.element)),
     refresh,
   };
 }
 
-function moreSettings(draft, info) {
+function moreSettings(draft, info, onFind) {
+  const person = select({ label: 'Who, of several in the photo', options: PERSONS, onChange: (value) => { draft.set({ person: Number(value) }); onFind(); } });
   const model = select({ label: 'Model', options: [], onChange: (value) => draft.set({ model: value }) });
   const steps = slider({ label: 'Steps', min: 1, max: 100, value: draft.steps, onInput: (v) => draft.set({ steps: v }),
                          hint: 'More is finer and slower.' });
@@ -115,7 +118,7 @@ function moreSettings(draft, info) {
                           onInput: (value) => draft.set({ negative: value }) });
   const element = more('More', model.element,
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
-    steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element);
+    steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
   const refresh = () => {
     model.setOptions(info.models.map((m) => ({ value: m.id, label: m.name })), draft.model ?? info.models[0]?.id);
     scheduler.setOptions([{ value: '', label: "The model's own" }, ...info.schedulers.map((s) => ({ value: s, label: s }))], draft.scheduler);
@@ -123,6 +126,7 @@ function moreSettings(draft, info) {
     steps.value = draft.steps;
     guidance.value = draft.guidance;
     strength.value = draft.strength;
+    person.value = String(draft.person);
     seed.value = draft.seed;
     count.value = String(draft.count);
     negative.value = draft.negative;

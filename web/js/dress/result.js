@@ -4,6 +4,7 @@ import { h, fill, icon, button } from '../dom.js';
 import { compare } from '../ui/compare.js';
 import { fitBox } from '../ui/frame.js';
 import { segments } from '../ui/fields.js';
+import { sentence } from '../ui/toast.js';
 import { load, save } from '../store.js';
 import * as api from '../api.js';
 
@@ -40,7 +41,8 @@ export function resultStage({ job, photo, onAgain, onMask }) {
   job.results.forEach((r, i) => strip.append(h('button', { type: 'button', class: 'strip-item', 'aria-label': `Picture ${i + 1}`,
     on: { click: () => { chosen = i; show(); } } }, h('img', { src: api.imageUrl(r.image, 160), alt: '' }))));
   show();
-  return { element: h('div', { class: 'result' }, holder, strip, h('div', { class: 'result-foot' }, modes.element, actions)) };
+  const doubts = job.warnings?.length ? h('p', { class: 'notice warn' }, icon('alert'), job.warnings.map(sentence).join(' ')) : null;
+  return { element: h('div', { class: 'result' }, holder, strip, doubts, h('div', { class: 'result-foot' }, modes.element, actions)) };
 }
 
 function compareBox(photo, url, alt) {

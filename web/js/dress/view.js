@@ -40,7 +40,7 @@ class DressView {
       complain(error);
       return;
     }
-    this.panel = panel({ draft: this.draft, info: this.info, onRun: () => this.run(), onFind: () => this.find() });
+    this.panel = panel({ draft: this.draft, info: this.info, onRun: () => this.run(), onFind: () => this.find(), onSnap: () => this.snap() });
     this.element.append(this.panel.element);
     this.draft.addEventListener('change', (e) => this.draftChanged(e.detail));
     this.editor.addEventListener('mask', debounce(() => this.keepMask(), 400));
@@ -117,20 +117,32 @@ class DressView {
     }
   }
 
+  /** Snaps what is painted to the garment under it. */
+  async snap() {
+    if (!this.editor.mask || this.editor.field?.empty || this.mode !== 'mask') return;
+    try {
+      const rough = await api.uploadImage(await this.editor.toBlob());
+      await this.find(rough.id);
+    } catch (error) {
+      complain(error);
+    }
+  }
+
   /** Finds the clothes. What was painted can be had back with undo. */
-  async find() {
-    if (!this.draft.photo || this.mode === 'job') return;
+  async find(refine) {
+    if (!this.draft.photo || this.mode === 'start') return;
+    if (this.mode === 'job') this.setMode('mask'); // the job goes on; what it makes stays one click away
     this.finding?.abort();
     const abort = new AbortController();
     this.finding = abort;
     this.note('Finding the clothes');
     try {
-      const { photo, category, sleeve } = this.draft;
-      const found = await findClothes({ photo: photo.id, category, sleeve },
+      const { photo, category, sleeve, person } = this.draft;
+      const found = await findClothes({ photo: photo.id, category, sleeve, person, refine },
                                       { signal: abort.signal, onJob: (job) => this.note(job.state === 'waiting' ? phrase(job) : 'Finding the clothes') });
       this.editor.setMaskFrom(found.image);
     } catch (error) {
-      if (error.name !== 'AbortError') toast(`${sentence(error.message)} Paint over the clothes instead.`, { kind: 'error' });
+      if (error.name !== 'AbortError') toast(`${sentence(error.message)} You can paint over the clothes instead.`, { kind: 'error' });
     } finally {
       if (this.finding === abort) {
         this.finding = null;
