@@ -122,6 +122,10 @@ function photoCard(photos, photo) {
   const edit = h('button', { type: 'button', class: 'photo-edit', 'aria-label': `Correct the mask of ${photo.name}`,
                              on: { click: () => photos.correct(photo) } }, canvas, h('span', { class: 'photo-hover' }, icon('brush'), 'Correct'));
   let drawn = '';
+  // a server with another data folder, or one that has tidied up, does not know the photo
+  const lost = () => {
+    if (photo.state !== 'lost') lesson.change(photo, { state: 'lost', mask: null, trouble: 'the server has this photo no more; remove it and add it again' });
+  };
   const update = async () => {
     caption.placeholder = lesson.words || 'what it shows';
     fill(status, photo.state === 'finding' ? h('span', { class: 'badge running' }, h('span', { class: 'spinner' }), 'Finding') : null,
@@ -132,7 +136,7 @@ function photoCard(photos, photo) {
     const key = `${photo.id} ${photo.mask}`;
     if (key === drawn) return;
     drawn = key;
-    await drawCard(canvas, photo).catch(() => { drawn = ''; });
+    await drawCard(canvas, photo).catch(() => lost());
   };
   const element = h('li', { class: 'photo-card' }, h('div', { class: 'photo-top' }, edit, status,
     button({ label: `Remove ${photo.name}`, name: 'close', quiet: true, kind: 'tool photo-remove', on: () => photos.remove(photo) })),
