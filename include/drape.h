@@ -56,6 +56,19 @@ typedef struct drape_image {
 /** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 50 megapixels. */
 drape_status drape_image_read(drape_image *out, const char *path);
 
+/** The same from a file's bytes; `name` stands in messages. The size is checked before anything is decoded. */
+drape_status drape_image_read_memory(drape_image *out, const void *data, size_t size, const char *name);
+
+/** What a picture's header says. */
+typedef struct drape_image_info {
+    int width, height; /* upright */
+    bool upright;      /* false: the file's EXIF orientation turns it */
+    const char *type;  /* "image/jpeg" and so on, told by the content; static */
+} drape_image_info;
+
+/** Reads a file's header from its bytes; nothing is decoded. */
+drape_status drape_image_probe(drape_image_info *out, const void *data, size_t size, const char *name);
+
 /**
  * Reads a mask for `photo`: white = replace. Any size with the photo's aspect ratio; the result has the photo's
  * size and only 0 and 255. All black is an error. Doubts (grey values, probably inverted) go to `warnings`,
@@ -63,9 +76,22 @@ drape_status drape_image_read(drape_image *out, const char *path);
  */
 drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size);
 
+drape_status drape_mask_read_memory(drape_image *out, const void *data, size_t size, const char *name,
+                                    const drape_image *photo, char *warnings, size_t warnings_size);
+
 /** Writes PNG, JPEG, WebP or TIFF by extension, atomically. `parameters` (or NULL) is kept in the file as text, as
  *  other tools read it. */
 drape_status drape_image_write(const drape_image *image, const char *path, const char *parameters);
+
+/** The bytes of such a file; `extension` is ".png" and so on. Free *out with free(). */
+drape_status drape_image_encode(const drape_image *image, const char *extension, const char *parameters, void **out,
+                                size_t *size);
+
+/** The `parameters` text of a PNG in memory, UTF-8, malloc'ed. DRAPE_ENOENT if it has none. */
+drape_status drape_image_parameters(const void *png, size_t size, const char *name, char **out);
+
+/** Another size, by Lanczos. `out` is untouched on failure. */
+drape_status drape_image_resize(const drape_image *image, int width, int height, drape_image *out);
 
 void drape_image_free(drape_image *image);
 
@@ -94,6 +120,18 @@ typedef struct drape_load_options {
 /** Checks the folder and its configs; weights are read when first needed. `options` may be NULL. */
 drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
 void drape_pipeline_free(drape_pipeline *p);
+
+/** What a pipeline is. Strings are borrowed from it, or static. */
+typedef struct drape_model_info {
+    int width, height;     /* pixels that it was made for */
+    int multiple;          /* sizes must be multiples of this */
+    const char *scheduler; /* its own: "pndm" */
+    const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
+} drape_model_info;
+drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
+
+/** "pndm", "ddim", ...: the names that drape_tryon_options knows, by index from 0; NULL behind the last. */
+const char *drape_scheduler_name(int index);
 
 /* --- try-on ----------------------------------------------------------------------------------------- */
 
@@ -327,6 +365,29 @@ void drape_train_defaults(drape_train_options *options);
  * A run that was stopped or killed at any moment goes on with resume_from_checkpoint, bit for bit.
  */
 drape_status drape_train(const drape_train_options *options);
+
+/**
+ * Checks one photo of a training and its mask, as drape_train() does before its first step. Findings come one per line:
+ * a fault keeps a training from starting, a doubt does not.
+ *
+ * @param resolution  0: not known yet
+ * @return DRAPE_OK also with faults
+ */
+drape_status drape_train_lint(const char *photo, const char *mask, int resolution, char *faults, size_t faults_size,
+                              char *doubts, size_t doubts_size);
+
+/** What a training needs at its peak, and what is free, in bytes (0: not known). */
+typedef struct drape_train_need {
+    uint64_t memory, available;
+} drape_train_need;
+
+/**
+ * Reckons from the options and the model's configs; photos are not looked at. `text` gets one sentence, which names the
+ * options that help when the memory does not suffice.
+ *
+ * @return DRAPE_ENOMEM when it does not suffice; *out is set all the same
+ */
+drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
 
 #ifdef __cplusplus
 }

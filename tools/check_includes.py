@@ -10,9 +10,9 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
 # From the ground up: a folder may include itself and the ones before it.
 ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "tryon", "train",
-         "verify", "api", "cli"]
+         "verify", "api", "serve", "cli"]
 # Narrower than the order: these see only what is named.
-ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}}
+ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "serve": {"base"}}
 NEVER = {("train", "tryon"), ("tryon", "train")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
 PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops"}

@@ -40,55 +40,6 @@ void drape_set_threads(int threads)
     dr_set_threads(threads);
 }
 
-/* --- pictures ----------------------------------------------------------------------------------- */
-
-drape_status drape_image_read(drape_image *out, const char *path)
-{
-    *out = (drape_image){0};
-    return (drape_status)dr_image_read((dr_image *)out, path, 3);
-}
-
-typedef struct warning_text {
-    char *text;
-    size_t size, used;
-} warning_text;
-
-static void add_warning(void *user, const char *message)
-{
-    warning_text *w = user;
-    if (w->used >= w->size)
-        return;
-    int n = snprintf(w->text + w->used, w->size - w->used, "%s%s", w->used ? "\n" : "", message);
-    w->used += n > 0 ? (size_t)n : 0;
-}
-
-drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size)
-{
-    warning_text w = {warnings, warnings ? size : 0, 0};
-    dr_mask_options o = {.warn = add_warning, .user = &w};
-    *out = (drape_image){0};
-    if (w.size)
-        warnings[0] = 0;
-    dr_image mask = {0};
-    dr_status st = dr_mask_load(&mask, path, photo->width, photo->height, "the photo", &o);
-    if (st)
-        return (drape_status)st;
-    dr_mask_binarize(&mask);
-    *out = (drape_image){mask.width, mask.height, mask.channels, mask.data};
-    return DRAPE_OK;
-}
-
-drape_status drape_image_write(const drape_image *image, const char *path, const char *parameters)
-{
-    dr_image_write_options o = {.parameters = parameters};
-    return (drape_status)dr_image_write((const dr_image *)image, path, &o);
-}
-
-void drape_image_free(drape_image *image)
-{
-    dr_image_clear((dr_image *)image);
-}
-
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
 drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options)
@@ -121,6 +72,31 @@ void drape_pipeline_free(drape_pipeline *p)
     if (p)
         dr_engine_close(&p->engine);
     free(p);
+}
+
+static const char *sampler_of(const drape_pipeline *p)
+{
+    dr_sampler_kind kind;
+    return dr_sampler_kind_parse(p->engine.schedule.class_name, &kind) ? "pndm" : dr_sampler_kind_name(kind);
+}
+
+drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
+{
+    const dr_engine *e = &p->engine;
+    int f = dr_vae_factor(&e->vae_config), width = e->text_config.width;
+    *out = (drape_model_info){.width = e->unet_config.sample_size * f,
+                              .height = e->unet_config.sample_size * f,
+                              .multiple = f,
+                              .scheduler = sampler_of(p),
+                              .kind = width == 768    ? "sd1"
+                                      : width == 1024 ? "sd2"
+                                                      : "other"};
+    return DRAPE_OK;
+}
+
+const char *drape_scheduler_name(int index)
+{
+    return index >= 0 && index < DR_SAMPLER_KINDS ? dr_sampler_kind_name((dr_sampler_kind)index) : NULL;
 }
 
 /* --- try-on ------------------------------------------------------------------------------------- */

@@ -2,8 +2,10 @@
 #include "drape.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "io/mask.h"
 #include "pipeline/folder.h"
+#include "train/dataset_lint.h"
 #include "train/trainer.h"
 #include "tryon/tryon.h"
 
@@ -281,4 +283,32 @@ drape_status drape_train(const drape_train_options *options)
     dr_train_callbacks cb = {&call, on_prepare, on_step, on_message, picture_cancel, validate, make_class_images};
     dr_status st = check_validation(options);
     return (drape_status)(st ? st : dr_train(&o, &cb));
+}
+
+/* --- before a training -------------------------------------------------------------------------- */
+
+drape_status drape_train_lint(const char *photo, const char *mask, int resolution, char *faults, size_t faults_size,
+                              char *doubts, size_t doubts_size)
+{
+    dr_example e = {.image = strdup(photo), .mask = strdup(mask)};
+    dr_findings wrong, odd;
+    if (faults_size)
+        faults[0] = 0;
+    if (doubts_size)
+        doubts[0] = 0;
+    dr_findings_init(&wrong, faults, faults_size);
+    dr_findings_init(&odd, doubts, doubts_size);
+    dr_status st = e.image && e.mask ? dr_lint_example(&e, &wrong, &odd) : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st && resolution > 0 && !wrong.count)
+        dr_dataset_check_resolution(&(dr_dataset){&e, 1}, resolution, doubts, doubts_size);
+    free(e.image);
+    free(e.mask);
+    return (drape_status)st;
+}
+
+drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size)
+{
+    dr_train_options o = internal_options(options);
+    *out = (drape_train_need){.available = dr_mem_available()};
+    return (drape_status)dr_train_need(&o, out->available, &out->memory, text, size);
 }

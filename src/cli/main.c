@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const dr_command *const commands[] = {&dr_cmd_tryon, &dr_cmd_mask, &dr_cmd_train,  &dr_cmd_pull,
+static const dr_command *const commands[] = {&dr_cmd_tryon, &dr_cmd_mask, &dr_cmd_train,  &dr_cmd_serve, &dr_cmd_pull,
                                              &dr_cmd_init,  &dr_cmd_info, &dr_cmd_verify, &dr_cmd_bench};
 #define COMMANDS (sizeof commands / sizeof *commands)
 

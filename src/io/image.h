@@ -31,6 +31,15 @@ dr_status dr_image_read(dr_image *out, const char *path, int channels);
 /** The same from bytes in memory; `name` stands in messages. */
 dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels);
 
+/* What the header of a picture says. */
+typedef struct dr_image_header {
+    int width, height; /* upright */
+    bool upright;      /* no EXIF orientation turns it */
+    const char *type;  /* "image/jpeg" and so on; static */
+} dr_image_header;
+/** Reads the header alone, nothing is decoded: as dr_image_read_memory() otherwise. */
+dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t size, const char *name);
+
 /** What drape wrote: PNG keeps `parameters` in a tEXt (Latin-1) or iTXt (UTF-8) chunk of that name, JPEG and
  *  WebP in EXIF UserComment. Format by extension (.png .jpg .jpeg .webp .tif .tiff). Atomic. */
 typedef struct dr_image_write_options {
@@ -41,8 +50,13 @@ dr_status dr_image_write(const dr_image *im, const char *path, const dr_image_wr
 /** The `parameters` text of a PNG, UTF-8, malloc'ed, yours. DR_ENOENT if the file has none, DR_EINVAL if it is
  *  no PNG or damaged, DR_EUNSUPPORTED if the text is compressed (neither drape nor PIL's default does that). */
 dr_status dr_image_read_parameters(const char *path, char **out);
+/** The same from a file's bytes; `name` stands in messages. */
+dr_status dr_image_parameters(const void *png, size_t size, const char *name, char **out);
 /** PNG bytes in memory (malloc'ed, yours). */
 dr_status dr_image_encode_png(const dr_image *im, const char *parameters, void **out, size_t *size);
+/** The bytes of a file that is called `name`, of which the extension counts (malloc'ed, yours). */
+dr_status dr_image_encode(const dr_image *im, const char *name, const dr_image_write_options *o, void **out,
+                          size_t *size);
 
 /** True if the extension is one that dr_image_write knows; so that it is said before the long work. */
 bool dr_image_can_write(const char *path);

@@ -17,7 +17,7 @@
 #define MAX_FILE ((size_t)1 << 30)
 
 typedef struct format {
-    const char *name, *loader;
+    const char *name, *loader, *type;
 } format;
 
 /* ISO base media files: the major brand, or for the generic 'mif1' any of them, says HEIC or AVIF. */
@@ -34,9 +34,10 @@ static bool is_heif(const unsigned char *p, size_t n)
 
 static const format *sniff(const unsigned char *p, size_t n)
 {
-    static const format jpeg = {"JPEG", "jpegload_buffer"}, png = {"PNG", "pngload_buffer"},
-                        webp = {"WebP", "webpload_buffer"}, tiff = {"TIFF", "tiffload_buffer"},
-                        gif = {"GIF", "gifload_buffer"}, heif = {"HEIC or AVIF", "heifload_buffer"};
+    static const format jpeg = {"JPEG", "jpegload_buffer", "image/jpeg"}, png = {"PNG", "pngload_buffer", "image/png"},
+                        webp = {"WebP", "webpload_buffer", "image/webp"},
+                        tiff = {"TIFF", "tiffload_buffer", "image/tiff"}, gif = {"GIF", "gifload_buffer", "image/gif"},
+                        heif = {"HEIC or AVIF", "heifload_buffer", "image/heif"};
     if (n >= 3 && memcmp(p, "\xff\xd8\xff", 3) == 0)
         return &jpeg;
     if (n >= 8 && memcmp(p, "\x89PNG\r\n\x1a\n", 8) == 0)
@@ -278,22 +279,44 @@ static dr_status decode(dr_image *out, VipsImage *im, const char *name, const fo
     return DR_OK;
 }
 
-dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+/* From bytes to a picture whose header is known and whose size is allowed. */
+static dr_status open_memory(VipsImage **im, const format **f, const void *data, size_t size, const char *name)
 {
-    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
-    *out = (dr_image){0};
     dr_status st = dr_vips_init();
     if (st)
         return st;
-    const format *f = sniff(data, size);
-    if (!f)
+    *f = sniff(data, size);
+    if (!*f)
         return dr_fail(DR_EINVAL, "cannot read '%s': %s", name,
                        size ? "it is no JPEG, PNG, WebP, TIFF, GIF, HEIC or AVIF picture" : "the file is empty");
-    VipsImage *im;
-    if (strcmp(f->loader, "pngload_buffer") == 0)
+    if (strcmp((*f)->loader, "pngload_buffer") == 0)
         st = dr_png_check(data, size, name);
-    if (!st)
-        st = open_picture(&im, data, size, name, f);
+    return st ? st : open_picture(im, data, size, name, *f);
+}
+
+dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t size, const char *name)
+{
+    const format *f;
+    VipsImage *im;
+    *out = (dr_image_header){0};
+    dr_status st = open_memory(&im, &f, data, size, name);
+    if (st)
+        return st;
+    int orientation = vips_image_get_orientation(im);
+    bool turned = orientation >= 5;
+    int width = vips_image_get_width(im), height = vips_image_get_height(im);
+    *out = (dr_image_header){turned ? height : width, turned ? width : height, orientation <= 1, f->type};
+    g_object_unref(im);
+    return DR_OK;
+}
+
+dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+{
+    const format *f;
+    VipsImage *im;
+    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
+    *out = (dr_image){0};
+    dr_status st = open_memory(&im, &f, data, size, name);
     if (st)
         return st;
     int orientation = vips_image_get_orientation(im);
@@ -321,6 +344,11 @@ dr_status dr_image_read(dr_image *out, const char *path, int channels)
     return st;
 }
 
+dr_status dr_image_parameters(const void *png, size_t size, const char *name, char **out)
+{
+    return dr_png_find_text(png, size, "parameters", name, out);
+}
+
 dr_status dr_image_read_parameters(const char *path, char **out)
 {
     char *data;
@@ -329,7 +357,7 @@ dr_status dr_image_read_parameters(const char *path, char **out)
     dr_status st = dr_file_read(path, MAX_FILE, &data, &size);
     if (st)
         return st;
-    st = dr_png_find_text(data, size, "parameters", path, out);
+    st = dr_image_parameters(data, size, path, out);
     free(data);
     return st;
 }

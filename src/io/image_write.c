@@ -164,34 +164,40 @@ static dr_status check_sides(const dr_image *im, const char *path, file_kind kin
                    im->width, im->height, most);
 }
 
-dr_status dr_image_write(const dr_image *im, const char *path, const dr_image_write_options *o)
+dr_status dr_image_encode(const dr_image *im, const char *name, const dr_image_write_options *o, void **out,
+                          size_t *size)
 {
     char text[256];
-    file_kind kind = kind_of(path);
+    file_kind kind = kind_of(name);
     const char *parameters = o ? o->parameters : NULL;
     int quality = o && o->quality > 0 ? o->quality : 95;
-    void *data = NULL;
-    size_t size = 0;
+    void *data = NULL; /* GLib's, which is malloc's */
+    *out = NULL;
+    *size = 0;
     if (kind == KIND_NONE)
-        return dr_fail(DR_EINVAL, "cannot write '%s': the name must end in .png, .jpg, .webp or .tif", path);
-    if (kind == KIND_PNG) {
-        dr_status st = dr_image_encode_png(im, parameters, &data, &size);
-        if (!st)
-            st = dr_file_write(path, data, size);
-        free(data);
-        return st;
-    }
-    dr_status st = check_sides(im, path, kind);
+        return dr_fail(DR_EINVAL, "cannot write '%s': the name must end in .png, .jpg, .webp or .tif", name);
+    if (kind == KIND_PNG)
+        return dr_image_encode_png(im, parameters, out, size);
+    dr_status st = check_sides(im, name, kind);
     if (!st)
         st = dr_vips_init();
     if (st)
         return st;
     VipsImage *v = wrap(im);
-    if (!v || encode(v, kind, parameters, quality > 100 ? 100 : quality, &data, &size) != 0)
-        st = dr_fail(DR_EIO, "cannot write '%s': %s", path, dr_vips_error(text, sizeof text));
+    if (!v || encode(v, kind, parameters, quality > 100 ? 100 : quality, &data, size) != 0)
+        st = dr_fail(DR_EIO, "cannot write '%s': %s", name, dr_vips_error(text, sizeof text));
     VIPS_UNREF(v);
+    *out = data;
+    return st;
+}
+
+dr_status dr_image_write(const dr_image *im, const char *path, const dr_image_write_options *o)
+{
+    void *data;
+    size_t size;
+    dr_status st = dr_image_encode(im, path, o, &data, &size);
     if (!st)
         st = dr_file_write(path, data, size);
-    g_free(data);
+    free(data);
     return st;
 }

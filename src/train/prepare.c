@@ -80,9 +80,9 @@ typedef struct configs {
 } configs;
 
 /* The model's configs, and that it can be trained with these options. */
-static dr_status read_configs(const dr_trainer *t, configs *c)
+static dr_status read_configs(const dr_train_options *o, configs *c)
 {
-    const char *dir = t->o->pretrained_model;
+    const char *dir = o->pretrained_model;
     dr_status st = dr_folder_check(dir);
     if (!st)
         st = dr_unet_config_load(&c->unet, dir);
@@ -97,17 +97,17 @@ static dr_status read_configs(const dr_trainer *t, configs *c)
                        "cannot train '%s': its UNet takes %d channels, expected %d; pass the folder of an "
                        "inpainting model",
                        dir, c->unet.in, 2 * c->vae.latent + 1);
-    if (t->o->resolution % dr_vae_factor(&c->vae))
-        return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", t->o->resolution,
+    if (o->resolution % dr_vae_factor(&c->vae))
+        return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", o->resolution,
                        dr_vae_factor(&c->vae));
     return DR_OK;
 }
 
 /* What frozen weights keep in memory: the type they have in the files. Mapping them reads next to nothing. */
-static dr_status stored_type(const dr_trainer *t, dr_dtype *out)
+static dr_status stored_type(const dr_train_options *o, dr_dtype *out)
 {
     dr_unet_model m = {0};
-    dr_status st = dr_unet_load(&m, t->o->pretrained_model);
+    dr_status st = dr_unet_load(&m, o->pretrained_model);
     for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
         if (q->t.rank > 1)
             *out = q->t.dtype;
@@ -115,14 +115,32 @@ static dr_status stored_type(const dr_trainer *t, dr_dtype *out)
     return st;
 }
 
+static dr_status need(const dr_train_options *o, const configs *c, uint64_t available, uint64_t *total, char *text,
+                      size_t size)
+{
+    dr_train_memory m = {0};
+    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32};
+    dr_status st = stored_type(o, &in.stored);
+    if (!st)
+        st = dr_train_estimate(&in, &m);
+    *total = m.total;
+    return st ? st : dr_train_estimate_tell(&in, available, text, size);
+}
+
+dr_status dr_train_need(const dr_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
+{
+    configs c;
+    *total = 0;
+    dr_status st = read_configs(o, &c);
+    return st ? st : need(o, &c, available, total, text, size);
+}
+
 /* Says what the run needs; an error with the flags that help when that is more than there is. */
 static dr_status tell_memory(const dr_trainer *t, const configs *c)
 {
     char text[1024];
-    dr_train_estimate_in in = {t->o, &c->unet, &c->text, &c->vae, DR_F32};
-    dr_status st = stored_type(t, &in.stored);
-    if (!st)
-        st = dr_train_estimate_tell(&in, dr_mem_available(), text, sizeof text);
+    uint64_t total;
+    dr_status st = need(t->o, c, dr_mem_available(), &total, text, sizeof text);
     if (!st)
         dr_trainer_say(t, "%s", text);
     return st;
@@ -183,7 +201,7 @@ dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n)
 {
     char path[PATH_MAX];
     configs c;
-    dr_status st = read_configs(t, &c);
+    dr_status st = read_configs(t->o, &c);
     if (!st)
         st = open_photos(t);
     if (!st)

@@ -1,0 +1,117 @@
+/* drape serve: the options, the address, the browser. All else is in src/serve. */
+#include "base/file.h"
+#include "cli/commands.h"
+#include "serve/serve.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_MODEL "models/mini"
+
+typedef struct serve_cli {
+    dr_opt_list models;
+    const char *host, *data, *token, *keep, *parser;
+    int port, threads;
+    bool open, quiet;
+    char data_path[PATH_MAX];
+} serve_cli;
+
+/* The user's browser, in a process of its own. */
+static void open_browser(const char *url)
+{
+#ifdef __APPLE__
+    const char *program = "open";
+#else
+    const char *program = "xdg-open";
+#endif
+    pid_t child = fork();
+    if (child != 0)
+        return;
+    if (setsid() >= 0 && !freopen("/dev/null", "w", stderr))
+        _exit(127);
+    execlp(program, program, url, (char *)NULL);
+    _exit(127);
+}
+
+static void on_ready(void *user, const char *url)
+{
+    const serve_cli *c = user;
+    printf("%s\n", url);
+    fflush(stdout);
+    if (!c->quiet)
+        fprintf(stderr, "the studio is at %s (data in '%s'; Ctrl-C ends it, jobs go on at the next start)\n", url,
+                c->data);
+    if (c->open)
+        open_browser(url);
+}
+
+/* $XDG_DATA_HOME/drape/studio, or ~/.local/share/drape/studio */
+static const char *default_data(char *out, size_t n)
+{
+    const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (base && base[0] == '/')
+        snprintf(out, n, "%s/drape/studio", base);
+    else
+        snprintf(out, n, "%s/.local/share/drape/studio", home ? home : ".");
+    return out;
+}
+
+static int run(int argc, char **argv)
+{
+    serve_cli c = {.host = "127.0.0.1", .port = 7860};
+    dr_keep keep = {0};
+    const dr_opt opts[] = {
+        {"model", DR_OPT_LIST, &c.models, "DIR",
+         "folder of an inpainting model; may be given again, the first is the default", .shown_default = DEFAULT_MODEL},
+        {"port", DR_OPT_INT, &c.port, "N", "port to listen at; 0: any that is free", 0, 65535},
+        {"host", DR_OPT_STRING, &c.host, "ADDRESS", "address to listen at; one that others can reach needs --token"},
+        {"token", DR_OPT_STRING, &c.token, "SECRET", "what clients must show", .shown_default = ""},
+        {"data", DR_OPT_STRING, &c.data, "DIR", "where jobs and pictures are kept",
+         .shown_default = "~/.local/share/drape/studio"},
+        {"keep", DR_OPT_STRING, &c.keep, "30d|20GB",
+         "jobs that ended longer ago go, or the oldest beyond this size; "
+         "both with a comma",
+         .shown_default = "all"},
+        {"parser", DR_OPT_STRING, &c.parser, "DIR", "folder of another clothes parser",
+         .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
+        {"open", DR_OPT_FLAG, &c.open, NULL, "open it in the browser"},
+        {"threads", DR_OPT_INT, &c.threads, "N", "threads to compute with", 0, 1024,
+         .shown_default = "all physical cores"},
+        {"quiet|q", DR_OPT_FLAG, &c.quiet, NULL, "only the address"},
+    };
+    int rc = dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    static const char *const mini[] = {DEFAULT_MODEL};
+    bool named = c.models.count > 0;
+    if (c.keep && !dr_keep_parse(c.keep, &keep))
+        rc = dr_usage_error(&dr_cmd_serve, "--keep: '%s' is not like 30d, 12h, 20GB or 30d,20GB", c.keep);
+    else if (c.token && (strlen(c.token) < 8 || strlen(c.token) > 150 || strpbrk(c.token, " ;,\"\\&#%+\t\n")))
+        rc = dr_usage_error(&dr_cmd_serve, "--token: 8 to 150 letters, digits, '-', '_', '.'");
+    else if (!named && !dr_exists(DEFAULT_MODEL "/model_index.json"))
+        rc = dr_usage_error(&dr_cmd_serve,
+                            "--model is missing: there is no '" DEFAULT_MODEL "' here (see 'drape pull')");
+    c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
+    dr_serve_options o = {.models = named ? c.models.item : mini,
+                          .model_count = named ? c.models.count : 1,
+                          .host = c.host,
+                          .port = c.port,
+                          .data = c.data,
+                          .token = c.token,
+                          .parser = c.parser,
+                          .keep = keep,
+                          .threads = c.threads,
+                          .stop = dr_cli_interrupted,
+                          .ready = on_ready,
+                          .user = &c};
+    dr_status st = rc ? DR_OK : dr_serve(&o);
+    dr_opt_list_free(&c.models);
+    return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
+}
+
+const dr_command dr_cmd_serve = {"serve", "the studio: dress and teach in the browser, and an HTTP API",
+                                 "[--model DIR]... [--port 7860] [--open]", "  drape serve --model models/sd2 --open\n",
+                                 run};
