@@ -241,14 +241,15 @@ class Studio(unittest.TestCase):
     def test_09_a_reload_in_the_middle_loses_nothing(self):
         page = self.page
         self.person()
-        self.steps(40)
+        self.steps(100)
+        page.choose("2")
         page.click(".panel-foot .primary")
         page.find(".making")
         page.wait(lambda: "step" in page.text(".running-words"), "the first step")
         page.driver.refresh()
         page.find(".making")
         page.shot("dress-running")
-        page.find(".compare-frame", 300)
+        page.find(".compare-frame", 600)
         page.choose("Mask")
         self.masked()
 

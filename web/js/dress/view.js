@@ -261,7 +261,7 @@ class DressView {
     const waiting = jobs.queue.filter((job) => job.type !== 'mask').length;
     if (waiting) return `It waits for ${waiting === 1 ? 'another job' : `${waiting} other jobs`} first.`;
     const seconds = estimate(jobs.all, this.settings());
-    return seconds ? `About ${duration(seconds)}.` : '';
+    return seconds ? `About ${duration(Math.max(1, seconds))}.` : '';
   }
 
   async run() {

@@ -42,6 +42,7 @@ export class Run {
   drawSoon() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
+      if (this.job) this.showProgress(this.job);
       drawLoss(this.chart, thin(this.points), this.job?.settings.steps ?? 0);
       if (!this.points.length) fill(this.chart, h('p', { class: 'soft small', text: 'The curve begins with the first step.' }));
     });
@@ -81,7 +82,10 @@ export class Run {
     this.bar.setAttribute('aria-valuenow', String(percent));
     const figure = (term, value) => (value ? h('div', {}, h('dt', { text: term }), h('dd', { text: value })) : null);
     const t = job.training ?? {};
-    fill(this.figures, figure('Step', job.total ? `${job.done} of ${job.total}` : ''), figure('Loss', t.smooth ? t.smooth.toFixed(4) : ''),
+    const last = this.points.at(-1);
+    const step = t.step ?? last?.step;
+    const smooth = t.smooth ?? last?.smooth;
+    fill(this.figures, figure('Step', step ? `${step} of ${job.settings.steps}` : ''), figure('Loss', smooth ? smooth.toFixed(4) : ''),
          figure('A step takes', t.seconds ? `${t.seconds < 10 ? t.seconds.toFixed(2) : Math.round(t.seconds)} s` : ''),
          figure('Memory', t.memory ? bytes(t.memory) : ''), figure('Time left', isOpen(job) && job.left > 0 ? duration(job.left) : ''));
   }
@@ -124,6 +128,7 @@ export class Run {
 
 /** What a training does, in a few words. */
 export function trainPhrase(job) {
-  if (job.state === 'waiting' || !job.total) return phrase(job);
-  return job.stageText && !job.training ? sentence(job.stageText).replace(/\.$/, '') : `Step ${job.done} of ${job.total}`;
+  if (job.state === 'waiting') return phrase(job);
+  if (job.training && job.stage === 'train') return `Step ${job.training.step} of ${job.training.steps}`;
+  return job.stageText ? sentence(job.stageText).replace(/\.$/, '') : 'Starting';
 }

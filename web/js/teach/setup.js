@@ -102,7 +102,7 @@ export class Setup {
       this.photos.setLint(new Map(masked.map((photo, i) => [photo, answer.photos[i] ?? []])));
       fill(this.notes, answer.general.map((m) => h('li', { class: m.severity }, icon('alert'), sentence(m.text))));
       const entry = (term, value, warn) => [h('dt', { text: term }), h('dd', { class: warn ? 'warn' : '', text: value })];
-      if (answer.memoryText) this.notes.append(h('li', {}, sentence(answer.memoryText)));
+      if (answer.memoryText && answer.memory > answer.memoryFree) this.notes.append(h('li', { class: 'error' }, icon('alert'), sentence(answer.memoryText)));
       fill(this.cost, answer.memory ? entry('Memory', bytes(answer.memory), answer.memoryFree && answer.memory > answer.memoryFree) : null,
            answer.seconds ? entry('Time', `about ${duration(answer.seconds)}`) : null);
     } catch (error) {
