@@ -402,7 +402,7 @@ class Studio(unittest.TestCase):
         page.upload(".drop-box input[type=file]", PERSON, OTHER, PERSON)
         page.wait(lambda: len(page.seen(".photo-card")) == 3 and not page.seen(".photo-status .running"), "the masks")
         page.type("[name=garment-name]", "uniform")
-        self.set_range("Steps", 60)
+        self.set_range("Steps", 1000)
         page.press("Start teaching")
         page.wait(lambda: page.seen(".chart-smooth"), "the first steps", 300)
         page.press("Stop")
@@ -451,6 +451,7 @@ class Studio(unittest.TestCase):
         page = self.page
         self.person()
         self.steps(100)
+        page.choose("4")
         for prompt in ("first", "second", "third"):
             page.type("[name=prompt]", prompt)
             page.click(".panel-foot .primary")
@@ -508,7 +509,7 @@ class Studio(unittest.TestCase):
     def test_60_the_page_comes_back_with_the_server(self):
         page = self.page
         self.person()
-        self.steps(60)
+        self.steps(100)
         page.click(".panel-foot .primary")
         page.wait(lambda: "step" in page.text(".running-words"), "the first step")
         self.server.kill()

@@ -25,15 +25,21 @@ class Jobs extends EventTarget {
     this.refresh();
   }
 
+  /** Asks for the whole list. What an event says meanwhile is newer than the answer, and stays. */
   async refresh() {
+    const turn = new Map();
+    this.meanwhile = turn;
+    clearTimeout(this.again);
     try {
       const { jobs: list, more } = await api.listJobs();
+      if (turn !== this.meanwhile) return; // a later call will answer
       this.byId = new Map(list.map((job) => [job.id, job]));
+      for (const [id, job] of turn) if (job) this.byId.set(id, job); else this.byId.delete(id);
       this.more = more;
       this.ready = true;
       this.fire('change', null);
     } catch {
-      // the stream says when the server is back
+      this.again = setTimeout(() => this.refresh(), 2000);
     }
   }
 
@@ -54,10 +60,12 @@ class Jobs extends EventTarget {
 
   put(job) {
     this.byId.set(job.id, { ...this.byId.get(job.id), ...job });
+    this.meanwhile?.set(job.id, this.byId.get(job.id));
     this.fire('change', this.byId.get(job.id));
   }
 
   drop(id) {
+    this.meanwhile?.set(id, null);
     if (!this.byId.delete(id)) return;
     this.fire('change', null);
   }
