@@ -46,7 +46,7 @@ class Studio(unittest.TestCase):
     def setUp(self):
         self.page.size(1280, 860)
         self.page.theme("light")
-        self.page.open()
+        self.page.open("favicon.svg")  # no script there that could remember something at the last moment
         self.page.js("localStorage.clear()")
         self.page.open()
         self.page.problems()
@@ -109,6 +109,7 @@ class Studio(unittest.TestCase):
         page = self.page
         sizes = []
         for number in (1, 6):
+            page.open("favicon.svg")
             page.js("localStorage.clear()")
             page.open()
             page.upload(".start input[type=file]", IMAGES / f"orientation-{number}.jpg")
@@ -125,6 +126,7 @@ class Studio(unittest.TestCase):
         page = self.page
         self.person()
         found = self.canvas_sum()
+        page.shot("dress-mask")
         canvas = page.find(".editor-canvas")
         self.stroke(canvas, -60, -120, 60, -110)
         painted = self.canvas_sum()
@@ -476,6 +478,7 @@ class Studio(unittest.TestCase):
         page = self.page
         for theme in ("light", "dark"):
             page.theme(theme)
+            page.open("favicon.svg")
             page.js("localStorage.clear()")
             page.open()
             page.find(".start")
