@@ -55,8 +55,11 @@ class History {
 
   showQueue() {
     const queue = jobs.queue.filter((job) => job.type !== 'mask' || job.state === 'waiting');
-    const key = queue.map((job) => `${job.id}${job.state}${phrase(job)}`).join();
-    if (key === this.queueKey) return;
+    const key = queue.map((job) => `${job.id}${job.state}`).join();
+    if (key === this.queueKey) { // buttons stay where they are, so that a click meets the one it was meant for
+      for (const job of queue) this.queue.querySelector(`[data-job="${job.id}"]`)?.replaceChildren(queueWords(job));
+      return;
+    }
     this.queueKey = key;
     this.queue.hidden = !queue.length;
     const focus = document.activeElement?.dataset?.key;
@@ -85,6 +88,10 @@ function item(job) {
     job.state !== 'done' ? h('span', { class: `badge ${job.state} item-state`, text: stateName(job) }) : null, remove);
 }
 
+function queueWords(job) {
+  return `${typeName(job)}, ${job.state === 'waiting' ? 'waiting' : phrase(job)}${job.left > 0 ? `, ${duration(job.left)} left` : ''}`;
+}
+
 /* A job that runs or waits: sooner, later, cancel. */
 function queueItem(job, queue) {
   const waiting = job.state === 'waiting';
@@ -94,7 +101,7 @@ function queueItem(job, queue) {
                                                       title: label, on: () => fn().then(() => jobs.refresh(), complain) });
   return h('li', { class: 'queue-item' }, waiting ? icon('clock') : h('span', { class: 'spinner' }),
     h('a', { class: 'queue-name', href: job.type === 'tryon' ? `#/history/${encodeURIComponent(job.id)}` : jobHref(job) }, h('strong', { text: jobTitle(job) }),
-      h('span', { class: 'soft small', text: `${typeName(job)}, ${waiting ? 'waiting' : phrase(job)}${job.left > 0 ? `, ${duration(job.left)} left` : ''}` })),
+      h('span', { class: 'soft small', dataset: { job: job.id }, text: queueWords(job) })),
     waiting ? act('Sooner', 'up', () => api.moveJob(job.id, place - 1), place < 1) : null,
     waiting ? act('Later', 'down', () => api.moveJob(job.id, place + 1), place === line.length - 1) : null,
     act('Cancel', 'close', () => api.cancelJob(job.id)));
