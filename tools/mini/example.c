@@ -149,20 +149,6 @@ static dr_region frame(const dr_image *mask, dr_rect box, dr_rng *r)
                        .canvas_height = MINI_SIZE};
 }
 
-static void mirror(dr_image *im)
-{
-    size_t c = (size_t)im->channels;
-    uint8_t t[4];
-    for (int y = 0; y < im->height; y++) {
-        uint8_t *row = im->data + (size_t)y * (size_t)im->width * c;
-        for (size_t a = 0, b = (size_t)im->width - 1; a < b; a++, b--) {
-            memcpy(t, row + a * c, c);
-            memcpy(row + a * c, row + b * c, c);
-            memcpy(row + b * c, t, c);
-        }
-    }
-}
-
 /* --- words --------------------------------------------------------------------------------------------- */
 
 /* Other words for the same. */
@@ -266,8 +252,8 @@ dr_status mini_example_draw(mini_example *e, const mini_wardrobe *w, uint64_t se
     } else if (!st)
         st = dr_fail(DR_EINVAL, "photo '%s': nothing is masked", p->id);
     if (!st && chance(&r, 0.5f)) {
-        mirror(&e->photo);
-        mirror(&e->mask);
+        dr_image_mirror(&e->photo);
+        dr_image_mirror(&e->mask);
     }
     dr_image_clear(&photo);
     dr_image_clear(&mask);

@@ -3,13 +3,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "io/labels.h"
+#include "mini/photos.h"
+#include "parser/photos.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_JUDGED 255
 #define LEAST 0.012 /* of the person's pixels: what is smaller is a rim of something */
 
 /* Tags that are garments to paint, with their word and the label they show as. Order counts where only the photo's
@@ -84,15 +85,6 @@ static void drop_tables(tables *t)
 }
 
 /* --- label maps -------------------------------------------------------------------------------------- */
-
-/* The index of a colour of the VOC palette: its bits lie in turn in red, green and blue, from the top. */
-static uint8_t voc_index(const uint8_t *rgb)
-{
-    unsigned index = 0;
-    for (unsigned k = 0; k < 8; k++)
-        index |= (rgb[k % 3] >> (7 - k / 3) & 1u) << k;
-    return (uint8_t)index;
-}
 
 /* A palette PNG's colours, in the order of their indices; their number, or 0. */
 static int read_palette(const char *path, uint8_t palette[256][3])
@@ -196,16 +188,6 @@ static dr_status map_garments(mini_person *p, const tables *t, const dr_image *t
 
 /* --- the whole --------------------------------------------------------------------------------------- */
 
-static bool in_list(const json_t *ids, const char *id)
-{
-    for (size_t i = 0; i < json_array_size(ids); i++) {
-        const char *s = json_string_value(json_array_get(ids, i));
-        if (s && strcmp(s, id) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void clear_person(mini_person *p)
 {
     dr_image_clear(&p->photo);
@@ -256,8 +238,8 @@ static dr_status add_level(mini_wardrobe *w, const tables *t, const char *data, 
         mini_person *p = &w->person[w->count];
         *p = (mini_person){0};
         snprintf(path, sizeof path, "%s/parsing-18/%s.png", labels, id);
-        if ((limit > 0 && w->count >= limit) || in_list(held, id) != test || strlen(id) >= sizeof p->id ||
-            (drawn && !test && !in_list(train, id)) || !dr_exists(path))
+        if ((limit > 0 && w->count >= limit) || mini_in_list(held, id) != test || strlen(id) >= sizeof p->id ||
+            (drawn && !test && !mini_in_list(train, id)) || !dr_exists(path))
             continue;
         snprintf(p->id, sizeof p->id, "%s", id);
         dr_status st = read_person(p, t, data, path, list);

@@ -28,8 +28,9 @@ static const struct {
     const char *tags;
 } tagged[] = {{DR_LABEL_HAT, " hat "},
               {DR_LABEL_SUNGLASSES, " glasses sunglasses "},
-              {DR_LABEL_UPPER, " blazer blouse bodysuit bra cape cardigan coat hoodie intimate jacket jumper shirt suit "
-                               "sweater sweatshirt swimwear t-shirt tie top vest jeans "},
+              {DR_LABEL_UPPER,
+               " blazer blouse bodysuit bra cape cardigan coat hoodie intimate jacket jumper shirt suit "
+               "sweater sweatshirt swimwear t-shirt tie top vest jeans "},
               {DR_LABEL_SKIRT, " skirt "},
               {DR_LABEL_PANTS, " jeans leggings pants panties shorts suit tights stockings "},
               {DR_LABEL_DRESS, " dress romper "},

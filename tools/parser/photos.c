@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The index of a colour of the VOC palette: its bits lie in turn in red, green and blue, from the top. */
-static uint8_t voc_index(const uint8_t *rgb)
+uint8_t voc_index(const uint8_t *rgb)
 {
     unsigned index = 0;
     for (unsigned k = 0; k < 8; k++)

@@ -25,7 +25,9 @@ typedef struct photo_set {
 dr_status photo_set_add(photo_set *s, const char *photos, const char *labels, const char *split, size_t limit);
 void photo_set_clear(photo_set *s);
 
-/** The VOC palette's colour of an index. */
+/** The VOC palette's colour of an index, and the reverse: bits of the index lie in turn in red, green and blue, from
+ * the top. */
 void voc_colour(uint8_t index, uint8_t *rgb);
+uint8_t voc_index(const uint8_t *rgb);
 
 #endif
