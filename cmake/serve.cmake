@@ -35,3 +35,6 @@ add_library(drape_serve STATIC ${DRAPE_SERVE} ${DRAPE_WEB_SOURCES} ${assets}/tab
 target_include_directories(drape_serve PUBLIC src)
 target_link_libraries(drape_serve PUBLIC drape_lib PkgConfig::MICROHTTPD PkgConfig::SQLITE PkgConfig::GLIB
                       PkgConfig::JANSSON)
+if(DRAPE_TSAN)
+  target_compile_options(drape_serve PRIVATE -fsanitize=thread -fno-omit-frame-pointer)
+endif()

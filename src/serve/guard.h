@@ -7,7 +7,7 @@
 
 typedef struct dr_guard {
     const char *host; /* that --host named */
-    int port;
+    _Atomic int port;
     const char *token; /* NULL: none is needed */
 } dr_guard;
 
