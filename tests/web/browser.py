@@ -25,6 +25,14 @@ CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' 
        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
+# In one call: a page that changes meanwhile, or a machine that is busy, makes many calls slow and stale.
+NAMED = """
+  const [name, kind] = arguments;
+  return [...document.querySelectorAll(kind)].find((e) => !e.disabled && e.checkVisibility() &&
+    (e.getAttribute('aria-label') ?? e.innerText).trim().startsWith(name)) ?? null;
+"""
+
+
 def find_program(*names):
     for name in names:
         for folder in os.environ.get("PATH", "").split(":") + ["/usr/bin", "/usr/lib/chromium"]:
@@ -111,18 +119,14 @@ class Page:
 
     def named(self, name, kind="button, a"):
         """The element whose accessible name begins with `name`."""
-        def attempt():
-            for element in self.seen(kind):
-                label = element.get_attribute("aria-label") or element.text
-                if label.strip().startswith(name) and element.is_enabled():
-                    return element
-            return None
-        return self.wait(attempt, f"'{name}'")
+        return self.wait(lambda: self.js(NAMED, name, kind), f"'{name}'")
 
     def press(self, name, kind="button, a"):
         def attempt():
-            self.named(name, kind).click()
-            return True
+            element = self.js(NAMED, name, kind)
+            if element:
+                element.click()
+            return element
         self.wait(attempt, f"'{name}' to be pressed")
 
     def choose(self, label):

@@ -259,6 +259,7 @@ class Studio(unittest.TestCase):
         page = self.page
         self.person()
         self.steps(100)
+        page.choose("4")
         page.click(".panel-foot .primary")
         page.wait(lambda: "step" in page.text(".running-words"), "the first step")
         page.press("Cancel")
