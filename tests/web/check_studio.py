@@ -167,7 +167,7 @@ class Studio(unittest.TestCase):
         upper = self.canvas_sum()
         self.steps(2)
         self.dress()
-        page.choose("Dress")
+        page.choose("Coat")
         page.find(".toolbar")
         self.masked()
         self.assertNotEqual(self.canvas_sum(), upper, "even when a result was shown")
