@@ -45,8 +45,8 @@ typedef struct dr_train_callbacks {
 /** One sentence about the first option that cannot be, or DR_OK. */
 dr_status dr_train_check(const dr_train_options *o);
 
-/** What a run with these options needs at its peak, in bytes, and one sentence about it. DR_ENOMEM when that is more than
- *  `available` (0: not known); *total is set all the same. */
+/** What a run with these options needs at its peak, in bytes, and one sentence about it. DR_ENOMEM when that is more
+ * than `available` (0: not known); *total is set all the same. */
 dr_status dr_train_need(const dr_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size);
 
 /** The whole job. What is there is a pipeline folder (or a LoRA file) in o->output_dir. */
