@@ -219,7 +219,8 @@ enum MHD_Result dr_exchange_handle(void *server, struct MHD_Connection *c, const
         if (!x)
             return MHD_NO;
         /* refused with a body on its way: the answer goes out at once, and the connection is closed behind it */
-        bool body = header(c, "Content-Length") || header(c, "Transfer-Encoding");
+        const char *length = header(c, "Content-Length");
+        bool body = (length && strcmp(length, "0") != 0) || header(c, "Transfer-Encoding");
         return x->r.answer.status && body ? dr_exchange_send(x) : MHD_YES;
     }
     if (*size > 0)

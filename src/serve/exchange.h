@@ -26,6 +26,7 @@ typedef struct dr_server {
     pthread_cond_t task;
     dr_exchange *first_task, *last_task, *waiting; /* waiting: for the end of a job */
     dr_link *links;
+    atomic_int link_count;
     atomic_bool closing;
     pthread_t thread[DR_TASK_THREADS];
     int threads;

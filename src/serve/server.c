@@ -140,6 +140,7 @@ static void open_link(dr_server *v, int fd, void **context)
         v->links->previous = l;
     v->links = l;
     pthread_mutex_unlock(&v->mutex);
+    atomic_fetch_add(&v->link_count, 1);
     *context = l;
 }
 
@@ -156,6 +157,7 @@ static void close_link(dr_server *v, void **context)
     if (l->next)
         l->next->previous = l->previous;
     pthread_mutex_unlock(&v->mutex);
+    atomic_fetch_sub(&v->link_count, 1);
     free(l);
     *context = NULL;
 }
@@ -199,6 +201,14 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* libmicrohttpd's own bound is for each of its threads, which may not share connections evenly. */
+static enum MHD_Result have_room(void *user, const struct sockaddr *address, socklen_t size)
+{
+    dr_server *v = user;
+    (void)address, (void)size;
+    return atomic_load(&v->link_count) < CONNECTIONS ? MHD_YES : MHD_NO;
+}
+
 static void be_quiet(void *user, const char *format, va_list ap)
 {
     (void)user, (void)format, (void)ap; /* what clients do wrong is no message for whoever started the server */
@@ -211,12 +221,12 @@ static dr_status listen_at(dr_server *v, const struct sockaddr *address)
                      (address->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     raise_file_limit();
     v->daemon = MHD_start_daemon(
-        flags, (uint16_t)o->port, NULL, NULL, dr_exchange_handle, v, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
+        flags, (uint16_t)o->port, have_room, v, dr_exchange_handle, v, MHD_OPTION_EXTERNAL_LOGGER, be_quiet, NULL,
         MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_NOTIFY_COMPLETED, dr_exchange_done, v, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)DR_IDLE_SECONDS,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)1024,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(loopback_address(address) ? 0 : 256),
+        on_connection, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS * HTTP_THREADS),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)DR_IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS, MHD_OPTION_LISTEN_BACKLOG_SIZE,
+        (unsigned)1024, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(loopback_address(address) ? 0 : 256),
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!v->daemon)
         return dr_fail(DR_EIO, "cannot listen at %s, port %d: %s", o->host, o->port,
