@@ -33,7 +33,7 @@ check: deps
 	tools/check_format.sh
 	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	ctest --test-dir $(BUILD)-asan --output-on-failure
+	ctest --test-dir $(BUILD)-asan -E '^web_' --output-on-failure
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DDRAPE_TSAN=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/serve/tsan.supp ignore_noninstrumented_modules=1" \
