@@ -16,7 +16,7 @@ deps:
 	@scripts/deps.sh
 
 demo: all
-	scripts/demo.sh $(DRAPE)
+	scripts/demo/demo.sh $(BUILD)
 
 # The studio in the browser: dress and teach.
 studio: all

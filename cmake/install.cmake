@@ -1,5 +1,5 @@
-# What `cmake --install` puts where: the program and its man page, both libraries, the header, drape.pc, the clothes
-# parser.
+# What `cmake --install` puts where: the program and its man page, both libraries, the header, drape.pc, the small model
+# with its clothes parser.
 file(RELATIVE_PATH DRAPE_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/drape.pc.in ${CMAKE_BINARY_DIR}/drape.pc @ONLY)
 set(installed drape drape_lib)
@@ -10,8 +10,8 @@ install(TARGETS ${installed} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/drape.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_BINARY_DIR}/drape.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-# The clothes parser that drape_parser_load() finds without being told.
-install(DIRECTORY models/mini/parser DESTINATION ${CMAKE_INSTALL_DATADIR}/drape/models/mini)
+# What drape_pipeline_load() and drape_parser_load() find without being told.
+install(DIRECTORY models/mini DESTINATION ${CMAKE_INSTALL_DATADIR}/drape/models)
 
 # The man page is what --help says.
 if(NOT CMAKE_CROSSCOMPILING)

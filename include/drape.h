@@ -117,7 +117,8 @@ typedef struct drape_load_options {
     bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
 } drape_load_options;
 
-/** Checks the folder and its configs; weights are read when first needed. `options` may be NULL. */
+/** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
+ *  drape, or the folder in $DRAPE_MODEL. `options` may be NULL. */
 drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
 void drape_pipeline_free(drape_pipeline *p);
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building drape needs and is not there yet, with the system's package manager.
 # Quiet and quick when nothing is missing.
+#   scripts/deps.sh          to build and test
+#   scripts/deps.sh web      also the browser that the studio's tests drive
 set -euo pipefail
 
 apt_packages="build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev libcurl4-openssl-dev
@@ -10,6 +12,16 @@ dnf_packages="gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-de
     clang clang-tools-extra compiler-rt python3"
 pacman_packages="base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite cmocka clang python"
 brew_packages="cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite cmocka libomp clang-format python3"
+web_apt_packages="chromium chromium-driver python3-selenium fonts-dejavu-core"
+web_dnf_packages="chromium chromedriver python3-selenium"
+web_pacman_packages="chromium python-selenium"
+
+group=${1:-}
+if [ "$group" = web ]; then
+    apt_packages="$apt_packages $web_apt_packages"
+    dnf_packages="$dnf_packages $web_dnf_packages"
+    pacman_packages="$pacman_packages $web_pacman_packages"
+fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
@@ -41,7 +53,8 @@ with_apt() {
 }
 
 # Elsewhere: install when something is missing, and name the packages where that fails.
-have_all() {
+have_all() { # [web]
+    { [ "${1:-}" != web ] || command -v chromedriver >/dev/null; } &&
     command -v cmake >/dev/null && command -v ninja >/dev/null && command -v pkg-config >/dev/null &&
         pkg-config --exists vips glib-2.0 jansson libcurl libmicrohttpd sqlite3 cmocka &&
         printf '#include <oneapi/dnnl/dnnl.h>\nint main(void){return 0;}\n' | cc -x c -c -o /dev/null - 2>/dev/null
@@ -49,7 +62,7 @@ have_all() {
 with_other() { # manager, packages...
     local manager=$1
     shift
-    have_all && return
+    have_all "$group" && return
     echo "deps.sh: installing $*"
     "$manager" "$@" || { echo "deps.sh: that failed; install these by hand: $*" >&2; exit 1; }
 }

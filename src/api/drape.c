@@ -3,8 +3,10 @@
 
 #include "base/threads.h"
 #include "pipeline/folder.h"
+#include "pipeline/shipped.h"
 #include "tryon/tryon.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +48,12 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
 {
     drape_load_options none = {0};
     const drape_load_options *o = options ? options : &none;
+    char found[PATH_MAX];
     *out = NULL;
-    dr_status st = dr_folder_check(dir);
+    dr_status st = dir ? DR_OK : dr_small_model_find(found, sizeof found);
+    dir = dir ? dir : found;
+    if (!st)
+        st = dr_folder_check(dir);
     if (st)
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);

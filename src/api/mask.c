@@ -4,7 +4,7 @@
 
 #include "mask/garment.h"
 #include "pipeline/parser.h"
-#include "pipeline/parser_find.h"
+#include "pipeline/shipped.h"
 
 #include <limits.h>
 #include <math.h>

@@ -131,8 +131,8 @@ static json_t *parser_json(const char *dir)
     json_t *more =
         st ? json_object()
            : json_pack("{s:s, s:i}", "net", m.is_segformer ? "SegFormer" : "clothes net", "labels", DR_LABELS);
-    if (!st && m.longest_edge)
-        json_object_set_new(more, "longest_edge", json_integer(m.longest_edge));
+    if (!st && m.sizes) /* the largest */
+        json_object_set_new(more, "longest_edge", json_integer(m.longest_edge[m.sizes - 1]));
     else if (!st)
         json_object_update_new(more, json_pack("{s:i, s:i}", "width", m.width, "height", m.height));
     if (!st)

@@ -270,7 +270,7 @@ static int parse(tryon_cli *c, int argc, char **argv)
     static const char *const def = "the model's";
     const dr_opt opts[] = {
         {"model", DR_OPT_STRING, &c->model, "DIR", "folder of an inpainting model (see 'drape pull')",
-         .required = true},
+         .shown_default = "the small one that comes with drape"},
         {"image", DR_OPT_LIST, &c->images, "PHOTO", "photo of a person; may be given again", .shown_default = ""},
         {"mask", DR_OPT_LIST, &c->masks, "MASK",
          "white where the garment goes; auto, auto:lower, auto:dress or auto:outer makes one (auto is auto:upper); one "
@@ -374,6 +374,6 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "--model DIR --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
+    "[--model DIR] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
     "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
     run};

@@ -44,3 +44,18 @@ dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int wid
         memcpy(out->data + (size_t)j * row, in->data + ((size_t)(y + j) * (size_t)in->width + (size_t)x) * pixel, row);
     return DR_OK;
 }
+
+void dr_image_mirror(dr_image *im)
+{
+    size_t pixel = (size_t)im->channels;
+    for (int y = 0; y < im->height; y++) {
+        uint8_t *left = im->data + (size_t)y * (size_t)im->width * pixel;
+        uint8_t *right = left + (size_t)(im->width - 1) * pixel;
+        for (; left < right; left += pixel, right -= pixel)
+            for (size_t k = 0; k < pixel; k++) {
+                uint8_t v = left[k];
+                left[k] = right[k];
+                right[k] = v;
+            }
+    }
+}

@@ -67,5 +67,7 @@ typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS } dr_resample;
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
 /** Crop; the rectangle must lie inside (asserted). */
 dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height);
+/** The picture the other way round, in place. */
+void dr_image_mirror(dr_image *im);
 
 #endif

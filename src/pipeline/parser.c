@@ -112,11 +112,14 @@ static dr_status parse_pixels(dr_parser *m, const json_t *j, const char *where)
 static dr_status parse_size(dr_parser *m, const json_t *j, const char *where)
 {
     const json_t *size = json_object_get(j, "size");
-    int64_t width = 512, height = 512, edge = 0;
+    int64_t width = 512, height = 512;
     dr_status st = DR_OK;
     if (json_is_object(size) && json_object_get(size, "longest_edge")) {
         width = height = 0;
-        st = dr_json_int(size, where, "longest_edge", 512, 1, MAX_EDGE, &edge);
+        st = dr_json_ints(size, where, "longest_edge", 1, 1, MAX_EDGE, DR_PARSER_SIZES, m->longest_edge, &m->sizes);
+        for (int i = 1; !st && i < m->sizes; i++)
+            if (m->longest_edge[i] <= m->longest_edge[i - 1])
+                st = dr_fail(DR_EINVAL, "'%s': the sizes of \"longest_edge\" must rise", where);
     } else if (json_is_object(size)) {
         st = dr_json_int(size, where, "width", 0, 1, MAX_EDGE, &width);
         if (!st)
@@ -129,13 +132,12 @@ static dr_status parse_size(dr_parser *m, const json_t *j, const char *where)
     }
     m->width = (int)width;
     m->height = (int)height;
-    m->longest_edge = (int)edge;
     return st;
 }
 
 static dr_status check_size(const dr_parser *m, const char *where)
 {
-    if (m->is_segformer && m->longest_edge)
+    if (m->is_segformer && m->sizes)
         return dr_fail(DR_EINVAL, "'%s': \"size\" has \"longest_edge\"; a SegFormer needs \"height\" and \"width\"",
                        where);
     if (m->is_segformer)

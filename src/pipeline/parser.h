@@ -12,6 +12,8 @@
 #include "models/segformer.h"
 #include "pipeline/weights.h"
 
+#define DR_PARSER_SIZES 4
+
 /* Zero-initialised means not loaded. */
 typedef struct dr_parser {
     bool loaded, is_segformer;
@@ -21,13 +23,14 @@ typedef struct dr_parser {
     } net;
     dr_params params;
     dr_weights files;
-    int width, height;     /* what the photo is resized to; 0: keeps its shape (clothes_net) */
-    int longest_edge;      /* of a photo that keeps its shape, pixels; padded to the net's multiple */
-    bool flip_average;     /* logits are the mean of the photo's and its mirror picture's */
-    float scale;           /* takes a byte to [0,1] */
-    float mean[3], std[3]; /* of pixels in [0,1] */
-    uint8_t label[256];    /* the model's class -> dr_label, from id2label by name */
-    char *dir;             /* for messages */
+    int width, height;                        /* what the photo is resized to; 0: keeps its shape (clothes_net) */
+    int sizes, longest_edge[DR_PARSER_SIZES]; /* of a photo that keeps its shape, pixels, rising; padded to the net's
+                                               multiple; logits are the mean over these sizes */
+    bool flip_average;                        /* logits are the mean of the photo's and its mirror picture's */
+    float scale;                              /* takes a byte to [0,1] */
+    float mean[3], std[3];                    /* of pixels in [0,1] */
+    uint8_t label[256];                       /* the model's class -> dr_label, from id2label by name */
+    char *dir;                                /* for messages */
 } dr_parser;
 
 /** True if `dir` is laid out as a parser: config.json and no model_index.json. */
@@ -44,5 +47,15 @@ void dr_parser_unload(dr_parser *m);
  *  DR_LABELS, allocated here. `cancelled` is asked between ops and may be NULL. */
 dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user), void *user,
                         dr_image *labels);
+
+/* What the net says before a label is chosen, cell by cell of the largest size. */
+typedef struct dr_parser_cells {
+    float *logit; /* [height][width][DR_LABELS]; yours to free() */
+    int width, height;
+    double used_w, used_h; /* cells that the photo covers; right of and below them is padding */
+} dr_parser_cells;
+
+/** As dr_parser_run() without the choice, for whoever knows more about the photo than the parser. */
+dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells *out);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The photo as the net sees it, and how much of that is photo. */
 typedef struct view {
@@ -11,13 +12,13 @@ typedef struct view {
     int padded_w, padded_h;
 } view;
 
-static view view_of(const dr_parser *m, const dr_image *photo)
+static view view_of(const dr_parser *m, const dr_image *photo, int size)
 {
-    if (!m->longest_edge)
+    if (!m->sizes)
         return (view){m->width, m->height, m->width, m->height};
     int multiple = dr_clothes_net_multiple(&m->net.clothes_net.config);
     int longer = photo->width > photo->height ? photo->width : photo->height;
-    double scale = (double)m->longest_edge / longer;
+    double scale = (double)m->longest_edge[size] / longer;
     view v = {(int)fmax(1, round(photo->width * scale)), (int)fmax(1, round(photo->height * scale)), 0, 0};
     v.padded_w = (v.width + multiple - 1) / multiple * multiple;
     v.padded_h = (v.height + multiple - 1) / multiple * multiple;
@@ -119,6 +120,31 @@ static uint8_t best(const float *a, const float *b, float t)
     return (uint8_t)at;
 }
 
+/* Adds the logits of another size of the photo, where they lie on those of `into`: cell by cell of the larger one, as
+ * far as both are photo. */
+static void merge(dr_tensor *into, view v, const dr_tensor *other, view w)
+{
+    int cols = (int)into->dim[2], rows = (int)into->dim[1], other_cols = (int)other->dim[2];
+    /* cells of the other per cell of this one */
+    float across = (float)((double)other_cols * w.width / w.padded_w / ((double)cols * v.width / v.padded_w));
+    float down = (float)((double)other->dim[1] * w.height / w.padded_h / ((double)rows * v.height / v.padded_h));
+#pragma omp parallel for schedule(static)
+    for (int y = 0; y < rows; y++) {
+        span sy = span_at(y, down, (int)other->dim[1]);
+        const float *top = dr_f32(other) + (int64_t)sy.lo * other_cols * DR_LABELS,
+                    *bottom = dr_f32(other) + (int64_t)sy.hi * other_cols * DR_LABELS;
+        for (int x = 0; x < cols; x++) {
+            span sx = span_at(x, across, other_cols);
+            float *p = dr_f32(into) + ((int64_t)y * cols + x) * DR_LABELS;
+            for (int i = 0; i < DR_LABELS; i++) {
+                int l = sx.lo * DR_LABELS + i, r = sx.hi * DR_LABELS + i;
+                p[i] += (1 - sy.t) * ((1 - sx.t) * top[l] + sx.t * top[r]) +
+                        sy.t * ((1 - sx.t) * bottom[l] + sx.t * bottom[r]);
+            }
+        }
+    }
+}
+
 /* One row of labels: `row` gets the logits of all cells at its height. */
 static void label_row(uint8_t *out, int width, const dr_tensor *logits, span y, float scale, float *row)
 {
@@ -169,24 +195,52 @@ static dr_tensor *forward(dr_tape *g, const dr_parser *m, const dr_image *im, vi
     return logits;
 }
 
+/* Logits of one size of the photo on `g`, checked; *v says how much of them is photo. */
+static dr_status run_size(dr_tape *g, const dr_parser *m, const dr_image *photo, int size, view *v, dr_tensor **logits)
+{
+    dr_image small = {0};
+    *v = view_of(m, photo, size);
+    dr_status st = dr_image_resize(&small, photo, v->width, v->height, DR_BILINEAR);
+    *logits = st ? NULL : forward(g, m, &small, *v);
+    if (!st)
+        st = dr_tape_status(g);
+    if (!st)
+        st = dr_output_check(dr_f32(*logits), (size_t)dr_numel(*logits), &m->params, "clothes parser", m->dir);
+    dr_image_clear(&small);
+    return st;
+}
+
+/* The mean over all sizes, on the cells of the largest. */
+static dr_status run_net(dr_tape *g, const dr_parser *m, const dr_image *photo, view *v, dr_tensor **logits)
+{
+    int sizes = m->sizes > 0 ? m->sizes : 1;
+    dr_status st = run_size(g, m, photo, sizes - 1, v, logits);
+    for (int i = 0; !st && i < sizes - 1; i++) {
+        dr_tensor *other;
+        view w;
+        st = run_size(g, m, photo, i, &w, &other);
+        if (!st)
+            merge(*logits, *v, other, w);
+    }
+    for (int64_t i = 0; !st && sizes > 1 && i < dr_numel(*logits); i++)
+        dr_f32(*logits)[i] /= (float)sizes;
+    return st;
+}
+
 dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user), void *user,
                         dr_image *labels)
 {
-    dr_image small = {0}, map = {0};
+    dr_image map = {0};
+    dr_tensor *logits;
     dr_tape g;
+    view v;
     DR_ASSERT(m->loaded && photo->channels == 3, "a photo of %d channels", photo->channels);
     dr_status st = dr_tape_init(&g);
     if (st)
         return st;
     g.cancelled = cancelled;
     g.user = user;
-    view v = view_of(m, photo);
-    st = dr_image_resize(&small, photo, v.width, v.height, DR_BILINEAR);
-    dr_tensor *logits = st ? NULL : forward(&g, m, &small, v);
-    if (!st)
-        st = dr_tape_status(&g);
-    if (!st)
-        st = dr_output_check(dr_f32(logits), (size_t)dr_numel(logits), &m->params, "clothes parser", m->dir);
+    st = run_net(&g, m, photo, &v, &logits);
     if (!st)
         st = dr_image_alloc(&map, photo->width, photo->height, 1);
     if (!st)
@@ -195,7 +249,30 @@ dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(v
         *labels = map;
     else
         dr_image_clear(&map);
-    dr_image_clear(&small);
+    dr_tape_clear(&g);
+    return st;
+}
+
+dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells *out)
+{
+    dr_tensor *logits;
+    dr_tape g;
+    view v;
+    *out = (dr_parser_cells){0};
+    dr_status st = dr_tape_init(&g);
+    if (st)
+        return st;
+    st = run_net(&g, m, photo, &v, &logits);
+    size_t bytes = st ? 0 : (size_t)dr_numel(logits) * sizeof(float);
+    if (!st && !(out->logit = malloc(bytes)))
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    if (!st) {
+        memcpy(out->logit, dr_f32(logits), bytes);
+        out->width = (int)logits->dim[2];
+        out->height = (int)logits->dim[1];
+        out->used_w = (double)out->width * v.width / v.padded_w;
+        out->used_h = (double)out->height * v.height / v.padded_h;
+    }
     dr_tape_clear(&g);
     return st;
 }

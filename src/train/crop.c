@@ -32,21 +32,6 @@ void dr_bucket_size(int width, int height, int resolution, int step, int *bucket
     }
 }
 
-static void mirror(dr_image *im)
-{
-    size_t pixel = (size_t)im->channels;
-    for (int y = 0; y < im->height; y++) {
-        uint8_t *left = im->data + (size_t)y * (size_t)im->width * pixel;
-        uint8_t *right = left + (size_t)(im->width - 1) * pixel;
-        for (; left < right; left += pixel, right -= pixel)
-            for (size_t k = 0; k < pixel; k++) {
-                uint8_t v = left[k];
-                left[k] = right[k];
-                right[k] = v;
-            }
-    }
-}
-
 /* Replaces *im by its resized and cropped self. */
 static dr_status cut(dr_image *im, const dr_crop *c)
 {
@@ -63,7 +48,7 @@ static dr_status cut(dr_image *im, const dr_crop *c)
     dr_image_clear(im);
     *im = out;
     if (c->flip)
-        mirror(im);
+        dr_image_mirror(im);
     return DR_OK;
 }
 

@@ -446,6 +446,59 @@ static void an_average_with_the_mirror_picture_has_no_favourite_side(void **stat
     }
 }
 
+static dr_parser_cells cells_of(const char *preprocessor, const dr_image *photo)
+{
+    dr_parser m = {0};
+    dr_parser_cells c;
+    fresh_clothes_net(preprocessor);
+    assert_int_equal(dr_parser_load(&m, folder), DR_OK);
+    assert_int_equal(dr_parser_logits(&m, photo, &c), DR_OK);
+    dr_parser_unload(&m);
+    return c;
+}
+
+/* Logit `i` between the cells of another size, as that size's own cells would be enlarged. */
+static float between(const dr_parser_cells *c, double x, double y, int i)
+{
+    float sum = 0;
+    for (int k = 0; k < 4; k++) {
+        double fx = floor(fmax(x, 0)) + k % 2, fy = floor(fmax(y, 0)) + k / 2;
+        double weight = fmax(0, 1 - fabs(fmax(x, 0) - fx)) * fmax(0, 1 - fabs(fmax(y, 0) - fy));
+        int cx = (int)fmin(fx, c->width - 1), cy = (int)fmin(fy, c->height - 1);
+        sum += (float)weight * c->logit[(cy * c->width + cx) * DR_LABELS + i];
+    }
+    return sum;
+}
+
+/* Sizes that need padding and sizes that need none, on each other. */
+static void several_sizes_give_the_mean_of_their_logits(void **state)
+{
+    (void)state;
+    dr_image photo = photo_of(41, 64);
+    dr_parser_cells small = cells_of("{\"size\": {\"longest_edge\": 40}}", &photo),
+                    large = cells_of("{\"size\": {\"longest_edge\": 64}}", &photo),
+                    both = cells_of("{\"size\": {\"longest_edge\": [40, 64]}}", &photo);
+    assert_int_equal(both.width, large.width);
+    assert_int_equal(both.height, large.height);
+    assert_true(small.width < large.width);
+    for (int y = 0; y < (int)large.used_h; y++)
+        for (int x = 0; x < (int)large.used_w; x++)
+            for (int i = 0; i < DR_LABELS; i++) {
+                float own = large.logit[(y * large.width + x) * DR_LABELS + i];
+                float other = between(&small, (x + 0.5) * small.used_w / large.used_w - 0.5,
+                                      (y + 0.5) * small.used_h / large.used_h - 0.5, i);
+                assert_true(fabsf(both.logit[(y * large.width + x) * DR_LABELS + i] - (own + other) / 2) < 1e-4f);
+            }
+    free(small.logit);
+    free(large.logit);
+    free(both.logit);
+    dr_image_clear(&photo);
+    fresh_clothes_net("{\"size\": {\"longest_edge\": [64, 40]}}");
+    assert_refused("must rise");
+    fresh_clothes_net("{\"size\": {\"longest_edge\": [1, 2, 3, 4, 5]}}");
+    assert_refused("longest_edge");
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -474,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_clothes_net_keeps_the_shape_of_the_photo),
         cmocka_unit_test(what_is_padded_is_not_part_of_the_map),
         cmocka_unit_test(an_average_with_the_mirror_picture_has_no_favourite_side),
+        cmocka_unit_test(several_sizes_give_the_mean_of_their_logits),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,7 +1,6 @@
 #include "mini/photos.h"
 
 #include "base/file.h"
-#include "base/json.h"
 #include "pipeline/folder.h"
 
 #include <dirent.h>
@@ -15,7 +14,7 @@
 
 /* --- the folder --------------------------------------------------------------------------------- */
 
-static bool in_list(const json_t *ids, const char *id)
+bool mini_in_list(const json_t *ids, const char *id)
 {
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const char *s = json_string_value(json_array_get(ids, i));
@@ -51,7 +50,7 @@ static dr_status list_ids(mini_photos *p, const char *dir, const json_t *test, m
     int room = 0;
     dr_status st = d ? DR_OK : dr_fail(DR_ENOENT, "cannot read the folder '%s'", dir);
     while (!st && (f = readdir(d))) {
-        if (!id_of(f->d_name, id) || in_list(test, id) != (split == MINI_TEST))
+        if (!id_of(f->d_name, id) || mini_in_list(test, id) != (split == MINI_TEST))
             continue;
         if (p->count == room) {
             room = room ? 2 * room : 256;
@@ -184,20 +183,6 @@ mini_crop mini_crop_middle(const mini_photos *p, int photo)
     return (mini_crop){.photo = photo, .x = (im->width - side) / 2, .y = (im->height - side) / 2, .side = side};
 }
 
-static void mirror(dr_image *im)
-{
-    int c = im->channels;
-    for (int y = 0; y < im->height; y++) {
-        uint8_t *row = im->data + (size_t)y * (size_t)im->width * (size_t)c;
-        for (int a = 0, b = im->width - 1; a < b; a++, b--)
-            for (int k = 0; k < c; k++) {
-                uint8_t t = row[a * c + k];
-                row[a * c + k] = row[b * c + k];
-                row[b * c + k] = t;
-            }
-    }
-}
-
 dr_status mini_crop_cut(dr_image *out, const dr_image *in, const mini_crop *c, int size, dr_resample how)
 {
     dr_image part = {0};
@@ -205,7 +190,7 @@ dr_status mini_crop_cut(dr_image *out, const dr_image *in, const mini_crop *c, i
     if (!st)
         st = dr_image_resize(out, &part, size, size, how);
     if (!st && c->flip)
-        mirror(out);
+        dr_image_mirror(out);
     dr_image_clear(&part);
     return st;
 }

@@ -10,6 +10,7 @@
 #ifndef MINI_PHOTOS_H
 #define MINI_PHOTOS_H
 
+#include "base/json.h"
 #include "base/rng.h"
 #include "io/image.h"
 
@@ -45,6 +46,9 @@ typedef struct mini_crop {
 dr_status mini_photos_open(mini_photos *p, const char *dir, mini_split split, int limit);
 /** Safe on a zeroed struct. */
 void mini_photos_clear(mini_photos *p);
+
+/** True if a list of names has this one. */
+bool mini_in_list(const json_t *names, const char *name);
 
 /** A generator of its own for what `stream` draws at a step. */
 void mini_rng(dr_rng *r, uint64_t seed, int64_t step, int stream);

@@ -36,6 +36,9 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
         {"max-norm", DR_OPT_DOUBLE, &o->max_norm, "X", "gradients are clipped to it; 0: not", 0, 1e9},
         {"ema-decay", DR_OPT_DOUBLE, &o->ema_decay, "X", "of the average that becomes the result", 0, 1},
         {"edge-weight", DR_OPT_DOUBLE, &o->edge_weight, "X", "of edges in the loss, at each of three scales", 0, 1e3},
+        {"square-weight", DR_OPT_DOUBLE, &o->square_weight, "X", "of the pixels' squared errors in the loss", 0, 1e3},
+        {"colour-weight", DR_OPT_DOUBLE, &o->colour_weight, "X", "of the colours of 8x8 pixels in the loss", 0, 1e3},
+        {"vivid", DR_OPT_DOUBLE, &o->vivid, "X", "share of crops with other, stronger colours", 0, 1},
         {"kl-weight", DR_OPT_DOUBLE, &o->kl_weight, "X", "of the divergence in the loss, per latent value", 0, 1e3},
         {"look-every", DR_OPT_INT, &o->look_every, "N", "steps between two looks at test photos; 0: none", 0, 1e7},
         {"look-photos", DR_OPT_INT, &o->look_photos, "N", "test photos; 0: all", 0, 10000},
@@ -50,12 +53,14 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
 
 static dr_status log_step(vae_run *r, const vae_report *p)
 {
-    printf("step %d/%d  loss %.4f  pixels %.4f  edges %.4f  kl %.2f  norm %.3f  lr %.2e  %.2f s\n", r->step,
-           r->o->steps, p->loss, p->pixels, p->edges, p->kl, p->norm, p->lr, p->seconds);
+    printf("step %d/%d  loss %.4f  pixels %.4f  edges %.4f  squares %.4f  colour %.4f  kl %.2f  norm %.3f  lr %.2e  "
+           "%.2f s\n",
+           r->t.step, r->o->steps, p->loss, p->pixels, p->edges, p->squares, p->colour, p->kl, p->norm, p->lr,
+           p->seconds);
     fflush(stdout);
-    json_t *j =
-        json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->step, "loss", p->loss, "pixels", p->pixels,
-                  "edges", p->edges, "kl", p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
+    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss,
+                          "pixels", p->pixels, "edges", p->edges, "squares", p->squares, "colour", p->colour, "kl",
+                          p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
     dr_status st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
@@ -67,10 +72,10 @@ static dr_status look(vae_run *r)
     dr_status st = vae_look(r, &psnr);
     if (st)
         return st;
-    printf("step %d: %.2f dB on %d test photos at %d pixels, %.1f s\n", r->step, psnr, r->test.count, r->o->look_size,
+    printf("step %d: %.2f dB on %d test photos at %d pixels, %.1f s\n", r->t.step, psnr, r->test.count, r->o->look_size,
            dr_now() - t0);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f}", "step", r->step, "psnr", psnr);
+    json_t *j = json_pack("{s:i, s:f}", "step", r->t.step, "psnr", psnr);
     st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
@@ -83,18 +88,18 @@ static dr_status train(vae_run *r, int *looked)
     double begun = dr_now(), saved = begun;
     dr_status st = DR_OK;
     *looked = -1;
-    while (!st && !stopped && r->step < o->steps) {
+    while (!st && !stopped && r->t.step < o->steps) {
         vae_report report = {0};
         st = vae_run_step(r, &report);
         if (!st)
             st = log_step(r, &report);
-        if (!st && o->look_every > 0 && r->step % o->look_every == 0) {
+        if (!st && o->look_every > 0 && r->t.step % o->look_every == 0) {
             st = look(r);
-            *looked = r->step;
+            *looked = r->t.step;
         }
         double now = dr_now();
         if (!st && now - saved >= 60 * o->checkpoint_minutes) {
-            st = vae_checkpoint_save(r);
+            st = mini_checkpoint_save(&r->t);
             saved = now;
         }
         if (o->minutes > 0 && now - begun >= 60 * o->minutes)
@@ -107,13 +112,13 @@ static dr_status run(vae_run *r)
 {
     int looked;
     printf("%.2f million parameters, %d photos to train on, %d to test on, from step %d\n",
-           (double)dr_params_numel(&r->params) / 1e6, r->train.count, r->test.count, r->step);
+           (double)dr_params_numel(&r->params) / 1e6, r->train.count, r->test.count, r->t.step);
     dr_status st = train(r, &looked);
-    if (!st && r->step > 0)
-        st = vae_checkpoint_save(r);
+    if (!st && r->t.step > 0)
+        st = mini_checkpoint_save(&r->t);
     if (!st && stopped)
         return dr_fail(DR_ECANCELLED, "interrupted");
-    if (!st && looked != r->step && r->o->look_every > 0)
+    if (!st && looked != r->t.step && r->o->look_every > 0)
         st = look(r);
     return st ? st : vae_result_write(r);
 }
@@ -137,6 +142,9 @@ int main(int argc, char **argv)
                      .max_norm = 1,
                      .ema_decay = 0.999,
                      .edge_weight = 0.5,
+                     .square_weight = 4,
+                     .colour_weight = 10,
+                     .vivid = 0.4,
                      .kl_weight = 1e-4,
                      .look_every = 500,
                      .look_photos = 16,

@@ -2,19 +2,17 @@
  *
  *   vae_step.c   model, optimizer, loss, one step
  *   vae_look.c   how good it is: PSNR on test photos, a sheet of reconstructions
- *   vae_save.c   checkpoints, and the result as a diffusers folder
+ *   vae_save.c   the result as a diffusers folder
  *
  * Every draw depends on (seed, step) alone: weights, moments, average and the step are all the state there is, and a
  * resumed run goes on bit for bit (with as many threads, and the same choice of algorithms, DRAPE_CACHE_DIR). */
 #ifndef MINI_VAE_RUN_H
 #define MINI_VAE_RUN_H
 
-#include "base/json.h"
+#include "mini/checkpoint.h"
 #include "mini/photos.h"
 #include "models/vae.h"
-#include "train/ema.h"
 #include "train/jsonl.h"
-#include "train/optimizer.h"
 
 typedef struct vae_options {
     const char *photos, *config, *output;
@@ -22,8 +20,11 @@ typedef struct vae_options {
     int batch, crop, frame;  /* pictures a step; pixels of their side, cut out of pictures of `frame` pixels */
     int steps, warmup, cool; /* of the learning rate: rising, even, and falling to 0 over the last `cool` */
     double lr, weight_decay, max_norm, ema_decay;
-    double edge_weight; /* of each of the three scales */
-    double kl_weight;   /* of the mean divergence of a latent value */
+    double edge_weight;   /* of each of the three scales */
+    double square_weight; /* of the pixels' squared errors */
+    double colour_weight; /* of the colours of 8x8 pixels */
+    double vivid;         /* share of crops with other, stronger colours */
+    double kl_weight;     /* of the mean divergence of a latent value */
     int look_every, look_photos, look_size;
     double minutes, checkpoint_minutes;
     uint64_t seed;
@@ -33,7 +34,7 @@ typedef struct vae_options {
 
 /* What one step was like. */
 typedef struct vae_report {
-    double loss, pixels, edges, kl; /* the terms without their weights */
+    double loss, pixels, edges, squares, colour, kl; /* the terms without their weights */
     double lr, norm, seconds;
 } vae_report;
 
@@ -43,18 +44,10 @@ typedef struct vae_run {
     json_t *config; /* the file, for the result */
     dr_vae net;
     dr_params params;
-    dr_tensor **trained; /* [count] */
-    const char **prefix; /* [count]: "", for the moments' files */
-    size_t count;
-    float *gradients; /* one flat buffer */
-    size_t gradients_size;
-    dr_adamw adamw;
-    dr_ema ema;
+    mini_training t;
     dr_tape tape;
     mini_crop *crop; /* [batch] */
     dr_jsonl log;
-    int step;              /* done */
-    char checkpoint[4096]; /* the newest; "" when there is none */
 } vae_run;
 
 /** Photos, model (random, or the checkpoint's), optimizer; opens the log. */
@@ -62,20 +55,12 @@ dr_status vae_run_open(vae_run *r, const vae_options *o);
 /** Safe on a zeroed struct. */
 void vae_run_close(vae_run *r);
 dr_status vae_run_step(vae_run *r, vae_report *report);
-/** Rising from step 0, even, falling to 0: `step` counts from 0. */
-double vae_lr(const vae_options *o, int step);
 
 /** Of the average: mean PSNR in dB of the reconstructed test photos, and OUTPUT/sheet-STEP.png. */
 dr_status vae_look(vae_run *r, double *psnr);
 
-/** OUTPUT/checkpoint-STEP, complete or absent; the one before it goes when it is safe. */
-dr_status vae_checkpoint_save(vae_run *r);
-/** To resume: finds the newest, compares what must not change, and sets step; DR_ENOENT without one. Else DR_EINVAL
- *  when there is one. */
-dr_status vae_checkpoint_find(vae_run *r);
-/** Weights; then, once the optimizer is there, moments and average. */
-dr_status vae_checkpoint_read_weights(vae_run *r);
-dr_status vae_checkpoint_read_moments(vae_run *r);
+/** What the run's course depends on, but its length: that may change, as the rate is even until the last steps. */
+json_t *vae_fingerprint(const vae_run *r);
 
 /** OUTPUT/vae: config.json and the average in f16. Latents are brought to mean 0 and deviation 1 in every channel, by
  *  the weights of quant_conv and post_quant_conv; what is left goes into scaling_factor. */

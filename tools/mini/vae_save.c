@@ -1,12 +1,10 @@
-/* Checkpoints and the result. */
+/* The result, as a diffusers folder. */
 #include "mini/vae_run.h"
 
 #include "base/file.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
-#include "train/checkpoint.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,148 +13,15 @@
 #define WEIGHTS "diffusion_pytorch_model.safetensors"
 #define MEASURED 64 /* training crops whose latents are measured */
 
-/* --- checkpoints -------------------------------------------------------------------------------- */
-
-/* What a run's course depends on, but its length: that may change, as the rate is even until the last steps. */
-static json_t *fingerprint(const vae_run *r)
+json_t *vae_fingerprint(const vae_run *r)
 {
     const vae_options *o = r->o;
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:O}", "seed", (json_int_t)o->seed,
-                     "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame", o->frame, "warmup",
-                     o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm, "ema_decay",
-                     o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight, "config", r->config);
-}
-
-static dr_status save_state(const vae_run *r, const char *dir)
-{
-    char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "state.json");
-    if (st)
-        return st;
-    json_t *j = json_pack("{s:i, s:o}", "step", r->step, "run", fingerprint(r));
-    st = j ? dr_json_save(path, j) : dr_fail(DR_ENOMEM, "out of memory");
-    json_decref(j);
-    return st;
-}
-
-static dr_status save_all(const vae_run *r, const char *dir)
-{
-    char path[PATH_MAX];
-    dr_status st = save_state(r, dir);
-    if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", WEIGHTS);
-    if (!st)
-        st = dr_weights_save(&r->params, path, DR_F32, "", 0);
-    if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", "optimizer.safetensors");
-    if (!st)
-        st = dr_adamw_save(&r->adamw, r->prefix, path);
-    if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", "ema.safetensors");
-    return st ? st : dr_ema_save(&r->ema, r->prefix, path);
-}
-
-/* Out of sight at once, then removed: a kill in between leaves no half checkpoint that looks whole. */
-static dr_status drop(const char *path)
-{
-    char away[PATH_MAX + 16];
-    snprintf(away, sizeof away, "%s.tmp-REMOVE", path);
-    if (rename(path, away) != 0)
-        return dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(errno));
-    return dr_folder_remove(away);
-}
-
-dr_status vae_checkpoint_save(vae_run *r)
-{
-    char path[PATH_MAX], tmp[PATH_MAX + 16], name[64];
-    snprintf(name, sizeof name, "checkpoint-%d", r->step);
-    dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", name);
-    if (st || strcmp(path, r->checkpoint) == 0) /* it is there already */
-        return st;
-    st = dr_folder_begin(tmp, sizeof tmp, path);
-    if (!st) {
-        st = save_all(r, tmp);
-        if (!st)
-            st = dr_folder_commit(tmp, path);
-        if (st)
-            dr_folder_remove(tmp);
-    }
-    if (st)
-        return dr_fail_prefix(st, "cannot write checkpoint '%s'", path);
-    if (r->checkpoint[0])
-        drop(r->checkpoint);
-    snprintf(r->checkpoint, sizeof r->checkpoint, "%s", path);
-    return DR_OK;
-}
-
-static dr_status compare_runs(const vae_run *r, const json_t *saved)
-{
-    json_t *now = fingerprint(r);
-    dr_status st = DR_OK;
-    const char *key;
-    const json_t *v;
-    json_object_foreach(now, key, v)
-    {
-        const json_t *was = json_object_get(saved, key);
-        if (!st && !json_equal(v, was))
-            st = dr_fail(DR_EINVAL, "cannot resume from '%s': it was made with another \"%s\"; see its state.json",
-                         r->checkpoint, key);
-    }
-    json_decref(now);
-    return st;
-}
-
-static dr_status read_state(vae_run *r)
-{
-    char path[PATH_MAX];
-    json_t *j = NULL;
-    int64_t step = 0;
-    dr_status st = dr_folder_path(path, sizeof path, r->checkpoint, "", "state.json");
-    if (!st)
-        st = dr_json_load(path, &j);
-    if (!st)
-        st = dr_json_int(j, path, "step", 0, 1, INT_MAX, &step);
-    if (!st)
-        st = compare_runs(r, json_object_get(j, "run"));
-    json_decref(j);
-    r->step = (int)step;
-    return st;
-}
-
-dr_status vae_checkpoint_find(vae_run *r)
-{
-    dr_checkpoint_sweep(r->o->output);
-    dr_status st = dr_checkpoint_find(r->o->output, "latest", r->checkpoint, sizeof r->checkpoint);
-    if (r->o->resume)
-        return st ? st : read_state(r);
-    if (!st)
-        return dr_fail(DR_EINVAL, "'%s' is there already: add --resume to go on from it, or choose another --output",
-                       r->checkpoint);
-    r->checkpoint[0] = 0;
-    return DR_OK;
-}
-
-dr_status vae_checkpoint_read_weights(vae_run *r)
-{
-    dr_weights files;
-    dr_status st = dr_weights_load(&files, &r->params, r->checkpoint, &dr_weights_vae);
-    if (st)
-        return st;
-    st = dr_params_make_trainable(&r->params); /* copies what lies in the mapping */
-    dr_weights_close(&files);
-    return st;
-}
-
-dr_status vae_checkpoint_read_moments(vae_run *r)
-{
-    char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, r->checkpoint, "", "optimizer.safetensors");
-    if (!st)
-        st = dr_adamw_load(&r->adamw, r->prefix, path);
-    r->adamw.step = r->step;
-    if (!st)
-        st = dr_folder_path(path, sizeof path, r->checkpoint, "", "ema.safetensors");
-    return st ? st : dr_ema_load(&r->ema, r->prefix, path);
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:O}", "seed",
+                     (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame",
+                     o->frame, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
+                     o->max_norm, "ema_decay", o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight,
+                     "square_weight", o->square_weight, "colour_weight", o->colour_weight, "vivid", o->vivid, "config",
+                     r->config);
 }
 
 /* --- the result --------------------------------------------------------------------------------- */
@@ -292,10 +157,10 @@ dr_status vae_result_write(vae_run *r)
         st = dr_mkdirs(dir);
     if (st)
         return st;
-    dr_ema_swap(&r->ema);
+    dr_ema_swap(&r->t.ema);
     copy_scaled(&r->net, kept, false);
     st = write_average(r, dir);
     copy_scaled(&r->net, kept, true);
-    dr_ema_swap(&r->ema);
+    dr_ema_swap(&r->t.ema);
     return st ? dr_fail_prefix(st, "cannot write '%s'", dir) : DR_OK;
 }

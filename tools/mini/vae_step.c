@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCALES 3          /* of edges: whole, half and quarter size */
-#define EPS 0.01f         /* of Charbonnier: one and a quarter of 255 steps */
-#define STREAM_NOISE 1    /* of mini_rng; crops are stream 0 */
+#define SCALES 3       /* of edges: whole, half and quarter size */
+#define EPS 0.01f      /* of Charbonnier: one and a quarter of 255 steps */
+#define STREAM_NOISE 1 /* of mini_rng; crops are stream 0 */
+#define STREAM_VIVID 2
 #define STREAM_WEIGHTS 11 /* far from those: seeds of steps and weights do not meet */
 
 /* --- setting up --------------------------------------------------------------------------------- */
@@ -34,44 +35,54 @@ static dr_status make_model(vae_run *r)
                      dr_vae_factor(&c) * (1 << (SCALES - 1)));
     if (!st)
         st = dr_params_init(&r->params);
-    if (!st)
-        st = dr_vae_init(&r->net, &c, &r->params);
-    if (st)
-        return st;
-    st = r->step ? vae_checkpoint_read_weights(r) : dr_weights_random(&r->params, DR_F32, r->o->seed + STREAM_WEIGHTS);
-    return st ? st : dr_params_make_trainable(&r->params);
+    return st ? st : dr_vae_init(&r->net, &c, &r->params);
 }
 
-/* The list of what is trained, its gradients in one flat buffer, moments and average. */
-static dr_status make_optimizer(vae_run *r)
+/* Turns the three channels of the first convolution's inputs (axis 1 of [O,I,k,k]) or the last one's outputs (axis 0)
+ * into grey and two opponent colours, these `strength` times as strong. Of random weights nearly all that comes through
+ * is grey, as the channels are much alike; what norms leave of the colours is too faint to be found for thousands of
+ * steps. */
+static void strengthen_colours(dr_tensor *w, int axis, float strength)
 {
-    r->count = r->params.count;
-    r->trained = calloc(r->count, sizeof(dr_tensor *));
-    r->prefix = calloc(r->count, sizeof *r->prefix);
-    r->gradients_size = (size_t)dr_params_numel(&r->params) * sizeof(float);
-    r->gradients = calloc(1, r->gradients_size);
-    if (!r->trained || !r->prefix || !r->gradients)
-        return dr_fail(DR_ENOMEM, "out of memory: %zu MiB for gradients", r->gradients_size >> 20);
-    float *at = r->gradients;
-    size_t i = 0;
-    for (dr_param *q = r->params.first; q; q = q->next, i++) {
-        r->trained[i] = &q->t;
-        r->prefix[i] = "";
-        q->t.grad = at;
-        at += dr_numel(&q->t);
-    }
-    dr_adamw_options a = {0.9, 0.99, 1e-8, r->o->weight_decay, false};
-    dr_status st = dr_adamw_init(&r->adamw, &a, r->trained, r->count);
+    static const float basis[3][3] = {
+        {0.57735f, 0.57735f, 0.57735f}, {0.70711f, -0.70711f, 0}, {-0.40825f, -0.40825f, 0.8165f}};
+    int64_t taps = w->dim[2] * w->dim[3], stride = axis == 1 ? taps : w->dim[1] * taps;
+    int64_t outer = axis == 1 ? w->dim[0] : 1, inner = axis == 1 ? taps : stride;
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++) {
+            float *p = dr_f32(w) + o * 3 * stride + i, mixed[3] = {0};
+            for (int k = 0; k < 3; k++)
+                for (int c = 0; c < 3; c++)
+                    mixed[c] += p[k * stride] * basis[k][c] * (k ? strength : 1);
+            for (int c = 0; c < 3; c++)
+                p[c * stride] = mixed[c];
+        }
+    dr_weight_unpack(w);
+}
+
+static dr_status open_training(vae_run *r)
+{
+    const vae_options *o = r->o;
+    r->t = (mini_training){.output = o->output,
+                           .part = {{"", "diffusion_pytorch_model.safetensors", &dr_weights_vae, &r->params}},
+                           .parts = 1,
+                           .run = vae_fingerprint(r)};
+    dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_ema_init(&r->ema, r->trained, r->count, r->o->ema_decay);
-    return !st && r->step ? vae_checkpoint_read_moments(r) : st;
+        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, NULL);
+    if (!st && r->t.step == 0) {
+        strengthen_colours(r->net.encoder.conv_in.w, 1, 4);
+        strengthen_colours(r->net.decoder.conv_out.w, 0, 2);
+    }
+    dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
+    return st ? st : mini_training_optimizer(&r->t, &a, o->ema_decay);
 }
 
 static dr_status open_log(vae_run *r)
 {
     char path[PATH_MAX];
     dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "train.jsonl");
-    return st ? st : dr_jsonl_open(&r->log, path, r->step ? r->step : -1);
+    return st ? st : dr_jsonl_open(&r->log, path, r->t.step ? r->t.step : -1);
 }
 
 dr_status vae_run_open(vae_run *r, const vae_options *o)
@@ -82,15 +93,13 @@ dr_status vae_run_open(vae_run *r, const vae_options *o)
     if (!st)
         st = dr_json_load(o->config, &r->config);
     if (!st)
-        st = vae_checkpoint_find(r);
-    if (!st)
         st = make_model(r);
+    if (!st)
+        st = open_training(r);
     if (!st)
         st = mini_photos_open(&r->train, o->photos, MINI_TRAIN, o->photo_limit);
     if (!st)
         st = mini_photos_open(&r->test, o->photos, MINI_TEST, o->look_photos);
-    if (!st)
-        st = make_optimizer(r);
     if (!st && !(r->crop = calloc((size_t)o->batch, sizeof *r->crop)))
         st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
@@ -102,12 +111,8 @@ void vae_run_close(vae_run *r)
 {
     dr_jsonl_close(&r->log);
     dr_tape_clear(&r->tape);
-    dr_ema_clear(&r->ema);
-    dr_adamw_clear(&r->adamw);
+    mini_training_clear(&r->t);
     dr_params_clear(&r->params);
-    free(r->gradients);
-    free(r->trained);
-    free(r->prefix);
     free(r->crop);
     mini_photos_clear(&r->train);
     mini_photos_clear(&r->test);
@@ -116,11 +121,31 @@ void vae_run_close(vae_run *r)
 
 /* --- a step ------------------------------------------------------------------------------------- */
 
-double vae_lr(const vae_options *o, int step)
+/* Turns the hues of a crop and strengthens its colours. Street clothes are mostly grey: left to itself the net spends
+ * all its channels on detail and gives every photo back in shades of grey. */
+static void make_vivid(float *p, int64_t pixels, float turn, float strength)
 {
-    double rise = o->warmup > 0 ? (step + 1.0) / o->warmup : 1,
-           fall = o->cool > 0 ? (o->steps - step) / (double)o->cool : 1;
-    return o->lr * fmax(0, fmin(1, fmin(rise, fall)));
+    float c = strength * cosf(turn), s = strength * sinf(turn);
+    for (int64_t i = 0; i < pixels; i++, p += 3) {
+        float grey = 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2], u = p[2] - grey, v = p[0] - grey;
+        float u2 = c * u - s * v, v2 = s * u + c * v;
+        p[0] = fminf(fmaxf(grey + v2, -1), 1);
+        p[1] = fminf(fmaxf(grey - (0.299f * v2 + 0.114f * u2) / 0.587f, -1), 1);
+        p[2] = fminf(fmaxf(grey + u2, -1), 1);
+    }
+}
+
+static void make_some_vivid(const vae_run *r, float *x)
+{
+    const vae_options *o = r->o;
+    dr_rng rng;
+    mini_rng(&rng, o->seed, r->t.step, STREAM_VIVID);
+    for (int i = 0; i < o->batch; i++) {
+        bool wanted = (double)dr_rng_uniform(&rng) < o->vivid;
+        float turn = 6.2831853f * dr_rng_uniform(&rng), strength = 1 + 1.5f * dr_rng_uniform(&rng);
+        if (wanted)
+            make_vivid(x + (int64_t)i * o->crop * o->crop * 3, (int64_t)o->crop * o->crop, turn, strength);
+    }
 }
 
 /* The batch of a step, and the noise of its draws from the posterior. */
@@ -133,10 +158,13 @@ static dr_status fill(vae_run *r, dr_tensor **x, dr_tensor **noise)
     *noise = dr_new4(&r->tape, o->batch, cells, cells, r->net.config.latent);
     if (r->tape.status)
         return dr_tape_status(&r->tape);
-    mini_rng(&rng, o->seed, r->step, STREAM_NOISE);
+    mini_rng(&rng, o->seed, r->t.step, STREAM_NOISE);
     dr_rng_normal(&rng, dr_f32(*noise), (size_t)dr_numel(*noise));
-    mini_crops_draw(&r->train, o->seed, r->step, o->batch, o->crop, o->frame, r->crop);
-    return mini_crops_load(&r->train, r->crop, o->batch, o->crop, dr_f32(*x));
+    mini_crops_draw(&r->train, o->seed, r->t.step, o->batch, o->crop, o->frame, r->crop);
+    dr_status st = mini_crops_load(&r->train, r->crop, o->batch, o->crop, dr_f32(*x));
+    if (!st)
+        make_some_vivid(r, dr_f32(*x));
+    return st;
 }
 
 /* Edges at whole, half and quarter size, added up. */
@@ -149,6 +177,22 @@ static dr_tensor *edge_loss(dr_tape *g, dr_tensor *y, dr_tensor *x)
         sum = dr_add(g, sum, dr_edge_charbonnier(g, y, x, EPS));
     }
     return sum;
+}
+
+static dr_tensor *eighth(dr_tape *g, dr_tensor *x)
+{
+    for (int i = 0; i < 3; i++)
+        x = dr_resize_bilinear(g, x, x->dim[1] / 2, x->dim[2] / 2);
+    return x;
+}
+
+/* Red against green and yellow against blue, of 8x8 pixels together: that is as fine as eyes care, and few numbers.
+ * Squared: what is far off is pulled hardest, so that strong colours are learnt first. */
+static dr_tensor *colour_loss(dr_tape *g, dr_tensor *y, dr_tensor *x)
+{
+    static float opponents[6] = {1, -1, 0, -0.5f, -0.5f, 1};
+    dr_tensor *w = dr_wrap(g, opponents, 2, (int64_t[]){2, 3});
+    return dr_mse(g, dr_linear(g, eighth(g, y), w, NULL, NULL), dr_linear(g, eighth(g, x), w, NULL, NULL), NULL);
 }
 
 /* Forward and back; the gradients are in the parameters' buffers. */
@@ -165,15 +209,20 @@ static dr_status gradients(vae_run *r, vae_report *report)
     dr_tensor *y = dr_vae_decode(g, &r->net, dr_gaussian_sample(g, moments, noise));
     dr_tensor *pixels = dr_charbonnier(g, y, x, EPS), *edges = edge_loss(g, y, x), *kl = dr_gaussian_kl(g, moments);
     dr_tensor *loss = dr_add(g, pixels, dr_scale(g, edges, (float)r->o->edge_weight));
+    dr_tensor *colour = colour_loss(g, y, x), *squares = dr_mse(g, y, x, NULL);
+    loss = dr_add(g, loss, dr_scale(g, squares, (float)r->o->square_weight));
+    loss = dr_add(g, loss, dr_scale(g, colour, (float)r->o->colour_weight));
     loss = dr_add(g, loss, dr_scale(g, kl, (float)r->o->kl_weight));
     st = dr_tape_status(g);
     if (!st) {
         report->loss = (double)dr_f32(loss)[0];
         report->pixels = (double)dr_f32(pixels)[0];
         report->edges = (double)dr_f32(edges)[0];
+        report->squares = (double)dr_f32(squares)[0];
+        report->colour = (double)dr_f32(colour)[0];
         report->kl = (double)dr_f32(kl)[0];
         if (!isfinite(report->loss))
-            st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->step + 1,
+            st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
                          r->o->lr);
     }
     if (!st)
@@ -185,18 +234,15 @@ static dr_status gradients(vae_run *r, vae_report *report)
 dr_status vae_run_step(vae_run *r, vae_report *report)
 {
     double t0 = dr_now();
-    memset(r->gradients, 0, r->gradients_size);
+    memset(r->t.gradients, 0, r->t.gradients_size);
     dr_status st = gradients(r, report);
     if (st)
         return st;
-    report->norm = dr_adamw_grad_norm(&r->adamw, r->tape.ops);
+    report->lr = mini_lr(r->o->lr, r->t.step, r->o->steps, r->o->warmup, r->o->cool);
+    report->norm = mini_training_update(&r->t, r->tape.ops, report->lr, r->o->max_norm);
     if (!isfinite(report->norm))
-        return dr_fail(DR_EINVAL, "the gradients are not numbers at step %d: try a lower --lr (now %g)", r->step + 1,
+        return dr_fail(DR_EINVAL, "the gradients are not numbers at step %d: try a lower --lr (now %g)", r->t.step + 1,
                        r->o->lr);
-    report->lr = vae_lr(r->o, r->step);
-    dr_adamw_step(&r->adamw, r->tape.ops, (float)report->lr, dr_adamw_clip_scale(report->norm, r->o->max_norm));
-    dr_ema_update(&r->ema, r->step);
-    r->step++;
     report->seconds = dr_now() - t0;
     return DR_OK;
 }

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     if (!st && e.overlays)
         st = dr_mkdirs(e.overlays);
     if (!st)
-        st = photo_set_load(&e.set, e.data, e.split, e.limit);
+        st = photo_set_add(&e.set, e.data, e.data, e.split, e.limit);
     if (!st)
         st = judge(&e);
     if (!st)

@@ -5,13 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The index of a colour of the VOC palette: its bits lie in turn in red, green and blue, from the top. */
-static uint8_t voc_index(const uint8_t *rgb)
+uint8_t voc_index(const uint8_t *rgb)
 {
     unsigned index = 0;
     for (unsigned k = 0; k < 8; k++)
         index |= (rgb[k % 3] >> (7 - k / 3) & 1u) << k;
     return (uint8_t)index;
+}
+
+void voc_colour(uint8_t index, uint8_t *rgb)
+{
+    rgb[0] = rgb[1] = rgb[2] = 0;
+    for (unsigned k = 0; k < 8; k++)
+        rgb[k % 3] |= (uint8_t)((index >> k & 1u) << (7 - k / 3));
 }
 
 static dr_status read_labels(dr_image *out, const char *path)
@@ -43,13 +49,13 @@ static void find_person(labelled_photo *p)
         }
 }
 
-static dr_status load_one(labelled_photo *p, const char *data, const char *name)
+static dr_status load_one(labelled_photo *p, const char *photos, const char *labels, const char *name)
 {
     char path[4096];
     snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(path, sizeof path, "%s/photos/%s.jpg", data, name);
+    snprintf(path, sizeof path, "%s/photos/%s.jpg", photos, name);
     dr_status st = dr_image_read(&p->photo, path, 3);
-    snprintf(path, sizeof path, "%s/parsing-18/%s.png", data, name);
+    snprintf(path, sizeof path, "%s/parsing-18/%s.png", labels, name);
     if (!st)
         st = read_labels(&p->labels, path);
     if (!st && (p->labels.width != p->photo.width || p->labels.height != p->photo.height))
@@ -62,25 +68,27 @@ static dr_status load_one(labelled_photo *p, const char *data, const char *name)
     return st;
 }
 
-dr_status photo_set_load(photo_set *s, const char *data, const char *split, size_t limit)
+dr_status photo_set_add(photo_set *s, const char *photos, const char *labels, const char *split, size_t limit)
 {
     char path[4096];
     json_t *splits = NULL;
-    *s = (photo_set){0};
-    snprintf(path, sizeof path, "%s/splits.json", data);
+    snprintf(path, sizeof path, "%s/splits.json", labels);
     dr_status st = dr_json_load(path, &splits);
     const json_t *names = json_object_get(splits, split);
     size_t n = json_array_size(names);
     n = limit && limit < n ? limit : n;
     if (!st && n == 0)
         st = dr_fail(DR_EINVAL, "'%s' has no list \"%s\"", path, split);
-    s->item = st ? NULL : calloc(n, sizeof *s->item);
-    if (!st && !s->item)
+    labelled_photo *grown = st ? NULL : realloc(s->item, (s->count + n) * sizeof *grown);
+    if (!st && !grown)
         st = dr_fail(DR_ENOMEM, "out of memory");
+    s->item = grown ? grown : s->item;
     for (size_t i = 0; !st && i < n; i++) {
         const char *name = json_string_value(json_array_get(names, i));
-        st = name ? load_one(&s->item[i], data, name) : dr_fail(DR_EINVAL, "'%s': a name is no string", path);
-        s->count = i + 1;
+        s->item[s->count] = (labelled_photo){0};
+        st = name ? load_one(&s->item[s->count], photos, labels, name)
+                  : dr_fail(DR_EINVAL, "'%s': a name is no string", path);
+        s->count++;
     }
     json_decref(splits);
     if (st)

@@ -20,8 +20,14 @@ typedef struct photo_set {
     size_t count;
 } photo_set;
 
-/** Those of one split, in its order; at most `limit` of them (0: all). */
-dr_status photo_set_load(photo_set *s, const char *data, const char *split, size_t limit);
+/** Adds those of one split of LABELS/splits.json, in its order; at most `limit` of them (0: all). LABELS has the label
+ *  maps, PHOTOS the photos; on failure the set is empty. */
+dr_status photo_set_add(photo_set *s, const char *photos, const char *labels, const char *split, size_t limit);
 void photo_set_clear(photo_set *s);
+
+/** The VOC palette's colour of an index, and the reverse: bits of the index lie in turn in red, green and blue, from
+ * the top. */
+void voc_colour(uint8_t index, uint8_t *rgb);
+uint8_t voc_index(const uint8_t *rgb);
 
 #endif

@@ -1,8 +1,9 @@
 /* Trains drape's own clothes parser from scratch, on drape's own engine.
  *
  *     parser_train --data DIR --config CONFIG.json --out DIR [--steps N] [--batch N] [--size WxH] [--learning-rate X]
- *                  [--resume] [--init DIR] [--seed N] [--save-minutes N] [--limit N]
+ *                  [--resume] [--init DIR] [--seed N] [--save-minutes N] [--limit N] [--more DIR]
  *
+ * --more: labels of further photos of DATA, as parser_label makes them.
  * AdamW, cosine learning rate, weighted cross entropy, moving average of the weights. Sample k of step n depends on the
  * seed, n and k alone, so that a run that was stopped goes on as if it had not been. DIR/checkpoint is complete or
  * absent; DIR/model.safetensors (f16, the average) and config.json are written at every save. */
@@ -28,12 +29,13 @@
 
 #define LOG_EVERY 50
 #define CLIP 1.0
+#define BACKGROUND 0.4f /* taken off its logit in the saved model */
 
 /* ImageNet's, as published SegFormers have them. */
 static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
 
 typedef struct trainer {
-    const char *data, *config_path, *out, *init, *lr_scheduler;
+    const char *data, *more, *config_path, *out, *init, *lr_scheduler;
     int steps, batch, width, height, save_minutes;
     size_t limit;
     double learning_rate;
@@ -183,12 +185,13 @@ static dr_status write_checkpoint(trainer *t, const char *dir)
 }
 
 /* Weights in the loss make rare labels too likely by just these weights: the saved model takes them back, so that a
- * pixel gets the label that is most likely (Menon et al. 2020, arXiv:2007.07314). */
+ * pixel gets the label that is most likely (Menon et al. 2020, arXiv:2007.07314); except that the background has to be
+ * rather more likely than the person, as intersection over union, of training photos too, is then higher. */
 static void shift_head(trainer *t, float sign)
 {
     float *bias = dr_f32(t->net.head.b);
     for (int i = 0; i < DR_LABELS; i++)
-        bias[i] += sign * logf(t->weight[i]);
+        bias[i] += sign * (logf(t->weight[i]) + (i == 0 ? BACKGROUND : 0));
 }
 
 /* The average as a parser folder's weights. */
@@ -376,9 +379,11 @@ static dr_status set_up(trainer *t)
     fprintf(stderr, "%lld parameters, %d threads; reading photos\n", (long long)dr_params_numel(&t->params),
             dr_threads());
     if (!st)
-        st = photo_set_load(&t->train, t->data, "train", t->limit);
+        st = photo_set_add(&t->train, t->data, t->data, "train", t->limit);
+    if (!st && t->more)
+        st = photo_set_add(&t->train, t->data, t->more, "train", t->limit);
     if (!st)
-        st = photo_set_load(&t->test, t->data, "test_open", t->limit);
+        st = photo_set_add(&t->test, t->data, t->data, "test_open", t->limit);
     if (!st)
         weigh_labels(t);
     return st;
@@ -396,6 +401,8 @@ static bool parse(trainer *t, int argc, char **argv)
             return false;
         if (strcmp(name, "--data") == 0)
             t->data = value;
+        else if (strcmp(name, "--more") == 0)
+            t->more = value;
         else if (strcmp(name, "--config") == 0)
             t->config_path = value;
         else if (strcmp(name, "--out") == 0)
@@ -436,7 +443,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: parser_train --data DIR --config CONFIG.json --out DIR [--steps N] [--batch N]\n"
                         "    [--size WxH] [--learning-rate X] [--lr-scheduler NAME] [--resume] [--init DIR] [--seed N] "
                         "[--save-minutes N]\n"
-                        "    [--limit N]\n");
+                        "    [--limit N] [--more DIR]\n");
         return 2;
     }
     signal(SIGINT, on_signal);

@@ -10,7 +10,7 @@ data=$(realpath "$1") work=$2 model=${3:-$2/parser}
 build=${BUILD:-$here/../../build}
 export OMP_WAIT_POLICY=passive # threads that wait sleep: other work on the machine costs little
 cmake -S "$here/../.." -B "$build" -G Ninja >/dev/null
-cmake --build "$build" --target parser_train parser_eval
+cmake --build "$build" --target parser_train parser_eval parser_label
 
 stage() { # NAME OPTIONS...
     local out=$work/$1
@@ -21,11 +21,18 @@ stage() { # NAME OPTIONS...
     "$build/parser_train" --data "$data" --config "$here/config.json" --out "$out" "$@" "${resume[@]}"
     echo "done" >"$out/finished"
 }
-# Small pictures first: the same number of photos costs half the time.
-stage 1-small --size 160x224 --batch 16 --steps 2000 --learning-rate 2e-3 --lr-scheduler constant_with_warmup --seed 1
-stage 2-large --size 192x256 --batch 16 --steps 1600 --learning-rate 1.5e-3 --lr-scheduler cosine --seed 2 \
-    --init "$work/1-small"
+folder() { # STAGE DIR: what a stage has learnt, as a parser folder
+    mkdir -p "$2"
+    cp "$here/config.json" "$here/preprocessor_config.json" "$work/$1/model.safetensors" "$2/"
+}
+# Small pictures first: the same number of photos costs a third of the time.
+stage 1-small --size 160x224 --batch 16 --steps 4000 --learning-rate 2e-3 --lr-scheduler constant_with_warmup --seed 1
+if [ ! -e "$work/more/splits.json" ]; then
+    folder 1-small "$work/1-parser"
+    "$build/parser_label" --data "$data" --model "$work/1-parser" --out "$work/more"
+fi
+stage 2-large --size 256x352 --batch 16 --steps 3400 --learning-rate 1.5e-3 --lr-scheduler cosine --seed 2 \
+    --init "$work/1-small" --more "$work/more"
 
-mkdir -p "$model"
-cp "$here/config.json" "$here/preprocessor_config.json" "$work/2-large/model.safetensors" "$model/"
+folder 2-large "$model"
 "$build/parser_eval" --data "$data" --model "$model"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The training of the small model's UNet from outside: from photos to a pipeline folder, stopped and resumed bit for bit.
+#   mini_unet.sh MINI_UNET PARSER_LABEL DRAPE
+set -euo pipefail
+program=$(realpath "${1:?usage: mini_unet.sh MINI_UNET PARSER_LABEL DRAPE}")
+label=$(realpath "$2")
+drape=$(realpath "$3")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export DRAPE_CACHE_DIR=$dir/cache
+cd "$dir"
+
+fail() {
+    echo "mini_unet: $*" >&2
+    [ ! -s err ] || sed 's/^/    /' err >&2
+    exit 1
+}
+
+# Two people for training, one for looking; the parser labels them all.
+mkdir -p data/photos
+for i in 1 2 3; do cp "$root/examples/astronaut.jpg" data/photos/$i.jpg; done
+echo '{"0": "null", "24": "jacket", "19": "hair", "41": "skin"}' >data/labels.json
+echo '{"image_level": {"1": [0, 24, 19], "2": [0, 24, 19], "3": [0, 24, 19]}}' >data/image_tags.json
+"$label" --data data --model "$root/models/mini/parser" --out data 2>err || fail "parser_label failed"
+grep -q '"train"' data/splits.json || fail "parser_label lists nothing"
+echo '{"train": ["1", "2"], "test_open": ["3"]}' >data/splits.json
+echo '{"pixel_level": {"1": [0, 24], "2": [0, 24], "3": [0, 24]}}' >data/image_tags.json
+
+cat >arch.json <<'END'
+{"unet": {"in_channels": 9, "out_channels": 4, "sample_size": 64, "layers_per_block": 1, "norm_num_groups": 4,
+  "block_out_channels": [8, 8, 16, 16], "attention_head_dim": 2, "cross_attention_dim": 16,
+  "use_linear_projection": true,
+  "down_block_types": ["DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"]},
+ "vae": {"block_out_channels": [8, 8, 16], "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4,
+  "mid_block_add_attention": false, "sample_size": 256, "scaling_factor": 1.0,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 49408, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+  "num_attention_heads": 2, "max_position_embeddings": 77, "hidden_act": "gelu", "projection_dim": 16},
+ "scheduler": {"class": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+  "num_train_timesteps": 1000, "prediction_type": "v_prediction"}}
+END
+"$drape" init --arch arch.json --quiet base >/dev/null 2>err || fail "init failed"
+
+train() { # OUT STEPS FLAGS...
+    "$program" --photos data --vae base --arch arch.json --output "$1" --steps "$2" --batch 2 --fresh 1 --pool 600 \
+        --cool 0 --warmup 2 --look-every 2 --look-examples 2 --threads 1 "${@:3}" >"$1.out" 2>err
+}
+works() {
+    train "$@" || fail "'$*' failed"
+}
+refused() { # WORDS OUT STEPS FLAGS...
+    ! train "${@:2}" || fail "'${*:2}' is not refused"
+    grep -qF -- "$1" err || fail "'${*:2}': '$1' is not said"
+}
+
+works whole 4
+works halves 2
+rm halves/pool.bin # examples are made again, the same
+works halves 4 --resume
+for f in checkpoint-4/{state.json,{unet/diffusion_pytorch_model,text_encoder/model,optimizer,ema}.safetensors} \
+    model/{unet/diffusion_pytorch_model,text_encoder/model}.safetensors; do
+    cmp "whole/$f" "halves/$f" || fail "a resumed run differs in $f"
+done
+grep -q '"test_loss"' whole/train.jsonl || fail "there is no loss of test photos"
+cmp whole/model/vae/diffusion_pytorch_model.safetensors base/vae/diffusion_pytorch_model.safetensors ||
+    fail "the VAE is not the one that was trained with"
+
+# what comes out is a pipeline
+"$drape" tryon --model whole/model --image "$root/examples/astronaut.jpg" --mask "$root/examples/astronaut_mask.png" \
+    --prompt "a red jacket" --steps 2 --quiet -o out.png >/dev/null 2>err || fail "tryon does not take the model"
+
+refused "add --resume" whole 5
+refused '"lr"' whole 5 --resume --lr 0.5
+refused "--fresh" other 4 --fresh 3
+refused "image_tags.json" other 4 --photos .

@@ -1,0 +1,112 @@
+import { test, ok, equal } from './check.js';
+import { duration, bytes, when, count, captionFromName } from '../js/format.js';
+import { route } from '../js/router.js';
+import { sentence } from '../js/ui/toast.js';
+import { thin } from '../js/teach/chart.js';
+import { fileName } from '../js/dress/result.js';
+import { h } from '../js/dom.js';
+import { estimate } from '../js/dress/estimate.js';
+import { Lesson } from '../js/teach/lesson.js';
+import { Draft } from '../js/dress/draft.js';
+
+test('times are said as people say them', () => {
+  equal(duration(0), '0 s');
+  equal(duration(59.6), '1 min');
+  equal(duration(95), '1 min 35 s');
+  equal(duration(1500), '25 min');
+  equal(duration(3600), '1 h');
+  equal(duration(3900), '1 h 5 min');
+  equal(duration(7195), '2 h');
+  equal(duration(-3), '0 s');
+});
+
+test('sizes are said in units that fit', () => {
+  equal(bytes(999), '999 B');
+  equal(bytes(1500), '1.5 kB');
+  equal(bytes(999600), '1.0 MB');
+  equal(bytes(17.2e9), '17 GB');
+});
+
+test('moments are said relative to now', () => {
+  const now = new Date(2026, 4, 20, 15, 0, 0).getTime() / 1000;
+  equal(when(now - 5, now), 'just now');
+  equal(when(now - 300, now), '5 min ago');
+  ok(when(now - 7200, now).startsWith('today '), when(now - 7200, now));
+  ok(/20|19|18/.test(when(now - 2 * 86400, now)), when(now - 2 * 86400, now));
+  equal(count(1, 'photo'), '1 photo');
+  equal(count(0, 'photo'), '0 photos');
+});
+
+test('captions come from file names as drape train reads them', () => {
+  equal(captionFromName('blue linen jacket (1).jpg'), 'blue linen jacket');
+  equal(captionFromName('blue_linen_jacket_12.jpeg'), 'blue linen jacket');
+  equal(captionFromName('t-shirt-3.png'), 't-shirt');
+  equal(captionFromName('red t-shirt.png'), 'red t-shirt');
+});
+
+test('an address says which page and which job', () => {
+  equal(route('#/history/12'), { page: 'history', id: '12' });
+  equal(route('#/dress'), { page: 'dress', id: '' });
+  equal(route(''), { page: '', id: '' });
+  equal(route('#/teach/a%2Fb'), { page: 'teach', id: 'a/b' });
+});
+
+test('a message becomes a sentence', () => {
+  equal(sentence("cannot load 'x'"), "Cannot load 'x'.");
+  equal(sentence('What now?'), 'What now?');
+});
+
+test('a long curve is thinned and keeps its end', () => {
+  const points = Array.from({ length: 5000 }, (_, i) => ({ step: i + 1, loss: i, smooth: i }));
+  const out = thin(points, 600);
+  equal(out.length, 600);
+  equal(out.at(-1).step, 5000);
+  equal(thin(points.slice(0, 10)).length, 10);
+});
+
+test('a download has a name that says what it is', () => {
+  equal(fileName({ settings: { prompt: 'A red T-shirt!' }, results: [{ seed: 7 }] }, 0), 'a-red-t-shirt-7.png');
+  equal(fileName({ settings: {}, results: [{}] }, 0), 'dressed-1.png');
+});
+
+test('nothing that is written into an element is read as markup', () => {
+  const el = h('p', { text: '<img src=x>' }, '<b>');
+  equal(el.children.length, 0);
+});
+
+test('an estimate scales with steps, pictures and guidance, and knows only the same model and size', () => {
+  const settings = { model: 'm', width: 0, height: 0, steps: 10, strength: 1, count: 1, guidance: 7 };
+  const job = { type: 'tryon', state: 'done', started: 100, ended: 110, settings };
+  equal(estimate([job], settings), 10);
+  equal(estimate([job], { ...settings, steps: 30, count: 2 }), 60);
+  equal(estimate([job], { ...settings, guidance: 1 }), 5);
+  equal(estimate([job], { ...settings, model: 'other' }), null);
+  equal(estimate([{ ...job, state: 'failed' }], settings), null);
+});
+
+test('a lesson is ready when every photo has a mask and the garment a name', () => {
+  localStorage.clear();
+  const lesson = new Lesson();
+  for (let i = 0; i < 3; i++) lesson.add({ id: `${i}`, name: `blue jacket (${i}).jpg`, width: 10, height: 10 });
+  ok(!lesson.ready, 'without masks it is not');
+  for (const photo of lesson.photos) lesson.change(photo, { mask: 'm', state: 'found' });
+  ok(!lesson.ready, 'without a name it is not');
+  lesson.set({ name: 'blue jacket' });
+  ok(lesson.ready, 'now it is');
+  equal(lesson.captionOf(lesson.photos[0]), 'blue jacket');
+  equal(lesson.add({ id: '9', name: 'IMG_2041.jpg', width: 1, height: 1 }).caption, '', 'a camera\'s name is no caption');
+  equal(new Lesson().photos.length, 4, 'photos after a reload');
+  equal(new Lesson().photos[3].state, 'failed', 'a search that a reload broke off');
+  localStorage.clear();
+});
+
+test('a draft outlives a reload, and a new photo keeps the wishes', () => {
+  localStorage.clear();
+  new Draft().set({ prompt: 'a red t-shirt', steps: 12, job: 'j' });
+  const draft = new Draft();
+  equal([draft.prompt, draft.steps, draft.job], ['a red t-shirt', 12, 'j']);
+  draft.setPhoto({ id: 'p', width: 1024, height: 512 });
+  equal([draft.prompt, draft.job], ['a red t-shirt', null]);
+  equal(draft.featherPixels, 4);
+  localStorage.clear();
+});

@@ -1,0 +1,54 @@
+/* The result: a diffusers pipeline folder. */
+#include "mini/unet_run.h"
+
+#include "pipeline/folder.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+static dr_status write_part(const dr_params *p, const char *dir, const char *part, const char *file, const char *prefix)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_folder_path(path, sizeof path, dir, part, file);
+    return st ? st : dr_weights_save(p, path, DR_F16, prefix, 0);
+}
+
+static dr_status write_models(unet_run *r, const char *dir)
+{
+    char from[PATH_MAX], vae[PATH_MAX];
+    dr_status st = write_part(&r->unet_params, dir, "unet", "diffusion_pytorch_model.safetensors", "");
+    if (!st)
+        st = write_part(&r->text_params, dir, "text_encoder", "model.safetensors", "text_model.");
+    if (!st)
+        st = dr_folder_path(vae, sizeof vae, dir, "vae", "");
+    if (!st)
+        st = dr_folder_remove(vae);
+    if (!st)
+        st = dr_folder_path(from, sizeof from, r->o->vae, "", "");
+    return st ? st : dr_folder_copy(from, dir, "vae", true);
+}
+
+dr_status unet_result_write(unet_run *r)
+{
+    char dir[PATH_MAX], made[PATH_MAX];
+    dr_init_options init = DR_INIT_DEFAULTS;
+    init.arch = r->o->arch;
+    init.dtype = DR_F16;
+    dr_status st = dr_folder_path(dir, sizeof dir, r->o->output, "model", "");
+    if (!st)
+        st = dr_folder_path(made, sizeof made, r->o->output, "model.new", "");
+    if (st)
+        return st;
+    dr_folder_remove(made); /* of a run that was killed here */
+    st = dr_pipeline_init_folder(made, &init);
+    dr_ema_swap(&r->t.ema);
+    if (!st)
+        st = write_models(r, made);
+    dr_ema_swap(&r->t.ema);
+    if (!st) {
+        dr_folder_remove(dir);
+        if (rename(made, dir) != 0)
+            st = dr_fail(DR_EIO, "cannot rename '%s'", made);
+    }
+    return st ? dr_fail_prefix(st, "cannot write '%s'", dir) : DR_OK;
+}

@@ -1,0 +1,57 @@
+// What is set up under Dress: photo, mask, wishes. It outlives a reload.
+
+import { load, save } from '../store.js';
+
+export const DEFAULTS = {
+  photo: null, // {id, width, height, name}
+  mask: null, // id of the mask as last saved
+  category: 'upper',
+  sleeve: 'keep',
+  person: 0, // which one in the photo, from 1; 0: the largest
+  prompt: '',
+  negative: '',
+  garment: null, // id of a taught garment
+  garmentScale: 1, // of an add-on: 1 as taught
+  model: null, // id; null: the first
+  steps: 30,
+  guidance: 7.5,
+  strength: 1,
+  scheduler: '', // '': the model's own
+  seed: '', // '': another each time
+  count: 1,
+  size: '', // '': the model's; else "512x512"
+  grow: 0, // photo pixels
+  feather: null, // photo pixels; null: as drape chooses
+  job: null, // the job that the stage shows
+};
+
+export class Draft extends EventTarget {
+  constructor() {
+    super();
+    Object.assign(this, DEFAULTS, load('draft', {}));
+  }
+
+  /** Changes fields, remembers them, and tells listeners which. */
+  set(fields) {
+    Object.assign(this, fields);
+    save('draft', Object.fromEntries(Object.keys(DEFAULTS).map((key) => [key, this[key]])));
+    this.dispatchEvent(new CustomEvent('change', { detail: fields }));
+  }
+
+  /** A new person; the wishes stay. */
+  setPhoto(photo) {
+    this.set({ photo, mask: null, job: null });
+  }
+
+  /** What the paste's feather will be in pixels: drape takes 1 per 128 pixels of the region, at least 2. */
+  get featherPixels() {
+    if (this.feather !== null) return this.feather;
+    const { width = 512, height = 512 } = this.photo ?? {};
+    return Math.max(2, Math.round(Math.min(width, height) / 128));
+  }
+}
+
+/** A seed when none was wished for: small enough to be read aloud. */
+export function randomSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0] % 1000000000;
+}
