@@ -127,6 +127,7 @@ typedef struct drape_model_info {
     int width, height;     /* pixels that it was made for */
     int multiple;          /* sizes must be multiples of this */
     const char *scheduler; /* its own: "pndm" */
+    const char *dir;       /* its folder */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);

@@ -94,6 +94,7 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .height = e->unet_config.sample_size * f,
                               .multiple = f,
                               .scheduler = sampler_of(p),
+                              .dir = e->dir,
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
                                                       : "other"};

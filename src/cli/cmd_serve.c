@@ -1,5 +1,4 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
-#include "base/file.h"
 #include "cli/commands.h"
 #include "serve/serve.h"
 
@@ -8,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define DEFAULT_MODEL "models/mini"
 
 typedef struct serve_cli {
     dr_opt_list models;
@@ -65,7 +62,8 @@ static int run(int argc, char **argv)
     dr_keep keep = {0};
     const dr_opt opts[] = {
         {"model", DR_OPT_LIST, &c.models, "DIR",
-         "folder of an inpainting model; may be given again, the first is the default", .shown_default = DEFAULT_MODEL},
+         "folder of an inpainting model; may be given again, the first is the default",
+         .shown_default = "the small one that comes with drape"},
         {"port", DR_OPT_INT, &c.port, "N", "port to listen at; 0: any that is free", 0, 65535},
         {"host", DR_OPT_STRING, &c.host, "ADDRESS", "address to listen at; one that others can reach needs --token"},
         {"token", DR_OPT_STRING, &c.token, "SECRET", "what clients must show", .shown_default = ""},
@@ -85,17 +83,14 @@ static int run(int argc, char **argv)
     int rc = dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
     if (rc)
         return rc < 0 ? 0 : rc;
-    static const char *const mini[] = {DEFAULT_MODEL};
+    static const char *const small[] = {NULL};
     bool named = c.models.count > 0;
     if (c.keep && !dr_keep_parse(c.keep, &keep))
         rc = dr_usage_error(&dr_cmd_serve, "--keep: '%s' is not like 30d, 12h, 20GB or 30d,20GB", c.keep);
     else if (c.token && (strlen(c.token) < 8 || strlen(c.token) > 150 || strpbrk(c.token, " ;,\"\\&#%+\t\n")))
         rc = dr_usage_error(&dr_cmd_serve, "--token: 8 to 150 letters, digits, '-', '_', '.'");
-    else if (!named && !dr_exists(DEFAULT_MODEL "/model_index.json"))
-        rc = dr_usage_error(&dr_cmd_serve,
-                            "--model is missing: there is no '" DEFAULT_MODEL "' here (see 'drape pull')");
     c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
-    dr_serve_options o = {.models = named ? c.models.item : mini,
+    dr_serve_options o = {.models = named ? c.models.item : small,
                           .model_count = named ? c.models.count : 1,
                           .host = c.host,
                           .port = c.port,

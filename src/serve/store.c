@@ -111,10 +111,12 @@ dr_status dr_store_open(dr_store **out, const char *data_dir)
         st = open_db(s);
     if (!st)
         st = recover(s);
-    if (st)
+    if (st) {
         dr_store_close(s);
-    else
-        *out = s;
+        return st;
+    }
+    dr_store_remove_strays(s);
+    *out = s;
     return st;
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "serve/fields.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <glib.h>
 #include <limits.h>
@@ -116,6 +117,70 @@ dr_status dr_store_drop_blobs(dr_store *s, double before)
     dr_status st = q ? dr_sql_end(s, q) : DR_EIO;
     dr_store_unlock(s);
     return st;
+}
+
+dr_status dr_store_release(dr_store *s, int64_t job, char (**ids)[65], int *count)
+{
+    *ids = NULL;
+    *count = 0;
+    dr_status st = DR_OK;
+    sqlite3_stmt *q = dr_sql(s,
+                             "DELETE FROM images WHERE id IN (SELECT image FROM refers WHERE job=?1) AND "
+                             "id NOT IN (SELECT image FROM refers WHERE job<>?1) RETURNING id",
+                             "i", job);
+    while (q && !st && sqlite3_step(q) == SQLITE_ROW) {
+        char(*more)[65] = realloc(*ids, (size_t)(*count + 1) * sizeof **ids);
+        if (more) {
+            *ids = more;
+            snprintf(more[(*count)++], 65, "%s", (const char *)sqlite3_column_text(q, 0));
+        } else {
+            st = dr_fail(DR_ENOMEM, "out of memory");
+        }
+    }
+    dr_status end = q ? dr_sql_end(s, q) : DR_EIO;
+    st = st ? st : end;
+    return st ? st : dr_sql_run(s, "DELETE FROM refers WHERE job=?", "i", job);
+}
+
+void dr_store_unlink(dr_store *s, char (*ids)[65], int count)
+{
+    char path[PATH_MAX];
+    dr_store_lock(s);
+    for (int i = 0; i < count; i++) {
+        /* not one that was uploaded again in between */
+        if (!dr_is_image_id(ids[i]) || dr_sql_int(s, 0, "SELECT 1 FROM images WHERE id=?", "s", ids[i]))
+            continue;
+        dr_store_blob_path(s, ids[i], path, sizeof path);
+        unlink(path);
+    }
+    dr_store_unlock(s);
+}
+
+/* Entries of a folder for which `known` has no row. */
+static void remove_unknown(dr_store *s, const char *dir, const char *known)
+{
+    char path[PATH_MAX];
+    DIR *d = opendir(dir);
+    const struct dirent *f;
+    while (d && (f = readdir(d))) {
+        if (f->d_name[0] == '.' || dr_sql_int(s, 0, known, "s", f->d_name))
+            continue;
+        if (snprintf(path, sizeof path, "%s/%s", dir, f->d_name) < (int)sizeof path)
+            dr_remove_tree(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+void dr_store_remove_strays(dr_store *s)
+{
+    char dir[PATH_MAX];
+    for (int i = 0; i < 256; i++) {
+        snprintf(dir, sizeof dir, "%s/blobs/%02x", s->dir, i);
+        remove_unknown(s, dir, "SELECT 1 FROM images WHERE id=?");
+    }
+    snprintf(dir, sizeof dir, "%s/train", s->dir);
+    remove_unknown(s, dir, "SELECT 1 FROM jobs WHERE id=CAST(? AS INTEGER)");
 }
 
 static __thread int64_t tree_bytes;

@@ -39,8 +39,16 @@ dr_status dr_sql_commit(dr_store *s, dr_status st);
 /** Remembers which pictures a job refers to: every string of 64 hexadecimal digits in the value. */
 dr_status dr_store_refer(dr_store *s, int64_t job, const json_t *value);
 
-/** Pictures that nobody refers to any more, older than `before`, go with their files. */
+/** Pictures that belong to no job, older than `before`, go with their files. */
 dr_status dr_store_drop_blobs(dr_store *s, double before);
+
+/** Rows of pictures that only this job refers to, and its references, within a transaction. *ids gets 65 bytes for
+ * each, malloc'ed, *count of them: dr_store_unlink() them when it is through. */
+dr_status dr_store_release(dr_store *s, int64_t job, char (**ids)[65], int *count);
+void dr_store_unlink(dr_store *s, char (*ids)[65], int count);
+
+/** Files and folders that no row knows of: what a server that was killed had still to remove. */
+void dr_store_remove_strays(dr_store *s);
 
 /** Removes a folder and all in it. */
 void dr_remove_tree(const char *path);

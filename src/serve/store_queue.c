@@ -159,19 +159,22 @@ dr_status dr_store_move(dr_store *s, int64_t id, int position)
 
 dr_status dr_store_delete(dr_store *s, int64_t id)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], (*pictures)[65] = NULL;
+    int count = 0;
     dr_status st = begin_in(s, id, "done|failed|cancelled", "cancel it first");
     if (st)
         return st;
-    st = dr_sql_run(s, "DELETE FROM refers WHERE job=?", "i", id);
+    st = dr_store_release(s, id, &pictures, &count);
     if (!st)
         st = dr_sql_run(s, "DELETE FROM jobs WHERE id=?", "i", id);
     st = dr_sql_commit(s, st);
-    if (st)
-        return st;
-    dr_store_train_path(s, id, "", path, sizeof path);
-    dr_remove_tree(path);
-    return dr_store_drop_blobs(s, dr_time() - 60);
+    if (!st) {
+        dr_store_unlink(s, pictures, count);
+        dr_store_train_path(s, id, "", path, sizeof path);
+        dr_remove_tree(path);
+    }
+    free(pictures);
+    return st;
 }
 
 dr_status dr_store_forget_garment(dr_store *s, int64_t id)

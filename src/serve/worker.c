@@ -137,20 +137,6 @@ drape_mask_options dr_work_mask_options(dr_work *w, const json_t *o)
 
 /* --- one job ------------------------------------------------------------------------------------ */
 
-static void begin(dr_studio *s, const dr_job *j)
-{
-    pthread_mutex_lock(&s->mutex);
-    s->live = (dr_live){.job = j->id,
-                        .fraction = -1,
-                        .seconds_left = -1,
-                        .results = json_deep_copy(j->results),
-                        .warnings = json_deep_copy(j->warnings)};
-    atomic_store(&s->cancel, false);
-    pthread_mutex_unlock(&s->mutex);
-    dr_studio_say_job(s, j->id);
-    dr_studio_say_queue(s);
-}
-
 static void finish(dr_studio *s)
 {
     pthread_mutex_lock(&s->mutex);
@@ -196,7 +182,17 @@ static void record(dr_studio *s, int64_t id, dr_status st)
 /* The next job; false after a wait: for one to come, or, when the database fails, for better times. */
 static bool next_job(dr_studio *s, dr_job *j)
 {
+    pthread_mutex_lock(&s->mutex); /* so that a cancellation finds it waiting or running, never in between */
     dr_status st = dr_store_take(s->store, j);
+    if (!st) {
+        s->live = (dr_live){.job = j->id,
+                            .fraction = -1,
+                            .seconds_left = -1,
+                            .results = json_deep_copy(j->results),
+                            .warnings = json_deep_copy(j->warnings)};
+        atomic_store(&s->cancel, false);
+    }
+    pthread_mutex_unlock(&s->mutex);
     if (!st)
         return true;
     if (st != DR_ENOENT)
@@ -220,7 +216,8 @@ static void *work(void *user)
         dr_job j;
         if (!next_job(s, &j))
             continue;
-        begin(s, &j);
+        dr_studio_say_job(s, j.id);
+        dr_studio_say_queue(s);
         dr_status st = run(k, &j);
         record(s, j.id, st);
         finish(s);

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 import zlib
 
 from client import NANO, ROOT, Client, Server, png
@@ -223,7 +224,8 @@ class Start(unittest.TestCase):
     def test_what_cannot_be_is_said_at_the_start(self):
         model = ("--model", str(NANO))
         self.assertIn("--token", self.refused(*model, "--host", "0.0.0.0"))
-        self.assertIn("--model is missing", self.refused())
+        with unittest.mock.patch.dict(os.environ, DRAPE_MODEL="/nowhere/at/all"):
+            self.assertIn("/nowhere/at/all", self.refused())
         self.assertIn("nowhere", self.refused("--model", "nowhere"))
         self.assertIn("--keep", self.refused(*model, "--keep", "soon"))
         self.assertIn("--token", self.refused(*model, "--token", "short"))

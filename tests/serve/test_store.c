@@ -181,6 +181,49 @@ static void pictures_go_with_the_last_job_that_refers_to_them(void **state)
     dr_store_close(s);
 }
 
+/* A photo that was uploaded and is not yet part of a job is not another job's to take. */
+static void a_picture_of_nobody_stays_for_a_day(void **state)
+{
+    (void)state;
+    char settings[200];
+    dr_store *s = open_store();
+    dr_blob mine = put(s, "mine"), other = put(s, "other");
+    dr_sql_run(s, "UPDATE images SET added=?", "d", dr_time() - 3600);
+    snprintf(settings, sizeof settings, "{'photo':'%s'}", mine.id);
+    int64_t id = add(s, "tryon", settings);
+    assert_int_equal(dr_store_cancel(s, id), DR_OK);
+    assert_int_equal(dr_store_delete(s, id), DR_OK);
+    assert_false(on_disk(s, mine.id));
+    assert_true(on_disk(s, other.id));
+    assert_int_equal(dr_store_drop_blobs(s, dr_time() - 24 * 3600), DR_OK);
+    assert_true(on_disk(s, other.id));
+    dr_sql_run(s, "UPDATE images SET added=?", "d", dr_time() - 25 * 3600);
+    assert_int_equal(dr_store_drop_blobs(s, dr_time() - 24 * 3600), DR_OK);
+    assert_false(on_disk(s, other.id));
+    dr_store_close(s);
+}
+
+static void what_a_killed_server_left_behind_goes_at_the_next_start(void **state)
+{
+    (void)state;
+    char path[200], train[200];
+    dr_store *s = open_store();
+    dr_blob kept = put(s, "kept"), stray = put(s, "stray");
+    int64_t id = add(s, "train", "{}");
+    dr_sql_run(s, "DELETE FROM images WHERE id=?", "s", stray.id);
+    dr_store_train_path(s, id, "out", train, sizeof train);
+    assert_int_equal(dr_mkdirs(train), DR_OK);
+    snprintf(path, sizeof path, "%s/train/99/out", scratch_dir);
+    assert_int_equal(dr_mkdirs(path), DR_OK);
+    dr_store_close(s);
+    s = open_store();
+    assert_true(on_disk(s, kept.id));
+    assert_false(on_disk(s, stray.id));
+    assert_true(dr_exists(train));
+    assert_false(dr_exists(path));
+    dr_store_close(s);
+}
+
 static void end(dr_store *s, int64_t id, double ended)
 {
     take(s, id);
@@ -289,6 +332,8 @@ int main(void)
         IN_A_FOLDER(two_stores_do_not_share_a_folder),
         IN_A_FOLDER(a_queue_has_an_end),
         IN_A_FOLDER(pictures_go_with_the_last_job_that_refers_to_them),
+        IN_A_FOLDER(a_picture_of_nobody_stays_for_a_day),
+        IN_A_FOLDER(what_a_killed_server_left_behind_goes_at_the_next_start),
         IN_A_FOLDER(old_jobs_go_but_garments_and_waiting_ones_stay),
         IN_A_FOLDER(beyond_a_size_the_oldest_go),
         IN_A_FOLDER(jobs_are_found_by_words),
