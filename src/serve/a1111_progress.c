@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* That is still running: its end is written down a moment before the worker lets go of it. */
 static bool is_tryon(dr_studio *s, int64_t id)
 {
     dr_job j = {0};
-    bool tryon = id && !dr_store_get(s->store, id, &j) && strcmp(j.type, "tryon") == 0;
+    bool tryon =
+        id && !dr_store_get(s->store, id, &j) && strcmp(j.type, "tryon") == 0 && strcmp(j.state, "running") == 0;
     dr_job_clear(&j);
     return tryon;
 }
