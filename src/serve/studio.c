@@ -47,7 +47,8 @@ static dr_status add_model(dr_studio *s, const char *dir)
     if (st)
         return st;
     drape_pipeline_info(p, &info);
-    *m = (dr_model){.dir = realpath(info.dir, NULL), .width = info.width, .height = info.height, .multiple = info.multiple};
+    *m = (dr_model){
+        .dir = realpath(info.dir, NULL), .width = info.width, .height = info.height, .multiple = info.multiple};
     snprintf(m->scheduler, sizeof m->scheduler, "%s", info.scheduler);
     snprintf(m->kind, sizeof m->kind, "%s", info.kind);
     drape_pipeline_free(p);

@@ -2,6 +2,7 @@
 #include "serve/work.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "serve/store_impl.h"
 
 #include <dirent.h>
@@ -14,6 +15,8 @@ typedef struct train_run {
     dr_train_paths paths;
     int steps, every;
     double seconds; /* of a step, smoothed */
+    json_t *points; /* of the loss, not told yet */
+    double said;
 } train_run;
 
 /* --- pictures on the way ------------------------------------------------------------------------- */
@@ -90,14 +93,18 @@ static void on_prepare(void *user, const char *what, int done, int total)
                      pictures ? left : -1);
 }
 
-static void say_loss(train_run *r, const drape_train_report *p)
+/* Points go out a few times a second: a small model makes hundreds. */
+static void say_loss(train_run *r)
 {
     char id[24];
+    if (json_array_size(r->points) == 0)
+        return;
     snprintf(id, sizeof id, "%lld", (long long)r->w->job->id);
-    json_t *o = json_pack("{s:s, s:b, s:[{s:i, s:f, s:f}]}", "job", id, "whole", 0, "points", "step", p->step, "loss",
-                          p->loss, "smooth_loss", p->smooth_loss);
+    json_t *o = json_pack("{s:s, s:b, s:O}", "job", id, "whole", 0, "points", r->points);
     dr_events_say(r->w->s->events, "loss", r->w->job->id, true, o);
     json_decref(o);
+    json_array_clear(r->points);
+    r->said = dr_now();
 }
 
 static void on_step(void *user, const drape_train_report *p)
@@ -110,7 +117,10 @@ static void on_step(void *user, const drape_train_report *p)
     s->live.report = *p;
     s->live.seconds_per_step = r->seconds;
     pthread_mutex_unlock(&s->mutex);
-    say_loss(r, p);
+    json_array_append_new(
+        r->points, json_pack("{s:i, s:f, s:f}", "step", p->step, "loss", p->loss, "smooth_loss", p->smooth_loss));
+    if (dr_now() - r->said > 0.2 || p->step == p->steps)
+        say_loss(r);
     if (r->every > 0 && (p->step - 1) % r->every == 0)
         collect_pictures(r);
     dr_work_progress(r->w, DR_WORK_TRAIN, p->step, p->steps, (double)p->step / p->steps,
@@ -151,7 +161,7 @@ dr_status dr_work_train(dr_work *w)
 {
     char dir[512], what[300];
     drape_train_options o;
-    train_run r = {.w = w, .steps = dr_work_int(w->settings, "steps")};
+    train_run r = {.w = w, .steps = dr_work_int(w->settings, "steps"), .points = json_array()};
     /* all memory for the training */
     drape_pipeline_free(*w->pipeline);
     drape_parser_free(*w->parser);
@@ -162,11 +172,15 @@ dr_status dr_work_train(dr_work *w)
     dr_status st = dr_train_folders(w->s, w->settings, dir, NULL, NULL);
     if (!st)
         st = dr_train_options_of(w->s, w->settings, dir, &r.paths, &o);
-    if (st)
+    if (st) {
+        json_decref(r.points);
         return st;
+    }
     r.every = o.validation_steps;
     o.callbacks = (drape_train_callbacks){&r, on_prepare, on_step, on_message, on_cancel};
     st = (dr_status)drape_train(&o);
+    say_loss(&r);
+    json_decref(r.points);
     char *kept = st ? strdup(dr_error()) : NULL; /* what follows may fail, too, and matters less */
     collect_pictures(&r);
     if (r.seconds > 0) {
