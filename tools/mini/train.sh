@@ -32,4 +32,4 @@ if [ ! -e "$work/labels/splits.json" ]; then
     "$build/parser_label" --data "$data" --model "$parser" --out "$work/labels"
 fi
 stage vae mini_vae --steps 4050 --cool 2000
-stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 20000 --cool 4000
+stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 8400 --cool 3000
