@@ -12,6 +12,8 @@ dr_status dr_json_parse(const char *text, size_t n, const char *where, json_t **
 {
     json_error_t e;
     *out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+    if (!*out && !e.text[0]) /* jansson says nothing when memory is lacking */
+        return dr_fail(DR_ENOMEM, "cannot read '%s': out of memory", where);
     if (!*out)
         return dr_fail(DR_EINVAL, "cannot read '%s': not valid JSON at line %d: %s", where, e.line, e.text);
     if (!json_is_object(*out)) {
