@@ -33,6 +33,11 @@ NAMED = """
 """
 
 
+SHOWN_TEXT = """
+  return [...document.querySelectorAll(arguments[0])].find((e) => e.checkVisibility())?.innerText.trim();
+"""
+
+
 def find_program(*names):
     for name in names:
         for folder in os.environ.get("PATH", "").split(":") + ["/usr/bin", "/usr/lib/chromium"]:
@@ -149,7 +154,8 @@ class Page:
         field.send_keys("\n".join(str(p) for p in paths))
 
     def text(self, css="body"):
-        return self.find(css).text
+        """In one call: an element found and then read may have been replaced in between."""
+        return self.wait(lambda: self.js(SHOWN_TEXT, css), f"{css} with text")
 
     def size(self, width, height, scale=1, mobile=False):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",

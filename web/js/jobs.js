@@ -10,12 +10,14 @@ class Jobs extends EventTarget {
     this.online = true;
     this.ready = false;
     this.more = false; // whether the server has older ones
+    this.events = 0; // how many were heard
+    this.heard = new Map(); // job id: the number of the last event about it
   }
 
   /** Begins to listen. Called once. */
   start() {
     api.listenToJobs({
-      job: (job) => this.put(job),
+      job: (job) => this.hear(job),
       deleted: (id) => this.drop(id),
       preview: (id, preview) => this.preview(id, preview),
       garments: () => this.fire('garments', null),
@@ -64,7 +66,22 @@ class Jobs extends EventTarget {
     this.fire('change', this.byId.get(job.id));
   }
 
+  /** Takes in a job that an event tells of. */
+  hear(job) {
+    this.heard.set(job.id, ++this.events);
+    this.put(job);
+  }
+
+  /** Takes in the job that a request is answered with; what an event said about it meanwhile is newer, and stays. */
+  async answer(request) {
+    const asked = this.events;
+    const job = await request;
+    if ((this.heard.get(job.id) ?? 0) <= asked) this.put(job);
+    return this.byId.get(job.id) ?? job;
+  }
+
   drop(id) {
+    this.heard.set(id, ++this.events);
     this.meanwhile?.set(id, null);
     if (!this.byId.delete(id)) return;
     this.fire('change', null);
@@ -81,8 +98,7 @@ class Jobs extends EventTarget {
 
   /** One job, asked for if it is not known. */
   async find(id) {
-    if (!this.byId.has(id)) this.put(await api.getJob(id));
-    return this.byId.get(id);
+    return this.byId.get(id) ?? this.answer(api.getJob(id));
   }
 
   /** Newest first. */

@@ -8,6 +8,7 @@ import { h } from '../js/dom.js';
 import { estimate } from '../js/dress/estimate.js';
 import { Lesson } from '../js/teach/lesson.js';
 import { Draft } from '../js/dress/draft.js';
+import { jobs } from '../js/jobs.js';
 
 test('times are said as people say them', () => {
   equal(duration(0), '0 s');
@@ -109,4 +110,16 @@ test('a draft outlives a reload, and a new photo keeps the wishes', () => {
   equal([draft.prompt, draft.job], ['a red t-shirt', null]);
   equal(draft.featherPixels, 4);
   localStorage.clear();
+});
+
+test('an event that overtakes the answer to a request stays', async () => {
+  let arrive;
+  const answer = jobs.answer(new Promise((resolve) => { arrive = resolve; }));
+  jobs.hear({ id: 'mask', state: 'done' });
+  arrive({ id: 'mask', state: 'running' });
+  equal((await answer).state, 'done');
+  equal(jobs.get('mask').state, 'done');
+  await jobs.answer(Promise.resolve({ id: 'mask', state: 'waiting' }));
+  equal(jobs.get('mask').state, 'waiting', 'what was heard before the request is older');
+  jobs.drop('mask');
 });

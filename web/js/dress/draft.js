@@ -40,6 +40,7 @@ export class Draft extends EventTarget {
 
   /** A new person; the wishes stay. */
   setPhoto(photo) {
+    save('mask', null); // the one as painted was of another photo
     this.set({ photo, mask: null, job: null });
   }
 

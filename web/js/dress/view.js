@@ -43,8 +43,15 @@ class DressView {
     this.panel = panel({ draft: this.draft, info: this.info, onRun: () => this.run(), onFind: () => this.find(), onSnap: () => this.snap() });
     this.element.append(this.panel.element);
     this.draft.addEventListener('change', (e) => this.draftChanged(e.detail));
-    this.editor.addEventListener('mask', debounce(() => this.keepMask(), 400));
-    this.editor.addEventListener('mask', () => this.showRun());
+    const keepSoon = debounce(() => this.keepMask(), 400);
+    this.editor.addEventListener('mask', () => {
+      this.unkept = true;
+      keepSoon();
+      this.showRun();
+    });
+    const leave = () => this.unkept && this.keepMask();
+    addEventListener('pagehide', leave);
+    this.stop.push(() => { leave(); keepSoon.cancel(); removeEventListener('pagehide', leave); });
     this.editor.addEventListener('state', () => { this.editor.canvas.dataset.tool = this.editor.tool; });
     dropTarget(this.stage, (files) => this.takePhoto(files[0]), () => complain(new Error('that is not a picture')));
     this.stop.push(pasteTarget((files) => this.takePhoto(files[0])));
@@ -159,13 +166,8 @@ class DressView {
   }
 
   keepMask() {
-    const { mask } = this.editor;
-    if (!mask) return;
-    this.editor.toBlob().then((blob) => {
-      const reader = new FileReader();
-      reader.onload = () => save('mask', reader.result);
-      reader.readAsDataURL(blob);
-    });
+    this.unkept = false;
+    if (this.editor.mask) save('mask', this.editor.toCanvas().toDataURL());
   }
 
   draftChanged(fields) {
@@ -271,8 +273,7 @@ class DressView {
     this.showRun();
     try {
       const mask = await api.uploadImage(await this.editor.toBlob(), 'mask.png');
-      const job = await api.submit({ type: 'tryon', ...this.settings(), mask: mask.id });
-      jobs.put(job);
+      const job = await jobs.answer(api.submit({ type: 'tryon', ...this.settings(), mask: mask.id }));
       draft.set({ job: job.id, mask: mask.id });
       this.showJob(job.id);
     } catch (error) {
@@ -293,8 +294,7 @@ class DressView {
 
   async retry(job) {
     try {
-      const next = await api.retryJob(job.id);
-      jobs.put(next);
+      const next = await jobs.answer(api.retryJob(job.id));
       this.draft.set({ job: next.id });
       this.showJob(next.id);
     } catch (error) {

@@ -37,8 +37,7 @@ function showJob(body, job) {
 function actions(job) {
   const retry = async () => {
     try {
-      const next = await api.retryJob(job.id);
-      jobs.put(next);
+      const next = await jobs.answer(api.retryJob(job.id));
       go('history', next.id);
     } catch (error) {
       complain(error);

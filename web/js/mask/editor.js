@@ -71,8 +71,8 @@ export class Editor extends EventTarget {
     this.changed(this.mask.all);
   }
 
-  /** The mask as a PNG: opaque, white is replaced. */
-  toBlob() {
+  /** The mask as a picture: opaque, white is replaced. */
+  toCanvas() {
     const { width, height, data } = this.mask;
     const image = new ImageData(width, height);
     const words = new Uint32Array(image.data.buffer);
@@ -81,7 +81,12 @@ export class Editor extends EventTarget {
     canvas.width = width;
     canvas.height = height;
     canvas.getContext('2d').putImageData(image, 0, 0);
-    return new Promise((resolve) => { canvas.toBlob(resolve, 'image/png'); });
+    return canvas;
+  }
+
+  /** The mask as a PNG. */
+  toBlob() {
+    return new Promise((resolve) => { this.toCanvas().toBlob(resolve, 'image/png'); });
   }
 
   /* --- what the toolbar, pointers and keys call ------------------------------------------------- */

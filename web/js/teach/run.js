@@ -94,8 +94,7 @@ export class Run {
     const stop = button({ label: 'Stop', name: 'stop', on: () => api.cancelJob(this.id).then(() => toast('It stops after this step, and can go on later.')).catch(complain) });
     const resume = button({ label: 'Go on', name: 'play', kind: 'primary', on: async () => {
       try {
-        const next = await api.retryJob(this.id);
-        jobs.put(next);
+        const next = await jobs.answer(api.retryJob(this.id));
         if (next.id !== this.id) go('teach', next.id);
       } catch (error) {
         complain(error);

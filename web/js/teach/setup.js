@@ -122,8 +122,7 @@ export class Setup {
     this.sending = true;
     this.show();
     try {
-      const job = await api.submit({ type: 'train', ...this.settings() });
-      jobs.put(job);
+      const job = await jobs.answer(api.submit({ type: 'train', ...this.settings() }));
       this.lesson.clear();
       go('teach', job.id);
     } catch (error) {
