@@ -81,3 +81,17 @@ elif ! have_all; then
     echo "jansson, libcurl, libmicrohttpd, sqlite and cmocka with their headers" >&2
     exit 1
 fi
+
+# axe-core, the checker for accessibility, comes from PyPI alone. One test skips, and says so, where it cannot be had.
+python_tools() {
+    local into=.cache/python
+    [ -d "$into/axe_core_python" ] && return
+    python3 -m pip --version >/dev/null 2>&1 || { command -v apt-get >/dev/null && apt_packages=python3-pip with_apt; }
+    echo "deps.sh: installing axe-core-python into $into"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$into" \
+        axe-core-python==0.1.0 || echo "deps.sh: that failed; the test for accessibility will be skipped" >&2
+}
+if [ "$group" = web ]; then
+    cd "$(dirname "$0")/.."
+    python_tools
+fi
