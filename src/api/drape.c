@@ -97,7 +97,9 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .dir = e->dir,
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
-                                                      : "other"};
+                                                      : "other",
+                              .steps = e->schedule.advised_steps,
+                              .guidance_scale = e->schedule.advised_guidance};
     return DRAPE_OK;
 }
 

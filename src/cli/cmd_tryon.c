@@ -203,6 +203,17 @@ static bool needs_parser(const tryon_cli *c)
     return false;
 }
 
+/* What was not said is as suits the model. */
+static void follow_advice(drape_tryon_options *o, const drape_pipeline *p)
+{
+    drape_model_info info;
+    drape_pipeline_info(p, &info);
+    if (o->steps == 0)
+        o->steps = info.steps;
+    if (o->guidance_scale < 0)
+        o->guidance_scale = info.guidance_scale;
+}
+
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -221,6 +232,8 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .keep_models = c->images.count * c->num_images > 1};
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
+    if (!st)
+        follow_advice(&c->o, *p);
     if (!st && needs_parser(c))
         st = drape_parser_load(&c->parser, c->parser_dir);
     for (int i = 0; texts && i < c->loras.count; i++)
@@ -281,12 +294,12 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
         {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
          .shown_default = "empty"},
-        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000},
-        {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000},
+        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000, .shown_default = "as suits the model, mostly 50"},
+        {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000, .shown_default = ""},
         {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X",
          "how closely to follow the prompt; 1 or less: no "
          "guidance, twice as fast",
-         0, 100},
+         0, 100, .shown_default = "as suits the model, mostly 7.5"},
         {"strength", DR_OPT_DOUBLE, &o->strength, "X", "1 starts from noise, less keeps some of what was there", 0.01,
          1},
         {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same picture", .shown_default = "random"},
@@ -350,6 +363,8 @@ static int run(int argc, char **argv)
                    .num_images = 1,
                    .o = DRAPE_TRYON_DEFAULTS,
                    .mask = DRAPE_MASK_DEFAULTS};
+    c.o.steps = 0;           /* not said */
+    c.o.guidance_scale = -1; /* not said */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {
         drape_pipeline *p = NULL;

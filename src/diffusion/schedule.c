@@ -156,13 +156,29 @@ static dr_status parse_numbers(dr_schedule *s, const json_t *config, const char 
     return DR_OK;
 }
 
+/* Ours: how many steps and how much guidance suit the model. */
+static dr_status parse_advice(dr_schedule *s, const json_t *config, const char *where)
+{
+    int64_t steps;
+    dr_status st = dr_json_int(config, where, "_drape_steps", 50, 1, 1000, &steps);
+    if (!st)
+        st = dr_json_double(config, where, "_drape_guidance_scale", 7.5, &s->advised_guidance);
+    if (st)
+        return st;
+    if (!(s->advised_guidance >= 0 && s->advised_guidance <= 100))
+        return dr_fail(DR_EINVAL, "'%s': '_drape_guidance_scale' is %g, expected 0 to 100", where, s->advised_guidance);
+    s->advised_steps = (int)steps;
+    return DR_OK;
+}
+
 dr_status dr_schedule_parse(dr_schedule *s, const json_t *config, const char *where)
 {
     dr_status st;
 
     memset(s, 0, sizeof *s);
     if ((st = parse_names(s, config, where)) || (st = parse_betas(s, config, where)) ||
-        (st = parse_numbers(s, config, where)) || (st = check_settled(config, where)))
+        (st = parse_numbers(s, config, where)) || (st = parse_advice(s, config, where)) ||
+        (st = check_settled(config, where)))
         return st;
     s->alphas_cumprod = malloc((size_t)s->train_timesteps * sizeof *s->alphas_cumprod);
     if (!s->alphas_cumprod)

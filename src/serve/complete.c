@@ -119,6 +119,15 @@ static void draw_seed(json_t *o)
     json_object_set_new(o, "seed", json_integer(seed));
 }
 
+/* What was left open is as the model likes it best. */
+static void complete_pace(json_t *o, const dr_model *m)
+{
+    if (json_is_null(json_object_get(o, "steps")))
+        json_object_set_new(o, "steps", json_integer(m->steps));
+    if (json_is_null(json_object_get(o, "guidance_scale")))
+        json_object_set_new(o, "guidance_scale", json_real(m->guidance_scale));
+}
+
 /* `auto` with its defaults where no mask is given. */
 static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
 {
@@ -150,6 +159,8 @@ static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
         st = check_scheduler(o, field);
     if (!st)
         st = check_size(o, m, field);
+    if (!st)
+        complete_pace(o, m);
     draw_seed(o);
     return st;
 }

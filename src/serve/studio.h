@@ -18,6 +18,8 @@ typedef struct dr_model {
     char *dir;
     int width, height, multiple;
     char scheduler[24], kind[8];
+    int steps; /* that suit it */
+    double guidance_scale;
 } dr_model;
 
 typedef enum dr_work_stage {

@@ -17,7 +17,7 @@ for command in $commands; do
     expect 0 "usage: drape $command" "$drape" help "$command"
     refused 2 "unknown option '--no-such-thing'" "$drape" "$command" --no-such-thing
 done
-expect 0 '(default 50, 1 to 1000)' "$drape" tryon --help
+expect 0 'mostly 50, 1 to 1000)' "$drape" tryon --help
 refused 2 '--output is missing' "$drape" tryon
 refused 2 '--image is missing' "$drape" tryon --model m -o r.png --mask m.png
 refused 2 '--mask is missing' "$drape" tryon --model m -o r.png --image i.png

@@ -105,10 +105,13 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_int_equal(s.train_timesteps, 1000);
     assert_int_equal(s.prediction, DR_PREDICT_EPSILON);
     assert_false(s.spacing_given || s.clip_sample_given || s.set_alpha_to_one_given || s.beta_schedule_given);
+    assert_int_equal(s.advised_steps, 50);
+    assert_float_equal(s.advised_guidance, 7.5, 0);
     dr_schedule_clear(&s);
     assert_int_equal(parse(&s, "{\"_class_name\":\"DDIMScheduler\",\"timestep_spacing\":\"trailing\",\"clip_sample\":"
                                "false,\"set_alpha_to_one\":true,\"skip_prk_steps\":true,\"steps_offset\":1,"
-                               "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true," SD_BETAS "}"),
+                               "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true,\"_drape_steps\":4,"
+                               "\"_drape_guidance_scale\":3," SD_BETAS "}"),
                      DR_OK);
     assert_string_equal(s.class_name, "DDIMScheduler");
     assert_int_equal(s.prediction, DR_PREDICT_V);
@@ -117,6 +120,8 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_true(s.spacing_given && s.clip_sample_given && s.set_alpha_to_one_given && s.beta_schedule_given);
     assert_true(s.set_alpha_to_one && s.skip_prk_steps && s.karras);
     assert_false(s.clip_sample);
+    assert_int_equal(s.advised_steps, 4);
+    assert_float_equal(s.advised_guidance, 3, 0);
     dr_schedule_clear(&s);
 }
 
@@ -138,6 +143,8 @@ static void configs_that_cannot_be_are_refused_with_a_reason(void **state)
         {"{\"prediction_type\":\"flow\"}", "expected one of epsilon, v_prediction, sample", DR_EINVAL},
         {"{\"timestep_spacing\":\"even\"}", "expected one of leading, linspace, trailing", DR_EINVAL},
         {"{\"steps_offset\":-1}", "steps_offset", DR_EINVAL},
+        {"{\"_drape_steps\":0}", "_drape_steps", DR_EINVAL},
+        {"{\"_drape_guidance_scale\":-1}", "'_drape_guidance_scale' is -1", DR_EINVAL},
         {"{\"clip_sample_range\":0}", "clip_sample_range", DR_EINVAL},
         {"{\"_class_name\":[1]}", "_class_name", DR_EINVAL},
         {"{\"_class_name\":\"0123456789012345678901234567890123456789012345678901234567890123\"}", "64 characters",

@@ -477,7 +477,7 @@ class Studio(unittest.TestCase):
     def test_50_axe_finds_nothing_serious(self):
         script = axe.source()
         if not script:
-            self.skipTest("axe-core is not here (PyPI: axe-core-python)")
+            self.skipTest("axe-core is not here (scripts/deps.sh web brings it)")
         page = self.page
         for theme in ("light", "dark"):
             page.theme(theme)

@@ -112,6 +112,18 @@ test('a draft outlives a reload, and a new photo keeps the wishes', () => {
   localStorage.clear();
 });
 
+test("a draft's pace is the model's until it is chosen, and again with another model", () => {
+  localStorage.removeItem('drape.draft');
+  const draft = new Draft();
+  draft.follow({ id: 'a', steps: 4, guidance_scale: 3 });
+  equal([draft.model, draft.steps, draft.guidance], [null, 4, 3]);
+  draft.set({ steps: 9 });
+  draft.follow({ id: 'a', steps: 4, guidance_scale: 3 });
+  equal([draft.steps, draft.guidance], [9, 3]);
+  draft.follow({ id: 'b', steps: 50, guidance_scale: 7.5 }, { anew: true });
+  equal([draft.model, draft.steps, draft.guidance], ['b', 50, 7.5]);
+});
+
 test('an event that overtakes the answer to a request stays', async () => {
   let arrive;
   const answer = jobs.answer(new Promise((resolve) => { arrive = resolve; }));

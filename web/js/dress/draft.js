@@ -13,8 +13,8 @@ export const DEFAULTS = {
   garment: null, // id of a taught garment
   garmentScale: 1, // of an add-on: 1 as taught
   model: null, // id; null: the first
-  steps: 30,
-  guidance: 7.5,
+  steps: null, // null: as suits the model
+  guidance: null,
   strength: 1,
   scheduler: '', // '': the model's own
   seed: '', // '': another each time
@@ -36,6 +36,12 @@ export class Draft extends EventTarget {
     Object.assign(this, fields);
     save('draft', Object.fromEntries(Object.keys(DEFAULTS).map((key) => [key, this[key]])));
     this.dispatchEvent(new CustomEvent('change', { detail: fields }));
+  }
+
+  /** Takes a model, with the pace that suits it; without `anew` only where none was chosen yet. */
+  follow(model, { anew = false } = {}) {
+    this.set({ model: anew ? model.id : this.model, steps: anew ? model.steps : this.steps ?? model.steps,
+               guidance: anew ? model.guidance_scale : this.guidance ?? model.guidance_scale });
   }
 
   /** A new person; the wishes stay. */

@@ -97,7 +97,10 @@ function whereField(draft, onFind, onSnap) {
 
 function moreSettings(draft, info, onFind) {
   const person = select({ label: 'Who, of several in the photo', options: PERSONS, onChange: (value) => { draft.set({ person: Number(value) }); onFind(); } });
-  const model = select({ label: 'Model', options: [], onChange: (value) => draft.set({ model: value }) });
+  const model = select({ label: 'Model', options: [], onChange: (value) => {
+    draft.follow(info.models.find((m) => m.id === value), { anew: true });
+    refresh();
+  } });
   const steps = slider({ label: 'Steps', min: 1, max: 100, value: draft.steps, onInput: (v) => draft.set({ steps: v }),
                          hint: 'More is finer and slower.' });
   const guidance = slider({ label: 'Guidance', min: 1, max: 15, step: 0.5, value: draft.guidance, format: (v) => v.toFixed(1),

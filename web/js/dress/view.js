@@ -40,6 +40,8 @@ class DressView {
       complain(error);
       return;
     }
+    const { models } = this.info;
+    this.draft.follow(models.find((m) => m.id === this.draft.model) ?? models[0]);
     this.panel = panel({ draft: this.draft, info: this.info, onRun: () => this.run(), onFind: () => this.find(), onSnap: () => this.snap() });
     this.element.append(this.panel.element);
     this.draft.addEventListener('change', (e) => this.draftChanged(e.detail));
