@@ -37,7 +37,7 @@ shown() {
 }
 dress() { # PERSON NAME PROMPT MODEL TITLE
     run "$5" "$drape" tryon --model "$4" --image "examples/$1.jpg" --mask "$out/$1-mask.png" --prompt "$3" \
-        --steps 30 --guidance-scale 5 --seed 1 --quiet -o "$out/$1-$2.png"
+        --seed 1 --quiet -o "$out/$1-$2.png"
 }
 
 garment="orange suit"

@@ -294,7 +294,8 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
         {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
          .shown_default = "empty"},
-        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000, .shown_default = "as suits the model, mostly 50"},
+        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000,
+         .shown_default = "as suits the model, mostly 50"},
         {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000, .shown_default = ""},
         {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X",
          "how closely to follow the prompt; 1 or less: no "

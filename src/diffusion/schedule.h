@@ -29,10 +29,10 @@ typedef struct dr_schedule {
     bool karras; /* use_karras_sigmas */
     double clip_sample_range;
     bool rescale_betas_zero_snr;
-    int advised_steps; /* _drape_steps: what suits the model best; diffusers skips keys that begin with "_" */
+    int advised_steps;       /* _drape_steps: what suits the model best; diffusers skips keys that begin with "_" */
     double advised_guidance; /* _drape_guidance_scale */
-    float *alphas_cumprod; /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
-                              the defaults of DDPMScheduler */
+    float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
+                                the defaults of DDPMScheduler */
 } dr_schedule;
 
 /** From a scheduler_config.json object; unknown beta schedules or prediction types are DR_EINVAL. Settings that

@@ -22,9 +22,9 @@ static json_t *models_json(const dr_studio *s)
     json_t *list = json_array();
     for (int i = 0; i < s->model_count; i++) {
         const dr_model *m = &s->model[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f}", "id", m->id, "name", m->id,
-                                              "width", m->width, "height", m->height, "multiple", m->multiple, "kind",
-                                              m->kind, "scheduler", m->scheduler, "steps", m->steps,
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f}", "id", m->id, "name",
+                                              m->id, "width", m->width, "height", m->height, "multiple", m->multiple,
+                                              "kind", m->kind, "scheduler", m->scheduler, "steps", m->steps,
                                               "guidance_scale", m->guidance_scale));
     }
     return list;

@@ -47,9 +47,12 @@ static dr_status add_model(dr_studio *s, const char *dir)
     if (st)
         return st;
     drape_pipeline_info(p, &info);
-    *m = (dr_model){
-        .dir = realpath(info.dir, NULL), .width = info.width, .height = info.height, .multiple = info.multiple,
-        .steps = info.steps, .guidance_scale = info.guidance_scale};
+    *m = (dr_model){.dir = realpath(info.dir, NULL),
+                    .width = info.width,
+                    .height = info.height,
+                    .multiple = info.multiple,
+                    .steps = info.steps,
+                    .guidance_scale = info.guidance_scale};
     snprintf(m->scheduler, sizeof m->scheduler, "%s", info.scheduler);
     snprintf(m->kind, sizeof m->kind, "%s", info.kind);
     drape_pipeline_free(p);

@@ -169,6 +169,17 @@ static void report(const evaluation *e)
     printf("right in %d of %d pictures: %.1f %%\n", right, all, all ? 100.0 * right / all : 0);
 }
 
+/* What was not said is as suits the model. */
+static void follow_advice(evaluation *e)
+{
+    drape_model_info info;
+    drape_pipeline_info(e->pipeline, &info);
+    if (e->steps == 0)
+        e->steps = info.steps;
+    if (e->guidance_scale < 0)
+        e->guidance_scale = info.guidance_scale;
+}
+
 static dr_status evaluate(evaluation *e)
 {
     drape_load_options load = {.keep_models = true};
@@ -178,6 +189,8 @@ static dr_status evaluate(evaluation *e)
     dr_status st = e->tile ? mini_wardrobe_open(&e->wardrobe, e->photos, NULL, true, 0) : DR_ENOMEM;
     if (!st)
         st = (dr_status)drape_pipeline_load(&e->pipeline, e->model, &load);
+    if (!st)
+        follow_advice(e);
     if (!st)
         st = run(e);
     if (!st)
@@ -202,7 +215,7 @@ int main(int argc, char **argv)
                             .summary = "how often the small model paints the colour that was asked for",
                             .usage = "--model DIR --photos DIR [options]",
                             .example = "  mini_colours --model models/mini --photos photos --output sheet.png\n"};
-    evaluation e = {.limit = 100, .steps = 30, .rows = 12, .guidance_scale = 5};
+    evaluation e = {.limit = 100, .rows = 12, .guidance_scale = -1};
     const dr_opt opts[] = {
         {"model", DR_OPT_STRING, &e.model, "DIR", "pipeline folder", .required = true},
         {"photos", DR_OPT_STRING, &e.photos, "DIR", "photos, tags and labels, see wardrobe.h", .required = true},
@@ -210,8 +223,9 @@ int main(int argc, char **argv)
         {"rows", DR_OPT_INT, &e.rows, "N", "of the sheet", 1, 200},
         {"limit", DR_OPT_INT, &e.limit, "N", "garments", 1, 10000},
         {"all-colours", DR_OPT_FLAG, &e.all, NULL, "each garment in all eight colours instead of one in turn"},
-        {"steps", DR_OPT_INT, &e.steps, "N", "denoising steps", 1, 1000},
-        {"guidance-scale", DR_OPT_DOUBLE, &e.guidance_scale, "X", "how closely to follow the prompt", 0, 100},
+        {"steps", DR_OPT_INT, &e.steps, "N", "denoising steps", 1, 1000, .shown_default = "as suits the model"},
+        {"guidance-scale", DR_OPT_DOUBLE, &e.guidance_scale, "X", "how closely to follow the prompt", 0, 100,
+         .shown_default = "as suits the model"},
         {"seed", DR_OPT_U64, &e.seed, "N", "of the noise"},
         {"threads", DR_OPT_INT, &e.threads, "N", "0: as many as cores", 0, 1024},
     };
