@@ -128,11 +128,12 @@ static bool picture_cancel(void *user)
 
 static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const char *prompt, uint64_t seed)
 {
+    int steps = e->schedule.advised_steps; /* at most 25: a picture on the way need not be the finest */
     dr_tryon_options o = {.inpaint = {.prompt = prompt,
                                       .negative_prompt = "",
-                                      .guidance_scale = 7.5,
+                                      .guidance_scale = e->schedule.advised_guidance,
                                       .seed = seed,
-                                      .sampler = {.steps = 25, .strength = 1},
+                                      .sampler = {.steps = steps < 25 ? steps : 25, .strength = 1},
                                       .cb = {.user = c, .progress = picture_progress, .cancel = picture_cancel}},
                           .padding = -1,
                           .mask_blur = -1,
