@@ -94,9 +94,9 @@ $(steps)
 
 <h2>What to expect</h2>
 <ul>
-<li>The small model has a hundredth of Stable Diffusion's size, pictures of 256 pixels, and an hour of training. Its colours are
-right; its cloth is blotchy, and folds, collars and prints are beyond it. The same commands take a real model: see
-README.md.</li>
+<li>The small model has a hundredth of Stable Diffusion's size, pictures of 256 pixels, and three hours of training on one core.
+Colours and shapes are right; folds are faint, and collars, buttons and prints are beyond it. The same commands take a real
+model: see README.md.</li>
 <li>Faces are never repainted: what is outside the mask stays as it was.</li>
 <li>A garment known from a single photo is known from one side. Five to ten photos make a better lesson.</li>
 </ul>

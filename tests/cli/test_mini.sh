@@ -31,7 +31,7 @@ loss() { # MODEL NAME: the mean over noise that is the same for every model; not
 }
 dress() { # OUT FLAGS...
     works "$drape" tryon --image "$person" --mask auto:upper --save-mask mask.png --mask-blur $soft --prompt suit \
-        --steps 20 --guidance-scale 4 --seed 1 --quiet -o "$1" "${@:2}"
+        --seed 1 --quiet -o "$1" "${@:2}"
 }
 distance() { # RESULT: from the garment's colour; the background is looked at as well
     "$judge" "$garment" garment.png "$person" mask.png "$1" $soft >judged 2>err || fail "cannot judge '$1'"
@@ -54,6 +54,8 @@ below "$after" 0.9 "$before" || fail "the training has not brought the loss down
 
 dress untaught.png
 dress taught.png --model taught
+steps=$(sed -n 's/.*"_drape_steps": \([0-9]*\).*/\1/p' "$small/scheduler/scheduler_config.json")
+grep -a -q "Steps: ${steps:-50}," taught.png || fail "the taught model has not kept the steps that suit the small one (${steps:-50})"
 from=$(distance untaught.png) to=$(distance taught.png)
 echo "distance from the garment's colour: $from, after the training $to"
 below "$to" 0.7 "$from" || fail "the colour has not come nearer to the garment's: $from, then $to"

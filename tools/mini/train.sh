@@ -32,4 +32,4 @@ if [ ! -e "$work/labels/splits.json" ]; then
     "$build/parser_label" --data "$data" --model "$parser" --out "$work/labels"
 fi
 stage vae mini_vae --steps 4050 --cool 2000
-stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 8400 --cool 3000
+stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 24000 --cool 9000
