@@ -34,5 +34,12 @@ fi
 stage 2-large --size 256x352 --batch 16 --steps 3400 --learning-rate 1.5e-3 --lr-scheduler cosine --seed 2 \
     --init "$work/1-small" --more "$work/more"
 
-folder 2-large "$model"
+if [ ! -e "$work/more-2/splits.json" ]; then
+    folder 2-large "$work/2-parser"
+    "$build/parser_label" --data "$data" --model "$work/2-parser" --out "$work/more-2"
+fi
+stage 3-larger --size 288x416 --batch 16 --steps 1900 --learning-rate 1.2e-3 --lr-scheduler cosine --seed 3 \
+    --init "$work/2-large" --more "$work/more-2"
+
+folder 3-larger "$model"
 "$build/parser_eval" --data "$data" --model "$model"

@@ -104,7 +104,7 @@ export class Setup {
       const entry = (term, value, warn) => [h('dt', { text: term }), h('dd', { class: warn ? 'warn' : '', text: value })];
       if (answer.memoryText && answer.memory > answer.memoryFree) this.notes.append(h('li', { class: 'error' }, icon('alert'), sentence(answer.memoryText)));
       fill(this.cost, answer.memory ? entry('Memory', bytes(answer.memory), answer.memoryFree && answer.memory > answer.memoryFree) : null,
-           answer.seconds ? entry('Time', `about ${duration(answer.seconds)}`) : null);
+           entry('Time', answer.seconds ? `about ${duration(answer.seconds)}` : 'known after the first steps'));
     } catch (error) {
       if (turn === this.turn) fill(this.notes, h('li', { class: 'error' }, icon('alert'), sentence(error.message)));
     }
