@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 typedef struct serve_cli {
-    dr_opt_list models;
+    dr_opt_list models, loras;
     const char *host, *data, *token, *keep, *parser;
     int port, threads;
     bool open, quiet;
@@ -64,6 +64,8 @@ static int run(int argc, char **argv)
         {"model", DR_OPT_LIST, &c.models, "DIR",
          "folder of an inpainting model; may be given again, the first is the default",
          .shown_default = "the small one that comes with drape"},
+        {"lora", DR_OPT_LIST, &c.loras, "FILE", "adapter to choose under Dress; may be given again",
+         .shown_default = ""},
         {"port", DR_OPT_INT, &c.port, "N", "port to listen at; 0: any that is free", 0, 65535},
         {"host", DR_OPT_STRING, &c.host, "ADDRESS", "address to listen at; one that others can reach needs --token"},
         {"token", DR_OPT_STRING, &c.token, "SECRET", "what clients must show", .shown_default = ""},
@@ -92,6 +94,8 @@ static int run(int argc, char **argv)
     c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
     dr_serve_options o = {.models = named ? c.models.item : small,
                           .model_count = named ? c.models.count : 1,
+                          .loras = c.loras.item,
+                          .lora_count = c.loras.count,
                           .host = c.host,
                           .port = c.port,
                           .data = c.data,
@@ -104,6 +108,7 @@ static int run(int argc, char **argv)
                           .user = &c};
     dr_status st = rc ? DR_OK : dr_serve(&o);
     dr_opt_list_free(&c.models);
+    dr_opt_list_free(&c.loras);
     return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
 }
 

@@ -60,7 +60,8 @@ typedef struct dr_img2img {
     const dr_model *model;
     int64_t garment; /* 0: none */
     double garment_scale;
-    char *prompt; /* without <lora:...> */
+    const dr_lora_file *lora; /* an adapter from elsewhere, NULL: none; its weight is garment_scale */
+    char *prompt;             /* without <lora:...> */
 } dr_img2img;
 
 /** Checks the body. `field` gets the field at fault. Clear it in any case. */

@@ -221,14 +221,15 @@ static dr_status take_lora(dr_studio *s, dr_img2img *q, char *field)
              *end;
         if (!close)
             return refuse(field, "prompt", "'<lora:' is not closed by '>'");
-        if (q->garment)
+        if (q->garment || q->lora)
             return refuse(field, "prompt", "one adapter or taught model at once is possible");
         snprintf(name, sizeof name, "%.*s", (int)((colon ? colon : close) - open - 6), open + 6);
         q->garment_scale = colon ? strtod(colon + 1, &end) : 1;
         if (colon && (end != close || !(q->garment_scale >= -4 && q->garment_scale <= 4)))
             return refuse(field, "prompt", "the weight of an adapter must be a number, -4 to 4");
-        q->garment = dr_a1111_find_lora(s, name);
-        if (!q->garment)
+        q->lora = dr_studio_lora(s, name);
+        q->garment = q->lora ? 0 : dr_a1111_find_lora(s, name);
+        if (!q->lora && !q->garment)
             return refuse(field, "prompt", "it names an adapter that is not here; GET /sdapi/v1/loras lists them");
         memmove(open, close + 1, strlen(close + 1) + 1);
     }

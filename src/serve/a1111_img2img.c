@@ -107,6 +107,8 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
     json_object_set_new(s, "garment", q->garment ? json_string(garment) : json_null());
     json_object_set_new(s, "garment_scale", json_real(q->garment_scale));
+    json_object_set_new(s, "lora", q->lora ? json_string(q->lora->id) : json_null());
+    json_object_set_new(s, "lora_scale", json_real(q->garment_scale));
     json_object_set_new(s, "seed", integer(o, "seed") >= 0 ? json_integer(integer(o, "seed")) : json_null());
     json_object_set_new(s, "count", json_integer(integer(o, "batch_size") * integer(o, "n_iter")));
     json_object_set(s, "width", json_object_get(o, "width"));

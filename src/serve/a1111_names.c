@@ -133,6 +133,12 @@ dr_status dr_a1111_find_model(dr_studio *s, const char *name, const dr_model **m
     return *model ? DR_OK : dr_fail(DR_EINVAL, "there is no model '%.100s' here", name);
 }
 
+static json_t *lora_json(const char *name, const char *prompt)
+{
+    return json_pack("{s:s, s:s, s:s, s:{s:s}}", "name", name, "alias", name, "path", name, "metadata", "prompt",
+                     prompt);
+}
+
 static json_t *model_json(const char *name)
 {
     return json_pack("{s:s, s:s, s:n, s:n, s:s, s:n}", "title", name, "model_name", name, "hash", "sha256", "filename",
@@ -151,9 +157,7 @@ static void list_garments(dr_studio *s, const char *method, json_t *list)
         if (strcmp(text(jobs[i].settings, "method"), method) != 0)
             continue;
         dr_a1111_garment_name(jobs, n, i, name, sizeof name);
-        json_array_append_new(list, lora ? json_pack("{s:s, s:s, s:s, s:{s:s}}", "name", name, "alias", name, "path",
-                                                     name, "metadata", "prompt", text(jobs[i].settings, "prompt"))
-                                         : model_json(name));
+        json_array_append_new(list, lora ? lora_json(name, text(jobs[i].settings, "prompt")) : model_json(name));
     }
     dr_jobs_free(jobs, n);
 }
@@ -170,6 +174,8 @@ void dr_a1111_models(dr_studio *s, dr_request *r)
 void dr_a1111_loras(dr_studio *s, dr_request *r)
 {
     json_t *list = json_array();
+    for (int i = 0; i < s->lora_count; i++)
+        json_array_append_new(list, lora_json(s->lora[i].id, ""));
     list_garments(s, "lora", list);
     dr_answer_json(&r->answer, 200, list);
 }

@@ -30,6 +30,14 @@ static json_t *models_json(const dr_studio *s)
     return list;
 }
 
+static json_t *loras_json(const dr_studio *s)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < s->lora_count; i++)
+        json_array_append_new(list, json_string(s->lora[i].id));
+    return list;
+}
+
 static json_t *schedulers_json(void)
 {
     json_t *list = json_array();
@@ -54,12 +62,12 @@ void dr_get_info(dr_studio *s, dr_request *r)
                                "photos", DR_MAX_PHOTOS, "count", DR_MAX_COUNT, "steps", DR_MAX_STEPS, "train_steps",
                                DR_MAX_TRAIN_STEPS, "waiting", DR_MAX_WAITING);
     dr_answer_json(&r->answer, 200,
-                   json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:{s:i, s:s?}}", "version",
-                             drape_version(), "api", 1, "models", models_json(s), "schedulers", schedulers_json(),
-                             "categories", word_list(DR_CATEGORIES), "sleeves", word_list(DR_SLEEVES), "parser",
-                             s->parser, "limits", limits, "keep", "seconds", amount(s->o->keep.seconds), "bytes",
-                             amount(s->o->keep.bytes), "queue", "waiting", dr_store_waiting(s->store), "running",
-                             job ? running : NULL));
+                   json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:{s:i, s:s?}}", "version",
+                             drape_version(), "api", 1, "models", models_json(s), "loras", loras_json(s), "schedulers",
+                             schedulers_json(), "categories", word_list(DR_CATEGORIES), "sleeves",
+                             word_list(DR_SLEEVES), "parser", s->parser, "limits", limits, "keep", "seconds",
+                             amount(s->o->keep.seconds), "bytes", amount(s->o->keep.bytes), "queue", "waiting",
+                             dr_store_waiting(s->store), "running", job ? running : NULL));
 }
 
 void dr_get_description(dr_studio *s, dr_request *r)

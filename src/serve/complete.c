@@ -100,6 +100,16 @@ static dr_status check_garment(dr_studio *s, json_t *o, char *field)
     return st ? (fault(field, "garment"), st) : DR_OK;
 }
 
+static dr_status check_lora(const dr_studio *s, json_t *o, char *field)
+{
+    const char *id = text(o, "lora");
+    if (!id || !id[0])
+        json_object_set_new(o, "lora", json_null());
+    else if (!dr_studio_lora(s, id))
+        return dr_fail(DR_EINVAL, "there is no adapter '%.100s' here", id), fault(field, "lora");
+    return DR_OK;
+}
+
 static dr_status need_parser(const dr_studio *s, char *field, const char *name)
 {
     if (s->parser)
@@ -153,6 +163,8 @@ static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
         st = complete_auto(s, o, field);
     if (!st)
         st = check_garment(s, o, field);
+    if (!st)
+        st = check_lora(s, o, field);
     if (!st)
         st = check_model(s, o, field, &m);
     if (!st)

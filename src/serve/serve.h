@@ -10,6 +10,8 @@
 typedef struct dr_serve_options {
     const char *const *models; /* folders, NULL is the small one that comes with drape; the first is the default */
     int model_count;
+    const char *const *loras; /* adapters' files */
+    int lora_count;
     const char *host; /* address or name to listen at */
     int port;         /* 0: any that is free */
     const char *data; /* folder */

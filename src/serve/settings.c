@@ -22,6 +22,8 @@ const dr_field dr_tryon_fields[] = {
     {"negative_prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
     {"garment", DR_FIELD_ID, "null"},
     {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4},
+    {"lora", DR_FIELD_STRING, "null", 0, 200},
+    {"lora_scale", DR_FIELD_NUMBER, "1", -4, 4},
     {"steps", DR_FIELD_INT, "null", 1, DR_MAX_STEPS},
     {"guidance_scale", DR_FIELD_NUMBER, "null", 0, 100},
     {"strength", DR_FIELD_NUMBER, "1", 0, 1, .above = true},

@@ -73,6 +73,38 @@ const dr_model *dr_studio_model(const dr_studio *s, const char *id)
     return NULL;
 }
 
+/* The file's name; with a number where another one has it. */
+static dr_status add_lora(dr_studio *s, const char *path)
+{
+    dr_lora_file *l = &s->lora[s->lora_count];
+    if (s->lora_count == DR_MAX_LORAS)
+        return dr_fail(DR_EINVAL, "%d adapters are too many", s->lora_count + 1);
+    *l = (dr_lora_file){.path = realpath(path, NULL)};
+    if (!l->path)
+        return dr_fail(DR_ENOENT, "there is no adapter '%s'", path);
+    const char *slash = strrchr(l->path, '/'), *name = slash ? slash + 1 : l->path;
+    size_t n = strlen(name), end = strlen(".safetensors");
+    if (n > end && strcmp(name + n - end, ".safetensors") == 0)
+        n -= end;
+    snprintf(l->id, sizeof l->id - 8, "%.*s", (int)(n < 100 ? n : 100), name);
+    for (char *c = l->id; *c; c++)
+        if ((unsigned char)*c >= 0x80 || (unsigned char)*c < 0x20 || strchr("<>:", *c))
+            *c = '_';
+    n = strlen(l->id);
+    for (int i = 2; dr_studio_lora(s, l->id); i++)
+        snprintf(l->id + n, sizeof l->id - n, "-%d", i);
+    s->lora_count++;
+    return DR_OK;
+}
+
+const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id)
+{
+    for (int i = 0; id && i < s->lora_count; i++)
+        if (strcmp(s->lora[i].id, id) == 0)
+            return &s->lora[i];
+    return NULL;
+}
+
 static bool have_parser(const dr_serve_options *o)
 {
     drape_parser *p;
@@ -90,6 +122,8 @@ dr_status dr_studio_open(dr_studio *s, const dr_serve_options *o)
     dr_status st = DR_OK;
     for (int i = 0; !st && i < o->model_count; i++)
         st = add_model(s, o->models[i]);
+    for (int i = 0; !st && i < o->lora_count; i++)
+        st = add_lora(s, o->loras[i]);
     if (!st)
         st = dr_events_new(&s->events);
     if (!st)
@@ -106,6 +140,8 @@ void dr_studio_close(dr_studio *s)
     dr_events_free(s->events);
     for (int i = 0; i < s->model_count; i++)
         free(s->model[i].dir);
+    for (int i = 0; i < s->lora_count; i++)
+        free(s->lora[i].path);
     free(s->live.preview);
     json_decref(s->live.results);
     json_decref(s->live.warnings);

@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { DR_MAX_MODELS = 64 };
+enum { DR_MAX_MODELS = 64, DR_MAX_LORAS = 64 };
 
 typedef struct dr_model {
     char id[128]; /* the folder's name; unique */
@@ -21,6 +21,12 @@ typedef struct dr_model {
     int steps; /* that suit it */
     double guidance_scale;
 } dr_model;
+
+/* An adapter that was made elsewhere; one that was taught here is a garment. */
+typedef struct dr_lora_file {
+    char id[128]; /* the file's name without ".safetensors"; unique */
+    char *path;
+} dr_lora_file;
 
 typedef enum dr_work_stage {
     DR_WORK_NONE,
@@ -57,6 +63,8 @@ typedef struct dr_studio {
     dr_events *events;
     dr_model model[DR_MAX_MODELS];
     int model_count;
+    dr_lora_file lora[DR_MAX_LORAS];
+    int lora_count;
     bool parser; /* there is one */
     pthread_mutex_t mutex;
     pthread_cond_t work; /* a job waits, or the end has come */
@@ -73,6 +81,9 @@ void dr_studio_close(dr_studio *s);
 
 /** The model of this id, the first for "" and NULL; NULL if there is none. */
 const dr_model *dr_studio_model(const dr_studio *s, const char *id);
+
+/** The adapter of this id; NULL if there is none. */
+const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id);
 
 /** A job as schema Job, with what runs. New; NULL when out of memory. */
 json_t *dr_studio_job_json(dr_studio *s, const dr_job *j);

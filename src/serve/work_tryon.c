@@ -106,11 +106,16 @@ static dr_status open_pipeline(dr_work *w)
 {
     char dir[4096], adapter[4096], *key;
     dr_status st = find_model(w, dir, adapter);
-    double scale = dr_work_number(w->settings, "garment_scale");
+    double scale = dr_work_number(w->settings, "garment_scale"), more = dr_work_number(w->settings, "lora_scale");
+    const char *id = dr_work_text(w->settings, "lora");
+    const dr_lora_file *file = dr_studio_lora(w->s, id);
+    if (!st && id && !file)
+        st = dr_fail(DR_ENOENT, "adapter '%.100s' is not served any more: start drape serve with its --lora", id);
     bool fast = strcmp(dr_work_text(w->settings, "precision"), "auto") == 0;
     if (st)
         return st;
-    if (asprintf(&key, "%s|%s|%g|%d", dir, adapter, adapter[0] ? scale : 0, fast) < 0)
+    if (asprintf(&key, "%s|%s|%g|%s|%g|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
+                 file ? more : 0, fast) < 0)
         return dr_fail(DR_ENOMEM, "out of memory");
     if (*w->pipeline && strcmp(*w->pipeline_key, key) == 0) {
         free(key);
@@ -121,9 +126,14 @@ static dr_status open_pipeline(dr_work *w)
     *w->pipeline = NULL;
     free(*w->pipeline_key);
     *w->pipeline_key = key;
-    drape_lora lora = {adapter, scale};
-    drape_load_options o = {.loras = &lora,
-                            .lora_count = adapter[0] ? 1 : 0,
+    drape_lora loras[2];
+    int count = 0;
+    if (adapter[0])
+        loras[count++] = (drape_lora){adapter, scale};
+    if (file)
+        loras[count++] = (drape_lora){file->path, more};
+    drape_load_options o = {.loras = loras,
+                            .lora_count = count,
                             .precision = fast ? DRAPE_AUTO : DRAPE_EXACT,
                             /* a large model is mapped again for each picture; small ones stay */
                             .keep_models = dr_work_int(w->settings, "count") > 1};

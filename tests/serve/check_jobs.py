@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import unittest
 
-from client import ROOT, Client, Events, Server, b64, png_size
+from client import NANO, ROOT, Client, Events, Server, adapter, b64, png_size
 
 DRAPE = os.environ["DRAPE"]
 PHOTO = ROOT / "examples" / "astronaut.jpg"
@@ -14,11 +14,13 @@ OTHER, OTHER_MASK = ROOT / "examples" / "grace_hopper.jpg", ROOT / "examples" / 
 
 
 class Case(unittest.TestCase):
+    arguments = ()
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
         cls.data = pathlib.Path(cls.folder.name, "data")
-        cls.server = Server(DRAPE, cls.data).start()
+        cls.server = Server(DRAPE, cls.data, *cls.arguments).start()
         cls.client = Client(cls.server)
         cls.photo, cls.mask = cls.client.upload(PHOTO), cls.client.upload(MASK, "image/png")
 
@@ -219,6 +221,38 @@ class Training(Case):
         self.client.ended(job, "cancelled")
         self.client.json("DELETE", f"/api/v1/jobs/{job}", status=204)
         self.assertFalse((self.data / "train" / job).exists())
+
+
+class Adapters(Case):
+    """One that was made elsewhere, besides those that are taught here."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.made = tempfile.TemporaryDirectory(prefix="drape-adapter-")
+        cls.file = adapter(NANO, pathlib.Path(cls.made.name, "stripes.safetensors"))
+        cls.arguments = ("--lora", str(cls.file))
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.made.cleanup()
+
+    def test_it_is_listed_and_changes_the_picture(self):
+        name = self.file.stem
+        self.assertEqual(self.client.get("/api/v1/info")["loras"], [name])
+        self.assertEqual([a["name"] for a in self.client.get("/sdapi/v1/loras")], [name])
+        none, half, whole = (self.client.ended(self.tryon(lora=l, lora_scale=s))["results"][0]["image"]
+                             for l, s in ((None, 1), (name, 0.5), (name, 1)))
+        self.assertEqual(len({none, half, whole}), 3)
+        answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "lora": "other"}, 400)
+        self.assertEqual(answer["error"]["field"], "lora")
+
+    def test_other_clients_name_it_in_the_prompt(self):
+        body = {"init_images": [b64(PHOTO)], "mask": b64(MASK), "steps": 3, "seed": 4, "width": 32, "height": 32}
+        plain, worn = (self.client.json("POST", "/sdapi/v1/img2img", {**body, "prompt": p}, 200)["images"][0]
+                       for p in ("shirt", f"shirt <lora:{self.file.stem}:2>"))
+        self.assertNotEqual(plain, worn)
 
 
 class Killed(Case):

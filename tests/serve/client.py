@@ -179,6 +179,20 @@ def png(width, height, data=b""):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+def adapter(model, path):
+    """A LoRA file of rank 1 for the model's first cross-attention, every value 0.5."""
+    with open(model / "unet" / "diffusion_pytorch_model.safetensors", "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    name = min(k for k in header if k.endswith("attn2.to_q.weight"))
+    out, into = header[name]["shape"]
+    base = "unet." + name.removesuffix(".weight")
+    made = {f"{base}.lora_A.weight": {"dtype": "F32", "shape": [1, into], "data_offsets": [0, 4 * into]},
+            f"{base}.lora_B.weight": {"dtype": "F32", "shape": [out, 1], "data_offsets": [4 * into, 4 * (into + out)]}}
+    text = json.dumps(made).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + struct.pack("<f", 0.5) * (into + out))
+    return path
+
+
 def b64(path):
     return base64.b64encode(pathlib.Path(path).read_bytes()).decode()
 

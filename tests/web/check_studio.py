@@ -211,6 +211,20 @@ class Studio(unittest.TestCase):
         page.shot("dress-side-by-side")
         page.choose("Compare")
 
+    def test_061_an_adapter_from_elsewhere_is_put_on(self):
+        page = self.page
+        self.person()
+        self.steps(2)
+        page.js("""
+          const label = [...document.querySelectorAll('.field label')].find((l) => l.firstChild.textContent === 'LoRA');
+          const select = document.getElementById(label.htmlFor);
+          select.value = 'stripes';
+          select.dispatchEvent(new Event('change', { bubbles: true }));""")
+        self.set_range("How much of the LoRA", 0.5)
+        self.dress()
+        sent = page.js("return fetch('api/v1/jobs?limit=1').then((r) => r.json()).then((a) => a.jobs[0].settings)")
+        self.assertEqual((sent["lora"], sent["lora_scale"]), ("stripes", 0.5))
+
     def test_07_the_slider_moves_by_keyboard(self):
         page = self.page
         self.person()

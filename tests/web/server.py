@@ -6,11 +6,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "serve"))
+from client import adapter
 
 
 def free_port():
@@ -26,6 +29,7 @@ class Server:
         self.drape = str(pathlib.Path(drape).resolve())
         self.folder = pathlib.Path(folder)
         self.model = self.folder / "small"
+        self.adapter = self.folder / "stripes.safetensors"
         self.port = free_port()
         self.process = None
         if not self.model.exists():
@@ -36,7 +40,9 @@ class Server:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self):
-        command = [self.drape, "serve", "--model", str(self.model), "--port", str(self.port), "--data", str(self.folder / "data")]
+        if not self.adapter.exists():
+            adapter(self.model, self.adapter)
+        command = [self.drape, "serve", "--model", str(self.model), "--lora", str(self.adapter), "--port", str(self.port), "--data", str(self.folder / "data")]
         self.log = open(self.folder / "serve.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=ROOT)
         for _ in range(600):

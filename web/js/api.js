@@ -80,13 +80,14 @@ export async function listGarments() {
 
 /* The page's word for each of the server's settings that is called otherwise. */
 const WORDS = { negative_prompt: 'negative', guidance_scale: 'guidance', mask_grow: 'grow', mask_blur: 'feather', garment_scale: 'garmentScale',
-                learning_rate: 'rate' };
+                learning_rate: 'rate', lora_scale: 'loraScale' };
 
 function fromSettings(sent) {
   const s = {};
   for (const [key, value] of Object.entries(sent)) s[WORDS[key] ?? key] = value;
   if (s.feather === -1) s.feather = null;
   if (s.scheduler === null) s.scheduler = '';
+  if (s.lora === null) s.lora = '';
   return s;
 }
 
@@ -96,6 +97,7 @@ function toSettings(s) {
   for (const [key, value] of Object.entries(s)) if (value !== undefined) out[back[key] ?? key] = value;
   if (out.mask_blur === null) out.mask_blur = -1;
   if (out.scheduler === '') out.scheduler = null;
+  if (out.lora === '') out.lora = null;
   return out;
 }
 

@@ -12,6 +12,8 @@ export const DEFAULTS = {
   negative: '',
   garment: null, // id of a taught garment
   garmentScale: 1, // of an add-on: 1 as taught
+  lora: '', // one of the server's adapters; '': none
+  loraScale: 1,
   model: null, // id; null: the first
   steps: null, // null: as suits the model
   guidance: null,

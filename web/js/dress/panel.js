@@ -119,13 +119,23 @@ function moreSettings(draft, info, onFind) {
                            onChange: (value) => draft.set({ count: Number(value) }) });
   const negative = text({ label: 'What it should not be', value: draft.negative, placeholder: 'blurry, distorted',
                           onInput: (value) => draft.set({ negative: value }) });
-  const element = more('More', model.element,
+  const lora = select({ label: 'LoRA', options: [], onChange: (value) => {
+    draft.set({ lora: value });
+    refresh();
+  } });
+  const loraScale = slider({ label: 'How much of the LoRA', min: 0.1, max: 1.5, step: 0.05, value: draft.loraScale, format: (v) => v.toFixed(2),
+                             onInput: (v) => draft.set({ loraScale: v }) });
+  const element = more('More', model.element, lora.element, loraScale.element,
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
     steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
   const refresh = () => {
     model.setOptions(info.models.map((m) => ({ value: m.id, label: m.name })), draft.model ?? info.models[0]?.id);
     scheduler.setOptions([{ value: '', label: "The model's own" }, ...info.schedulers.map((s) => ({ value: s, label: s }))], draft.scheduler);
     size.setOptions(sizes(info, draft), draft.size);
+    lora.setOptions([{ value: '', label: 'None' }, ...info.loras.map((name) => ({ value: name, label: name }))], draft.lora);
+    lora.element.hidden = !info.loras.length;
+    loraScale.element.hidden = !info.loras.includes(draft.lora);
+    loraScale.value = draft.loraScale;
     steps.value = draft.steps;
     guidance.value = draft.guidance;
     strength.value = draft.strength;

@@ -72,7 +72,7 @@ function inputs(job) {
 }
 
 const NAMES = [['prompt', 'Prompt'], ['negative', 'Not'], ['model', 'Model'], ['garment', 'Garment'], ['category', 'Replaced'], ['sleeve', 'Sleeves'], ['steps', 'Steps'],
-               ['guidance', 'Guidance'], ['strength', 'Strength'], ['scheduler', 'Sampler'], ['seed', 'Seed'], ['count', 'Pictures'], ['grow', 'Grow'], ['feather', 'Soft edge']];
+               ['guidance', 'Guidance'], ['lora', 'LoRA'], ['strength', 'Strength'], ['scheduler', 'Sampler'], ['seed', 'Seed'], ['count', 'Pictures'], ['grow', 'Grow'], ['feather', 'Soft edge']];
 
 function settings(job) {
   const rows = NAMES.filter(([key]) => job.settings[key] !== undefined && job.settings[key] !== null && job.settings[key] !== '')
