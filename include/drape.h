@@ -177,6 +177,10 @@ typedef struct drape_tryon_options {
         .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
     }
 
+/** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
+ * itself takes neither for open. */
+void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options);
+
 /**
  * Replaces what the mask covers in the photo by what the prompt says.
  *

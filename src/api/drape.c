@@ -103,6 +103,14 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
     return DRAPE_OK;
 }
 
+void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options)
+{
+    if (options->steps == 0)
+        options->steps = p->engine.schedule.advised_steps;
+    if (options->guidance_scale < 0)
+        options->guidance_scale = p->engine.schedule.advised_guidance;
+}
+
 const char *drape_scheduler_name(int index)
 {
     return index >= 0 && index < DR_SAMPLER_KINDS ? dr_sampler_kind_name((dr_sampler_kind)index) : NULL;

@@ -203,17 +203,6 @@ static bool needs_parser(const tryon_cli *c)
     return false;
 }
 
-/* What was not said is as suits the model. */
-static void follow_advice(drape_tryon_options *o, const drape_pipeline *p)
-{
-    drape_model_info info;
-    drape_pipeline_info(p, &info);
-    if (o->steps == 0)
-        o->steps = info.steps;
-    if (o->guidance_scale < 0)
-        o->guidance_scale = info.guidance_scale;
-}
-
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -233,7 +222,7 @@ static int load(tryon_cli *c, drape_pipeline **p)
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
     if (!st)
-        follow_advice(&c->o, *p);
+        drape_pipeline_advise(*p, &c->o);
     if (!st && needs_parser(c))
         st = drape_parser_load(&c->parser, c->parser_dir);
     for (int i = 0; texts && i < c->loras.count; i++)

@@ -14,7 +14,20 @@
 
 /* --- models ------------------------------------------------------------------------------------- */
 
-static bool has_id(const dr_studio *s, const char *id)
+/* An id of a name's first n bytes: what JSON cannot hold, and what is in `bad`, becomes '_'; with a number where
+ * another has it. */
+static void make_id(const dr_studio *s, char id[128], const char *name, size_t n, const char *bad,
+                    bool (*taken)(const dr_studio *s, const char *id))
+{
+    n = n < 119 ? n : 119;
+    for (size_t i = 0; i < n; i++)
+        id[i] = (unsigned char)name[i] >= 0x80 || (unsigned char)name[i] < 0x20 || strchr(bad, name[i]) ? '_' : name[i];
+    id[n] = 0;
+    for (int i = 2; taken(s, id); i++)
+        snprintf(id + n, 128 - n, "-%d", i);
+}
+
+static bool is_model(const dr_studio *s, const char *id)
 {
     for (int i = 0; i < s->model_count; i++)
         if (strcmp(s->model[i].id, id) == 0)
@@ -22,18 +35,9 @@ static bool has_id(const dr_studio *s, const char *id)
     return false;
 }
 
-/* The folder's name; with a number where another model has it. Bytes that JSON cannot hold become '_'. */
-static void name_model(const dr_studio *s, dr_model *m)
+static bool is_lora(const dr_studio *s, const char *id)
 {
-    const char *slash = strrchr(m->dir, '/');
-    const char *name = slash && slash[1] ? slash + 1 : m->dir;
-    snprintf(m->id, sizeof m->id - 8, "%s", name);
-    for (char *c = m->id; *c; c++)
-        if ((unsigned char)*c >= 0x80 || (unsigned char)*c < 0x20)
-            *c = '_';
-    size_t n = strlen(m->id);
-    for (int i = 2; has_id(s, m->id); i++)
-        snprintf(m->id + n, sizeof m->id - n, "-%d", i);
+    return dr_studio_lora(s, id) != NULL;
 }
 
 static dr_status add_model(dr_studio *s, const char *dir)
@@ -58,7 +62,8 @@ static dr_status add_model(dr_studio *s, const char *dir)
     drape_pipeline_free(p);
     if (!m->dir)
         return dr_fail(DR_ENOMEM, "out of memory");
-    name_model(s, m);
+    const char *slash = strrchr(m->dir, '/'), *name = slash && slash[1] ? slash + 1 : m->dir;
+    make_id(s, m->id, name, strlen(name), "", is_model);
     s->model_count++;
     return DR_OK;
 }
@@ -73,7 +78,6 @@ const dr_model *dr_studio_model(const dr_studio *s, const char *id)
     return NULL;
 }
 
-/* The file's name; with a number where another one has it. */
 static dr_status add_lora(dr_studio *s, const char *path)
 {
     dr_lora_file *l = &s->lora[s->lora_count];
@@ -86,13 +90,7 @@ static dr_status add_lora(dr_studio *s, const char *path)
     size_t n = strlen(name), end = strlen(".safetensors");
     if (n > end && strcmp(name + n - end, ".safetensors") == 0)
         n -= end;
-    snprintf(l->id, sizeof l->id - 8, "%.*s", (int)(n < 100 ? n : 100), name);
-    for (char *c = l->id; *c; c++)
-        if ((unsigned char)*c >= 0x80 || (unsigned char)*c < 0x20 || strchr("<>:", *c))
-            *c = '_';
-    n = strlen(l->id);
-    for (int i = 2; dr_studio_lora(s, l->id); i++)
-        snprintf(l->id + n, sizeof l->id - n, "-%d", i);
+    make_id(s, l->id, name, n, "<>:", is_lora); /* "<lora:ID:1>" */
     s->lora_count++;
     return DR_OK;
 }

@@ -71,11 +71,14 @@ class Studio(unittest.TestCase):
         self.set_range("Steps", count)
 
     def set_range(self, label, value):
+        self.set_field(label, value, "input")
+
+    def set_field(self, label, value, event):
         self.page.js("""
           const label = [...document.querySelectorAll('.field label')].find((l) => l.firstChild.textContent === arguments[0]);
           const input = document.getElementById(label.htmlFor);
           input.value = arguments[1];
-          input.dispatchEvent(new Event('input', { bubbles: true }));""", label, value)
+          input.dispatchEvent(new Event(arguments[2], { bubbles: true }));""", label, value, event)
 
     def dress(self, seconds=300):
         self.page.click(".panel-foot .primary")
@@ -215,11 +218,7 @@ class Studio(unittest.TestCase):
         page = self.page
         self.person()
         self.steps(2)
-        page.js("""
-          const label = [...document.querySelectorAll('.field label')].find((l) => l.firstChild.textContent === 'LoRA');
-          const select = document.getElementById(label.htmlFor);
-          select.value = 'stripes';
-          select.dispatchEvent(new Event('change', { bubbles: true }));""")
+        self.set_field("LoRA", "stripes", "change")
         self.set_range("How much of the LoRA", 0.5)
         self.dress()
         sent = page.js("return fetch('api/v1/jobs?limit=1').then((r) => r.json()).then((a) => a.jobs[0].settings)")

@@ -34,14 +34,13 @@ class Server:
         self.process = None
         if not self.model.exists():
             subprocess.run([self.drape, "init", "--arch", str(ROOT / "examples" / "small.json"), "--quiet", str(self.model)], check=True)
+            adapter(self.model, self.adapter)
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self):
-        if not self.adapter.exists():
-            adapter(self.model, self.adapter)
         command = [self.drape, "serve", "--model", str(self.model), "--lora", str(self.adapter), "--port", str(self.port), "--data", str(self.folder / "data")]
         self.log = open(self.folder / "serve.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=ROOT)

@@ -83,6 +83,7 @@ static dr_status paint(evaluation *e, const mini_person *p, const dr_image *mask
     o.steps = e->steps;
     o.guidance_scale = e->guidance_scale;
     o.seed = e->seed;
+    drape_pipeline_advise(e->pipeline, &o);
     return (dr_status)drape_tryon(e->pipeline, &photo, &m, &o, out);
 }
 
@@ -169,17 +170,6 @@ static void report(const evaluation *e)
     printf("right in %d of %d pictures: %.1f %%\n", right, all, all ? 100.0 * right / all : 0);
 }
 
-/* What was not said is as suits the model. */
-static void follow_advice(evaluation *e)
-{
-    drape_model_info info;
-    drape_pipeline_info(e->pipeline, &info);
-    if (e->steps == 0)
-        e->steps = info.steps;
-    if (e->guidance_scale < 0)
-        e->guidance_scale = info.guidance_scale;
-}
-
 static dr_status evaluate(evaluation *e)
 {
     drape_load_options load = {.keep_models = true};
@@ -189,8 +179,6 @@ static dr_status evaluate(evaluation *e)
     dr_status st = e->tile ? mini_wardrobe_open(&e->wardrobe, e->photos, NULL, true, 0) : DR_ENOMEM;
     if (!st)
         st = (dr_status)drape_pipeline_load(&e->pipeline, e->model, &load);
-    if (!st)
-        follow_advice(e);
     if (!st)
         st = run(e);
     if (!st)

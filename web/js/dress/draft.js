@@ -42,8 +42,8 @@ export class Draft extends EventTarget {
 
   /** Takes a model, with the pace that suits it; without `anew` only where none was chosen yet. */
   follow(model, { anew = false } = {}) {
-    this.set({ model: anew ? model.id : this.model, steps: anew ? model.steps : this.steps ?? model.steps,
-               guidance: anew ? model.guidance_scale : this.guidance ?? model.guidance_scale });
+    const { id, steps, guidance_scale: guidance } = model;
+    this.set(anew ? { model: id, steps, guidance } : { steps: this.steps ?? steps, guidance: this.guidance ?? guidance });
   }
 
   /** A new person; the wishes stay. */

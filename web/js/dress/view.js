@@ -290,7 +290,8 @@ class DressView {
     const d = this.draft;
     const [width, height] = d.size ? d.size.split('x').map(Number) : [0, 0];
     return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
-             garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale, steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
+             garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale,
+             steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
              seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather };
   }
 
