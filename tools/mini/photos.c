@@ -160,7 +160,8 @@ static mini_crop draw(const mini_photos *p, int photo, dr_rng *r, int size, int 
     int shorter = im->width < im->height ? im->width : im->height;
     double part = MINI_NEAR * pow(MINI_FAR / MINI_NEAR, (double)dr_rng_uniform(r));
     int side = (int)lround(part * im->height * size / frame);
-    side = side < 1 ? 1 : side > shorter ? shorter : side;
+    side = side < size ? size : side; /* an enlarged photo has no weave to learn */
+    side = side > shorter ? shorter : side;
     mini_crop c = {.photo = photo, .side = side};
     c.x = (int)dr_rng_below(r, im->width - side + 1);
     c.y = (int)dr_rng_below(r, im->height - side + 1);

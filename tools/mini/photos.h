@@ -6,7 +6,7 @@
  *
  * Framings: a crop is as large a part of the photo as it would be in a picture of `frame` pixels that shows a square of
  * MINI_NEAR to MINI_FAR of the photo's height: head and shoulders to the whole person. The scale is drawn evenly in its
- * logarithm, and no crop reaches beyond the photo. */
+ * logarithm; no crop reaches beyond the photo, and none is enlarged unless the photo is smaller than the crop. */
 #ifndef MINI_PHOTOS_H
 #define MINI_PHOTOS_H
 
@@ -14,7 +14,7 @@
 #include "base/rng.h"
 #include "io/image.h"
 
-#define MINI_NEAR 0.35
+#define MINI_NEAR 0.28
 #define MINI_FAR 1.0
 
 typedef struct mini_photo {
