@@ -107,7 +107,7 @@ static int measure(const char *problem, const dr_conv_args *a, int n)
 static int choose(const dr_conv_args *a)
 {
     bool gradient = a->dx != NULL, fits = gradient ? dr_conv_winograd_dx_fits(a) : dr_conv_winograd_fits(a);
-    bool bf16 = !gradient && dr_ops_precision() == DR_PRECISION_AUTO && dr_ops_has_bf16();
+    bool bf16 = !gradient && a->precision == DR_PRECISION_AUTO && dr_ops_has_bf16();
     int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
     int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? WINOGRAD : DIRECT;
     if (!fits || a->I < 8 || a->O < 8 || work(a) < SMALL_WORK || !dr_tune_enabled())
