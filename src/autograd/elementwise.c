@@ -104,15 +104,15 @@ static void mul_backward(dr_tape *g, dr_node *n)
     int64_t count = dr_numel(n->y);
     for (int i = 0; i < 2; i++) {
         float *d = dr_grad(g, n->in[i]);
-        size_t mark = dr_arena_mark(&g->arena);
-        float *t = d ? dr_arena_alloc(&g->arena, (size_t)count * sizeof *t) : NULL;
+        size_t mark = dr_arena_mark(&g->values);
+        float *t = d ? dr_arena_alloc(&g->values, (size_t)count * sizeof *t) : NULL;
         if (t) {
             g->ops->mul(count, n->y->grad, dr_f32(n->in[1 - i]), t);
             g->ops->axpy(count, 1, t, d);
         } else if (d) {
             dr_tape_fail(g, DR_ENOMEM);
         }
-        dr_arena_rewind(&g->arena, mark);
+        dr_arena_rewind(&g->values, mark);
     }
 }
 
@@ -320,35 +320,37 @@ dr_tensor *dr_view4(dr_tape *g, dr_tensor *x, int64_t a, int64_t b, int64_t c, i
     return dr_view(g, x, 4, (int64_t[]){a, b, c, d});
 }
 
-typedef struct mse_saved {
-    const float *b, *weight;
-} mse_saved;
-
-static void mse_backward(dr_tape *g, dr_node *n)
+static void sum_backward(dr_tape *g, dr_node *n)
 {
-    const mse_saved *s = n->saved;
-    const float *a = dr_f32(n->in[0]);
-    int64_t count = dr_numel(n->in[0]);
-    float *da = dr_grad(g, n->in[0]), k = 2.0f * n->y->grad[0] / (float)count;
-    for (int64_t i = 0; da && i < count; i++)
-        da[i] += k * (a[i] - s->b[i]) * (s->weight ? s->weight[i] : 1.0f);
+    dr_loss_args *a = n->saved;
+    a->dy = n->y->grad;
+    a->da = dr_grad(g, n->in[0]);
+    if (!g->status)
+        g->ops->loss_bwd(a);
 }
 
-dr_tensor *dr_mse(dr_tape *g, dr_tensor *a, const dr_tensor *b, const dr_tensor *weight)
+dr_tensor *dr_sum_of(dr_tape *g, dr_tensor *x, dr_loss_args a)
 {
     dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new(g, 1, (int64_t[]){1});
     if (g->status)
         return y;
-    dr_assert_same(a, b, "mse");
-    mse_saved s = {dr_f32(b), weight ? dr_f32(weight) : NULL};
-    double sum = 0;
-    for (int64_t i = 0; i < dr_numel(a); i++) {
-        double d = (double)dr_f32(a)[i] - (double)s.b[i];
-        sum += d * d * (s.weight ? (double)s.weight[i] : 1.0);
-    }
-    dr_f32(y)[0] = (float)(sum / (double)dr_numel(a));
-    dr_node *n = dr_record(g, mse_backward, y, a, NULL, NULL, NULL);
+    a.n = dr_numel(x);
+    a.a = dr_f32(x);
+    a.y = y->data;
+    g->ops->loss(&a);
+    dr_node *n = dr_record(g, sum_backward, y, x, NULL, NULL, NULL);
     if (n)
-        n->saved = dr_save(g, &s, sizeof s);
+        n->saved = dr_save(g, &a, sizeof a);
     return y;
+}
+
+dr_tensor *dr_mse(dr_tape *g, dr_tensor *a, const dr_tensor *b, const dr_tensor *weight)
+{
+    if (dr_tape_stopped(g))
+        return &g->dummy;
+    dr_assert_same(a, b, "mse");
+    return dr_sum_of(
+        g, a,
+        (dr_loss_args){
+            .term = DR_TERM_SQUARE, .of = (double)dr_numel(a), .b = dr_f32(b), .w = weight ? dr_f32(weight) : NULL});
 }

@@ -30,7 +30,7 @@ dr_tensor *dr_linear(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_te
         return y;
     if (residual)
         dr_assert_same(residual, y, "linear residual");
-    dr_linear_args a = {.scratch = &g->arena,
+    dr_linear_args a = {.scratch = &g->values,
                         .precision = g->precision,
                         .M = dr_numel(x) / K,
                         .N = N,
@@ -75,7 +75,7 @@ dr_tensor *dr_conv2d(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_co
         return y;
     if (residual)
         dr_assert_same(residual, y, "conv2d residual");
-    dr_conv_args a = {.scratch = &g->arena,
+    dr_conv_args a = {.scratch = &g->values,
                       .precision = g->precision,
                       .N = N,
                       .H = H,
@@ -119,7 +119,7 @@ dr_tensor *dr_groupnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
     dr_tensor *stats = g->recording ? dr_new2(g, 2, N * groups) : NULL;
     if (g->status)
         return y;
-    dr_groupnorm_args a = {.scratch = &g->arena,
+    dr_groupnorm_args a = {.scratch = &g->values,
                            .N = N,
                            .S = dr_numel(x) / (N * C),
                            .C = C,
@@ -162,7 +162,7 @@ dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
     dr_tensor *stats = g->recording ? dr_new2(g, 2, R) : NULL;
     if (g->status)
         return y;
-    dr_layernorm_args a = {.scratch = &g->arena,
+    dr_layernorm_args a = {.scratch = &g->values,
                            .R = R,
                            .C = C,
                            .eps = eps,
@@ -206,7 +206,7 @@ dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, in
     dr_tensor *lse = g->recording ? dr_new3(g, q->dim[0], heads, q->dim[1]) : NULL;
     if (g->status)
         return y;
-    dr_attention_args a = {.scratch = &g->arena,
+    dr_attention_args a = {.scratch = &g->values,
                            .precision = g->precision,
                            .N = q->dim[0],
                            .Lq = q->dim[1],
@@ -231,11 +231,11 @@ dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, in
 
 static void embedding_backward(dr_tape *g, dr_node *n)
 {
-    const int32_t *ids = n->saved;
-    int64_t C = n->y->dim[2], L = n->y->dim[0] * n->y->dim[1];
-    float *dt = dr_grad(g, n->in[0]);
-    for (int64_t i = 0; dt && i < L; i++) /* in order: two equal ids add to one row */
-        g->ops->axpy(C, 1, n->y->grad + i * C, dt + ids[i] * C);
+    dr_pick_args *a = n->saved;
+    a->dy = n->y->grad;
+    a->dx = dr_grad(g, n->in[0]);
+    if (!g->status)
+        g->ops->embedding_bwd(a);
 }
 
 dr_tensor *dr_embedding(dr_tape *g, dr_tensor *table, const int32_t *ids, int64_t N, int64_t L)
@@ -243,17 +243,15 @@ dr_tensor *dr_embedding(dr_tape *g, dr_tensor *table, const int32_t *ids, int64_
     if (dr_tape_stopped(g))
         return &g->dummy;
     int64_t V = table->dim[0], C = table->dim[1];
+    for (int64_t i = 0; i < N * L; i++)
+        DR_ASSERT(ids[i] >= 0 && ids[i] < V, "token %d of %lld", ids[i], (long long)V);
     dr_tensor *y = dr_new3(g, N, L, C);
+    dr_pick_args a = {.x = table, .id = dr_put(g, ids, (size_t)(N * L) * sizeof *ids), .n = N * L, .y = y->data};
     if (g->status)
         return y;
-    const char *rows = table->data;
-    size_t width = (size_t)C * dr_dtype_size(table->dtype);
-    for (int64_t i = 0; i < N * L; i++) {
-        DR_ASSERT(ids[i] >= 0 && ids[i] < V, "token %d of %lld", ids[i], (long long)V);
-        dr_to_f32(rows + (size_t)ids[i] * width, table->dtype, dr_f32(y) + i * C, (size_t)C);
-    }
+    g->ops->embedding(&a);
     dr_node *n = dr_record(g, embedding_backward, y, table, NULL, NULL, NULL);
     if (n)
-        n->saved = dr_save(g, ids, (size_t)(N * L) * sizeof *ids);
+        n->saved = dr_save(g, &a, sizeof a);
     return y;
 }

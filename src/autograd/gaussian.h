@@ -1,14 +1,11 @@
 /* Diagonal Gaussians, as an encoder gives them: a mean and a log variance for every latent value.
  *
- * Kingma & Welling 2013, arXiv:1312.6114; diffusers' DiagonalGaussianDistribution. The log variance is clamped, and
- * beyond the clamp it gets no gradient. */
+ * Kingma & Welling 2013, arXiv:1312.6114; diffusers' DiagonalGaussianDistribution. The log variance is clamped
+ * (DR_LOGVAR_MIN, DR_LOGVAR_MAX), and beyond the clamp it gets no gradient. */
 #ifndef DR_AUTOGRAD_GAUSSIAN_H
 #define DR_AUTOGRAD_GAUSSIAN_H
 
 #include "autograd/tape.h"
-
-#define DR_LOGVAR_MIN (-30.0f)
-#define DR_LOGVAR_MAX 20.0f
 
 /**
  * A draw that gradients pass through (the reparametrisation trick): mean + exp(logvar / 2) * noise.

@@ -1,30 +1,45 @@
 #include "autograd/tape.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 dr_status dr_tape_init(dr_tape *g)
 {
+    return dr_tape_init_on(g, dr_ops_get());
+}
+
+dr_status dr_tape_init_on(dr_tape *g, const dr_ops *ops)
+{
     memset(g, 0, sizeof *g);
-    g->ops = dr_ops_get();
+    g->ops = ops;
     g->dummy = (dr_tensor){.rank = 4, .dim = {1, 1, 1, 1}};
-    return dr_arena_init(&g->arena, 0);
+    dr_status st = dr_arena_init(&g->arena, 0);
+    return st ? st : dr_arena_init_in(&g->values, 0, ops->take, ops->give);
 }
 
 void dr_tape_clear(dr_tape *g)
 {
     dr_arena_clear(&g->arena);
+    dr_arena_clear(&g->values);
     memset(g, 0, sizeof *g);
 }
 
 void dr_tape_reset(dr_tape *g)
 {
     dr_arena_rewind(&g->arena, 0);
+    dr_arena_rewind(&g->values, 0);
     g->last = NULL;
     g->inner = false;
     g->activation_kept = 0;
     g->status = DR_OK;
     g->message[0] = 0;
+}
+
+void dr_tape_trim(dr_tape *g)
+{
+    dr_arena_trim(&g->arena);
+    dr_arena_trim(&g->values);
 }
 
 dr_status dr_tape_status(dr_tape *g)
@@ -68,7 +83,7 @@ dr_tensor *dr_new(dr_tape *g, int rank, const int64_t *dim)
     dr_tensor *t = new_header(g, rank, dim);
     if (t == &g->dummy)
         return t;
-    t->data = dr_arena_alloc(&g->arena, dr_nbytes(t));
+    t->data = dr_arena_alloc(&g->values, dr_nbytes(t));
     if (!t->data) {
         dr_tape_fail(g, DR_ENOMEM);
         return &g->dummy;
@@ -102,6 +117,43 @@ dr_tensor *dr_wrap(dr_tape *g, float *data, int rank, const int64_t *dim)
     if (t != &g->dummy)
         t->data = data;
     return t;
+}
+
+dr_tensor *dr_input(dr_tape *g, const float *host, int rank, const int64_t *dim)
+{
+    dr_tensor *t = dr_new(g, rank, dim);
+    dr_tensor_set(g, t, host);
+    return t;
+}
+
+void dr_tensor_set(dr_tape *g, dr_tensor *t, const float *host)
+{
+    if (!g->status)
+        g->ops->put(dr_f32(t), host, dr_nbytes(t));
+}
+
+void dr_tensor_get(const dr_tape *g, const dr_tensor *t, float *host)
+{
+    if (!g->status)
+        g->ops->get(host, dr_f32(t), dr_nbytes(t));
+}
+
+float dr_tensor_value(const dr_tape *g, const dr_tensor *t)
+{
+    float value = NAN;
+    DR_ASSERT(g->status || dr_numel(t) == 1, "the value of a tensor with %lld", (long long)dr_numel(t));
+    dr_tensor_get(g, t, &value);
+    return value;
+}
+
+void *dr_put(dr_tape *g, const void *host, size_t bytes)
+{
+    void *values = g->status ? NULL : dr_arena_alloc(&g->values, bytes);
+    if (values)
+        g->ops->put(values, host, bytes);
+    else
+        dr_tape_fail(g, DR_ENOMEM);
+    return values;
 }
 
 static bool wants_grad(const dr_tensor *t)
@@ -143,8 +195,10 @@ float *dr_grad(dr_tape *g, dr_tensor *t)
     if (!wants_grad(t) || g->status)
         return NULL;
     if (!t->grad) {
-        t->grad = dr_arena_zalloc(&g->arena, (size_t)dr_numel(t) * sizeof(float));
-        if (!t->grad)
+        t->grad = dr_arena_alloc(&g->values, (size_t)dr_numel(t) * sizeof(float));
+        if (t->grad)
+            g->ops->fill(dr_numel(t), 0, t->grad);
+        else
             dr_tape_fail(g, DR_ENOMEM);
     }
     return t->grad;
@@ -164,8 +218,8 @@ dr_status dr_backward(dr_tape *g, dr_tensor *y, float scale)
     float *dy = dr_grad(g, y);
     if (!dy && !g->status)
         dr_tape_fail(g, dr_fail(DR_EINVAL, "nothing to differentiate: no input needs a gradient"));
-    for (int64_t i = 0; dy && i < dr_numel(y); i++)
-        dy[i] = scale;
+    if (dy)
+        g->ops->fill(dr_numel(y), scale, dy);
     bool recording = g->recording;
     g->recording = false;
     unwind(g);
@@ -180,6 +234,16 @@ typedef struct block_call {
     const void *self;
 } block_call;
 
+/* A place in both arenas. */
+typedef struct mark {
+    size_t arena, values;
+} mark;
+
+static mark mark_now(const dr_tape *g)
+{
+    return (mark){dr_arena_mark(&g->arena), dr_arena_mark(&g->values)};
+}
+
 /* Runs the block once more, this time recording, and goes back through it. All that this allocates is
  * released; the inputs' gradients are allocated first, outside. */
 static void block_backward(dr_tape *g, dr_node *n)
@@ -187,7 +251,7 @@ static void block_backward(dr_tape *g, dr_node *n)
     const block_call *c = n->saved;
     for (int i = 0; i < 4; i++)
         dr_grad(g, n->in[i]);
-    size_t mark = dr_arena_mark(&g->arena);
+    mark m = mark_now(g);
     dr_node *outer = g->last;
     g->last = NULL;
     g->recording = g->inner = true;
@@ -200,22 +264,24 @@ static void block_backward(dr_tape *g, dr_node *n)
             g->block_done(g, g->owner);
     }
     g->last = outer;
-    dr_arena_rewind(&g->arena, mark);
+    dr_arena_rewind(&g->arena, m.arena);
+    dr_arena_rewind(&g->values, m.values);
 }
 
-/* Releases all that was allocated since `mark` except y's data, which moves into `kept`. */
-static dr_tensor *keep_result(dr_tape *g, dr_tensor *kept, dr_tensor *y, size_t mark)
+/* Releases all that was allocated since `m` except y's values, which move into `kept`. */
+static dr_tensor *keep_result(dr_tape *g, dr_tensor *kept, const dr_tensor *y, mark m)
 {
     if (g->status)
         return &g->dummy;
+    const unsigned char *data = y->data;
     *kept = *y;
     kept->needs_grad = false;
     kept->grad = NULL;
-    const unsigned char *data = y->data;
-    if (data >= g->arena.base + mark && data < g->arena.base + g->arena.used)
-        kept->data = dr_arena_keep(&g->arena, mark, data, dr_nbytes(y));
+    dr_arena_rewind(&g->arena, m.arena);
+    if (data >= g->values.base + m.values && data < g->values.base + g->values.used)
+        kept->data = dr_arena_keep(&g->values, m.values, data, dr_nbytes(kept), g->ops->move);
     else
-        dr_arena_rewind(&g->arena, mark);
+        dr_arena_rewind(&g->values, m.values);
     return kept;
 }
 
@@ -233,23 +299,24 @@ dr_tensor *dr_block(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_ten
         dr_tape_fail(g, DR_ENOMEM);
         return &g->dummy;
     }
-    size_t mark = dr_arena_mark(&g->arena);
+    mark m = mark_now(g);
     dr_node *before = g->last;
     bool was_inner = g->inner;
     g->inner = g->recording;
     dr_tensor *y = fn(g, self, in);
     g->inner = was_inner;
     if (!g->recording)
-        return keep_result(g, kept, y, mark);
+        return keep_result(g, kept, y, m);
 
-    size_t used = dr_arena_mark(&g->arena) - mark;
+    mark now = mark_now(g);
+    size_t used = now.arena - m.arena + now.values - m.values;
     if (g->status || g->activation_kept + used <= g->activation_budget) {
         g->activation_kept += used; /* there is room: no need to run it again */
         return g->status ? &g->dummy : y;
     }
     bool needs = y->needs_grad;
     g->last = before;
-    y = keep_result(g, kept, y, mark);
+    y = keep_result(g, kept, y, m);
     if (!needs)
         return y;
     dr_node *node = push(g, block_backward, y);

@@ -24,12 +24,13 @@ struct dr_node {
     dr_backward_fn *fn;
     dr_tensor *y;
     dr_tensor *in[4]; /* inputs, unused ones NULL */
-    void *saved;      /* what the forward kept for the way back; in the step arena */
+    void *saved;      /* what the forward kept for the way back; in the tape's arena */
     dr_node *prev;
 };
 
 struct dr_tape {
-    dr_arena arena; /* the step arena: activations, nodes, gradients in flight, scratch */
+    dr_arena arena;  /* the step's own of the host: tensors' headers, nodes, what a forward wants to remember */
+    dr_arena values; /* the step's values: activations, gradients in flight, scratch. For rows alone */
     const dr_ops *ops;
     dr_precision precision; /* of the products in both directions */
     bool recording;
@@ -51,10 +52,15 @@ struct dr_tape {
 };
 
 dr_status dr_tape_init(dr_tape *g);
+/** The same on another table of ops than the active one. */
+dr_status dr_tape_init_on(dr_tape *g, const dr_ops *ops);
 void dr_tape_clear(dr_tape *g);
 
 /** Forgets all tensors and nodes made on the tape; the status is cleared too. */
 void dr_tape_reset(dr_tape *g);
+
+/** Gives the pages of all that was forgotten back to the system. */
+void dr_tape_trim(dr_tape *g);
 
 /** The sticky status; when not DR_OK, dr_error() holds the message. */
 dr_status dr_tape_status(dr_tape *g);
@@ -65,15 +71,26 @@ void dr_tape_fail(dr_tape *g, dr_status st);
 /** True when ops should do nothing: something failed, or the user cancelled. */
 bool dr_tape_stopped(dr_tape *g);
 
-/** A new f32 tensor in the step arena, contents undefined. Never NULL: when memory ends, that becomes the
+/** A new f32 tensor of the step, contents undefined. Never NULL: when memory ends, that becomes the
  *  sticky status and the result is a dummy without data, which ops pass on. */
 dr_tensor *dr_new(dr_tape *g, int rank, const int64_t *dim);
 dr_tensor *dr_new4(dr_tape *g, int64_t a, int64_t b, int64_t c, int64_t d);
 dr_tensor *dr_new3(dr_tape *g, int64_t a, int64_t b, int64_t c);
 dr_tensor *dr_new2(dr_tape *g, int64_t a, int64_t b);
 dr_tensor *dr_new_like(dr_tape *g, const dr_tensor *t);
-/** A tensor over `data` of the caller's, which must outlive the tape's use of it. */
+/** A tensor over values that exist already (the caller's, taken from g->ops), which must outlive the tape's use. */
 dr_tensor *dr_wrap(dr_tape *g, float *data, int rank, const int64_t *dim);
+/** A new tensor with the host's values. */
+dr_tensor *dr_input(dr_tape *g, const float *host, int rank, const int64_t *dim);
+
+/** All values of a tensor from the host's memory, and to it. Nothing once the tape failed: ask its status first. */
+void dr_tensor_set(dr_tape *g, dr_tensor *t, const float *host);
+void dr_tensor_get(const dr_tape *g, const dr_tensor *t, float *host);
+/** The value of a tensor that has one; NaN once the tape failed. */
+float dr_tensor_value(const dr_tape *g, const dr_tensor *t);
+
+/** `bytes` of the host's as values of the step, for a row; NULL when out of memory, which is sticky. */
+void *dr_put(dr_tape *g, const void *host, size_t bytes);
 
 /** Leaves a node for y if the tape records and one of the inputs needs a gradient; sets y->needs_grad.
  *  Returns the node, to set `saved`, or NULL. Inputs that are NULL are skipped. */

@@ -37,20 +37,39 @@ static size_t default_reserve(void)
     return want;
 }
 
+void *dr_pages_take(size_t bytes, bool sparse)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | (sparse ? MAP_NORESERVE : 0);
+    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void dr_pages_give(void *pages, size_t bytes)
+{
+    if (pages)
+        munmap(pages, bytes ? bytes : 1);
+}
+
 int dr_arena_init(dr_arena *a, size_t reserve)
+{
+    return dr_arena_init_in(a, reserve, dr_pages_take, dr_pages_give);
+}
+
+int dr_arena_init_in(dr_arena *a, size_t reserve, dr_take_fn *take, dr_give_fn *give)
 {
     memset(a, 0, sizeof *a);
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (!reserve)
         reserve = default_reserve();
     reserve = (reserve + page - 1) / page * page;
-    void *p = mmap(NULL, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
+    void *p = take(reserve, true);
+    if (!p)
         return dr_fail(DR_ENOMEM, "out of memory: cannot reserve %zu MiB of addresses; raise 'ulimit -v'",
                        reserve >> 20);
     madvise(p, reserve, MADV_HUGEPAGE); /* fewer page faults on the large activations; a hint only */
     a->base = p;
     a->reserved = reserve;
+    a->give = give;
     return DR_OK;
 }
 
@@ -58,7 +77,7 @@ void dr_arena_clear(dr_arena *a)
 {
     if (a->base) {
         UNPOISON(a->base, a->peak);
-        munmap(a->base, a->reserved);
+        a->give(a->base, a->reserved);
     }
     memset(a, 0, sizeof *a);
 }
@@ -124,23 +143,7 @@ void dr_arena_rewind(dr_arena *a, size_t mark)
     a->used = mark;
 }
 
-/* Block results are megabytes and usually lie clear of where they go: worth all threads. */
-static void move(unsigned char *to, const unsigned char *from, size_t size)
-{
-    enum { PIECE = 1 << 19 };
-    if (size < 2 * PIECE || to + size > from) {
-        memmove(to, from, size);
-        return;
-    }
-    int64_t pieces = (int64_t)((size + PIECE - 1) / PIECE);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < pieces; i++) {
-        size_t at = (size_t)i * PIECE;
-        memcpy(to + at, from + at, size - at < PIECE ? size - at : PIECE);
-    }
-}
-
-void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size)
+void *dr_arena_keep(dr_arena *a, size_t mark, const void *src, size_t size, dr_move_fn *move)
 {
     const unsigned char *from = src;
     DR_ASSERT(mark <= a->used && from >= a->base + mark && from + size <= a->base + a->used, "not after the mark");
@@ -163,6 +166,7 @@ void dr_arena_trim(dr_arena *a)
 
 bool dr_have_room(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p != MAP_FAILED && munmap(p, bytes) == 0;
+    void *p = dr_pages_take(bytes, true);
+    dr_pages_give(p, bytes);
+    return p != NULL;
 }

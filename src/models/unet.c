@@ -106,17 +106,20 @@ void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void 
 static dr_tensor *timestep_embedding(dr_tape *g, const dr_unet_config *c, const float *timestep, int64_t N)
 {
     int64_t C = c->width[0], half = C / 2;
-    dr_tensor *e = dr_new2(g, N, C);
-    for (int64_t n = 0; !g->status && n < N; n++)
+    float *all = dr_tape_stopped(g) ? NULL : dr_arena_alloc(&g->arena, (size_t)(N * C) * sizeof *all), *row = all;
+    if (!all) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
+    for (int64_t n = 0; n < N; n++, row += C)
         for (int64_t i = 0; i < half; i++) {
             float exponent = -logf(10000.0f) * (float)i / (float)((double)half - c->freq_shift);
             float angle = timestep[n] * expf(exponent);
-            float *row = dr_f32(e) + n * C;
             row[i] = c->flip_sin_to_cos ? cosf(angle) : sinf(angle);
             row[half + i] = c->flip_sin_to_cos ? sinf(angle) : cosf(angle);
             row[C - 1] = C % 2 ? 0 : row[C - 1]; /* an odd width is padded */
         }
-    return e;
+    return dr_input(g, all, 2, (int64_t[]){N, C});
 }
 
 static dr_tensor *time_embed(dr_tape *g, const dr_unet *u, const float *timestep, int64_t N)

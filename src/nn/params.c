@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 dr_status dr_params_init(dr_params *p)
 {
@@ -14,8 +13,7 @@ void dr_params_clear(dr_params *p)
 {
     for (dr_param *q = p->first; q; q = q->next) {
         dr_weight_unpack(&q->t);
-        if (q->owned)
-            munmap(q->owned, q->owned_size);
+        dr_param_disown(q);
     }
     dr_arena_clear(&p->arena);
     *p = (dr_params){0};
@@ -65,11 +63,32 @@ dr_status dr_param_own(dr_param *p, dr_dtype dtype)
     DR_ASSERT(!p->owned, "'%s' has storage already", p->t.name);
     p->t.dtype = dtype;
     size_t size = dr_nbytes(&p->t);
-    void *data = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
+    void *data = dr_ops_get()->take(size, false);
+    if (!data)
         return dr_fail(DR_ENOMEM, "out of memory: %zu MiB for '%s'", size >> 20, p->t.name);
     p->owned = p->t.data = data;
-    p->owned_size = size ? size : 1;
+    p->owned_size = size;
     p->t.mapped = false;
     return DR_OK;
+}
+
+void dr_param_disown(dr_param *p)
+{
+    if (p->owned)
+        dr_ops_get()->give(p->owned, p->owned_size);
+    p->owned = NULL;
+}
+
+void dr_param_set(dr_param *p, size_t at, size_t n, const void *host)
+{
+    size_t size = dr_dtype_size(p->t.dtype);
+    DR_ASSERT(p->owned && (at + n) * size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
+    dr_ops_get()->put((char *)p->t.data + at * size, host, n * size);
+}
+
+void dr_param_get(const dr_param *p, size_t at, size_t n, void *host)
+{
+    size_t size = dr_dtype_size(p->t.dtype);
+    DR_ASSERT((at + n) * size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
+    dr_ops_get()->get(host, (const char *)p->t.data + at * size, n * size);
 }

@@ -20,7 +20,7 @@ typedef struct dr_param {
     dr_init init;
     int64_t fan_in; /* for DR_INIT_KAIMING */
     struct dr_param *next;
-    void *owned; /* storage that dr_params_clear() releases with munmap, or NULL */
+    void *owned; /* values of its own, taken from the table of ops, that dr_params_clear() gives back; or NULL */
     size_t owned_size;
 } dr_param;
 
@@ -48,5 +48,11 @@ int64_t dr_params_numel(const dr_params *p);
 /** Gives a parameter zeroed storage of its own (page-aligned). `t.mapped` becomes false: a packed copy then
  *  lies beside it. */
 dr_status dr_param_own(dr_param *p, dr_dtype dtype);
+/** Gives that storage back, if there is any. */
+void dr_param_disown(dr_param *p);
+
+/** `n` values from `at` on, in the parameter's dtype, to and from the host. Its storage must be its own to be set. */
+void dr_param_set(dr_param *p, size_t at, size_t n, const void *host);
+void dr_param_get(const dr_param *p, size_t at, size_t n, void *host);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ops/ops.h"
 
 #include "ops/cpu/cpu.h"
+#include "ops/far/far.h"
 #include "ops/onednn/onednn.h"
 #include "ops/ref/ref.h"
 
@@ -11,7 +12,7 @@
 
 /* The table as it stood after each layer was laid over the one before: the last is the active one, and a row
  * belongs to the last layer that changed it. */
-enum { REF, CPU, ONEDNN, LAYERS };
+enum { REF, CPU, ONEDNN, FAR, LAYERS };
 static dr_ops after[LAYERS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -19,7 +20,8 @@ static void fill(void)
 {
     const char *backend = getenv("DRAPE_BACKEND");
     bool plain = backend && strcmp(backend, "ref") == 0, simd_only = backend && strcmp(backend, "cpu") == 0;
-    if (backend && *backend && !plain && !simd_only && strcmp(backend, "auto") != 0)
+    bool far = backend && strcmp(backend, "far") == 0;
+    if (backend && *backend && !plain && !simd_only && !far && strcmp(backend, "auto") != 0)
         fprintf(stderr, "DRAPE_BACKEND '%s' is unknown and ignored; use 'auto', 'cpu' or 'ref'\n", backend);
 
     dr_ops_ref_init(&after[REF]);
@@ -29,6 +31,9 @@ static void fill(void)
     after[ONEDNN] = after[CPU];
     if (!plain && !simd_only)
         dr_ops_onednn_init(&after[ONEDNN]);
+    after[FAR] = after[ONEDNN];
+    if (far)
+        dr_ops_far_init(&after[FAR]);
 }
 
 const dr_ops *dr_ops_get(void)
@@ -64,11 +69,15 @@ static const struct {
     const char *name;
     size_t at;
 } rows[] = {
+    ROW(take), ROW(give), ROW(put), ROW(get), ROW(move), ROW(fill), ROW(convert), ROW(finite),
     ROW(linear), ROW(linear_bwd), ROW(conv2d), ROW(conv2d_bwd), ROW(groupnorm), ROW(groupnorm_bwd),
-    ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(act), ROW(act_bwd), ROW(add),
+    ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(batchnorm), ROW(batchnorm_bwd),
+    ROW(embedding), ROW(embedding_bwd), ROW(transpose), ROW(transpose_bwd), ROW(add_product), ROW(loss), ROW(loss_bwd),
+    ROW(edge_loss), ROW(edge_loss_bwd), ROW(cross_entropy), ROW(cross_entropy_bwd), ROW(gaussian_sample),
+    ROW(gaussian_sample_bwd), ROW(gaussian_kl), ROW(gaussian_kl_bwd), ROW(act), ROW(act_bwd), ROW(add),
     ROW(mul), ROW(axpy), ROW(scale), ROW(geglu), ROW(geglu_bwd), ROW(add_rows), ROW(sum_rows), ROW(copy2d),
     ROW(resize_nearest), ROW(resize_nearest_bwd), ROW(resize_bilinear), ROW(resize_bilinear_bwd), ROW(sumsq),
-    ROW(adamw), ROW(adamw8),
+    ROW(adamw), ROW(adamw8), ROW(average), ROW(exchange),
 };
 /* clang-format on */
 #define ROWS (sizeof rows / sizeof rows[0])

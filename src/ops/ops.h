@@ -4,6 +4,9 @@
  * src/ops/onednn overwrite the rows that they do better, once, at start-up, by what this CPU can do.
  * DRAPE_BACKEND=ref keeps the plain rows. A row works on plain pointers and sizes; it knows no tape.
  *
+ * Values lie in memory that the table hands out, and nobody but rows touches them: the host has put and get. Weights in
+ * a file's mapping are the host's, and read only.
+ *
  * Conventions: activations are f32, contiguous, channels last. Weights are dr_tensor in PyTorch's shape
  * and any of f32, f16, bf16. Rows return DR_OK or a status with the message set (out of memory).
  * Outputs never alias inputs unless a row says so. Backward rows ADD into their gradient outputs,
@@ -118,8 +121,104 @@ typedef struct dr_adamw8_args {
     double bc1, bc2; /* 1-beta1^t, 1-beta2^t */
 } dr_adamw8_args;
 
+/* Batch normalisation as it is after training, over the last axis of [R,C]: x * gamma / sqrt(var + eps), shifted.
+ * Ioffe & Szegedy 2015, arXiv:1502.03167. */
+typedef struct dr_batchnorm_args {
+    int64_t R, C;
+    float eps;
+    const float *gamma, *beta, *mean, *var; /* [C] */
+    const float *x;
+    float *y;
+    float *folded; /* [3][C]: what x is multiplied with, 1/sqrt(var + eps), what is added; for the way back */
+    const float *dy;
+    float *dx, *dgamma, *dbeta;
+} dr_batchnorm_args;
+
+/* One term for every value, as losses need them. */
+typedef enum dr_term {
+    DR_TERM_SQUARE,      /* (a - b)^2, times w unless that is NULL */
+    DR_TERM_CHARBONNIER, /* sqrt((a - b)^2 + s^2) */
+    DR_TERM_HINGE,       /* max(0, 1 - s a) */
+    DR_TERM_VALUE,       /* a */
+    DR_TERM_PRODUCT      /* a w */
+} dr_term;
+
+/* y[1] = the sum of n terms over `of`; differentiable in a. */
+typedef struct dr_loss_args {
+    dr_term term;
+    int64_t n;
+    double of;
+    float s;
+    const float *a, *b, *w;
+    float *y;
+    const float *dy; /* [1] */
+    float *da;
+} dr_loss_args;
+
+/* y[1] = the mean of sqrt(d^2 + s^2), d what the difference between neighbours across and down in a [N,H,W,C] has more
+ * than b's. */
+typedef struct dr_edge_args {
+    int64_t N, H, W, C;
+    float s;
+    const float *a, *b;
+    float *y;
+    const float *dy; /* [1] */
+    float *da;
+} dr_edge_args;
+
+/* y[1] = the mean of -log softmax(x)[label] over the places whose label is not `ignore`, weighted with w[label] unless
+ * that is NULL; 0 without any. torch.nn.functional.cross_entropy. */
+typedef struct dr_entropy_args {
+    int64_t places, C;
+    const uint8_t *label;
+    int ignore;
+    const float *w; /* [C] or NULL */
+    const float *x; /* [places,C] */
+    float *y;
+    float *probability; /* [places,C]: the softmax, for the way back */
+    double *total;      /* [1]: the weights of the places that count */
+    const float *dy;    /* [1] */
+    float *dx;
+} dr_entropy_args;
+
+/* Diagonal Gaussians [R,2C]: means, then log variances, which are clamped; beyond the clamp they get no gradient. */
+#define DR_LOGVAR_MIN (-30.0f)
+#define DR_LOGVAR_MAX 20.0f
+typedef struct dr_gaussian_args {
+    int64_t R, C;
+    const float *x, *noise; /* [R,C] */
+    float *y;               /* the draw [R,C], or the divergence [1] */
+    const float *dy;
+    float *dx;
+} dr_gaussian_args;
+
+/* Rows or columns of a matrix [V,C] of any float dtype. */
+typedef struct dr_pick_args {
+    dr_arena *scratch;
+    const dr_tensor *x;
+    const int32_t *id; /* embedding: [n], which rows -> y [n,C] */
+    int64_t from, n;   /* transpose: the columns from..from+n, as rows -> y [n,V] */
+    float *y;
+    const float *dy;
+    float *dx;
+} dr_pick_args;
+
 typedef struct dr_ops {
     const char *name;
+
+    /* --- memory for values: the host fills it by put and reads it by get; all else is the rows' ------------- */
+    dr_take_fn *take;
+    dr_give_fn *give;
+    void (*put)(void *values, const void *host, size_t bytes);
+    void (*get)(void *host, const void *values, size_t bytes);
+    dr_move_fn *move; /* may overlap */
+    void (*fill)(int64_t n, float value, float *y);
+    /* n values of any float dtype as f32 */
+    void (*convert)(int64_t n, dr_dtype from, const void *x, float *y);
+    /* false if one of n values of F32, F16 or BF16 is NaN or infinite */
+    bool (*finite)(int64_t n, dr_dtype type, const void *x);
+
+    /* --- layers ---------------------------------------------------------------------------------------------- */
     dr_status (*linear)(const dr_linear_args *a);
     dr_status (*linear_bwd)(const dr_linear_args *a);
     dr_status (*conv2d)(const dr_conv_args *a);
@@ -130,8 +229,31 @@ typedef struct dr_ops {
     dr_status (*layernorm_bwd)(const dr_layernorm_args *a);
     dr_status (*attention)(const dr_attention_args *a);
     dr_status (*attention_bwd)(const dr_attention_args *a);
+    void (*batchnorm)(const dr_batchnorm_args *a);
+    void (*batchnorm_bwd)(const dr_batchnorm_args *a);
+    void (*embedding)(const dr_pick_args *a);
+    void (*embedding_bwd)(const dr_pick_args *a);
+    dr_status (*transpose)(const dr_pick_args *a);
+    void (*transpose_bwd)(const dr_pick_args *a);
+    /* w[o,i] += s * sum over j of up[o,j] down[j,i]: merges a low-rank adapter. w [out,in] f32 */
+    dr_status (*add_product)(int64_t out, int64_t rank, int64_t in, float s, const float *up, const float *down,
+                             float *w);
 
-    /* Elementwise over n values; y may equal an input. */
+    /* --- losses and draws ------------------------------------------------------------------------------------ */
+    void (*loss)(const dr_loss_args *a);
+    void (*loss_bwd)(const dr_loss_args *a);
+    void (*edge_loss)(const dr_edge_args *a);
+    void (*edge_loss_bwd)(const dr_edge_args *a);
+    void (*cross_entropy)(const dr_entropy_args *a);
+    void (*cross_entropy_bwd)(const dr_entropy_args *a);
+    /* mean + exp(logvar / 2) * noise. Kingma & Welling 2013, arXiv:1312.6114 */
+    void (*gaussian_sample)(const dr_gaussian_args *a);
+    void (*gaussian_sample_bwd)(const dr_gaussian_args *a);
+    /* divergence from the standard normal: the mean of (mean^2 + variance - 1 - logvar) / 2 */
+    void (*gaussian_kl)(const dr_gaussian_args *a);
+    void (*gaussian_kl_bwd)(const dr_gaussian_args *a);
+
+    /* --- elementwise over n values; y may equal an input ----------------------------------------------------- */
     void (*act)(dr_act kind, int64_t n, const float *x, float *y);
     void (*act_bwd)(dr_act kind, int64_t n, const float *x, const float *dy, float *dx);
     void (*add)(int64_t n, const float *a, const float *b, float *y);
@@ -157,6 +279,7 @@ typedef struct dr_ops {
                             float *y);
     void (*resize_bilinear_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *dy,
                                 float *dx);
+    /* --- updates --------------------------------------------------------------------------------------------- */
     /* sum of squares, in double */
     double (*sumsq)(int64_t n, const float *x);
     /* torch.optim.AdamW's step on n values; `scale` multiplies the gradient first (clipping).
@@ -164,6 +287,9 @@ typedef struct dr_ops {
     void (*adamw)(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                   float beta2, float eps, float weight_decay, double bc1, double bc2);
     void (*adamw8)(const dr_adamw8_args *a);
+    /* average -= part * (average - x) */
+    void (*average)(int64_t n, float part, const float *x, float *average);
+    void (*exchange)(int64_t n, float *a, float *b);
 } dr_ops;
 
 /** The active table; filled at the first call (thread-safe). */

@@ -100,28 +100,19 @@ static dr_status load_factor(const dr_lora *l, const dr_st_entry *e, float **out
     return st;
 }
 
-/* w[o] += s * sum over j of up[o,j] * down[j], row by row; each thread has one row of its own. */
-static dr_status add_product(const float *up, const float *down, float s, int64_t out, int64_t rank, int64_t in,
-                             float *w)
+/* The factors as values, and their product onto w. */
+static dr_status add_product(const float *up, const float *down, double s, int64_t rank, dr_tensor *w)
 {
     const dr_ops *ops = dr_ops_get();
-    int failed = 0;
-#pragma omp parallel reduction(| : failed)
-    {
-        float *row = malloc((size_t)in * sizeof *row + 1);
-        failed = !row;
-#pragma omp for schedule(static)
-        for (int64_t o = 0; o < out; o++) {
-            if (!row)
-                continue;
-            memset(row, 0, (size_t)in * sizeof *row);
-            for (int64_t j = 0; j < rank; j++)
-                ops->axpy(in, up[o * rank + j], down + j * in, row);
-            ops->axpy(in, s, row, w + o * in);
-        }
-        free(row);
-    }
-    return failed ? dr_fail(DR_ENOMEM, "out of memory merging a LoRA") : DR_OK;
+    int64_t out = w->dim[0], in = dr_numel(w) / out, n = (out + in) * rank;
+    float *both = ops->take((size_t)n * sizeof *both, false), *low = both + out * rank;
+    if (!both)
+        return dr_fail(DR_ENOMEM, "out of memory merging a LoRA");
+    ops->put(both, up, (size_t)(out * rank) * sizeof *both);
+    ops->put(low, down, (size_t)(in * rank) * sizeof *both);
+    dr_status st = ops->add_product(out, rank, in, (float)s, both, low, dr_f32(w));
+    ops->give(both, (size_t)n * sizeof *both);
+    return st;
 }
 
 static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_param *q, double scale)
@@ -134,8 +125,7 @@ static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_param *q, d
         st = dr_param_make_own_f32(q);
     if (!st) {
         dr_weight_unpack(&q->t);
-        st = add_product(up, down, (float)(scale * m->scale), q->t.dim[0], m->down->dim[0],
-                         dr_numel(&q->t) / q->t.dim[0], q->t.data);
+        st = add_product(up, down, scale * m->scale, m->down->dim[0], &q->t);
     }
     free(down);
     free(up);

@@ -243,11 +243,18 @@ dr_status dr_parser_open(dr_parser *m, const char *dir)
 static dr_status check_variance(const dr_parser *m)
 {
     const dr_tensor *var = m->is_segformer ? m->net.segformer.var : NULL;
-    for (int64_t i = 0; var && i < dr_numel(var); i++)
-        if (dr_f32(var)[i] < 0)
-            return dr_fail(DR_EINVAL, "cannot load the clothes parser '%s': '%s' has the negative value %g", m->dir,
-                           var->name, (double)dr_f32(var)[i]);
-    return DR_OK;
+    dr_status st = DR_OK;
+    float *value = var ? malloc(dr_nbytes(var)) : NULL;
+    if (var && !value)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    if (var)
+        dr_ops_get()->get(value, dr_f32(var), dr_nbytes(var));
+    for (int64_t i = 0; var && !st && i < dr_numel(var); i++)
+        if (value[i] < 0)
+            st = dr_fail(DR_EINVAL, "cannot load the clothes parser '%s': '%s' has the negative value %g", m->dir,
+                         var->name, (double)value[i]);
+    free(value);
+    return st;
 }
 
 dr_status dr_parser_load(dr_parser *m, const char *dir)

@@ -25,20 +25,21 @@ static view view_of(const dr_parser *m, const dr_image *photo, int size)
     return v;
 }
 
-/* [1,H,W,3], normalised; beyond the right and bottom edge the last pixels again; `mirrored`: all of it the other way
- * round, padding included, so that cells of the two lie on each other. */
+/* The photo [1,H,W,3], normalised; beyond the right and bottom edge the last pixels again; `mirrored`: all of it the
+ * other way round, padding included, so that cells of the two lie on each other. */
 static dr_tensor *pixels(dr_tape *g, const dr_parser *m, const dr_image *im, view v, bool mirrored)
 {
     float table[3][256];
-    dr_tensor *x = dr_new4(g, 1, v.padded_h, v.padded_w, 3);
-    if (g->status)
-        return x;
+    float *x = dr_arena_alloc(&g->arena, (size_t)v.padded_h * (size_t)v.padded_w * 3 * sizeof *x), *out = x;
+    if (!x) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
     for (int c = 0; c < 3; c++)
         for (int b = 0; b < 256; b++)
             table[c][b] = ((float)b * m->scale - m->mean[c]) / m->std[c];
     for (int y = 0; y < v.padded_h; y++) {
         const uint8_t *row = im->data + (size_t)(y < v.height ? y : v.height - 1) * (size_t)v.width * 3;
-        float *out = dr_f32(x) + (int64_t)y * v.padded_w * 3;
         for (int i = 0; i < v.padded_w; i++, out += 3) {
             int at = mirrored ? v.padded_w - 1 - i : i;
             const uint8_t *p = row + 3 * (size_t)(at < v.width ? at : v.width - 1);
@@ -46,21 +47,43 @@ static dr_tensor *pixels(dr_tape *g, const dr_parser *m, const dr_image *im, vie
                 out[c] = table[c][p[c]];
         }
     }
-    return x;
+    return dr_input(g, x, 4, (int64_t[]){1, v.padded_h, v.padded_w, 3});
 }
 
-/* Logits [1,h,w,labels] in the order of dr_label. */
-static dr_tensor *net_block(dr_tape *g, const void *self, dr_tensor *const *in)
+/* --- logits --------------------------------------------------------------------------------------------- */
+
+/* What the net says of every cell, on the host: [rows,cols,DR_LABELS] in the order of dr_label. */
+typedef struct cells {
+    float *logit; /* malloc'ed */
+    int rows, cols;
+} cells;
+
+/* From the order of the model's classes. */
+static dr_status read_cells(cells *out, dr_tape *g, const dr_parser *m, const dr_tensor *y)
 {
-    const dr_parser *m = self;
-    dr_tensor *x = m->is_segformer ? dr_segformer_forward(g, &m->net.segformer, in[0])
-                                   : dr_clothes_net_forward(g, &m->net.clothes_net, in[0]);
-    dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new_like(g, x);
-    int64_t places = g->status ? 0 : dr_numel(x) / DR_LABELS;
-    for (int64_t p = 0; p < places; p++)
+    dr_status st = dr_tape_status(g);
+    if (st)
+        return st;
+    *out = (cells){malloc(dr_nbytes(y)), (int)y->dim[1], (int)y->dim[2]};
+    if (!out->logit)
+        return dr_fail(DR_ENOMEM, "out of memory for the logits of %dx%d cells", out->cols, out->rows);
+    dr_tensor_get(g, y, out->logit);
+    for (float *p = out->logit, *end = p + dr_numel(y); p < end; p += DR_LABELS) {
+        float own[DR_LABELS];
+        memcpy(own, p, sizeof own);
         for (int i = 0; i < DR_LABELS; i++)
-            dr_f32(y)[p * DR_LABELS + m->label[i]] = dr_f32(x)[p * DR_LABELS + i];
-    return y;
+            p[m->label[i]] = own[i];
+    }
+    return DR_OK;
+}
+
+static dr_status run_once(cells *out, dr_tape *g, const dr_parser *m, const dr_image *im, view v, bool mirrored)
+{
+    dr_tape_reset(g);
+    dr_tensor *x = pixels(g, m, im, v, mirrored);
+    x = m->is_segformer ? dr_segformer_forward(g, &m->net.segformer, x)
+                        : dr_clothes_net_forward(g, &m->net.clothes_net, x);
+    return read_cells(out, g, m, x);
 }
 
 /* What the label is in a mirror. */
@@ -76,13 +99,12 @@ static int mirrored(int label)
     return label;
 }
 
-static void average_with_mirror(dr_tensor *a, const dr_tensor *b)
+static void average_with_mirror(cells *a, const cells *b)
 {
-    int64_t W = a->dim[2], rows = a->dim[1];
-    for (int64_t y = 0; y < rows; y++)
-        for (int64_t x = 0; x < W; x++) {
-            float *p = dr_f32(a) + (y * W + x) * DR_LABELS;
-            const float *q = dr_f32(b) + (y * W + W - 1 - x) * DR_LABELS;
+    for (int y = 0; y < a->rows; y++)
+        for (int x = 0; x < a->cols; x++) {
+            float *p = a->logit + ((int64_t)y * a->cols + x) * DR_LABELS;
+            const float *q = b->logit + ((int64_t)y * a->cols + a->cols - 1 - x) * DR_LABELS;
             for (int i = 0; i < DR_LABELS; i++)
                 p[i] = 0.5f * (p[i] + q[mirrored(i)]);
         }
@@ -96,12 +118,12 @@ typedef struct span {
     float t;
 } span;
 
-/* Pixel `o` among cells that are `scale` pixels^-1, as torch's interpolate(align_corners=False) has it. */
-static span span_at(int o, float scale, int cells)
+/* Pixel `o` among `count` cells that are `scale` pixels^-1, as torch's interpolate(align_corners=False) has it. */
+static span span_at(int o, float scale, int count)
 {
     float at = fmaxf(scale * ((float)o + 0.5f) - 0.5f, 0);
-    span s = {.lo = (int)at < cells - 1 ? (int)at : cells - 1};
-    s.hi = s.lo < cells - 1 ? s.lo + 1 : s.lo;
+    span s = {.lo = (int)at < count - 1 ? (int)at : count - 1};
+    s.hi = s.lo < count - 1 ? s.lo + 1 : s.lo;
     s.t = at - (float)s.lo;
     return s;
 }
@@ -122,20 +144,20 @@ static uint8_t best(const float *a, const float *b, float t)
 
 /* Adds the logits of another size of the photo, where they lie on those of `into`: cell by cell of the larger one, as
  * far as both are photo. */
-static void merge(dr_tensor *into, view v, const dr_tensor *other, view w)
+static void merge(cells *into, view v, const cells *other, view w)
 {
-    int cols = (int)into->dim[2], rows = (int)into->dim[1], other_cols = (int)other->dim[2];
+    int cols = into->cols, rows = into->rows, other_cols = other->cols;
     /* cells of the other per cell of this one */
     float across = (float)((double)other_cols * w.width / w.padded_w / ((double)cols * v.width / v.padded_w));
-    float down = (float)((double)other->dim[1] * w.height / w.padded_h / ((double)rows * v.height / v.padded_h));
+    float down = (float)((double)other->rows * w.height / w.padded_h / ((double)rows * v.height / v.padded_h));
 #pragma omp parallel for schedule(static)
     for (int y = 0; y < rows; y++) {
-        span sy = span_at(y, down, (int)other->dim[1]);
-        const float *top = dr_f32(other) + (int64_t)sy.lo * other_cols * DR_LABELS,
-                    *bottom = dr_f32(other) + (int64_t)sy.hi * other_cols * DR_LABELS;
+        span sy = span_at(y, down, other->rows);
+        const float *top = other->logit + (int64_t)sy.lo * other_cols * DR_LABELS,
+                    *bottom = other->logit + (int64_t)sy.hi * other_cols * DR_LABELS;
         for (int x = 0; x < cols; x++) {
             span sx = span_at(x, across, other_cols);
-            float *p = dr_f32(into) + ((int64_t)y * cols + x) * DR_LABELS;
+            float *p = into->logit + ((int64_t)y * cols + x) * DR_LABELS;
             for (int i = 0; i < DR_LABELS; i++) {
                 int l = sx.lo * DR_LABELS + i, r = sx.hi * DR_LABELS + i;
                 p[i] += (1 - sy.t) * ((1 - sx.t) * top[l] + sx.t * top[r]) +
@@ -146,34 +168,33 @@ static void merge(dr_tensor *into, view v, const dr_tensor *other, view w)
 }
 
 /* One row of labels: `row` gets the logits of all cells at its height. */
-static void label_row(uint8_t *out, int width, const dr_tensor *logits, span y, float scale, float *row)
+static void label_row(uint8_t *out, int width, const cells *c, span y, float scale, float *row)
 {
-    int cells = (int)logits->dim[2];
-    int64_t n = logits->dim[2] * DR_LABELS;
-    const float *top = dr_f32(logits) + y.lo * n, *bottom = dr_f32(logits) + y.hi * n;
+    int64_t n = (int64_t)c->cols * DR_LABELS;
+    const float *top = c->logit + y.lo * n, *bottom = c->logit + y.hi * n;
     for (int64_t i = 0; i < n; i++)
         row[i] = (1 - y.t) * top[i] + y.t * bottom[i];
     for (int i = 0; i < width; i++) {
-        span x = span_at(i, scale, cells);
+        span x = span_at(i, scale, c->cols);
         out[i] = best(row + x.lo * DR_LABELS, row + x.hi * DR_LABELS, x.t);
     }
 }
 
 /* Logits enlarged to the photo's size, row by row: all at once would be 72 bytes a pixel. */
-static dr_status label_all(const dr_tensor *logits, view v, dr_image *labels)
+static dr_status label_all(const cells *c, view v, dr_image *labels)
 {
-    float across = (float)((double)logits->dim[2] * v.width / v.padded_w / labels->width);
-    float down = (float)((double)logits->dim[1] * v.height / v.padded_h / labels->height);
+    float across = (float)((double)c->cols * v.width / v.padded_w / labels->width);
+    float down = (float)((double)c->rows * v.height / v.padded_h / labels->height);
     bool failed = false;
 #pragma omp parallel reduction(|| : failed)
     {
-        float *row = malloc((size_t)(logits->dim[2] * DR_LABELS) * sizeof *row);
+        float *row = malloc((size_t)c->cols * DR_LABELS * sizeof *row);
         failed = !row;
 #pragma omp for schedule(static)
         for (int y = 0; y < labels->height; y++)
             if (row)
-                label_row(labels->data + (size_t)y * (size_t)labels->width, labels->width, logits,
-                          span_at(y, down, (int)logits->dim[1]), across, row);
+                label_row(labels->data + (size_t)y * (size_t)labels->width, labels->width, c, span_at(y, down, c->rows),
+                          across, row);
         free(row);
     }
     return failed ? dr_fail(DR_ENOMEM, "out of memory labelling a photo of %dx%d", labels->width, labels->height)
@@ -182,48 +203,67 @@ static dr_status label_all(const dr_tensor *logits, view v, dr_image *labels)
 
 /* --- the whole ---------------------------------------------------------------------------------------- */
 
-static dr_tensor *forward(dr_tape *g, const dr_parser *m, const dr_image *im, view v)
+static dr_status forward(cells *out, dr_tape *g, const dr_parser *m, const dr_image *im, view v)
 {
-    dr_tensor *x = pixels(g, m, im, v, false);
-    dr_tensor *logits = dr_block(g, net_block, m, 1, &x);
-    if (!m->flip_average)
-        return logits;
-    x = pixels(g, m, im, v, true);
-    dr_tensor *other = dr_block(g, net_block, m, 1, &x);
-    if (!g->status)
-        average_with_mirror(logits, other);
-    return logits;
+    dr_status st = run_once(out, g, m, im, v, false);
+    if (st || !m->flip_average)
+        return st;
+    cells other = {0};
+    st = run_once(&other, g, m, im, v, true);
+    if (!st)
+        average_with_mirror(out, &other);
+    free(other.logit);
+    return st;
 }
 
-/* Logits of one size of the photo on `g`, checked; *v says how much of them is photo. */
-static dr_status run_size(dr_tape *g, const dr_parser *m, const dr_image *photo, int size, view *v, dr_tensor **logits)
+/* Logits of one size of the photo, checked; *v says how much of them is photo. */
+static dr_status run_size(cells *out, dr_tape *g, const dr_parser *m, const dr_image *photo, int size, view *v)
 {
     dr_image small = {0};
     *v = view_of(m, photo, size);
     dr_status st = dr_image_resize(&small, photo, v->width, v->height, DR_BILINEAR);
-    *logits = st ? NULL : forward(g, m, &small, *v);
     if (!st)
-        st = dr_tape_status(g);
+        st = forward(out, g, m, &small, *v);
     if (!st)
-        st = dr_output_check(dr_f32(*logits), (size_t)dr_numel(*logits), &m->params, "clothes parser", m->dir);
+        st = dr_output_check(out->logit, (size_t)out->rows * (size_t)out->cols * DR_LABELS, &m->params,
+                             "clothes parser", m->dir);
     dr_image_clear(&small);
     return st;
 }
 
 /* The mean over all sizes, on the cells of the largest. */
-static dr_status run_net(dr_tape *g, const dr_parser *m, const dr_image *photo, view *v, dr_tensor **logits)
+static dr_status run_sizes(cells *out, dr_tape *g, const dr_parser *m, const dr_image *photo, view *v)
 {
     int sizes = m->sizes > 0 ? m->sizes : 1;
-    dr_status st = run_size(g, m, photo, sizes - 1, v, logits);
+    dr_status st = run_size(out, g, m, photo, sizes - 1, v);
     for (int i = 0; !st && i < sizes - 1; i++) {
-        dr_tensor *other;
+        cells other = {0};
         view w;
-        st = run_size(g, m, photo, i, &w, &other);
+        st = run_size(&other, g, m, photo, i, &w);
         if (!st)
-            merge(*logits, *v, other, w);
+            merge(out, *v, &other, w);
+        free(other.logit);
     }
-    for (int64_t i = 0; !st && sizes > 1 && i < dr_numel(*logits); i++)
-        dr_f32(*logits)[i] /= (float)sizes;
+    size_t n = st ? 0 : (size_t)out->rows * (size_t)out->cols * DR_LABELS;
+    for (size_t i = 0; sizes > 1 && i < n; i++)
+        out->logit[i] /= (float)sizes;
+    return st;
+}
+
+/* out->logit is the caller's to free, after a failure as well. */
+static dr_status run_net(cells *out, const dr_parser *m, const dr_image *photo, bool (*cancelled)(void *user),
+                         void *user, view *v)
+{
+    dr_tape g;
+    *out = (cells){0};
+    dr_status st = dr_tape_init(&g);
+    if (st)
+        return st;
+    g.precision = m->precision;
+    g.cancelled = cancelled;
+    g.user = user;
+    st = run_sizes(out, &g, m, photo, v);
+    dr_tape_clear(&g);
     return st;
 }
 
@@ -231,50 +271,36 @@ dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(v
                         dr_image *labels)
 {
     dr_image map = {0};
-    dr_tensor *logits;
-    dr_tape g;
+    cells c;
     view v;
     DR_ASSERT(m->loaded && photo->channels == 3, "a photo of %d channels", photo->channels);
-    dr_status st = dr_tape_init(&g);
-    if (st)
-        return st;
-    g.precision = m->precision;
-    g.cancelled = cancelled;
-    g.user = user;
-    st = run_net(&g, m, photo, &v, &logits);
+    dr_status st = run_net(&c, m, photo, cancelled, user, &v);
     if (!st)
         st = dr_image_alloc(&map, photo->width, photo->height, 1);
     if (!st)
-        st = label_all(logits, v, &map);
+        st = label_all(&c, v, &map);
     if (!st)
         *labels = map;
     else
         dr_image_clear(&map);
-    dr_tape_clear(&g);
+    free(c.logit);
     return st;
 }
 
 dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells *out)
 {
-    dr_tensor *logits;
-    dr_tape g;
+    cells c;
     view v;
     *out = (dr_parser_cells){0};
-    dr_status st = dr_tape_init(&g);
-    if (st)
+    dr_status st = run_net(&c, m, photo, NULL, NULL, &v);
+    if (st) {
+        free(c.logit);
         return st;
-    g.precision = m->precision;
-    st = run_net(&g, m, photo, &v, &logits);
-    size_t bytes = st ? 0 : (size_t)dr_numel(logits) * sizeof(float);
-    if (!st && !(out->logit = malloc(bytes)))
-        st = dr_fail(DR_ENOMEM, "out of memory");
-    if (!st) {
-        memcpy(out->logit, dr_f32(logits), bytes);
-        out->width = (int)logits->dim[2];
-        out->height = (int)logits->dim[1];
-        out->used_w = (double)out->width * v.width / v.padded_w;
-        out->used_h = (double)out->height * v.height / v.padded_h;
     }
-    dr_tape_clear(&g);
-    return st;
+    *out = (dr_parser_cells){.logit = c.logit,
+                             .width = c.cols,
+                             .height = c.rows,
+                             .used_w = (double)c.cols * v.width / v.padded_w,
+                             .used_h = (double)c.rows * v.height / v.padded_h};
+    return DR_OK;
 }

@@ -199,6 +199,23 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
                    r->what);
 }
 
+/* Of an entry that has another dtype, into storage of the parameter's own. */
+static dr_status bind_converted(dr_param *q, const dr_st_entry *e)
+{
+    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
+    float *f32 = malloc(n * sizeof *f32);
+    if (!f32)
+        return dr_fail(DR_ENOMEM, "out of memory loading '%s'", e->name);
+    for (size_t i = 0; i < n; i++) { /* one by one through `v`: the source may be unaligned */
+        uint64_t v = 0;
+        memcpy(&v, (const unsigned char *)e->data + i * size, size);
+        dr_to_f32(&v, e->dtype, f32 + i, 1);
+    }
+    dr_param_set(q, 0, n, f32);
+    free(f32);
+    return DR_OK;
+}
+
 static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
 {
     const dr_st_entry *e = s->e;
@@ -219,16 +236,10 @@ static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
     if (st)
         return st;
     if (q->t.dtype == e->dtype) {
-        memcpy(q->t.data, e->data, e->size);
+        dr_param_set(q, 0, (size_t)dr_numel(&q->t), e->data);
         return DR_OK;
     }
-    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
-    for (size_t i = 0; i < n; i++) { /* one by one through `v`: the source may be unaligned */
-        uint64_t v = 0;
-        memcpy(&v, (const unsigned char *)e->data + i * size, size);
-        dr_to_f32(&v, e->dtype, (float *)q->t.data + i, 1);
-    }
-    return DR_OK;
+    return bind_converted(q, e);
 }
 
 static bool is_ignored(const dr_weights_rules *r, const char *name)

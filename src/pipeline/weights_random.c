@@ -92,16 +92,17 @@ dr_status dr_weights_random(dr_params *p, dr_dtype dtype, uint64_t seed)
 {
     const size_t block = (size_t)64 * CHUNK;
     dr_status st = p->status;
-    float *f32 = st ? NULL : malloc(block * sizeof *f32);
+    float *f32 = malloc(2 * block * sizeof *f32), *stored = f32 + block;
     if (!st && !f32)
         st = dr_fail(DR_ENOMEM, "out of memory for random weights");
     for (dr_param *q = p->first; !st && q; q = q->next) {
         st = dr_param_own(q, q->t.rank > 1 ? dtype : DR_F32);
-        size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(q->t.dtype);
+        size_t n = (size_t)dr_numel(&q->t);
         for (size_t at = 0; !st && at < n; at += block) {
             size_t m = n - at < block ? n - at : block;
             dr_init_values(q, seed, at, m, f32);
-            dr_from_f32(f32, (char *)q->t.data + at * size, q->t.dtype, m);
+            dr_from_f32(f32, stored, q->t.dtype, m);
+            dr_param_set(q, at, m, stored);
         }
     }
     free(f32);

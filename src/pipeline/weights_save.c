@@ -18,20 +18,23 @@ typedef struct source {
     int64_t done, total;
     float *f32;   /* [BLOCK] */
     void *packed; /* [BLOCK] of dtype */
+    void *stored; /* [BLOCK] as the parameter has them */
 } source;
 
 static dr_status put_block(dr_st_writer *w, source *s, const dr_param *q, size_t at, size_t n)
 {
     const dr_tensor *t = &q->t;
-    const void *data = s->random ? NULL : (const char *)t->data + at * dr_dtype_size(t->dtype);
-    if (s->random || t->dtype != s->dtype) {
-        if (s->random)
-            dr_init_values(q, s->seed, at, n, s->f32);
-        else
-            dr_to_f32(data, t->dtype, s->f32, n);
+    const void *data = s->packed;
+    if (!s->random)
+        dr_param_get(q, at, n, s->stored);
+    if (s->random)
+        dr_init_values(q, s->seed, at, n, s->f32);
+    else if (t->dtype == s->dtype)
+        data = s->stored;
+    else
+        dr_to_f32(s->stored, t->dtype, s->f32, n);
+    if (data == s->packed)
         dr_from_f32(s->f32, s->packed, s->dtype, n);
-        data = s->packed;
-    }
     dr_status st = dr_check_finite(data, s->dtype, n, t->name, s->path);
     if (st)
         return dr_fail(st, "cannot write '%s': tensor '%s' has values that are NaN or too large for %s", s->path,
@@ -155,9 +158,10 @@ static dr_status write_all(const dr_params *p, source *s, const char *path, size
         return p->status;
     s->f32 = malloc(BLOCK * sizeof *s->f32);
     s->packed = malloc(BLOCK * dr_dtype_size(s->dtype));
+    s->stored = malloc(BLOCK * sizeof(float));
     s->total = dr_params_numel(p);
     dr_status st;
-    if (!s->f32 || !s->packed)
+    if (!s->f32 || !s->packed || !s->stored)
         st = dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     else if (shard_size && shard_count(p->first, s->dtype, shard_size) < p->count)
         st = write_shards(p, s, path, shard_size);
@@ -165,6 +169,7 @@ static dr_status write_all(const dr_params *p, source *s, const char *path, size
         st = write_file(s, path, p->first, p->count);
     free(s->f32);
     free(s->packed);
+    free(s->stored);
     return st;
 }
 

@@ -51,20 +51,21 @@ static dr_status list_entries(dr_cache *c, const dr_plan *plan, int first_item)
 static dr_status encode(dr_tape *g, const dr_vae *vae, const dr_image *photo, const dr_image *mask, float **out)
 {
     size_t pixels = (size_t)photo->width * (size_t)photo->height;
+    *out = NULL;
     dr_tape_reset(g);
-    dr_tensor *x = dr_new4(g, 1, photo->height, photo->width, 3);
-    if (!g->status) {
-        dr_image_to_f32(photo, dr_f32(x));
-        if (mask)
-            dr_masked_f32(dr_f32(x), mask, dr_f32(x));
-    }
-    dr_tensor *m = dr_vae_encode(g, vae, x);
+    float *rgb = dr_arena_alloc(&g->arena, 3 * pixels * sizeof *rgb);
+    if (!rgb)
+        return DR_ENOMEM;
+    dr_image_to_f32(photo, rgb);
+    if (mask)
+        dr_masked_f32(rgb, mask, rgb);
+    dr_tensor *m = dr_vae_encode(g, vae, dr_input(g, rgb, 4, (int64_t[]){1, photo->height, photo->width, 3}));
     dr_status st = dr_tape_status(g);
     *out = st ? NULL : malloc(dr_nbytes(m));
     if (!st && !*out)
         st = dr_fail(DR_ENOMEM, "out of memory for the latents of %zu pixels", pixels);
     if (!st)
-        memcpy(*out, dr_f32(m), dr_nbytes(m));
+        dr_tensor_get(g, m, *out);
     return st;
 }
 
@@ -161,7 +162,7 @@ dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *
         if (!st && !c->text[i])
             st = dr_fail(DR_ENOMEM, "out of memory");
         if (!st)
-            memcpy(c->text[i], dr_f32(h), dr_nbytes(h));
+            dr_tensor_get(&g, h, c->text[i]);
     }
     dr_tape_clear(&g);
     return st;

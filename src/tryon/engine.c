@@ -122,7 +122,7 @@ void dr_engine_release(dr_engine *e)
     dr_text_unload(&e->text);
     dr_vae_unload(&e->vae);
     dr_unet_unload(&e->unet);
-    dr_arena_trim(&e->tape.arena);
+    dr_tape_trim(&e->tape);
 }
 
 /* Adapters change the weights as these are loaded; a model without any stays mapped. */
@@ -136,13 +136,17 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
-/* A weight that is NaN shows in the output; that is cheaper to look at than all weights. */
-static dr_status check_output(const dr_engine *e, const dr_tensor *out, const dr_params *p, const char *what,
-                              const char *part)
+/* A model's result. A weight that is NaN shows in it; that is cheaper to look at than all weights. */
+static dr_status take_output(dr_engine *e, const dr_tensor *y, float *out, const dr_params *p, const char *what,
+                             const char *part)
 {
     char path[4200];
+    dr_status st = dr_tape_status(&e->tape);
+    if (st)
+        return st;
     snprintf(path, sizeof path, "%s/%s", e->dir, part);
-    return dr_output_check(dr_f32(out), (size_t)dr_numel(out), p, what, path);
+    dr_tensor_get(&e->tape, y, out);
+    return dr_output_check(out, (size_t)dr_numel(y), p, what, path);
 }
 
 /* --- stages ------------------------------------------------------------------------------------- */
@@ -172,20 +176,16 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative)
 
     dr_tape_reset(&e->tape);
     dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, ids, 2, DR_TOKENS);
-    st = dr_tape_status(&e->tape);
-    if (!st)
-        st = check_output(e, h, &e->text.params, "text encoder", "text_encoder");
-    if (st)
-        return st;
     float *context = malloc(dr_nbytes(h));
     char *p = strdup(prompt), *n = strdup(negative);
-    if (!context || !p || !n) {
+    st = context && p && n ? take_output(e, h, context, &e->text.params, "text encoder", "text_encoder")
+                           : dr_fail(DR_ENOMEM, "out of memory");
+    if (st) {
         free(context);
         free(p);
         free(n);
-        return dr_fail(DR_ENOMEM, "out of memory");
+        return st;
     }
-    memcpy(context, dr_f32(h), dr_nbytes(h));
     free(e->context);
     free(e->prompt);
     free(e->negative);
@@ -201,14 +201,9 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
     if (st)
         return st;
     dr_tape_reset(&e->tape);
-    dr_tensor *x = dr_wrap(&e->tape, (float *)(uintptr_t)rgb, 4, (int64_t[]){1, H, W, 3});
+    dr_tensor *x = dr_input(&e->tape, rgb, 4, (int64_t[]){1, H, W, 3});
     dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
-    st = dr_tape_status(&e->tape);
-    if (!st)
-        st = check_output(e, m, &e->vae.params, "VAE", "vae");
-    if (!st)
-        memcpy(moments, dr_f32(m), dr_nbytes(m));
-    return st;
+    return take_output(e, m, moments, &e->vae.params, "VAE", "vae");
 }
 
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb)
@@ -219,16 +214,14 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     const dr_vae_config *c = &e->vae_config;
     int f = dr_vae_factor(c);
     dr_tape_reset(&e->tape);
-    dr_tensor *z = dr_new4(&e->tape, 1, H / f, W / f, c->latent);
-    for (int64_t i = 0; !e->tape.status && i < dr_numel(z); i++)
-        dr_f32(z)[i] = latents[i] / (float)c->scaling + (float)c->shift;
-    dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, z);
-    st = dr_tape_status(&e->tape);
-    if (!st)
-        st = check_output(e, x, &e->vae.params, "VAE", "vae");
-    if (!st)
-        memcpy(rgb, dr_f32(x), dr_nbytes(x));
-    return st;
+    const int64_t dim[] = {1, H / f, W / f, c->latent}, n = dim[1] * dim[2] * dim[3];
+    float *scaled = dr_arena_alloc(&e->tape.arena, (size_t)n * sizeof *scaled);
+    if (!scaled)
+        return DR_ENOMEM;
+    for (int64_t i = 0; i < n; i++)
+        scaled[i] = latents[i] / (float)c->scaling + (float)c->shift;
+    dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
+    return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
 }
 
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
@@ -245,13 +238,8 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     if (st)
         return st;
     dr_tape_reset(&e->tape);
-    dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){1, h, w, e->unet_config.in});
-    dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
+    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){1, h, w, e->unet_config.in});
+    dr_tensor *c = dr_input(&e->tape, text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, c);
-    st = dr_tape_status(&e->tape);
-    if (!st)
-        st = check_output(e, y, &e->unet.params, "UNet", "unet");
-    if (!st)
-        memcpy(out, dr_f32(y), dr_nbytes(y));
-    return st;
+    return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }

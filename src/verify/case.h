@@ -48,10 +48,12 @@ dr_tensor *dr_case_image(dr_verifier *v, const char *name);
 
 /** Judges `data` of n values in PyTorch's layout against want/NAME. */
 dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol);
+/** The same for values that rows made. */
+dr_status dr_case_output_values(dr_verifier *v, const char *name, const float *values, int64_t n, dr_tolerance tol);
 /** A channels-last [N,H,W,C] tensor against want/NAME [N,C,H,W]. */
 dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol);
 
-/** One flat buffer of zeros for the gradients of all parameters; NULL when out of memory. */
+/** One flat buffer of zeros, of values, for the gradients of all parameters; NULL when out of memory. */
 float *dr_case_give_gradients(dr_params *p);
 void dr_case_take_gradients(dr_params *p, float *all);
 

@@ -54,7 +54,7 @@ dr_status dr_verify_text_encoder(dr_verifier *v)
         return st;
     dr_tensor *h = dr_clip_forward(&v->tape, &v->text.net, ids, d[0], d[1]);
     st = dr_tape_status(&v->tape);
-    return st ? st : dr_case_output(v, "last_hidden_state", dr_f32(h), dr_numel(h), DR_TOL_FORWARD);
+    return st ? st : dr_case_output_values(v, "last_hidden_state", dr_f32(h), dr_numel(h), DR_TOL_FORWARD);
 }
 
 static dr_status expect(dr_verifier *v, const char *name, int64_t got, int64_t want)
@@ -78,10 +78,13 @@ dr_status dr_verify_vae_encode(dr_verifier *v)
     dr_tensor *m = dr_vae_encode(&v->tape, &v->vae.net, x);
     dr_tensor *mean = dr_slice(&v->tape, m, 0, c->latent), *logvar = dr_slice(&v->tape, m, c->latent, c->latent);
     st = dr_tape_status(&v->tape);
-    for (int64_t i = 0; !st && i < dr_numel(logvar); i++) { /* diffusers clamps before anyone sees it */
-        float *p = dr_f32(logvar) + i;
-        *p = *p < -30 ? -30 : *p > 20 ? 20 : *p;
-    }
+    float *p = st ? NULL : dr_arena_alloc(&v->tape.arena, dr_nbytes(logvar));
+    if (!p)
+        return st ? st : DR_ENOMEM;
+    dr_tensor_get(&v->tape, logvar, p);
+    for (int64_t i = 0; i < dr_numel(logvar); i++) /* diffusers clamps before anyone sees it */
+        p[i] = p[i] < -30 ? -30 : p[i] > 20 ? 20 : p[i];
+    dr_tensor_set(&v->tape, logvar, p);
     if (!st)
         st = dr_case_output_image(v, "mean", mean, DR_TOL_FORWARD);
     return st ? st : dr_case_output_image(v, "logvar", logvar, DR_TOL_FORWARD);
@@ -119,7 +122,7 @@ dr_status dr_verify_unet(dr_verifier *v)
         st = expect(v, "in/encoder_hidden_states samples", dc[0], x->dim[0]);
     if (st)
         return st;
-    dr_tensor *y = dr_unet_forward(&v->tape, &v->unet.net, x, t, dr_wrap(&v->tape, c, 3, dc));
+    dr_tensor *y = dr_unet_forward(&v->tape, &v->unet.net, x, t, dr_input(&v->tape, c, 3, dc));
     st = dr_tape_status(&v->tape);
     return st ? st : dr_case_output_image(v, "sample", y, DR_TOL_FORWARD);
 }

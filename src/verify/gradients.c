@@ -7,7 +7,7 @@
 
 float *dr_case_give_gradients(dr_params *p)
 {
-    float *all = calloc((size_t)dr_params_numel(p), sizeof *all), *at = all;
+    float *all = dr_ops_get()->take((size_t)dr_params_numel(p) * sizeof *all, false), *at = all;
     if (!all)
         dr_fail(DR_ENOMEM, "out of memory");
     for (dr_param *q = p->first; all && q; q = q->next) {
@@ -21,7 +21,8 @@ void dr_case_take_gradients(dr_params *p, float *all)
 {
     for (dr_param *q = p->first; q; q = q->next)
         q->t.grad = NULL;
-    free(all);
+    if (all)
+        dr_ops_get()->give(all, (size_t)dr_params_numel(p) * sizeof *all);
 }
 
 static dr_status judge_gradients(dr_verifier *v, const dr_params *p, const char *model)
@@ -37,7 +38,7 @@ static dr_status judge_gradients(dr_verifier *v, const dr_params *p, const char 
         snprintf(key, sizeof key, "want/%s", name);
         if (!dr_st_find(&v->file, key) && strstr(q->t.name, "token_embedding"))
             continue; /* left out of the cases: it is nearly all zeros */
-        st = dr_case_output(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
+        st = dr_case_output_values(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
     }
     return st;
 }
@@ -66,25 +67,32 @@ static dr_status read_inputs(dr_verifier *v, train_inputs *in)
     return DR_OK;
 }
 
-/* x_t and the target of every sample. */
-static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, dr_tensor *noisy, dr_tensor *target)
+/* x_t and the target of every sample, on the host. */
+static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, float *noisy, float *target)
 {
     dr_schedule sch = {0};
     char *path = dr_arena_printf(&v->results, "%s/scheduler/scheduler_config.json", v->dir);
     dr_status st = path ? dr_schedule_load(&sch, path) : DR_ENOMEM;
-    size_t n = (size_t)(dr_numel(in->latents) / in->N);
+    size_t n = (size_t)(dr_numel(in->latents) / in->N), bytes = dr_nbytes(in->latents);
+    float *x0 = dr_arena_alloc(&v->tape.arena, bytes), *noise = x0 ? dr_arena_alloc(&v->tape.arena, bytes) : NULL;
+    if (!noise)
+        st = DR_ENOMEM;
+    if (!st) {
+        dr_tensor_get(&v->tape, in->latents, x0);
+        dr_tensor_get(&v->tape, in->noise, noise);
+    }
     for (int64_t i = 0; !st && i < in->N; i++) {
-        const float *x0 = dr_f32(in->latents) + (size_t)i * n, *noise = dr_f32(in->noise) + (size_t)i * n;
+        size_t at = (size_t)i * n;
         int t = in->timestep[i];
         if (t < 0 || t >= sch.train_timesteps) {
             st = dr_fail(DR_EINVAL, "'%s': timestep %d of %d", v->path, t, sch.train_timesteps);
             break;
         }
-        dr_schedule_add_noise(&sch, x0, noise, t, n, dr_f32(noisy) + (size_t)i * n);
+        dr_schedule_add_noise(&sch, x0 + at, noise + at, t, n, noisy + at);
         if (sch.prediction == DR_PREDICT_V)
-            dr_schedule_velocity(&sch, x0, noise, t, n, dr_f32(target) + (size_t)i * n);
+            dr_schedule_velocity(&sch, x0 + at, noise + at, t, n, target + at);
         else
-            memcpy(dr_f32(target) + (size_t)i * n, noise, n * sizeof(float));
+            memcpy(target + at, noise + at, n * sizeof(float));
     }
     dr_schedule_clear(&sch);
     return st;
@@ -93,21 +101,23 @@ static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, dr_ten
 static dr_status train_step(dr_verifier *v, const train_inputs *in)
 {
     dr_tape *g = &v->tape;
-    dr_tensor *noisy = dr_new_like(g, in->latents), *target = dr_new_like(g, in->latents);
+    size_t bytes = dr_nbytes(in->latents);
+    float *x = dr_arena_alloc(&g->arena, bytes), *want = dr_arena_alloc(&g->arena, bytes);
     float *t = dr_arena_alloc(&g->arena, (size_t)in->N * sizeof *t);
-    dr_status st = g->status || !t ? DR_ENOMEM : noisy_and_target(v, in, noisy, target);
+    dr_status st = x && want && t ? noisy_and_target(v, in, x, want) : DR_ENOMEM;
     if (st)
         return st;
+    dr_tensor *noisy = dr_input(g, x, 4, in->latents->dim), *target = dr_input(g, want, 4, in->latents->dim);
     for (int64_t i = 0; i < in->N; i++)
         t[i] = (float)in->timestep[i];
     g->recording = true;
     dr_tensor *text = dr_clip_forward(g, &v->text.net, in->ids, in->N, in->L);
-    dr_tensor *x = dr_concat(g, dr_concat(g, noisy, in->mask), in->masked);
-    dr_tensor *loss = dr_mse(g, dr_unet_forward(g, &v->unet.net, x, t, text), target, NULL);
+    dr_tensor *all = dr_concat(g, dr_concat(g, noisy, in->mask), in->masked);
+    dr_tensor *loss = dr_mse(g, dr_unet_forward(g, &v->unet.net, all, t, text), target, NULL);
     st = dr_backward(g, loss, 1);
     g->recording = false;
     if (!st)
-        st = dr_case_output(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
+        st = dr_case_output_values(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
     if (!st)
         st = dr_case_output_image(v, "noisy_latents", noisy, DR_TOL_FORWARD);
     return st ? st : dr_case_output_image(v, "target", target, DR_TOL_FORWARD);

@@ -123,7 +123,7 @@ static dr_status judge_gradients(dr_verifier *v)
             memory_name(today, sizeof today, q->t.name);
             snprintf(name, sizeof name, "grad/%s", today);
         }
-        st = dr_case_output(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
+        st = dr_case_output_values(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
     }
     return st;
 }
@@ -137,7 +137,7 @@ static dr_status go_back(dr_verifier *v, dr_tensor *x, const uint8_t *labels, co
     dr_tensor *loss = dr_cross_entropy(g, logits, labels, ignored, NULL);
     dr_status st = dr_backward(g, loss, 1);
     g->recording = g->checkpointing = false;
-    return st ? st : dr_case_output(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
+    return st ? st : dr_case_output_values(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
 }
 
 /* Running means are no parameters. */

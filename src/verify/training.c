@@ -136,7 +136,7 @@ static dr_status vae_step(dr_verifier *v, double kl_weight)
     dr_tensor *loss = dr_add(g, dr_mse(g, y, x, NULL), dr_scale(g, kl, (float)kl_weight));
     st = dr_backward(g, loss, 1);
     g->recording = g->checkpointing = false;
-    return st ? st : dr_case_output(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
+    return st ? st : dr_case_output_values(v, "loss", dr_f32(loss), 1, DR_TOL_GRADIENT);
 }
 
 dr_status dr_verify_vae_gradients(dr_verifier *v)
@@ -156,7 +156,7 @@ dr_status dr_verify_vae_gradients(dr_verifier *v)
     for (const dr_param *q = v->vae.params.first; !st && q; q = q->next) {
         char name[512];
         snprintf(name, sizeof name, "grad/%s", q->t.name);
-        st = dr_case_output(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
+        st = dr_case_output_values(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
     }
     dr_case_take_gradients(&v->vae.params, gradients);
     return st;

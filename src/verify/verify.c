@@ -131,11 +131,13 @@ dr_tensor *dr_case_image(dr_verifier *v, const char *name)
     float *x = dr_case_input(v, name, 4, d);
     if (!x)
         return NULL;
-    dr_tensor *t = dr_new4(&v->tape, d[0], d[2], d[3], d[1]);
-    if (v->tape.status)
+    const int64_t dim[] = {d[0], d[2], d[3], d[1]};
+    float *nhwc = dr_arena_alloc(&v->tape.arena, (size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *nhwc);
+    if (!nhwc)
         return NULL;
-    dr_nchw_to_nhwc(x, dr_f32(t), d[0], d[1], d[2], d[3]);
-    return t;
+    dr_nchw_to_nhwc(x, nhwc, d[0], d[1], d[2], d[3]);
+    dr_tensor *t = dr_input(&v->tape, nhwc, 4, dim);
+    return v->tape.status ? NULL : t;
 }
 
 /* --- outputs ------------------------------------------------------------------------------------ */
@@ -213,12 +215,30 @@ dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, in
     return DR_OK;
 }
 
+/* `n` values on the host. */
+static float *host_copy(dr_verifier *v, const float *values, int64_t n)
+{
+    float *host = dr_arena_alloc(&v->tape.arena, (size_t)n * sizeof *host);
+    if (host)
+        v->tape.ops->get(host, values, (size_t)n * sizeof *host);
+    return host;
+}
+
+dr_status dr_case_output_values(dr_verifier *v, const char *name, const float *values, int64_t n, dr_tolerance tol)
+{
+    size_t mark = dr_arena_mark(&v->tape.arena);
+    float *host = host_copy(v, values, n);
+    dr_status st = host ? dr_case_output(v, name, host, n, tol) : DR_ENOMEM;
+    dr_arena_rewind(&v->tape.arena, mark);
+    return st;
+}
+
 dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol)
 {
-    float *nchw = dr_arena_alloc(&v->tape.arena, dr_nbytes(t));
-    if (!nchw)
+    float *nhwc = host_copy(v, dr_f32(t), dr_numel(t)), *nchw = dr_arena_alloc(&v->tape.arena, dr_nbytes(t));
+    if (!nhwc || !nchw)
         return DR_ENOMEM;
-    dr_nhwc_to_nchw(dr_f32(t), nchw, t->dim[0], t->dim[3], t->dim[1], t->dim[2]);
+    dr_nhwc_to_nchw(nhwc, nchw, t->dim[0], t->dim[3], t->dim[1], t->dim[2]);
     return dr_case_output(v, name, nchw, dr_numel(t), tol);
 }
 

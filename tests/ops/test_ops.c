@@ -8,6 +8,7 @@
 #include "ops/cases_attention.h"
 #include "ops/cases_elementwise.h"
 #include "ops/cases_linear.h"
+#include "ops/cases_loss.h"
 #include "ops/cases_norm.h"
 #include "ops/cases_optimizer.h"
 #include "ops/cases_resize.h"
@@ -37,6 +38,21 @@ static const check_op *const all_ops[] = {
     &op_adamw,
     &op_adamw8,
     &op_copy2d,
+    &op_batchnorm,
+    &op_embedding,
+    &op_transpose,
+    &op_add_product,
+    &op_loss,
+    &op_edge_loss,
+    &op_cross_entropy,
+    &op_gaussian_sample,
+    &op_gaussian_kl,
+    &op_average,
+    &op_exchange,
+    &op_fill,
+    &op_move,
+    &op_convert,
+    &op_finite,
 };
 #define OPS (sizeof all_ops / sizeof all_ops[0])
 

@@ -68,3 +68,34 @@ void dr_ref_adamw8(const dr_adamw8_args *a)
     for (int64_t b = 0; b < blocks; b++)
         adamw8_block(a, b);
 }
+
+#define SPAN 16384 /* values that one thread averages or exchanges in one go */
+
+static void move_towards(float *average, const float *x, int64_t n, float part)
+{
+    for (int64_t i = 0; i < n; i++)
+        average[i] -= part * (average[i] - x[i]);
+}
+
+void dr_ref_average(int64_t n, float part, const float *x, float *average)
+{
+#pragma omp parallel for schedule(static) if (n > SPAN)
+    for (int64_t at = 0; at < n; at += SPAN)
+        move_towards(average + at, x + at, n - at < SPAN ? n - at : SPAN, part);
+}
+
+static void exchange_span(float *a, float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float t = a[i];
+        a[i] = b[i];
+        b[i] = t;
+    }
+}
+
+void dr_ref_exchange(int64_t n, float *a, float *b)
+{
+#pragma omp parallel for schedule(static) if (n > SPAN)
+    for (int64_t at = 0; at < n; at += SPAN)
+        exchange_span(a + at, b + at, n - at < SPAN ? n - at : SPAN);
+}

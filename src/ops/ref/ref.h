@@ -23,6 +23,33 @@ dr_status dr_ref_layernorm_bwd(const dr_layernorm_args *a);
 dr_status dr_ref_attention(const dr_attention_args *a);
 dr_status dr_ref_attention_bwd(const dr_attention_args *a);
 
+void dr_ref_batchnorm(const dr_batchnorm_args *a);
+void dr_ref_batchnorm_bwd(const dr_batchnorm_args *a);
+void dr_ref_embedding(const dr_pick_args *a);
+void dr_ref_embedding_bwd(const dr_pick_args *a);
+dr_status dr_ref_transpose_weight(const dr_pick_args *a);
+void dr_ref_transpose_weight_bwd(const dr_pick_args *a);
+dr_status dr_ref_add_product(int64_t out, int64_t rank, int64_t in, float s, const float *up, const float *down,
+                             float *w);
+
+void dr_ref_loss(const dr_loss_args *a);
+void dr_ref_loss_bwd(const dr_loss_args *a);
+void dr_ref_edge_loss(const dr_edge_args *a);
+void dr_ref_edge_loss_bwd(const dr_edge_args *a);
+void dr_ref_cross_entropy(const dr_entropy_args *a);
+void dr_ref_cross_entropy_bwd(const dr_entropy_args *a);
+void dr_ref_gaussian_sample(const dr_gaussian_args *a);
+void dr_ref_gaussian_sample_bwd(const dr_gaussian_args *a);
+void dr_ref_gaussian_kl(const dr_gaussian_args *a);
+void dr_ref_gaussian_kl_bwd(const dr_gaussian_args *a);
+
+void dr_ref_put(void *values, const void *host, size_t bytes);
+void dr_ref_get(void *host, const void *values, size_t bytes);
+void dr_ref_move(void *to, const void *from, size_t bytes);
+void dr_ref_fill(int64_t n, float value, float *y);
+void dr_ref_convert(int64_t n, dr_dtype from, const void *x, float *y);
+bool dr_ref_finite(int64_t n, dr_dtype type, const void *x);
+
 void dr_ref_act(dr_act kind, int64_t n, const float *x, float *y);
 void dr_ref_act_bwd(dr_act kind, int64_t n, const float *x, const float *dy, float *dx);
 void dr_ref_add(int64_t n, const float *a, const float *b, float *y);
@@ -48,6 +75,8 @@ double dr_ref_sumsq(int64_t n, const float *x);
 void dr_ref_adamw(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                   float beta2, float eps, float weight_decay, double bc1, double bc2);
 void dr_ref_adamw8(const dr_adamw8_args *a);
+void dr_ref_average(int64_t n, float part, const float *x, float *average);
+void dr_ref_exchange(int64_t n, float *a, float *b);
 
 /* --- what several rows share ---------------------------------------------------------------------------- */
 

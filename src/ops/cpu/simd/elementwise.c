@@ -5,6 +5,8 @@
 #include "ops/cpu/simd/rows.h"
 #include "ops/cpu/simd/vec.h"
 
+#include <stdlib.h>
+
 #define PIECE 16384 /* values: 64 KiB of each array, a few microseconds of work */
 
 /* Runs `body` for pieces [i, end) of [0, n). */
@@ -239,6 +241,29 @@ void SIMD(copy2d)(int64_t R, int64_t C, const float *src, int64_t lds, float *ds
         else
             memcpy(dst + r * ldd, src + r * lds, (size_t)C * sizeof *dst);
     }
+}
+
+/* Each thread makes rows of the product in one of its own. */
+dr_status SIMD(add_product)(int64_t out, int64_t rank, int64_t in, float s, const float *up, const float *down,
+                            float *w)
+{
+    int failed = 0;
+#pragma omp parallel reduction(| : failed)
+    {
+        float *row = malloc((size_t)in * sizeof *row + 1);
+        failed = !row;
+#pragma omp for schedule(static)
+        for (int64_t o = 0; o < out; o++) {
+            if (!row)
+                continue;
+            memset(row, 0, (size_t)in * sizeof *row);
+            for (int64_t j = 0; j < rank; j++)
+                axpy_piece(0, in, up[o * rank + j], down + j * in, row);
+            axpy_piece(0, in, s, row, w + o * in);
+        }
+        free(row);
+    }
+    return failed ? dr_fail(DR_ENOMEM, "out of memory merging a LoRA") : DR_OK;
 }
 
 /* --- AdamW -------------------------------------------------------------------------------------------------- */

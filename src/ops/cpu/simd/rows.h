@@ -24,6 +24,8 @@ void SIMD(geglu_bwd)(int64_t R, int64_t C, const float *x, const float *dy, floa
 void SIMD(add_rows)(int64_t N, int64_t S, int64_t C, const float *x, const float *e, float *y);
 void SIMD(sum_rows)(int64_t N, int64_t S, int64_t C, const float *dy, float *de);
 void SIMD(copy2d)(int64_t R, int64_t C, const float *src, int64_t lds, float *dst, int64_t ldd, bool add);
+dr_status SIMD(add_product)(int64_t out, int64_t rank, int64_t in, float s, const float *up, const float *down,
+                            float *w);
 double SIMD(sumsq)(int64_t n, const float *x);
 void SIMD(adamw)(int64_t n, float *p, const float *g, float *m, float *v, float scale, float lr, float beta1,
                  float beta2, float eps, float weight_decay, double bc1, double bc2);

@@ -10,6 +10,7 @@ static void fill(dr_ops *ops)
     ops->layernorm_bwd = SIMD(layernorm_bwd);
     ops->attention = SIMD(attention);
     ops->attention_bwd = SIMD(attention_bwd);
+    ops->add_product = SIMD(add_product);
     ops->act = SIMD(act);
     ops->act_bwd = SIMD(act_bwd);
     ops->add = SIMD(add);
