@@ -15,7 +15,8 @@ ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io",
 ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "serve": {"base"}}
 NEVER = {("train", "tryon"), ("tryon", "train")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
-PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops"}
+PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops",
+                   "ops/far/": "ops"}
 
 
 def sources():

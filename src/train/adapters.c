@@ -7,7 +7,9 @@
 #include <string.h>
 
 typedef struct maker {
-    dr_adapters *a;
+    dr_params *params;
+    int rank;
+    double scale;
     const char *prefix;
 } maker;
 
@@ -16,25 +18,43 @@ static void add_adapter(void *user, dr_lin *l)
     const maker *m = user;
     char name[DR_NAME_MAX], layer[DR_NAME_MAX];
     int n = (int)(strlen(l->w->name) - strlen(".weight"));
-    int rank = m->a->rank;
     int64_t out = l->w->dim[0], in = dr_numel(l->w) / out;
     snprintf(name, sizeof name, "%s.%.*s", m->prefix, n, l->w->name);
-    dr_params *p = &m->a->params;
-    l->down = dr_param_add(p, dr_join(layer, name, "lora_A"), "weight", DR_INIT_KAIMING, in, 2, rank, in, 1, 1);
-    l->up = dr_param_add(p, dr_join(layer, name, "lora_B"), "weight", DR_INIT_ZEROS, 0, 2, out, rank, 1, 1);
-    l->lora_scale = (float)(m->a->alpha / rank);
+    dr_params *p = m->params;
+    l->down = dr_param_add(p, dr_join(layer, name, "lora_A"), "weight", DR_INIT_KAIMING, in, 2, m->rank, in, 1, 1);
+    l->up = dr_param_add(p, dr_join(layer, name, "lora_B"), "weight", DR_INIT_ZEROS, 0, 2, out, m->rank, 1, 1);
+    l->lora_scale = (float)m->scale;
+}
+
+static void detach(void *user, dr_lin *l)
+{
+    (void)user;
+    l->down = l->up = NULL;
+}
+
+dr_status dr_adapters_declare(dr_params *p, dr_unet *unet, dr_clip_text *text, int rank, double alpha)
+{
+    dr_status st = dr_params_init(p);
+    if (st)
+        return st;
+    dr_unet_each_attention(unet, add_adapter, &(maker){p, rank, alpha / rank, "unet"});
+    if (text)
+        dr_clip_each_attention(text, add_adapter, &(maker){p, rank, alpha / rank, "text_encoder.text_model"});
+    return p->status;
+}
+
+void dr_adapters_detach(dr_unet *unet, dr_clip_text *text)
+{
+    dr_unet_each_attention(unet, detach, NULL);
+    dr_clip_each_attention(text, detach, NULL);
 }
 
 dr_status dr_adapters_make(dr_adapters *a, dr_unet *unet, dr_clip_text *text, int rank, double alpha, uint64_t seed)
 {
     *a = (dr_adapters){.rank = rank, .alpha = alpha > 0 ? alpha : rank, .text = text != NULL};
-    dr_status st = dr_params_init(&a->params);
-    if (st)
-        return st;
-    dr_unet_each_attention(unet, add_adapter, &(maker){a, "unet"});
-    if (text)
-        dr_clip_each_attention(text, add_adapter, &(maker){a, "text_encoder.text_model"});
-    st = a->params.status ? a->params.status : dr_weights_random(&a->params, DR_F32, seed);
+    dr_status st = dr_adapters_declare(&a->params, unet, text, rank, a->alpha);
+    if (!st)
+        st = dr_weights_random(&a->params, DR_F32, seed);
     for (dr_param *q = a->params.first; !st && q; q = q->next) {
         q->t.constant = false;
         q->t.needs_grad = true;

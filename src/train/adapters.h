@@ -19,6 +19,11 @@ typedef struct dr_adapters {
 dr_status dr_adapters_make(dr_adapters *a, dr_unet *unet, dr_clip_text *text, int rank, double alpha, uint64_t seed);
 void dr_adapters_clear(dr_adapters *a);
 
+/** The table of them alone, without values, attached to the layers; and taken off again. `text` may be NULL in the
+ * first. */
+dr_status dr_adapters_declare(dr_params *p, dr_unet *unet, dr_clip_text *text, int rank, double alpha);
+void dr_adapters_detach(dr_unet *unet, dr_clip_text *text);
+
 /** pytorch_lora_weights.safetensors with rank and alpha in the metadata, atomically. */
 dr_status dr_adapters_save(const dr_adapters *a, const char *path);
 /** Values of a file that dr_adapters_save() wrote for the same layers and rank. */

@@ -1,60 +1,18 @@
 #include "train/estimate.h"
 
 #include "models/tokenizer.h"
-#include "train/activations.h"
 #include "train/optimizer.h"
+#include "train/rehearse.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* By measurement, against peaks of whole runs. */
-static const double gradients_per_activation = 1.0;  /* each value that is kept gets a gradient */
-static const uint64_t program = (uint64_t)200 << 20; /* code, libraries, compiled kernels, threads' stacks */
+/* By measurement, against peaks of whole runs: code, libraries, compiled kernels, threads' stacks. */
+static const uint64_t program = (uint64_t)200 << 20;
 
 /* --- parameters --------------------------------------------------------------------------------- */
-
-/* The models without their weights. */
-typedef struct shapes {
-    dr_unet unet;
-    dr_clip_text text;
-    dr_vae vae;
-    dr_params unet_params, text_params, vae_params;
-} shapes;
-
-static void shapes_free(shapes *s)
-{
-    if (!s)
-        return;
-    dr_params_clear(&s->unet_params);
-    dr_params_clear(&s->text_params);
-    dr_params_clear(&s->vae_params);
-    free(s);
-}
-
-static dr_status shapes_make(shapes **out, const dr_train_estimate_in *in)
-{
-    shapes *s = calloc(1, sizeof *s);
-    if (!s)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    dr_status st = dr_params_init(&s->unet_params);
-    if (!st)
-        st = dr_params_init(&s->text_params);
-    if (!st)
-        st = dr_params_init(&s->vae_params);
-    if (!st)
-        st = dr_unet_init(&s->unet, in->unet, &s->unet_params);
-    if (!st)
-        st = dr_clip_init(&s->text, in->text, &s->text_params);
-    if (!st)
-        st = dr_vae_init(&s->vae, in->vae, &s->vae_params);
-    if (st)
-        shapes_free(s);
-    else
-        *out = s;
-    return st;
-}
 
 /* What is trained, and what the optimizer keeps of it. */
 typedef struct trained {
@@ -84,7 +42,7 @@ static void add_adapter(void *user, dr_lin *l)
     add_tensor(t, t->rank * out);
 }
 
-static trained count_trained(shapes *s, const dr_train_options *o)
+static trained count_trained(dr_rehearsal *s, const dr_train_options *o)
 {
     trained t = {.eight_bit = o->use_8bit_adam, .rank = o->lora_rank};
     if (t.rank > 0) {
@@ -106,85 +64,56 @@ static bool as_they_come(const dr_train_options *o)
     return o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static dr_activations count_activations(const shapes *s, const dr_train_estimate_in *in)
+/* While a picture is made the models take turns beside the UNet: the text encoder, or the VAE's decoder. */
+static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
     const dr_train_options *o = in->options;
-    int64_t cells = o->resolution / dr_vae_factor(in->vae), batch = o->train_batch_size;
-    batch *= o->with_prior_preservation ? 2 : 1;
-    dr_activations a = dr_unet_activations(&s->unet, batch, cells, cells, DR_TOKENS, o->lora_rank);
-    if (!o->train_text_encoder)
-        return a;
-    dr_activations t = dr_clip_activations(&s->text, batch, DR_TOKENS, o->lora_rank);
-    a.between += t.between;
-    a.inside += t.inside;
-    a.block = larger(a.block, t.block);
-    a.workspace = larger(a.workspace, t.workspace);
-    a.outer_params += t.outer_params;
-    a.largest_params = larger(a.largest_params, t.largest_params);
-    return a;
-}
-
-/* What stays on the tape, with its gradients, and what comes and goes beside it. */
-static void reckon_tape(dr_train_memory *m, const dr_activations *a, const dr_train_options *o)
-{
-    double inside = (double)a->inside, budget = (double)o->activation_memory / sizeof(float);
-    if (o->gradient_checkpointing && budget < inside)
-        inside = budget;
-    m->activations = (uint64_t)(((double)a->between + inside) * (1 + gradients_per_activation) * sizeof(float));
-    m->scratch = (uint64_t)(o->gradient_checkpointing ? a->block : a->workspace) * sizeof(float);
-}
-
-/* While a picture is made the models take turns beside the UNet: the text encoder, or the VAE's decoder with its
- * largest level at full size. */
-static uint64_t validation_bytes(const shapes *s, const dr_train_estimate_in *in)
-{
-    const dr_train_options *o = in->options;
+    *out = 0;
     if (!o->validation_image)
-        return 0;
-    uint64_t side = (uint64_t)(in->unet->sample_size * dr_vae_factor(in->vae)), size = dr_dtype_size(in->stored);
-    uint64_t wide = (uint64_t)in->vae->width[in->vae->levels > 1 ? 1 : 0], narrow = (uint64_t)in->vae->width[0];
-    uint64_t decoder = (uint64_t)dr_params_numel(&s->vae_params) * size;
-    decoder += side * side * (2 * wide + 4 * narrow) * sizeof(float);
+        return DR_OK;
+    uint64_t size = dr_dtype_size(in->stored), decoder = 0;
+    dr_status st = dr_rehearse_decode(s, in->unet->sample_size * dr_vae_factor(in->vae), in->stored, &decoder);
+    decoder += (uint64_t)dr_params_numel(&s->vae_params) * size;
     uint64_t text = o->train_text_encoder ? 0 : (uint64_t)dr_params_numel(&s->text_params) * size;
-    return decoder > text ? decoder : text;
+    *out = decoder > text ? decoder : text;
+    return st;
 }
 
-static void reckon(dr_train_memory *m, shapes *s, const dr_train_estimate_in *in)
+static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
     const dr_train_options *o = in->options;
     trained t = count_trained(s, o);
-    dr_activations a = count_activations(s, in);
     uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
     models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
-    bool lora = o->lora_rank > 0;
-    int64_t at_once = as_they_come(o) && !lora ? a.outer_params + a.largest_params : t.values;
+    bool lora = o->lora_rank > 0, come = as_they_come(o);
 
+    dr_rehearsed step;
     *m = (dr_train_memory){.moments = t.moments, .program = program};
+    dr_status st = dr_rehearse_step(s, o, in->stored, come, &step);
+    if (!st)
+        st = validation_bytes(&m->validation, s, in);
+    if (st)
+        return st;
     m->weights =
         lora ? models * dr_dtype_size(in->stored) + (uint64_t)t.values * sizeof(float) : models * sizeof(float);
-    m->gradients = (uint64_t)at_once * sizeof(float);
+    m->gradients = come ? step.gradients : (uint64_t)t.values * sizeof(float);
     m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) : 0;
-    reckon_tape(m, &a, o);
-    m->validation = validation_bytes(s, in);
+    m->activations = step.kept;
+    m->scratch = step.peak - step.kept;
     /* validation comes between steps, when the tape is empty */
-    uint64_t step = m->activations + m->scratch, turn = step > m->validation ? step : m->validation;
+    uint64_t turn = step.peak > m->validation ? step.peak : m->validation;
     m->total = m->weights + m->gradients + m->moments + m->average + turn + m->program;
+    return DR_OK;
 }
 
 dr_status dr_train_estimate(const dr_train_estimate_in *in, dr_train_memory *out)
 {
-    shapes *s = NULL;
-    dr_status st = shapes_make(&s, in);
-    if (st)
-        return st;
-    reckon(out, s, in);
-    shapes_free(s);
-    return DR_OK;
+    dr_rehearsal *s = NULL;
+    dr_status st = dr_rehearsal_open(&s, in->unet, in->text, in->vae);
+    if (!st)
+        st = reckon(out, s, in);
+    dr_rehearsal_close(s);
+    return st;
 }
 
 /* --- what to do about it -------------------------------------------------------------------------- */
@@ -277,7 +206,7 @@ static void say_need(sentence *s, const dr_train_memory *m)
 }
 
 /* The estimate with a choice of remedies; bit i is remedy i. */
-static uint64_t total_with(shapes *s, const dr_train_estimate_in *in, unsigned chosen)
+static uint64_t total_with(dr_rehearsal *s, const dr_train_estimate_in *in, unsigned chosen)
 {
     dr_train_options o = *in->options;
     dr_train_estimate_in changed = *in;
@@ -286,12 +215,11 @@ static uint64_t total_with(shapes *s, const dr_train_estimate_in *in, unsigned c
         if (chosen & 1u << i)
             remedies[i].apply(&o);
     changed.options = &o;
-    reckon(&m, s, &changed);
-    return m.total;
+    return reckon(&m, s, &changed) ? UINT64_MAX : m.total;
 }
 
 /* Takes remedies in order until the run fits, then leaves out those that turn out not to be needed. */
-static unsigned choose(shapes *s, const dr_train_estimate_in *in, uint64_t available)
+static unsigned choose(dr_rehearsal *s, const dr_train_estimate_in *in, uint64_t available)
 {
     unsigned chosen = 0;
     uint64_t total = total_with(s, in, 0);
@@ -308,7 +236,7 @@ static unsigned choose(shapes *s, const dr_train_estimate_in *in, uint64_t avail
     return chosen;
 }
 
-static void say_remedies(sentence *out, shapes *s, const dr_train_estimate_in *in, uint64_t available)
+static void say_remedies(sentence *out, dr_rehearsal *s, const dr_train_estimate_in *in, uint64_t available)
 {
     unsigned chosen = choose(s, in, available), so_far = 0;
     uint64_t total = total_with(s, in, 0), least = total_with(s, in, chosen);
@@ -330,20 +258,23 @@ static void say_remedies(sentence *out, shapes *s, const dr_train_estimate_in *i
 
 dr_status dr_train_estimate_tell(const dr_train_estimate_in *in, uint64_t available, char *text, size_t size)
 {
-    shapes *s = NULL;
+    dr_rehearsal *s = NULL;
     dr_train_memory m;
     sentence out = {text, size, 0};
     DR_ASSERT(size > 0, "no room for a sentence");
-    dr_status st = shapes_make(&s, in);
-    if (st)
+    dr_status st = dr_rehearsal_open(&s, in->unet, in->text, in->vae);
+    if (!st)
+        st = reckon(&m, s, in);
+    if (st) {
+        dr_rehearsal_close(s);
         return st;
-    reckon(&m, s, in);
+    }
     say_need(&out, &m);
     bool fits = available == 0 || m.total <= available;
     if (available > 0)
         say(&out, ", %s%.1f GiB are free", fits ? "" : "only ", gib(available));
     if (!fits)
         say_remedies(&out, s, in, available);
-    shapes_free(s);
+    dr_rehearsal_close(s);
     return fits ? DR_OK : dr_fail(DR_ENOMEM, "%s", text);
 }

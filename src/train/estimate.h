@@ -21,8 +21,8 @@ typedef struct dr_train_memory {
     uint64_t gradients;
     uint64_t moments;     /* of AdamW */
     uint64_t average;     /* of --use_ema */
-    uint64_t activations; /* what the tape keeps, and its gradients */
-    uint64_t scratch;     /* of the block that runs again, or of single ops */
+    uint64_t activations; /* what the tape keeps until it goes back */
+    uint64_t scratch;     /* what comes on top: gradients in flight, the block that runs again, workspace of ops */
     uint64_t validation;  /* the other models, while validation pictures are made */
     uint64_t program;     /* code, libraries, threads */
     uint64_t total;
@@ -31,9 +31,9 @@ typedef struct dr_train_memory {
 /**
  * What a training step needs at its peak. Photos and texts are encoded before, with less.
  *
- * Weights, gradients and moments are exact; activations are counted from the configs (train/activations.h), and are
- * doubled by their gradients. With gradient checkpointing, no clipping and no accumulation, gradients are used block
- * by block and never held all at once.
+ * Weights, gradients and moments are exact; what the tape takes is found by a step that computes nothing
+ * (train/rehearse.h). With gradient checkpointing, no clipping and no accumulation, gradients are used block by block
+ * and never held all at once.
  *
  * @return DR_ENOMEM only
  */
