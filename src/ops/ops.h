@@ -297,8 +297,8 @@ const dr_ops *dr_ops_get(void);
 /** The plain C table, for tests. */
 const dr_ops *dr_ops_ref(void);
 
-/** A table that computes nothing. A tape over it allocates as it would otherwise, in addresses that are never touched, and the
- *  peaks of its arenas say what it would have held. What is read from values is zero. */
+/** A table that computes nothing. A tape over it allocates as it would otherwise, in addresses that are never touched,
+ * and the peaks of its arenas say what it would have held. What is read from values is zero. */
 const dr_ops *dr_ops_dry(void);
 
 /** True when this CPU multiplies bf16 faster than f32 (measured or known), so that AUTO differs from EXACT. */
