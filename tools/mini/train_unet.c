@@ -44,6 +44,8 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"checkpoint-minutes", DR_OPT_DOUBLE, &o->checkpoint_minutes, "X", "between two checkpoints", 0, 1e6},
         {"photo-limit", DR_OPT_INT, &o->photo_limit, "N", "train on the first N photos only; 0: all", 0, 1e6},
         {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same weights"},
+        {"exact", DR_OPT_FLAG, &o->exact, NULL,
+         "f32 arithmetic throughout, instead of bf16 products where they are faster"},
         {"threads", DR_OPT_INT, &o->threads, "N", "0: as many as cores", 0, 1024},
     };
     return dr_opt_parse(cmd, opts, sizeof opts / sizeof *opts, argc, argv, NULL);

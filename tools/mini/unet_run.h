@@ -26,7 +26,7 @@ typedef struct unet_options {
     double minutes, checkpoint_minutes;
     uint64_t seed;
     int threads;
-    bool resume;
+    bool resume, exact;
 } unet_options;
 
 typedef struct unet_report {

@@ -118,6 +118,7 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
 {
     *r = (unet_run){.o = o, .log.fd = -1};
     dr_set_threads(o->threads);
+    dr_ops_set_precision(o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO);
     dr_status st = dr_mkdirs(o->output);
     if (!st)
         st = make_models(r);
