@@ -220,3 +220,9 @@ dr_status mini_adversary_save(mini_adversary *a)
 {
     return mini_checkpoint_save(&a->t);
 }
+
+json_t *mini_adversary_json(const mini_adversary_report *r)
+{
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "hinge", r->loss, "real", r->real, "made", r->made, "features",
+                     r->features, "pull", r->pull, "skill", r->skill);
+}

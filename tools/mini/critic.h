@@ -73,5 +73,7 @@ dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *rea
 dr_status mini_adversary_learn(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng,
                                mini_adversary_report *report);
 dr_status mini_adversary_save(mini_adversary *a);
+/** A report for the log; NULL when out of memory. */
+json_t *mini_adversary_json(const mini_adversary_report *r);
 
 #endif

@@ -80,9 +80,7 @@ static dr_status log_step(vae_run *r, const vae_report *p)
                           "pixels", p->pixels, "edges", p->edges, "squares", p->squares, "colour", p->colour, "kl",
                           p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
     if (j && r->o->adversary.pull > 0)
-        json_object_set_new(j, "critic",
-                            json_pack("{s:f, s:f, s:f, s:f, s:f}", "hinge", c->loss, "real", c->real, "made", c->made,
-                                      "features", c->features, "pull", c->pull));
+        json_object_set_new(j, "critic", mini_adversary_json(c));
     dr_status st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
