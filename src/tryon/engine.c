@@ -82,13 +82,14 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
 dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
                          dr_precision precision, bool keep)
 {
-    *e = (dr_engine){.precision = precision, .keep = keep};
+    *e = (dr_engine){.keep = keep};
     e->dir = strdup(dir);
     dr_status st = e->dir ? open_parts(e) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = open_loras(e, loras, lora_count);
     if (!st)
         st = dr_tape_init(&e->tape);
+    e->tape.precision = precision;
     if (st)
         dr_engine_close(e);
     return st;
@@ -169,7 +170,6 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative)
     if (st)
         return st;
 
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, ids, 2, DR_TOKENS);
     st = dr_tape_status(&e->tape);
@@ -200,7 +200,6 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
     dr_status st = dr_vae_load(&e->vae, e->dir);
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *x = dr_wrap(&e->tape, (float *)(uintptr_t)rgb, 4, (int64_t[]){1, H, W, 3});
     dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
@@ -219,7 +218,6 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
         return st;
     const dr_vae_config *c = &e->vae_config;
     int f = dr_vae_factor(c);
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *z = dr_new4(&e->tape, 1, H / f, W / f, c->latent);
     for (int64_t i = 0; !e->tape.status && i < dr_numel(z); i++)
@@ -246,7 +244,6 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     }
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){1, h, w, e->unet_config.in});
     dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});

@@ -146,7 +146,6 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
 {
     *r = (unet_run){.o = o, .log.fd = -1};
     dr_set_threads(o->threads);
-    dr_ops_set_precision(o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO);
     dr_status st = dr_mkdirs(o->output);
     if (!st)
         st = make_models(r);
@@ -160,7 +159,10 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
         st = mini_wardrobe_open(&r->test, o->photos, NULL, true, 0);
     if (!st)
         st = open_pools(r);
-    return st ? st : dr_tape_init(&r->tape);
+    if (!st)
+        st = dr_tape_init(&r->tape);
+    r->tape.precision = o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO;
+    return st;
 }
 
 void unet_run_close(unet_run *r)

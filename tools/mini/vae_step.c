@@ -100,7 +100,6 @@ dr_status vae_run_open(vae_run *r, const vae_options *o)
 {
     *r = (vae_run){.o = o, .log.fd = -1};
     dr_set_threads(o->threads);
-    dr_ops_set_precision(o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO);
     dr_status st = dr_mkdirs(o->output);
     if (!st)
         st = dr_json_load(o->config, &r->config);
@@ -118,6 +117,7 @@ dr_status vae_run_open(vae_run *r, const vae_options *o)
         st = dr_tape_init(&r->tape);
     if (!st)
         st = dr_tape_init(&r->loss_tape);
+    r->tape.precision = o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO;
     return st ? st : open_log(r);
 }
 

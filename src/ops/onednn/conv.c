@@ -71,6 +71,7 @@ static bool is_pointwise(const dr_conv_args *a)
 static dr_linear_args as_linear(const dr_conv_args *a)
 {
     return (dr_linear_args){.scratch = a->scratch,
+                            .precision = a->precision,
                             .M = a->N * a->H * a->W,
                             .N = a->O,
                             .K = a->I,
