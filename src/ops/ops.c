@@ -1,5 +1,6 @@
 #include "ops/ops.h"
 
+#include "base/threads.h"
 #include "ops/cpu/cpu.h"
 #include "ops/onednn/onednn.h"
 #include "ops/ref/ref.h"
@@ -34,6 +35,7 @@ static void fill(void)
 const dr_ops *dr_ops_get(void)
 {
     pthread_once(&once, fill);
+    dr_threads(); /* whichever thread of the caller's this is, it computes with as many */
     return &after[LAYERS - 1];
 }
 
