@@ -1,6 +1,7 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "drape.h"
 
+#include "base/text.h"
 #include "base/threads.h"
 #include "pipeline/folder.h"
 #include "pipeline/shipped.h"
@@ -114,7 +115,7 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)
 {
-    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt ? prompt : "", cut);
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), cut);
 }
 
 const char *drape_scheduler_name(int index)
@@ -175,8 +176,8 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     drape_callbacks cb = options->callbacks;
     dr_tryon_options o = {
         .inpaint =
-            {.prompt = options->prompt ? options->prompt : "",
-             .negative_prompt = options->negative_prompt ? options->negative_prompt : "",
+            {.prompt = dr_skip_bom(options->prompt ? options->prompt : ""),
+             .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
              .long_prompts = options->long_prompt,
              .guidance_scale = options->guidance_scale,
              .sampler = {.steps = options->steps,

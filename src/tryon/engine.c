@@ -75,6 +75,8 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
         if (st)
             return st;
         e->lora_scale[e->lora_count] = loras[e->lora_count].scale;
+        if (e->lora[e->lora_count].note[0] && e->notes.tell)
+            e->notes.tell(e->notes.user, e->lora[e->lora_count].note);
     }
     return DR_OK;
 }
