@@ -135,6 +135,7 @@ typedef struct drape_model_info {
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
+    bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 

@@ -230,6 +230,21 @@ static drape_status warn_of_cut(const tryon_cli *c, const drape_pipeline *p, con
     return st;
 }
 
+/* A model made for few steps: it has learnt nothing for other ones. */
+static void warn_of_other_pace(const tryon_cli *c, const drape_pipeline *p)
+{
+    drape_model_info info;
+    if (drape_pipeline_info(p, &info) || !info.few_steps)
+        return;
+    bool steps = c->o.steps != 0 && c->o.steps != info.steps,
+         scheduler = c->o.scheduler && *c->o.scheduler && strcmp(c->o.scheduler, info.scheduler) != 0;
+    if (steps || scheduler)
+        fprintf(stderr,
+                "drape tryon: warning: the model in '%s' is made for %d steps of %s; pictures with other settings look "
+                "worse; leave out --steps and --scheduler\n",
+                c->model ? c->model : info.dir, info.steps, info.scheduler);
+}
+
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -250,8 +265,10 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .user = c};
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
-    if (!st)
+    if (!st) {
+        warn_of_other_pace(c, *p);
         drape_pipeline_advise(*p, &c->o);
+    }
     if (!st)
         st = warn_of_cut(c, *p, "prompt", c->o.prompt);
     if (!st)
