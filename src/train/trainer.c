@@ -26,6 +26,11 @@ dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *
     return dr_folder_path(out, n, t->o->output_dir, "", name);
 }
 
+dr_precision dr_trainer_precision(const dr_trainer *t)
+{
+    return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
+}
+
 void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)
 {
     char text[4600]; /* a list of warnings with something around it */
@@ -181,7 +186,7 @@ static dr_status run(dr_trainer *t)
 {
     char checkpoint[PATH_MAX] = "";
     dr_rng_seed(&t->rng, t->o->seed);
-    dr_ops_set_precision(strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT);
+    t->cache.precision = dr_trainer_precision(t);
     dr_status st = dr_trainer_prepare(t, checkpoint, sizeof checkpoint);
     if (!st)
         st = dr_trainer_fill_caches(t);
@@ -197,6 +202,7 @@ static dr_status run(dr_trainer *t)
         st = dr_trainer_open_logs(t);
     if (st)
         return st;
+    t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;
     st = loop(t);
