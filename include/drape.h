@@ -115,6 +115,10 @@ typedef struct drape_load_options {
     int lora_count;
     drape_precision precision;
     bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+    /** Notes, one sentence each: what in the files is passed over. May be NULL. Called when adapters are read and, from
+     *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
+    void (*note)(void *user, const char *text);
+    void *user;
 } drape_load_options;
 
 /** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
@@ -169,6 +173,7 @@ typedef struct drape_tryon_options {
     int mask_blur;         /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
     bool paste;            /* paste back into the untouched photo; without, the model's picture is the result */
     bool color_match;      /* shift the picture's mean colour to the photo's around the mask */
+    bool long_prompt;      /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
 } drape_tryon_options;
 
@@ -176,6 +181,22 @@ typedef struct drape_tryon_options {
     {                                                                                                                  \
         .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
     }
+
+/**
+ * The end of a prompt that the model does not get to see: a text encoder reads 75 tokens, about 50 words, and what
+ * comes behind them changes nothing in the picture. Whoever takes prompts from people should tell them.
+ *
+ * @param cut  malloc'ed UTF-8, the words as the tokens spell them (in small letters); NULL when all of it fits
+ * @return DRAPE_EINVAL for a prompt of more than 1 MiB
+ *
+ * With `long_prompt` nothing is cut. Both prompts are read in chunks of 75 tokens, each with a start and an end of its
+ * own, and the model gets all of them, one behind the other; the shorter prompt gets empty chunks. A chunk that would
+ * break a phrase ends at a comma up to 20 tokens before, and the word BREAK begins a new one. This is AUTOMATIC1111's
+ * way (with "Pad prompt/negative prompt to be same length"), except that "(red:1.3)" is read as it stands. A prompt of
+ * more than 32 chunks is DRAPE_EINVAL. Prompts of up to 75 tokens give the same picture with and without, if BREAK is
+ * not in them.
+ */
+drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
 
 /** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
  * itself takes neither for open. */

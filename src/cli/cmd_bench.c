@@ -27,7 +27,7 @@ static dr_status stage_text(bench *b, int i)
 {
     char prompt[32]; /* another prompt each time: the engine remembers the last one */
     snprintf(prompt, sizeof prompt, "t-shirt %d", i);
-    return dr_engine_text(&b->engine, prompt, "");
+    return dr_engine_text(&b->engine, prompt, "", false);
 }
 
 static dr_status stage_encode(bench *b, int i)
@@ -213,7 +213,7 @@ static int run(int argc, char **argv)
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
     dr_status st = dr_engine_open(&b.engine, model, NULL, 0,
-                                  strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, false);
+                                  strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, false, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, st);
     bad = bench_all(&b, list);
