@@ -63,12 +63,11 @@ void dr_complete_bash(void)
            "    --version | version) value=word words=--json ;;\n");
     dr_each_table(command_case, NULL);
     printf("    esac\n"
-           "    case ${COMP_WORDS[1]} in completion) words='bash zsh fish' value=word ;; esac\n"
            "    if [ -z \"$value\" ]; then\n"
            "        case $word in\n"
            "        --*_*) options=${options//-/_} value=word words=${options//__/--} ;;\n"
            "        -*) value=word words=$options ;;\n"
-           "        *) value=file ;;\n"
+           "        *) [ \"${COMP_WORDS[1]}\" = completion ] && value=word words='bash zsh fish' || value=file ;;\n"
            "        esac\n"
            "    fi\n"
            "    [ -z \"$words\" ] || COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
