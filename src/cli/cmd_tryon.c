@@ -374,7 +374,7 @@ static int parse(tryon_cli *c, int argc, char **argv)
          "shift the picture's mean colour to the photo's around the mask"},
         {"", DR_OPT_HEADING, NULL, NULL, "running:"},
         {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N",
          "every N steps write what there is to OUT-preview.png", 0, 1000},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},
