@@ -20,7 +20,7 @@
 #include "mini/pool.h"
 #include "models/tokenizer.h"
 #include "pipeline/arch.h"
-#include "train/jsonl.h"
+#include "learn/jsonl.h"
 
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;

@@ -12,7 +12,7 @@
 #include "mini/critic.h"
 #include "mini/photos.h"
 #include "models/vae.h"
-#include "train/jsonl.h"
+#include "learn/jsonl.h"
 
 typedef struct vae_options {
     const char *photos, *config, *init, *output;
