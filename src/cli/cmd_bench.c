@@ -27,7 +27,7 @@ static dr_status stage_text(bench *b, int i)
 {
     char prompt[32]; /* another prompt each time: the engine remembers the last one */
     snprintf(prompt, sizeof prompt, "t-shirt %d", i);
-    return dr_engine_text(&b->engine, prompt, "");
+    return dr_engine_text(&b->engine, prompt, "", false);
 }
 
 static dr_status stage_encode(bench *b, int i)
@@ -201,7 +201,7 @@ static int run(int argc, char **argv)
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
         {"precision", DR_OPT_CHOICE, &how, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &b.json, NULL, "results as JSON"},
     };
     int bad = dr_opt_parse(&dr_cmd_bench, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
@@ -213,7 +213,7 @@ static int run(int argc, char **argv)
     b.height = size[1];
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
-    dr_status st = dr_engine_open(&b.engine, model, NULL, 0, precision, false);
+    dr_status st = dr_engine_open(&b.engine, model, NULL, 0, precision, false, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, st);
     bad = bench_all(&b, list);

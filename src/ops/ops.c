@@ -1,5 +1,6 @@
 #include "ops/ops.h"
 
+#include "base/threads.h"
 #include "ops/cpu/cpu.h"
 #include "ops/far/far.h"
 #include "ops/onednn/onednn.h"
@@ -39,6 +40,7 @@ static void fill(void)
 const dr_ops *dr_ops_get(void)
 {
     pthread_once(&once, fill);
+    dr_threads(); /* whichever thread of the caller's this is, it computes with as many */
     return &after[LAYERS - 1];
 }
 
@@ -98,6 +100,23 @@ static const char *server(size_t at)
     if (!same_row(&after[CPU], &after[REF], at))
         return isa[dr_cpu_isa()];
     return "plain C";
+}
+
+int dr_ops_backends(dr_backend out[3])
+{
+    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
+    pthread_once(&once, fill);
+    int n = 0;
+    out[n++] = (dr_backend){"ref", "plain C"};
+    if (memcmp(&after[CPU], &after[REF], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "cpu"};
+        snprintf(out[n++].what, sizeof out->what, "%s", isa[dr_cpu_isa()]);
+    }
+    if (memcmp(&after[ONEDNN], &after[CPU], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "onednn"};
+        dr_onednn_version(out[n++].what, sizeof out->what);
+    }
+    return n;
 }
 
 void dr_ops_describe(char *buf, size_t n)

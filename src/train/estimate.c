@@ -1,7 +1,7 @@
 #include "train/estimate.h"
 
+#include "learn/optimizer.h"
 #include "models/tokenizer.h"
-#include "train/optimizer.h"
 #include "train/rehearse.h"
 
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static trained count_trained(dr_rehearsal *s, const dr_train_options *o)
 
 /* --- the step ----------------------------------------------------------------------------------- */
 
-static bool as_they_come(const dr_train_options *o)
+bool dr_train_as_they_come(const dr_train_options *o)
 {
     return o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
 }
@@ -85,7 +85,7 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
     trained t = count_trained(s, o);
     uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
     models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
-    bool lora = o->lora_rank > 0, come = as_they_come(o);
+    bool lora = o->lora_rank > 0, come = dr_train_as_they_come(o);
 
     dr_rehearsed step;
     *m = (dr_train_memory){.moments = t.moments, .program = program};

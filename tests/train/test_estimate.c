@@ -1,7 +1,7 @@
 #include "train/estimate.h"
 
 #include "pipeline/weights.h"
-#include "train/optimizer.h"
+#include "learn/optimizer.h"
 #include "train/rehearse.h"
 
 #include <setjmp.h>

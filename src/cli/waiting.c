@@ -1,0 +1,116 @@
+/* How OpenMP's threads wait for each other: briefly in a loop, then asleep.
+ *
+ * Left alone, libgomp's threads spin for some milliseconds at the end of every loop. On a machine that computes
+ * something else as well, a thread that has lost its core is waited for by others that burn theirs, for each of the
+ * thousands of loops of a picture. A thousand rounds bridge the gaps between loops as well as the default's 300,000 do,
+ * and then let go.
+ *
+ * libgomp reads GOMP_SPINCOUNT in a constructor, before main. Only what stands in .preinit_array runs earlier, and
+ * there setenv is of no use: libc's own constructor takes the environment as the kernel laid it. So one entry of that
+ * is lent: it is GOMP_SPINCOUNT while the libraries start, and what it was again before main. Nobody who starts a
+ * program from here, or reads our environment, sees a difference. What the user set is left alone. */
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In libomp, clang's runtime, alone. It reads its environment at the first loop, after this. */
+extern void kmp_set_blocktime(int) __attribute__((weak));
+
+static const char *const words[] = {"OMP_WAIT_POLICY=", "GOMP_SPINCOUNT=", "KMP_BLOCKTIME="};
+
+#if defined(__linux__) && defined(__GLIBC__)
+#include <sys/auxv.h>
+
+#define PLAIN __attribute__((no_sanitize("address", "undefined", "thread"))) /* runs before their runtimes start */
+
+static char setting[] = "GOMP_SPINCOUNT=1000";
+static char **lent, *kept; /* the entry, and what it was */
+
+PLAIN static bool begins(const char *s, const char *with)
+{
+    while (*with && *s == *with)
+        s++, with++;
+    return !*with;
+}
+
+PLAIN static bool user_decides(char **env)
+{
+    for (; *env; env++)
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (begins(*env, words[i]))
+                return true;
+    return false;
+}
+
+/* An entry that no library reads while it starts, the least read one first. */
+PLAIN static char **dispensable(char **env)
+{
+    static const char *const names[] = {"_=",     "OLDPWD=",   "SHLVL=", "PWD=",  "LOGNAME=", "USER=", "MAIL=",
+                                        "SHELL=", "HOSTNAME=", "TERM=",  "LANG=", "HOME=",    "PATH="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (char **e = env; *e; e++)
+            if (begins(*e, names[i]))
+                return e;
+    return NULL;
+}
+
+/* `env -i drape`: no entry to lend, so the program starts again with one more. AT_BASE is 0 and AT_EXECFN somebody
+ * else when the dynamic linker was called by name. Where it fails we go on as we are. */
+PLAIN static void start_again(char **argv, char **env)
+{
+    const char *program = (const char *)getauxval(AT_EXECFN);
+    size_t n = 0;
+    while (env[n])
+        n++;
+    if (!program || !getauxval(AT_BASE) || getauxval(AT_SECURE) || n > 64)
+        return;
+    char *more[66] = {setting};
+    for (size_t i = 0; i < n; i++)
+        more[i + 1] = env[i];
+    execve(program, argv, more);
+}
+
+PLAIN static void before_libraries(int argc, char **argv, char **env)
+{
+    (void)argc;
+    if (user_decides(env))
+        return;
+    lent = dispensable(env);
+    if (!lent) {
+        start_again(argv, env);
+        return;
+    }
+    kept = *lent;
+    *lent = setting;
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const first)(int, char **, char **) = before_libraries;
+
+/* The program's constructors run after those of its libraries. */
+__attribute__((constructor)) static void after_libraries(void)
+{
+    extern char **environ;
+    if (!lent)
+        return;
+    *lent = kept;
+    for (char **e = environ; *e; e++) /* a library that set a variable has made a copy */
+        if (*e == setting)
+            *e = kept;
+}
+#endif
+
+__attribute__((constructor)) static void tell_libomp(void)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char name[32];
+        size_t n = strlen(words[i]) - 1;
+        memcpy(name, words[i], n);
+        name[n] = 0;
+        if (getenv(name))
+            return;
+    }
+    if (kmp_set_blocktime)
+        setenv("KMP_BLOCKTIME", "1", 1); /* milliseconds; the default is 200 */
+}
