@@ -41,7 +41,7 @@ set_tests_properties(tools_mini_build PROPERTIES TIMEOUT 600 FIXTURES_SETUP mini
 set_tests_properties(tools_mini_vae tools_mini_unet PROPERTIES TIMEOUT 600 FIXTURES_REQUIRED mini)
 
 # The golden cases once more with every other way to compute them.
-foreach(setting DRAPE_BACKEND=ref DRAPE_ISA=base DRAPE_ISA=avx2)
+foreach(setting DRAPE_BACKEND=ref DRAPE_BACKEND=far DRAPE_ISA=base DRAPE_ISA=avx2)
   add_test(NAME verify_test_golden_${setting} COMMAND verify_test_golden WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(verify_test_golden_${setting} PROPERTIES TIMEOUT 600
                        ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache;${setting}")

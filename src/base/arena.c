@@ -41,7 +41,11 @@ void *dr_pages_take(size_t bytes, bool sparse)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | (sparse ? MAP_NORESERVE : 0);
     void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, flags, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
+    if (p == MAP_FAILED)
+        return NULL;
+    if (sparse)
+        madvise(p, bytes, MADV_HUGEPAGE); /* fewer page faults on the large activations; a hint only */
+    return p;
 }
 
 void dr_pages_give(void *pages, size_t bytes)
@@ -66,7 +70,6 @@ int dr_arena_init_in(dr_arena *a, size_t reserve, dr_take_fn *take, dr_give_fn *
     if (!p)
         return dr_fail(DR_ENOMEM, "out of memory: cannot reserve %zu MiB of addresses; raise 'ulimit -v'",
                        reserve >> 20);
-    madvise(p, reserve, MADV_HUGEPAGE); /* fewer page faults on the large activations; a hint only */
     a->base = p;
     a->reserved = reserve;
     a->give = give;

@@ -4,10 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#define SPAN 16384 /* values that one thread averages or exchanges in one go */
 
 static int64_t total(dr_tensor *const *params, size_t count)
 {
@@ -22,9 +18,8 @@ dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double 
     *e = (dr_ema){.count = count, .max_decay = max_decay};
     size_t size = (size_t)total(params, count) * sizeof(float);
     e->param = calloc(count + 1, sizeof(dr_tensor *));
-    e->storage_size = size ? size : 1;
-    void *storage = mmap(NULL, e->storage_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    e->average = storage == MAP_FAILED ? NULL : storage;
+    e->storage_size = size;
+    e->average = dr_ops_get()->take(size, false);
     if (!e->param || !e->average) {
         dr_ema_clear(e);
         return dr_fail(DR_ENOMEM, "out of memory: the average needs %zu MiB for a second set of weights", size >> 20);
@@ -32,7 +27,7 @@ dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double 
     float *at = e->average;
     for (size_t i = 0; i < count; i++) {
         e->param[i] = params[i];
-        memcpy(at, dr_f32(params[i]), dr_nbytes(params[i]));
+        dr_ops_get()->move(at, dr_f32(params[i]), dr_nbytes(params[i]));
         at += dr_numel(params[i]);
     }
     return DR_OK;
@@ -41,7 +36,7 @@ dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double 
 void dr_ema_clear(dr_ema *e)
 {
     if (e->average)
-        munmap(e->average, e->storage_size);
+        dr_ops_get()->give(e->average, e->storage_size);
     free(e->param);
     *e = (dr_ema){0};
 }
@@ -51,31 +46,12 @@ double dr_ema_decay(double max_decay, int step)
     return step <= 0 ? 0 : fmin(max_decay, (1.0 + step) / (10.0 + step));
 }
 
-static void move_towards(float *average, const float *x, int64_t n, float part)
-{
-    for (int64_t i = 0; i < n; i++)
-        average[i] -= part * (average[i] - x[i]);
-}
-
-static void exchange(float *a, float *b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float t = a[i];
-        a[i] = b[i];
-        b[i] = t;
-    }
-}
-
 void dr_ema_update(dr_ema *e, int step)
 {
     float part = (float)(1 - dr_ema_decay(e->max_decay, step)), *average = e->average;
     for (size_t i = 0; i < e->count; i++) {
-        const float *x = dr_f32(e->param[i]);
-        int64_t n = dr_numel(e->param[i]);
-#pragma omp parallel for schedule(static) if (n > SPAN)
-        for (int64_t at = 0; at < n; at += SPAN)
-            move_towards(average + at, x + at, n - at < SPAN ? n - at : SPAN, part);
-        average += n;
+        dr_ops_get()->average(dr_numel(e->param[i]), part, dr_f32(e->param[i]), average);
+        average += dr_numel(e->param[i]);
     }
 }
 
@@ -83,13 +59,9 @@ void dr_ema_swap(dr_ema *e)
 {
     float *average = e->average;
     for (size_t i = 0; i < e->count; i++) {
-        float *x = dr_f32(e->param[i]);
-        int64_t n = dr_numel(e->param[i]);
-#pragma omp parallel for schedule(static) if (n > SPAN)
-        for (int64_t at = 0; at < n; at += SPAN)
-            exchange(average + at, x + at, n - at < SPAN ? n - at : SPAN);
+        dr_ops_get()->exchange(dr_numel(e->param[i]), average, dr_f32(e->param[i]));
         dr_weight_unpack(e->param[i]); /* a packed copy would keep the old values */
-        average += n;
+        average += dr_numel(e->param[i]);
     }
 }
 

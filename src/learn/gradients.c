@@ -1,8 +1,6 @@
 #include "learn/gradients.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 static dr_status list(dr_gradients *g, dr_params *const *table, int n)
 {
@@ -23,8 +21,8 @@ static dr_status list(dr_gradients *g, dr_params *const *table, int n)
 static dr_status lay_out(dr_gradients *g)
 {
     size_t size = g->values * sizeof *g->flat;
-    void *p = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
+    void *p = dr_ops_get()->take(size, false);
+    if (!p)
         return dr_fail(DR_ENOMEM, "out of memory: %zu MiB for gradients", size >> 20);
     float *at = g->flat = p;
     for (size_t i = 0; i < g->count; i++) {
@@ -50,7 +48,7 @@ void dr_gradients_clear(dr_gradients *g)
     for (size_t i = 0; i < g->count && g->param; i++)
         g->param[i]->grad = NULL;
     if (g->flat)
-        munmap(g->flat, g->values ? g->values * sizeof *g->flat : 1);
+        dr_ops_get()->give(g->flat, g->values * sizeof *g->flat);
     free(g->param);
     *g = (dr_gradients){0};
 }
@@ -58,5 +56,5 @@ void dr_gradients_clear(dr_gradients *g)
 void dr_gradients_zero(dr_gradients *g)
 {
     if (g->flat)
-        memset(g->flat, 0, g->values * sizeof *g->flat);
+        dr_ops_get()->fill((int64_t)g->values, 0, g->flat);
 }

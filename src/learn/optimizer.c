@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define ALIGN 64   /* every parameter's moments start a cache line */
 #define SMALL 4096 /* tensors with fewer values keep 32 bits */
@@ -44,10 +43,8 @@ dr_status dr_adamw_init(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const
         size += dr_adamw_bytes(dr_numel(params[i]), o->eight_bit);
     }
     a->moments = calloc(count + 1, sizeof *a->moments);
-    a->storage_size = size ? size : ALIGN;
-    a->storage = mmap(NULL, a->storage_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (a->storage == MAP_FAILED)
-        a->storage = NULL;
+    a->storage_size = size;
+    a->storage = dr_ops_get()->take(size, false);
     if (!a->moments || !a->storage) {
         dr_adamw_clear(a);
         return dr_fail(DR_ENOMEM, "out of memory: the optimizer needs %zu MiB for its moments; %s", size >> 20,
@@ -66,7 +63,7 @@ dr_status dr_adamw_init(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const
 void dr_adamw_clear(dr_adamw *a)
 {
     if (a->storage)
-        munmap(a->storage, a->storage_size);
+        dr_ops_get()->give(a->storage, a->storage_size);
     free(a->moments);
     *a = (dr_adamw){0};
 }

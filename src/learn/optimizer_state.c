@@ -39,10 +39,14 @@ dr_status dr_adamw_save(const dr_adamw *a, const char *const *prefix, const char
 static dr_status check_sign(const dr_moments *m, const char *path)
 {
     int64_t n = dr_numel(m->param), count = m->v ? n : dr_quant8_blocks(n);
-    const float *v = m->v ? m->v : m->v_scale;
+    float part[1024];
     bool bad = false;
-    for (int64_t i = 0; i < count; i++)
-        bad |= v[i] < 0;
+    for (int64_t at = 0; at < count; at += 1024) {
+        int64_t here = count - at < 1024 ? count - at : 1024;
+        dr_ops_get()->get(part, (m->v ? m->v : m->v_scale) + at, (size_t)here * sizeof *part);
+        for (int64_t i = 0; i < here; i++)
+            bad |= part[i] < 0;
+    }
     if (!bad)
         return DR_OK;
     return dr_fail(DR_EINVAL, "'%s' is damaged: the mean square of '%s' goes below zero", path, m->param->name);

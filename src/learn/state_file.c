@@ -2,6 +2,7 @@
 
 #include "pipeline/weights.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 dr_status dr_state_file_init(dr_state_file *s, size_t room)
@@ -44,6 +45,21 @@ void dr_state_file_add(dr_state_file *s, void *data, dr_dtype dtype, int rank, c
     s->data[s->count++] = data;
 }
 
+#define PIECE ((size_t)1 << 20) /* bytes that go through the host at a time */
+
+static dr_status put_values(dr_st_writer *w, const char *values, size_t size)
+{
+    char *piece = malloc(PIECE);
+    dr_status st = piece ? DR_OK : dr_fail(DR_ENOMEM, "out of memory writing a checkpoint");
+    for (size_t at = 0; !st && at < size; at += PIECE) {
+        size_t n = size - at < PIECE ? size - at : PIECE;
+        dr_ops_get()->get(piece, values + at, n);
+        st = dr_st_put_part(w, piece, n);
+    }
+    free(piece);
+    return st;
+}
+
 dr_status dr_state_file_save(const dr_state_file *s, const char *path)
 {
     if (s->status)
@@ -53,8 +69,7 @@ dr_status dr_state_file_save(const dr_state_file *s, const char *path)
     if (st)
         return st;
     for (size_t i = 0; !st && i < s->count; i++)
-        if (s->entry[i].size)
-            st = dr_st_put(&w, s->data[i], s->entry[i].size);
+        st = put_values(&w, s->data[i], s->entry[i].size);
     if (!st)
         return dr_st_commit(&w);
     dr_st_abort(&w);
@@ -102,7 +117,7 @@ dr_status dr_state_file_load(const dr_state_file *s, const char *path)
         const dr_st_entry *e = dr_st_find(&f, s->entry[i].name);
         if (!e->size)
             continue;
-        memcpy(s->data[i], e->data, e->size);
+        dr_ops_get()->put(s->data[i], e->data, e->size);
         dr_map_drop(e->data, e->size); /* or the file would stay in memory beside its copy */
         if (e->dtype == DR_F32)
             st = dr_check_finite(s->data[i], DR_F32, e->size / sizeof(float), e->name, path);

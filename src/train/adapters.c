@@ -89,6 +89,18 @@ static char *metadata(const dr_adapters *a)
     return text;
 }
 
+static dr_status put_values(dr_st_writer *w, const dr_param *q)
+{
+    size_t n = (size_t)dr_numel(&q->t);
+    float *host = malloc(n * sizeof *host);
+    if (!host)
+        return dr_fail(DR_ENOMEM, "out of memory writing '%s'", q->t.name);
+    dr_param_get(q, 0, n, host);
+    dr_status st = dr_st_put(w, host, n * sizeof *host);
+    free(host);
+    return st;
+}
+
 dr_status dr_adapters_save(const dr_adapters *a, const char *path)
 {
     char *meta = metadata(a);
@@ -106,7 +118,7 @@ dr_status dr_adapters_save(const dr_adapters *a, const char *path)
         st = dr_st_create(&w, path, e, n, m, 2);
     bool open = !st;
     for (const dr_param *q = a->params.first; !st && q; q = q->next)
-        st = dr_st_put(&w, q->t.data, dr_nbytes(&q->t));
+        st = put_values(&w, q);
     if (!st)
         st = dr_st_commit(&w);
     else if (open)
@@ -133,7 +145,7 @@ dr_status dr_adapters_load(dr_adapters *a, const char *path)
             st = dr_fail(DR_EINVAL, "cannot load '%s': '%s' %s", path, q->t.name,
                          e ? "has another shape; was it trained with another --lora_rank?" : "is missing");
         else
-            memcpy(q->t.data, e->data, e->size);
+            dr_param_set(q, 0, (size_t)dr_numel(&q->t), e->data);
     }
     dr_st_close(&f);
     return st;

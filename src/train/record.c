@@ -82,6 +82,8 @@ void dr_trainer_validate(dr_trainer *t)
 {
     if (!t->o->validation_image || !t->cb->validate)
         return;
+    dr_tape_reset(&t->tape); /* what a step takes and what pictures take is then not needed at once */
+    dr_tape_trim(&t->tape);
     dr_training_swap(&t->training);
     dr_status st = make_pictures(t);
     dr_training_swap(&t->training);

@@ -9,16 +9,16 @@
 #include <math.h>
 #include <string.h>
 
-/* The tensors of one micro batch of N photos; in the tape's arena. */
+/* One micro batch of N photos, on the host until all of it is there. */
 typedef struct batch {
     int64_t N, h, w, C;
-    int before;        /* instance photos of the step in micro batches before this one */
-    dr_tensor *x;      /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
-    dr_tensor *target; /* [N,h,w,C]: noise, or v */
-    dr_tensor *weight; /* [N,h,w,C], or NULL when all are 1 */
-    float *timestep;   /* [N] */
-    dr_tensor *text;   /* [N,77,width], or NULL: ids go through the text encoder */
-    int32_t *ids;      /* [N][77] */
+    int before;      /* instance photos of the step in micro batches before this one */
+    float *x;        /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
+    float *target;   /* [N,h,w,C]: noise, or v */
+    float *weight;   /* [N,h,w,C], or NULL when all are 1 */
+    float *timestep; /* [N] */
+    float *text;     /* [N,77,width], or NULL: ids go through the text encoder */
+    int32_t *ids;    /* [N][77] */
 } batch;
 
 /* What a photo's term of the loss is multiplied with: its share (class photos have a mean of their own), and
@@ -74,8 +74,7 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     int step = (int)dr_rng_below(&rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
 
-    float *target = dr_f32(b->target) + (size_t)n * count,
-          *x = dr_f32(b->x) + (size_t)(n * b->h * b->w) * (size_t)(2 * b->C + 1);
+    float *target = b->target + (size_t)n * count, *x = b->x + (size_t)n * cells * (size_t)(2 * b->C + 1);
     dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
     if (t->schedule.prediction == DR_PREDICT_V)
         dr_schedule_velocity(&t->schedule, latents, noise, step, count, target);
@@ -89,26 +88,30 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     }
     float own = b->weight ? sample_weight(t, mb, e->item.class_image, step) : 1;
     for (size_t i = 0; b->weight && i < count; i++)
-        dr_f32(b->weight)[(size_t)n * count + i] =
+        b->weight[(size_t)n * count + i] =
             own * (float)(e->mask[i / C] >= 0.5f ? t->o->mask_loss_weight : t->o->unmasked_loss_weight);
     dr_arena_rewind(a, mark);
     return DR_OK;
+}
+
+static float *floats(dr_trainer *t, int64_t n)
+{
+    return dr_arena_alloc(&t->tape.arena, (size_t)n * sizeof(float));
 }
 
 static dr_status fill_text(dr_trainer *t, batch *b, const dr_micro_batch *mb)
 {
     int width = t->unet.net.config.context[0];
     b->ids = dr_arena_alloc(&t->tape.arena, (size_t)b->N * DR_TOKENS * sizeof *b->ids);
-    b->text = t->cache.text ? dr_new3(&t->tape, b->N, DR_TOKENS, width) : NULL;
-    if (t->tape.status || !b->ids)
+    b->text = t->cache.text ? floats(t, b->N * DR_TOKENS * width) : NULL;
+    if (!b->ids || (t->cache.text && !b->text))
         return DR_ENOMEM;
     for (int64_t n = 0; n < b->N; n++) {
         const dr_plan_item *item = &t->plan.item[mb->first + n];
         int i = item->class_image ? t->instances.count + item->example : item->example;
         memcpy(b->ids + n * DR_TOKENS, t->ids + i * DR_TOKENS, DR_TOKENS * sizeof *b->ids);
         if (b->text)
-            memcpy(dr_f32(b->text) + n * DR_TOKENS * width, t->cache.text[i],
-                   (size_t)(DR_TOKENS * width) * sizeof(float));
+            memcpy(b->text + n * DR_TOKENS * width, t->cache.text[i], (size_t)(DR_TOKENS * width) * sizeof(float));
     }
     return DR_OK;
 }
@@ -121,11 +124,13 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
                  .w = first->w,
                  .C = t->cache.vae.latent,
                  .before = before};
-    b->x = dr_new4(&t->tape, b->N, b->h, b->w, 2 * b->C + 1);
-    b->target = dr_new4(&t->tape, b->N, b->h, b->w, b->C);
-    b->weight = weighted(t->o) ? dr_new4(&t->tape, b->N, b->h, b->w, b->C) : NULL;
-    b->timestep = dr_arena_alloc(&t->tape.arena, (size_t)b->N * sizeof *b->timestep);
-    if (t->tape.status || !b->timestep)
+    int64_t cells = b->N * b->h * b->w;
+    bool weights = weighted(t->o);
+    b->x = floats(t, cells * (2 * b->C + 1));
+    b->target = floats(t, cells * b->C);
+    b->weight = weights ? floats(t, cells * b->C) : NULL;
+    b->timestep = floats(t, b->N);
+    if (!b->x || !b->target || (weights && !b->weight) || !b->timestep)
         return DR_ENOMEM;
     dr_status st = DR_OK;
     for (int64_t n = 0; !st && n < b->N; n++)
@@ -142,13 +147,18 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
     dr_status st = fill(t, &b, mb, before);
     if (st)
         return st;
+    const int64_t dim[] = {b.N, b.h, b.w, b.C}, dim_x[] = {b.N, b.h, b.w, 2 * b.C + 1};
+    const int64_t dim_text[] = {b.N, DR_TOKENS, t->unet.net.config.context[0]};
+    dr_tensor *x = dr_input(g, b.x, 4, dim_x), *target = dr_input(g, b.target, 4, dim);
+    dr_tensor *weight = b.weight ? dr_input(g, b.weight, 4, dim) : NULL;
     g->recording = true;
-    dr_tensor *text = b.text ? b.text : dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS);
-    dr_tensor *pred = dr_unet_forward(g, &t->unet.net, b.x, b.timestep, text);
-    dr_tensor *mse = dr_mse(g, pred, b.target, b.weight);
+    dr_tensor *text =
+        b.text ? dr_input(g, b.text, 3, dim_text) : dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS);
+    dr_tensor *pred = dr_unet_forward(g, &t->unet.net, x, b.timestep, text);
+    dr_tensor *mse = dr_mse(g, pred, target, weight);
     st = dr_tape_status(g);
     if (!st) {
-        *loss = (double)dr_f32(mse)[0];
+        *loss = (double)dr_tensor_value(g, mse);
         st = dr_training_check(&t->training, "the loss", *loss);
     }
     if (!st)

@@ -86,14 +86,17 @@ dr_status dr_verify_adamw(dr_verifier *v)
     dr_status st = read_adamw(v, &c);
     if (st)
         return st;
-    dr_tensor param = {.dtype = DR_F32, .rank = 1, .dim = {c.n, 1, 1, 1}, .data = c.start, .name = "param"};
+    size_t bytes = (size_t)c.n * sizeof(float);
+    dr_tensor param = {.dtype = DR_F32, .rank = 1, .dim = {c.n, 1, 1, 1}, .name = "param"};
+    param.data = dr_put(&v->tape, c.start, bytes);
+    float *grads = dr_put(&v->tape, c.grads, (size_t)c.steps * bytes);
     float *all = dr_arena_alloc(&v->results, (size_t)(c.steps * c.n) * sizeof *all);
-    st = all ? dr_adamw_init(&a, &c.options, (dr_tensor *[]){&param}, 1) : DR_ENOMEM;
+    st = all && param.data && grads ? dr_adamw_init(&a, &c.options, (dr_tensor *[]){&param}, 1) : DR_ENOMEM;
     for (int64_t i = 0; !st && i < c.steps; i++) {
-        param.grad = c.grads + i * c.n;
+        param.grad = grads + i * c.n;
         double norm = dr_adamw_grad_norm(&a, v->tape.ops);
         dr_adamw_step(&a, v->tape.ops, (float)c.lr, dr_adamw_clip_scale(norm, c.max_norm));
-        memcpy(all + i * c.n, c.start, (size_t)c.n * sizeof *all);
+        v->tape.ops->get(all + i * c.n, param.data, bytes);
     }
     dr_adamw_clear(&a);
     return st ? st : dr_case_output(v, "params", all, c.steps * c.n, DR_TOL_FORWARD);

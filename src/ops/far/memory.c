@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE ((size_t)2 << 20)
+#define PAGE ((size_t)64 << 10)
 #define RANGE ((size_t)1 << 39)
 
 typedef struct piece {
@@ -29,8 +29,11 @@ static bool start(void)
     if (F.base)
         return true;
     void *p = mmap(NULL, RANGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    F.base = p == MAP_FAILED ? NULL : p;
-    return F.base != NULL;
+    if (p == MAP_FAILED)
+        return false;
+    madvise(p, RANGE, MADV_NOHUGEPAGE); /* small pieces: a huge page each would mostly be zeroed in vain */
+    F.base = p;
+    return true;
 }
 
 static void protect(int how)
