@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,9 +74,26 @@ static void the_host_reaches_neither_values_nor_gradients(void **state)
     }
 }
 
+static void expect_all_rows(const dr_ops *ops)
+{
+    void (*row[sizeof *ops / sizeof(void (*)(void))])(void);
+    memcpy(row, ops, sizeof row);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        if (!row[i])
+            fail_msg("the table '%s' has no row %zu", ops->name, i);
+}
+
+static void no_row_is_left_out(void **state)
+{
+    (void)state;
+    expect_all_rows(dr_ops_get());
+    expect_all_rows(dr_ops_dry());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_row_is_left_out),
         cmocka_unit_test(rows_and_get_reach_values),
         cmocka_unit_test(the_host_reaches_neither_values_nor_gradients),
     };
