@@ -1,7 +1,7 @@
 #include "train/estimate.h"
 
-#include "pipeline/weights.h"
 #include "learn/optimizer.h"
+#include "pipeline/weights.h"
 #include "train/rehearse.h"
 
 #include <setjmp.h>

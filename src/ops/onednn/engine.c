@@ -9,6 +9,9 @@
 #define CACHE_SIZE 1024
 #define ROOM ((size_t)64 << 20) /* without it no primitive is made: its code generator crashes where memory ends */
 
+/* no padding: it is hashed and compared as bytes */
+_Static_assert(sizeof(dr_prim_key) == 6 * sizeof(int32_t) + 18 * sizeof(int64_t), "dr_prim_key has padding");
+
 struct dr_prim {
     dr_prim_key key;
     int refs; /* under the lock; the cache holds one */
@@ -46,11 +49,6 @@ bool dr_engine_ok(void)
 {
     pthread_once(&E.once, start);
     return E.engine != NULL;
-}
-
-dnnl_engine_t dr_engine(void)
-{
-    return dr_engine_ok() ? E.engine : NULL;
 }
 
 uint64_t dr_hash(const void *data, size_t n)
@@ -287,13 +285,6 @@ dr_cmd dr_prim_weights_md(const dr_prim *p)
 uint64_t dr_prim_layout(const dr_prim *p)
 {
     return p->key.weights == DR_WEIGHTS_GIVEN ? p->key.layout : dr_hash(&p->key, sizeof p->key);
-}
-
-const char *dr_prim_impl(const dr_prim *p)
-{
-    const char *s = NULL;
-    dnnl_status_t ok = dnnl_primitive_desc_query(p->pd, dnnl_query_impl_info_str, 0, (void *)&s);
-    return ok == dnnl_success && s ? s : "unknown";
 }
 
 /* --- running -------------------------------------------------------------------------------------- */

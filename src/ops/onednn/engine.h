@@ -22,17 +22,15 @@ typedef struct dr_prim_key {
     int32_t op, type; /* dr_prim_op; DR_F32 or DR_BF16 of source and weights (results are f32) */
     int32_t weights, add, bias;
     int32_t src_columns; /* matmul: the source [M,K] is stored as [K,M] */
-    int32_t threads;     /* filled by dr_prim_get */
-    int32_t reserved;
-    uint64_t layout; /* GIVEN: names the layout */
-    int64_t dim[16]; /* matmul: M N K; convolution: N H W I O OH OW kh kw stride top left bottom right groups */
+    int64_t threads;     /* filled by dr_prim_get */
+    uint64_t layout;     /* GIVEN: names the layout */
+    int64_t dim[16];     /* matmul: M N K; convolution: N H W I O OH OW kh kw stride top left bottom right groups */
 } dr_prim_key;
 
 typedef struct dr_prim dr_prim;
 
 /** The engine started. */
 bool dr_engine_ok(void);
-dnnl_engine_t dr_engine(void);
 
 /** The primitive of this key, made if need be. NULL when the library has none. `layout` is the weights'
  *  layout where key->weights is GIVEN. Give it back with dr_prim_put(). */
@@ -42,9 +40,6 @@ void dr_prim_put(dr_prim *p);
 /** Layout of the weights (or of their gradient) that the primitive wants, and a name for it. Borrowed. */
 dr_cmd dr_prim_weights_md(const dr_prim *p);
 uint64_t dr_prim_layout(const dr_prim *p);
-
-/** The implementation's name, such as "brg:avx512_core". */
-const char *dr_prim_impl(const dr_prim *p);
 
 /** Buffers of one run, in the forward pass's roles: for DATA `src` is written and `dst` read, for WEIGHTS
  *  `weights` is written. bias and other may be NULL where the key has none. */

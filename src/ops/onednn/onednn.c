@@ -6,19 +6,16 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-/* The rows that were there before: they serve the shapes for which oneDNN has no primitive. */
-static dr_ops before;
-
 static dr_status linear(const dr_linear_args *a)
 {
     dr_status s = dr_onednn_linear(a);
-    return s == DR_EUNSUPPORTED ? before.linear(a) : s;
+    return s == DR_EUNSUPPORTED ? dr_onednn_below()->linear(a) : s;
 }
 
 static dr_status conv2d(const dr_conv_args *a)
 {
     dr_status s = dr_onednn_conv2d(a);
-    return s == DR_EUNSUPPORTED ? before.conv2d(a) : s;
+    return s == DR_EUNSUPPORTED ? dr_onednn_below()->conv2d(a) : s;
 }
 
 /* One gradient at a time, so that a fallback never adds one twice. */
@@ -34,7 +31,7 @@ static dr_status linear_bwd(const dr_linear_args *a)
             continue;
         s = dr_onednn_linear_bwd(&one);
         if (s == DR_EUNSUPPORTED)
-            s = before.linear_bwd(&one);
+            s = dr_onednn_below()->linear_bwd(&one);
     }
     return s;
 }
@@ -51,7 +48,7 @@ static dr_status conv2d_bwd(const dr_conv_args *a)
             continue;
         s = dr_onednn_conv2d_bwd(&one);
         if (s == DR_EUNSUPPORTED)
-            s = before.conv2d_bwd(&one);
+            s = dr_onednn_below()->conv2d_bwd(&one);
     }
     return s;
 }
@@ -60,7 +57,7 @@ void dr_ops_onednn_init(dr_ops *ops)
 {
     if (!dr_engine_ok())
         return;
-    before = *ops;
+    dr_onednn_set_below(ops);
     ops->linear = linear;
     ops->linear_bwd = linear_bwd;
     ops->conv2d = conv2d;

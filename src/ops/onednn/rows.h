@@ -4,6 +4,11 @@
 
 #include "ops/onednn/engine.h"
 
+/** The table as it was before this folder's rows were laid over it: what they need beside the library, and who serves
+ * the shapes for which it has no primitive. */
+void dr_onednn_set_below(const dr_ops *ops);
+const dr_ops *dr_onednn_below(void);
+
 /* Rows return DR_EUNSUPPORTED, having written nothing, where the library has no primitive. */
 dr_status dr_onednn_linear(const dr_linear_args *a);
 dr_status dr_onednn_linear_bwd(const dr_linear_args *a);
@@ -43,6 +48,9 @@ bool dr_conv_taps_fits(const dr_conv_args *a);
 dr_status dr_conv_chosen(const dr_conv_args *a);
 dr_status dr_conv_chosen_dx(const dr_conv_args *a);
 dr_status dr_conv_chosen_dw(const dr_conv_args *a);
+
+/** At least 1. */
+int64_t dr_conv_groups(const dr_conv_args *a);
 
 /** The plain layout of a's weights: PyTorch's [O,I/groups,kh,kw]. NULL when out of memory. */
 dr_md dr_conv_plain_md(const dr_conv_args *a);
