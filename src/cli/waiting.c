@@ -15,13 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In libomp, clang's runtime, alone. It reads its environment at the first loop, after this. */
-extern void kmp_set_blocktime(int) __attribute__((weak));
-
-static const char *const words[] = {"OMP_WAIT_POLICY=", "GOMP_SPINCOUNT=", "KMP_BLOCKTIME="};
+#define _GNU_SOURCE
+#include <limits.h> /* defines __GLIBC__ */
 
 #if defined(__linux__) && defined(__GLIBC__)
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #define PLAIN __attribute__((no_sanitize("address", "undefined", "thread"))) /* runs before their runtimes start */
 
@@ -38,9 +39,8 @@ PLAIN static bool begins(const char *s, const char *with)
 PLAIN static bool user_decides(char **env)
 {
     for (; *env; env++)
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (begins(*env, words[i]))
-                return true;
+        if (begins(*env, "OMP_WAIT_POLICY=") || begins(*env, "GOMP_SPINCOUNT="))
+            return true;
     return false;
 }
 
@@ -100,17 +100,3 @@ __attribute__((constructor)) static void after_libraries(void)
             *e = kept;
 }
 #endif
-
-__attribute__((constructor)) static void tell_libomp(void)
-{
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        char name[32];
-        size_t n = strlen(words[i]) - 1;
-        memcpy(name, words[i], n);
-        name[n] = 0;
-        if (getenv(name))
-            return;
-    }
-    if (kmp_set_blocktime)
-        setenv("KMP_BLOCKTIME", "1", 1); /* milliseconds; the default is 200 */
-}
