@@ -8,13 +8,10 @@
  * libgomp reads GOMP_SPINCOUNT in a constructor, before main. Only what stands in .preinit_array runs earlier, and
  * there setenv is of no use: libc's own constructor takes the environment as the kernel laid it. So one entry of that
  * is lent: it is GOMP_SPINCOUNT while the libraries start, and what it was again before main. Nobody who starts a
- * program from here, or reads our environment, sees a difference. What the user set is left alone. */
-#define _GNU_SOURCE
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+ * program from here, or reads our environment, sees a difference. What the user set is left alone.
+ *
+ * clang's runtime, libomp, gives its core away while it waits, and needs no such help. musl runs no .preinit_array:
+ * there GOMP_SPINCOUNT is the user's to set. */
 #define _GNU_SOURCE
 #include <limits.h> /* defines __GLIBC__ */
 
