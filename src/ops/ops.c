@@ -6,7 +6,6 @@
 #include "ops/ref/ref.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 enum { REF, CPU, ONEDNN, LAYERS };
 static dr_ops after[LAYERS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_int precision = DR_PRECISION_EXACT;
 
 static void fill(void)
 {
@@ -45,16 +43,6 @@ const dr_ops *dr_ops_ref(void)
 {
     pthread_once(&once, fill);
     return &after[REF];
-}
-
-void dr_ops_set_precision(dr_precision p)
-{
-    atomic_store(&precision, (int)p);
-}
-
-dr_precision dr_ops_precision(void)
-{
-    return (dr_precision)atomic_load(&precision);
 }
 
 bool dr_ops_has_bf16(void)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "ops/quant8.h"
-#include "train/golden.h"
+#include "learn/golden.h"
 
 #include <math.h>
 #include <string.h>

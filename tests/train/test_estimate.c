@@ -2,7 +2,7 @@
 
 #include "pipeline/weights.h"
 #include "train/activations.h"
-#include "train/optimizer.h"
+#include "learn/optimizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

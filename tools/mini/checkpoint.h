@@ -8,8 +8,8 @@
 
 #include "base/json.h"
 #include "pipeline/weights.h"
-#include "train/ema.h"
-#include "train/optimizer.h"
+#include "learn/ema.h"
+#include "learn/optimizer.h"
 
 typedef struct mini_part {
     const char *folder; /* "unet", or "" */

@@ -16,10 +16,10 @@
 #include "models/clothes_net.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
-#include "train/ema.h"
-#include "train/jsonl.h"
-#include "train/lr.h"
-#include "train/optimizer.h"
+#include "learn/ema.h"
+#include "learn/jsonl.h"
+#include "learn/lr.h"
+#include "learn/optimizer.h"
 
 #include <math.h>
 #include <signal.h>
