@@ -8,11 +8,11 @@
 #define MINI_UNET_RUN_H
 
 #include "diffusion/schedule.h"
+#include "learn/jsonl.h"
 #include "mini/checkpoint.h"
 #include "mini/pool.h"
 #include "models/tokenizer.h"
 #include "pipeline/arch.h"
-#include "learn/jsonl.h"
 
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;
