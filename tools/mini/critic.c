@@ -14,7 +14,8 @@
 #define GROUPS 8
 #define SKILL 0.98 /* what the running mean keeps */
 
-static const dr_weights_rules plain = {.what = "critic"};
+static const char *const stems[] = {"critic", NULL};
+static const dr_weights_rules plain = {.what = "critic", .stems = stems};
 
 /* --- the net ----------------------------------------------------------------------------------------- */
 
