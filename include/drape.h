@@ -53,7 +53,7 @@ typedef struct drape_image {
     uint8_t *data;
 } drape_image;
 
-/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 50 megapixels. */
+/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 67 megapixels (8192x8192). */
 drape_status drape_image_read(drape_image *out, const char *path);
 
 /** The same from a file's bytes; `name` stands in messages. The size is checked before anything is decoded. */
@@ -71,10 +71,15 @@ drape_status drape_image_probe(drape_image_info *out, const void *data, size_t s
 
 /**
  * Reads a mask for `photo`: white = replace. Any size with the photo's aspect ratio; the result has the photo's
- * size and only 0 and 255. All black is an error. Doubts (grey values, probably inverted) go to `warnings`,
- * one per line, if it is not NULL.
+ * size and only 0 and 255. One colour on black, on white or on nothing (a transparent layer) is a mask as well, and so
+ * is a photo with an erased hole. All black and a photo are errors. Doubts (grey values, probably inverted) go to
+ * `warnings`, one per line, if it is not NULL.
  */
 drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size);
+
+/** The same; `photo_name` (or NULL) is what the photo is called in messages. */
+drape_status drape_mask_read_for(drape_image *out, const char *path, const drape_image *photo, const char *photo_name,
+                                 char *warnings, size_t size);
 
 drape_status drape_mask_read_memory(drape_image *out, const void *data, size_t size, const char *name,
                                     const drape_image *photo, char *warnings, size_t warnings_size);
@@ -115,6 +120,10 @@ typedef struct drape_load_options {
     int lora_count;
     drape_precision precision;
     bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+    /** Notes, one sentence each: what in the files is passed over. May be NULL. Called when adapters are read and, from
+     *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
+    void (*note)(void *user, const char *text);
+    void *user;
 } drape_load_options;
 
 /** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
@@ -131,6 +140,7 @@ typedef struct drape_model_info {
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
+    bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 
@@ -169,6 +179,7 @@ typedef struct drape_tryon_options {
     int mask_blur;         /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
     bool paste;            /* paste back into the untouched photo; without, the model's picture is the result */
     bool color_match;      /* shift the picture's mean colour to the photo's around the mask */
+    bool long_prompt;      /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
 } drape_tryon_options;
 
@@ -176,6 +187,22 @@ typedef struct drape_tryon_options {
     {                                                                                                                  \
         .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
     }
+
+/**
+ * The end of a prompt that the model does not get to see: a text encoder reads 75 tokens, about 50 words, and what
+ * comes behind them changes nothing in the picture. Whoever takes prompts from people should tell them.
+ *
+ * @param cut  malloc'ed UTF-8, the words as the tokens spell them (in small letters); NULL when all of it fits
+ * @return DRAPE_EINVAL for a prompt of more than 1 MiB
+ *
+ * With `long_prompt` nothing is cut. Both prompts are read in chunks of 75 tokens, each with a start and an end of its
+ * own, and the model gets all of them, one behind the other; the shorter prompt gets empty chunks. A chunk that would
+ * break a phrase ends at a comma up to 20 tokens before, and the word BREAK begins a new one. This is AUTOMATIC1111's
+ * way (with "Pad prompt/negative prompt to be same length"), except that "(red:1.3)" is read as it stands. A prompt of
+ * more than 32 chunks is DRAPE_EINVAL. Prompts of up to 75 tokens give the same picture with and without, if BREAK is
+ * not in them.
+ */
+drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
 
 /** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
  * itself takes neither for open. */

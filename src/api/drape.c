@@ -1,6 +1,7 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "drape.h"
 
+#include "base/text.h"
 #include "base/threads.h"
 #include "pipeline/folder.h"
 #include "pipeline/shipped.h"
@@ -64,7 +65,8 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     if (!st)
         st = dr_engine_open(&p->engine, dir, loras, o->lora_count,
-                            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models);
+                            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
+                            &(dr_engine_notes){o->note, o->user});
     free(loras);
     if (st)
         free(p);
@@ -99,7 +101,8 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                                       : width == 1024 ? "sd2"
                                                       : "other",
                               .steps = e->schedule.advised_steps,
-                              .guidance_scale = e->schedule.advised_guidance};
+                              .guidance_scale = e->schedule.advised_guidance,
+                              .few_steps = e->schedule.advice_given};
     return DRAPE_OK;
 }
 
@@ -109,6 +112,11 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
         options->steps = p->engine.schedule.advised_steps;
     if (options->guidance_scale < 0)
         options->guidance_scale = p->engine.schedule.advised_guidance;
+}
+
+drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)
+{
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), cut);
 }
 
 const char *drape_scheduler_name(int index)
@@ -169,8 +177,9 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     drape_callbacks cb = options->callbacks;
     dr_tryon_options o = {
         .inpaint =
-            {.prompt = options->prompt ? options->prompt : "",
-             .negative_prompt = options->negative_prompt ? options->negative_prompt : "",
+            {.prompt = dr_skip_bom(options->prompt ? options->prompt : ""),
+             .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
+             .long_prompts = options->long_prompt,
              .guidance_scale = options->guidance_scale,
              .sampler = {.steps = options->steps,
                          .karras = options->karras,

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +12,14 @@
 dr_status dr_json_parse(const char *text, size_t n, const char *where, json_t **out)
 {
     json_error_t e;
-    *out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+    dr_status st = dr_check_stand_in(text, n, where);
+    *out = NULL;
+    if (st)
+        return st;
+    if (n >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+        return dr_fail(DR_EINVAL, "cannot read '%s': it is UTF-16 text; save it as UTF-8", where);
+    size_t mark = n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* that Windows editors put in front */
+    *out = json_loadb(text + mark, n - mark, JSON_REJECT_DUPLICATES, &e);
     if (!*out && !e.text[0]) /* jansson says nothing when memory is lacking */
         return dr_fail(DR_ENOMEM, "cannot read '%s': out of memory", where);
     if (!*out)

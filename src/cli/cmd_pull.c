@@ -1,11 +1,23 @@
 #include "cli/commands.h"
+#include "drape.h"
 #include "io/hub.h"
 
 #include <stdio.h>
 
+/* Configs, tokenizer and scheduler are here, the gigabytes are not yet: would the model load? A parser's config.json
+ * has been looked at by the pull itself. */
+static dr_status check(void *user, dr_hub_kind kind, const char *dir)
+{
+    drape_pipeline *p = NULL;
+    (void)user;
+    drape_status st = kind == DR_HUB_PIPELINE ? drape_pipeline_load(&p, dir, NULL) : DRAPE_OK;
+    drape_pipeline_free(p);
+    return (dr_status)st;
+}
+
 static int run(int argc, char **argv)
 {
-    dr_hub_options o = {.cancelled = dr_cli_interrupted};
+    dr_hub_options o = {.cancelled = dr_cli_interrupted, .check = check};
     dr_hub_result r;
     dr_opt_list rest = {0};
     dr_hub_options_from_env(&o);

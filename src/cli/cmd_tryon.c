@@ -43,6 +43,15 @@ static void on_progress(void *user, drape_stage stage, int done, int total)
     dr_progress_set(&c->bar, done, NULL);
 }
 
+static void on_note(void *user, const char *text)
+{
+    tryon_cli *c = user;
+    if (c->bar_open)
+        dr_progress_end(&c->bar);
+    c->bar_open = false;
+    fprintf(stderr, "drape tryon: note: %s\n", text);
+}
+
 static void on_preview(void *user, int step, const drape_image *picture)
 {
     const tryon_cli *c = user;
@@ -203,6 +212,39 @@ static bool needs_parser(const tryon_cli *c)
     return false;
 }
 
+/* Words that change nothing: whoever wrote them should know. */
+static drape_status warn_of_cut(const tryon_cli *c, const drape_pipeline *p, const char *what, const char *prompt)
+{
+    char *cut;
+    drape_status st = c->o.long_prompt ? DRAPE_OK : drape_prompt_cut(p, prompt, &cut);
+    if (st || c->o.long_prompt || !cut)
+        return st;
+    int shown = (int)strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; (cut[shown] & 0xC0) == 0x80; shown--) /* whole characters */
+        ;
+    fprintf(stderr,
+            "drape tryon: warning: the %s is longer than the 75 tokens (about 50 words) that the model reads; this end "
+            "of it is cut off: '%.*s%s'; shorten it, or add --long-prompt\n",
+            what, shown, cut, cut[shown] ? "..." : "");
+    free(cut);
+    return st;
+}
+
+/* A model made for few steps: it has learnt nothing for other ones. */
+static void warn_of_other_pace(const tryon_cli *c, const drape_pipeline *p)
+{
+    drape_model_info info;
+    if (drape_pipeline_info(p, &info) || !info.few_steps)
+        return;
+    bool steps = c->o.steps != 0 && c->o.steps != info.steps,
+         scheduler = c->o.scheduler && *c->o.scheduler && strcmp(c->o.scheduler, info.scheduler) != 0;
+    if (steps || scheduler)
+        fprintf(stderr,
+                "drape tryon: warning: the model in '%s' is made for %d steps of %s; pictures with other settings look "
+                "worse; leave out --steps and --scheduler\n",
+                c->model ? c->model : info.dir, info.steps, info.scheduler);
+}
+
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -218,11 +260,19 @@ static int load(tryon_cli *c, drape_pipeline **p)
     drape_load_options o = {.loras = loras,
                             .lora_count = c->loras.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
-                            .keep_models = c->images.count * c->num_images > 1};
+                            .keep_models = c->images.count * c->num_images > 1,
+                            .note = on_note,
+                            .user = c};
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
-    if (!st)
+    if (!st) {
+        warn_of_other_pace(c, *p);
         drape_pipeline_advise(*p, &c->o);
+    }
+    if (!st)
+        st = warn_of_cut(c, *p, "prompt", c->o.prompt);
+    if (!st)
+        st = warn_of_cut(c, *p, "negative prompt", c->o.negative_prompt);
     if (!st && needs_parser(c))
         st = drape_parser_load(&c->parser, c->parser_dir);
     for (int i = 0; texts && i < c->loras.count; i++)
@@ -283,6 +333,8 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
         {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
          .shown_default = "empty"},
+        {"long-prompt", DR_OPT_FLAG, &o->long_prompt, NULL,
+         "read prompts of more than 75 tokens to their end, in chunks as AUTOMATIC1111 does; BREAK begins a new one"},
         {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000,
          .shown_default = "as suits the model, mostly 50"},
         {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000, .shown_default = ""},
@@ -322,7 +374,7 @@ static int parse(tryon_cli *c, int argc, char **argv)
          "shift the picture's mean colour to the photo's around the mask"},
         {"", DR_OPT_HEADING, NULL, NULL, "running:"},
         {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N",
          "every N steps write what there is to OUT-preview.png", 0, 1000},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},

@@ -337,11 +337,26 @@ static dr_status fetch_one(pull *p, const dr_hub_file *f, dr_hub_state state)
     return !st && strcmp(f->path, "unet/config.json") == 0 ? check_unet(p) : st;
 }
 
+/* The caller's look at what came so far. */
+static dr_status check_small(const pull *p)
+{
+    const dr_hub_options *o = &p->o;
+    dr_status st = o->check ? o->check(o->user, p->c.kind, o->out_dir) : DR_OK;
+    return st ? dr_fail_prefix(st, "cannot pull '%s': drape could not use it", o->repo) : DR_OK;
+}
+
 static dr_status fetch_all(pull *p)
 {
     dr_status st = DR_OK;
-    for (size_t i = 0; !st && i < p->c.count; i++)
-        st = fetch_one(p, p->c.file[i], p->state[i]);
+    bool checked = false;
+    for (size_t i = 0; !st && i < p->c.count; i++) {
+        if (!checked && dr_hub_is_weights(p->c.file[i])) {
+            checked = true;
+            st = check_small(p);
+        }
+        if (!st)
+            st = fetch_one(p, p->c.file[i], p->state[i]);
+    }
     if (st) {
         char why[1024]; /* saving sets its own message when it fails too, on a full disk above all */
         snprintf(why, sizeof why, "%s", dr_error());

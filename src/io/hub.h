@@ -47,6 +47,8 @@ typedef struct dr_hub_options {
     bool quiet;           /* no progress bar; without meaning when `progress` is set */
     void (*progress)(void *user, const dr_hub_progress *p); /* NULL = a bar on stderr */
     bool (*cancelled)(void *user);                          /* asked often; true stops. May be NULL */
+    /* looks at `dir` when all but the weights is there; a failure ends the pull before they are fetched. May be NULL */
+    dr_status (*check)(void *user, dr_hub_kind kind, const char *dir);
     void *user;
     int tries;      /* 0 = 5; a try that brought at least 1 MiB further is not counted */
     int backoff_ms; /* 0 = 1000; wait before the second try, doubling; Retry-After is honoured */

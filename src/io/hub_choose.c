@@ -204,9 +204,16 @@ static dr_status find_kind(const chooser *k, dr_hub_kind wanted, dr_hub_kind *ki
     return DR_OK;
 }
 
+bool dr_hub_is_weights(const dr_hub_file *f)
+{
+    return ends_with(f->path, ".safetensors");
+}
+
 static int by_size(const void *a, const void *b)
 {
     const dr_hub_file *x = *(const dr_hub_file *const *)a, *y = *(const dr_hub_file *const *)b;
+    if (dr_hub_is_weights(x) != dr_hub_is_weights(y))
+        return dr_hub_is_weights(x) ? 1 : -1;
     return x->size != y->size ? (x->size > y->size) - (x->size < y->size) : strcmp(x->path, y->path);
 }
 

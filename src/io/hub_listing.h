@@ -43,12 +43,16 @@ dr_status dr_hub_listing_finish(dr_hub_listing *l, const char *repo);
 /** Binary search in a finished listing; NULL if not there. */
 const dr_hub_file *dr_hub_listing_find(const dr_hub_listing *l, const char *path);
 
-/* The files of a pull, small ones first, so that a wrong repo shows before the gigabytes. */
+/* The files of a pull: the weights last, so that a wrong repo shows before the gigabytes; among themselves small ones
+ * first. */
 typedef struct dr_hub_choice {
     dr_hub_kind kind;
     const dr_hub_file **file; /* in the listing's arena */
     size_t count;
 } dr_hub_choice;
+
+/** Whether it is a file of weights. */
+bool dr_hub_is_weights(const dr_hub_file *f);
 
 /** Chooses from a finished listing.
  *

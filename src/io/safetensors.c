@@ -1,6 +1,7 @@
 #include "io/safetensors.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,31 @@ static size_t arena_need(const json_t *header, size_t header_size)
     return 4096 + 2 * header_size + (n + 2 * m + 4) * (sizeof(dr_st_entry) + sizeof(dr_st_meta) + 128);
 }
 
+/* A file that is no safetensors file: what it is, as far as its first bytes tell. */
+static dr_status not_safetensors(const unsigned char *p, size_t size, uint64_t header, const char *path)
+{
+    char shown[41] = "";
+    size_t n = 0;
+    dr_status st = dr_check_stand_in(p, size, path);
+    if (st)
+        return st;
+    if ((size >= 4 && memcmp(p, "PK\3\4", 4) == 0) || (size >= 2 && p[0] == 0x80 && p[1] <= 5))
+        return dr_fail(
+            DR_EUNSUPPORTED,
+            "cannot read '%s': it is a pickled PyTorch file (.ckpt, .bin, .pt) under another name; these can run "
+            "code and are not read; get the .safetensors",
+            path);
+    for (; n < size && n < sizeof shown - 1 && p[n] >= ' ' && p[n] <= '~'; n++)
+        shown[n] = (char)p[n];
+    if (n == sizeof shown - 1 || (n >= 8 && n == size))
+        return dr_fail(DR_EINVAL, "cannot read '%s': it is no safetensors file but text, '%s...'; get it again", path,
+                       shown);
+    return dr_fail(DR_EINVAL,
+                   "cannot read '%s': not a safetensors file, or cut short: the header is said to have %llu bytes, the "
+                   "file has %zu",
+                   path, (unsigned long long)header, size);
+}
+
 dr_status dr_st_parse(dr_safetensors *f, const void *data, size_t size, const char *path)
 {
     const unsigned char *p = data;
@@ -190,10 +216,7 @@ dr_status dr_st_parse(dr_safetensors *f, const void *data, size_t size, const ch
     for (int i = 7; i >= 0; i--)
         n = n << 8 | p[i];
     if (n > MAX_HEADER || n > size - 8)
-        return dr_fail(DR_EINVAL,
-                       "cannot read '%s': not a safetensors file, or cut short: the header is said to have %llu bytes, "
-                       "the file has %zu",
-                       path, (unsigned long long)n, size);
+        return not_safetensors(p, size, n, path);
     dr_status st = dr_json_parse((const char *)p + 8, (size_t)n, path, &header);
     if (st)
         return st;

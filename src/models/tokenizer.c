@@ -1,25 +1,29 @@
 /* From text to ids: added tokens, normal form, words, byte-pair encoding. */
 #include "models/tokenizer_internal.h"
 
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define ROOM (DR_TOKENS - 2) /* between start and end */
 
 typedef struct encoder {
     const dr_tokenizer *t;
-    int32_t *ids; /* where the first token goes; ROOM of them are kept */
-    int count;    /* of all tokens, kept or not */
+    int32_t *ids;
+    size_t count, room; /* of ids */
     dr_text normal;
     dr_bpe bpe;
 } encoder;
 
-static void emit(encoder *e, int32_t id)
+static dr_status emit(encoder *e, int32_t id)
 {
-    if (e->count < ROOM)
-        e->ids[e->count] = id;
-    if (e->count < INT_MAX)
-        e->count++;
+    if (e->count == e->room) {
+        size_t room = e->room ? 2 * e->room : 2 * (size_t)DR_TOKENS;
+        int32_t *more = realloc(e->ids, room * sizeof *more);
+        if (!more)
+            return dr_fail(DR_ENOMEM, "out of memory for a prompt of %zu tokens", e->count);
+        e->ids = more;
+        e->room = room;
+    }
+    e->ids[e->count++] = id;
+    return DR_OK;
 }
 
 static dr_status emit_word(encoder *e, const uint32_t *c, size_t n)
@@ -27,7 +31,7 @@ static dr_status emit_word(encoder *e, const uint32_t *c, size_t n)
     dr_status st = dr_bpe_word(e->t, &e->bpe, c, n);
     for (size_t i = 0; !st && i < e->bpe.n_symbols; i++)
         if (e->bpe.symbols[i].id >= 0)
-            emit(e, e->bpe.symbols[i].id);
+            st = emit(e, e->bpe.symbols[i].id);
     return st;
 }
 
@@ -148,7 +152,8 @@ static dr_status encode_part(encoder *e, int normalized, const uint32_t *c, size
         const dr_added_token *a = added_at(list, e->t->n_added[normalized], c + i, n - i);
         if (a && allowed(a, c, n, i)) {
             st = encode_rest(e, normalized, c + from, i - from);
-            emit(e, a->id);
+            if (!st)
+                st = emit(e, a->id);
             from = i + a->n;
         }
         i += a ? a->n : 1;
@@ -156,29 +161,52 @@ static dr_status encode_part(encoder *e, int normalized, const uint32_t *c, size
     return st ? st : encode_rest(e, normalized, c + from, n - from);
 }
 
-dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t ids[DR_TOKENS], int *count)
+dr_status dr_tokenizer_tokens(const dr_tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *count)
 {
-    size_t bytes = strlen(text);
+    *ids = NULL;
+    *count = 0;
     if (bytes > DR_PROMPT_BYTES_MAX)
         return dr_fail(DR_EINVAL, "the prompt has %zu bytes, at most %zu are accepted", bytes, DR_PROMPT_BYTES_MAX);
     dr_text raw = {0};
-    encoder e = {.t = t, .ids = ids + 1};
+    encoder e = {.t = t};
     dr_status st = dr_text_decode(&raw, text, bytes);
     if (!st && raw.n)
         st = encode_part(&e, 0, raw.c, raw.n);
-    if (!st) {
-        int kept = e.count < ROOM ? e.count : ROOM;
-        ids[0] = t->start;
-        ids[kept + 1] = t->end;
-        for (int i = kept + 2; i < DR_TOKENS; i++)
-            ids[i] = t->pad;
-        if (count)
-            *count = e.count;
-    }
     dr_text_clear(&raw);
     dr_text_clear(&e.normal);
     dr_bpe_clear(&e.bpe);
-    return st;
+    if (st) {
+        free(e.ids);
+        return st;
+    }
+    *ids = e.ids;
+    *count = e.count;
+    return DR_OK;
+}
+
+void dr_tokenizer_frame(const dr_tokenizer *t, const int32_t *tokens, size_t count, int32_t ids[DR_TOKENS])
+{
+    size_t kept = count < DR_CHUNK ? count : DR_CHUNK;
+    ids[0] = t->start;
+    if (kept)
+        memcpy(ids + 1, tokens, kept * sizeof *ids);
+    ids[kept + 1] = t->end;
+    for (size_t i = kept + 2; i < DR_TOKENS; i++)
+        ids[i] = t->pad;
+}
+
+dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t ids[DR_TOKENS], int *count)
+{
+    int32_t *all;
+    size_t n;
+    dr_status st = dr_tokenizer_tokens(t, text, strlen(text), &all, &n);
+    if (st)
+        return st;
+    dr_tokenizer_frame(t, all, n, ids);
+    if (count)
+        *count = (int)n; /* a text has at most 1 MiB, a token at least one byte */
+    free(all);
+    return DR_OK;
 }
 
 int dr_tokenizer_vocab_size(const dr_tokenizer *t)

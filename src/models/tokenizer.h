@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define DR_TOKENS 77
+#define DR_CHUNK 75       /* tokens of the text among them: the rest are its start and end */
+#define DR_LONG_CHUNKS 32 /* of a long prompt, at most */
 
 typedef struct dr_tokenizer dr_tokenizer;
 
@@ -24,6 +26,20 @@ void dr_tokenizer_free(dr_tokenizer *t);
  *  start and end, so that the caller can warn about a prompt that is too long. Any bytes are accepted;
  *  invalid UTF-8 becomes U+FFFD. A text of more than 1 MiB is DR_EINVAL. */
 dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t ids[DR_TOKENS], int *count);
+
+/** The end of `text` that dr_tokenizer_encode() leaves out, as the tokens spell it: in small letters, a broken word
+ * from where it breaks. `*cut` is malloc'ed UTF-8, yours; NULL when all of the text fits. */
+dr_status dr_tokenizer_cut(const dr_tokenizer *t, const char *text, char **cut);
+
+/**
+ * A long prompt as AUTOMATIC1111 reads it, in chunks of 75 tokens, each with start, end and padding of its own. A chunk
+ * that would break a phrase ends behind its last comma instead, if that is at most 20 tokens back; the word BREAK
+ * begins a new one. Emphasis, "(red:1.3)", is no part of it: brackets and numbers are read as text.
+ *
+ * @param ids  [*chunks][77], malloc'ed, yours; one chunk equals dr_tokenizer_encode()
+ * @return DR_EINVAL for more than DR_LONG_CHUNKS chunks
+ */
+dr_status dr_tokenizer_chunks(const dr_tokenizer *t, const char *text, int32_t **ids, int *chunks);
 
 int dr_tokenizer_vocab_size(const dr_tokenizer *t);
 

@@ -86,6 +86,14 @@ typedef struct dr_bpe {
 void dr_bpe_clear(dr_bpe *b);
 dr_status dr_bpe_word(const dr_tokenizer *t, dr_bpe *b, const uint32_t *c, size_t n);
 
+/* --- tokenizer.c ------------------------------------------------------------------------------------ */
+
+/** All tokens of text[0..bytes), without start and end. `*ids` is malloc'ed; NULL when there are none. */
+dr_status dr_tokenizer_tokens(const dr_tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *count);
+
+/** The model's input for the first 75 of `count` tokens: start, tokens, end, padding. */
+void dr_tokenizer_frame(const dr_tokenizer *t, const int32_t *tokens, size_t count, int32_t ids[DR_TOKENS]);
+
 /* --- loading ---------------------------------------------------------------------------------------- */
 
 /* The files of a tokenizer folder as they lie in memory; text NULL: not there. */

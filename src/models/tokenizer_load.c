@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +126,9 @@ static dr_status read_merges_text(merge_reader *r, const char *text, size_t n)
 {
     if (memchr(text, 0, n))
         return dr_fail(DR_EINVAL, "cannot read '%s': it contains a 0 byte, so it is no text", r->where);
-    dr_status st = DR_OK;
-    for (const char *end = text + n, *next; !st && text < end; text = next) {
+    dr_status st = dr_check_stand_in(text, n, r->where);
+    const char *end = text + n;
+    for (const char *next = text = dr_skip_bom(text); !st && text < end; text = next) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         size_t len = (size_t)((newline ? newline : end) - text);
         next = newline ? newline + 1 : end;

@@ -50,15 +50,55 @@ static dr_status check_part(const char *dir, const json_t *index, size_t i)
                    dir, parts[i].name, parts[i].files[0]);
 }
 
+/* The class is a label: training scripts and converters wrote StableDiffusionPipeline into folders of inpainting
+ * models. What the UNet takes decides, and whoever loads the configs looks at that. Only a pipeline of other parts is
+ * told here, since "it has no unet" would not help. */
 static dr_status check_class(const char *dir, const json_t *index)
 {
     const char *class = json_string_value(json_object_get(index, "_class_name"));
+    const json_t *second = json_array_get(json_object_get(index, "text_encoder_2"), 1);
+    bool has_unet = json_is_string(json_array_get(json_object_get(index, "unet"), 1));
     if (class && strcmp(class, PIPELINE) == 0)
         return DR_OK;
-    return dr_fail(DR_EINVAL,
-                   "cannot load the model '%s': model_index.json says it is a %.64s, expected " PIPELINE
-                   "; pass the folder of an inpainting model",
-                   dir, class ? class : "pipeline without a class");
+    if (has_unet && !json_is_string(second))
+        return DR_OK;
+    return dr_fail(
+        DR_EINVAL,
+        "cannot load the model '%s': model_index.json says it is a %.64s%s; pass the folder of an inpainting "
+        "model of Stable Diffusion 1 or 2",
+        dir, class ? class : "pipeline without a class",
+        has_unet ? ", which has a second text encoder" : ", which has no unet");
+}
+
+/* "; ..." in `out` when `dir` is a folder of the hub's cache, which keeps models in snapshots/COMMIT. */
+bool dr_snapshot_hint(const char *dir, char *out, size_t n)
+{
+    char path[PATH_MAX], name[256] = "", *commit = NULL;
+    size_t size;
+    int count = 0;
+    out[0] = 0;
+    if (dr_folder_path(path, sizeof path, dir, "", "snapshots"))
+        return false;
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.') {
+            snprintf(name, sizeof name, "%s", e->d_name);
+            count++;
+        }
+    if (d)
+        closedir(d);
+    if (count > 1 && !dr_folder_path(path, sizeof path, dir, "refs", "main") &&
+        !dr_file_read(path, 256, &commit, &size)) { /* the one that the cache itself would take */
+        commit[strcspn(commit, "\r\n")] = 0;
+        if (!strchr(commit, '/') && !dr_folder_path(path, sizeof path, dir, "snapshots", commit) && dr_is_dir(path))
+            snprintf(name, sizeof name, "%s", commit);
+    }
+    free(commit);
+    dr_error_clear();
+    if (count > 0)
+        snprintf(out, n, "; it is a folder of the hub's cache: pass '%s%ssnapshots/%s'", dir,
+                 dir[strlen(dir) - 1] == '/' ? "" : "/", name);
+    return count > 0;
 }
 
 dr_status dr_folder_check(const char *dir)
@@ -75,9 +115,13 @@ dr_status dr_folder_check(const char *dir)
                        "cannot load the model '%s': it is a file; pass a diffusers pipeline folder, with "
                        "model_index.json in it",
                        dir);
-    if (!dr_exists(path))
-        return dr_fail(DR_ENOENT, "cannot load the model '%s': it has no model_index.json, so it is no pipeline folder",
-                       dir);
+    if (!dr_exists(path)) {
+        char hint[PATH_MAX + 512];
+        dr_snapshot_hint(dir, hint, sizeof hint);
+        return dr_fail(DR_ENOENT,
+                       "cannot load the model '%s': it has no model_index.json, so it is no pipeline folder%s", dir,
+                       hint);
+    }
     st = dr_json_load(path, &index);
     if (st)
         return st;

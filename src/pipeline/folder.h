@@ -17,9 +17,13 @@
 /** DIR/PART/FILE in a buffer of the caller's; `part` or `file` may be "". DR_EINVAL when too long. */
 dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file);
 
-/** Says what is wrong with a folder before anything is loaded: not there, not an inpainting pipeline, a part or its
- *  config missing. Weights are not looked at. */
+/** Says what is wrong with a folder before anything is loaded: not there, a pipeline of other parts, a part or its
+ *  config missing. Neither weights nor what the configs say is looked at. */
 dr_status dr_folder_check(const char *dir);
+
+/** Whether `dir` is a model's folder in the hub's cache ("models--ORG--NAME"); then `out` is "; ..." for the end of a
+ *  message, which names the snapshot to pass instead. Otherwise `out` is "". */
+bool dr_snapshot_hint(const char *dir, char *out, size_t n);
 
 /** Writes model_index.json of a StableDiffusionInpaintPipeline; `scheduler` is its class, "PNDMScheduler". */
 dr_status dr_folder_write_index(const char *dir, const char *scheduler);

@@ -1,9 +1,13 @@
 #include "pipeline/lora.h"
 
-#include "base/json.h"
+#include "base/file.h"
+#include "pipeline/lora_folder.h"
 #include "pipeline/lora_key.h"
+#include "pipeline/lora_kind.h"
+#include "pipeline/lora_settings.h"
 
-#include <math.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,70 +18,17 @@ static bool is_float(const dr_st_entry *e)
 
 /* --- alpha ------------------------------------------------------------------------------------------ */
 
-/* One model's settings: diffusers puts "unet.lora_alpha" and so on into one flat object, peft "lora_alpha". */
-static const json_t *setting(const json_t *config, const char *prefix, const char *key)
+static dr_status find_scale(const dr_lora *l, dr_lora_module *m, const dr_lora_settings *settings)
 {
-    char name[64];
-    snprintf(name, sizeof name, "%s%s", prefix, key);
-    return json_object_get(config, name);
-}
-
-/* peft matches a pattern with the end of a layer's name, from a dot on. */
-static const json_t *pattern(const json_t *patterns, const char *layer)
-{
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)patterns, key, v)
-    {
-        size_t n = strlen(layer), m = strlen(key);
-        if (n >= m && strcmp(layer + n - m, key) == 0 && (n == m || layer[n - m - 1] == '.'))
-            return v;
-    }
-    return NULL;
-}
-
-static dr_status find_scale(const dr_lora *l, dr_lora_module *m, const json_t *config, bool prefixed)
-{
-    const char *prefix = !prefixed ? "" : m->text ? "text_encoder." : "unet.";
-    double rank = (double)m->down->dim[0], alpha = rank;
-    const json_t *v = pattern(setting(config, prefix, "alpha_pattern"), m->layer);
-    if (!json_is_number(v))
-        v = setting(config, prefix, "lora_alpha");
-    if (json_is_true(setting(config, prefix, "use_dora")))
-        return dr_fail(DR_EUNSUPPORTED, "cannot load '%s': it is a DoRA, which is not supported", l->file.path);
-    if (m->alpha) {
-        float f = 0;
-        if (m->alpha->size != dr_dtype_size(m->alpha->dtype))
-            return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is not one number", l->file.path, m->alpha->name);
-        uint64_t bits = 0;
-        memcpy(&bits, m->alpha->data, m->alpha->size);
-        dr_to_f32(&bits, m->alpha->dtype, &f, 1);
-        alpha = (double)f;
-    } else if (json_is_number(v)) {
-        alpha = json_number_value(v);
-    }
-    if (!isfinite(alpha))
-        return dr_fail(DR_EINVAL, "cannot load '%s': the alpha of '%s' is not finite", l->file.path, m->key);
-    m->scale = alpha / (json_is_true(setting(config, prefix, "use_rslora")) ? sqrt(rank) : rank);
-    return DR_OK;
-}
-
-/* The settings in the file, or those beside it; `*config` NULL when there are none. */
-static dr_status load_config(const dr_lora *l, json_t **config, bool *prefixed)
-{
-    const char *text = dr_st_metadata(&l->file, "lora_adapter_metadata");
-    const char *slash = strrchr(l->file.path, '/');
-    char beside[4096];
-    *config = NULL;
-    *prefixed = true;
-    if (text)
-        return dr_json_parse(text, strlen(text), l->file.path, config);
-    *prefixed = false;
-    if (strcmp(slash ? slash + 1 : l->file.path, "adapter_model.safetensors") != 0)
-        return DR_OK;
-    snprintf(beside, sizeof beside, "%.*sadapter_config.json", slash ? (int)(slash + 1 - l->file.path) : 0,
-             l->file.path);
-    return dr_exists(beside) ? dr_json_load(beside, config) : DR_OK;
+    float f = 0;
+    uint64_t bits = 0;
+    if (!m->alpha)
+        return dr_lora_settings_scale(settings, l, m, NULL);
+    if (m->alpha->size != dr_dtype_size(m->alpha->dtype))
+        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is not one number", l->file.path, m->alpha->name);
+    memcpy(&bits, m->alpha->data, m->alpha->size);
+    dr_to_f32(&bits, m->alpha->dtype, &f, 1);
+    return dr_lora_settings_scale(settings, l, m, &(double){(double)f});
 }
 
 /* --- pairing ---------------------------------------------------------------------------------------- */
@@ -92,35 +43,75 @@ static int compare(const void *a, const void *b)
     return strcmp(x->layer, y->layer);
 }
 
+/* Tensors that are no part of a plain LoRA: how many, the first, and the first whose name tells what the file is. */
+typedef struct strangers {
+    size_t n;
+    const char *first, *telling, *kind;
+} strangers;
+
+static void strangers_add(strangers *s, const char *name)
+{
+    s->first = s->first ? s->first : name;
+    s->n++;
+    if (!s->kind && (s->kind = dr_lora_kind(name)))
+        s->telling = name;
+}
+
+static dr_status refuse(const dr_lora *l, const strangers *s)
+{
+    if (s->kind)
+        return dr_fail(DR_EUNSUPPORTED,
+                       "cannot load '%s': it is %s ('%s'), which drape does not read; ask for a plain LoRA for Stable "
+                       "Diffusion 1 or 2",
+                       l->file.path, s->kind, s->telling);
+    return dr_fail(DR_EINVAL,
+                   "cannot load '%s': %zu of its %zu tensors are not of a LoRA for Stable Diffusion 1 or 2, the first "
+                   "is '%s'",
+                   l->file.path, s->n, l->file.count, s->first);
+}
+
+/* An embedding that a LoRA was trained with and that lies in the same file: "bundle_emb.NAME.string_to_param.*". */
+static bool is_bundled(const char *name)
+{
+    return strncmp(name, "bundle_emb.", 11) == 0;
+}
+
+static void note_bundled(dr_lora *l, const char *name)
+{
+    const char *word = name + 11, *dot = strchr(word, '.');
+    int n = (int)(dot ? (size_t)(dot - word) : strlen(word));
+    if (!l->note[0])
+        snprintf(l->note, sizeof l->note,
+                 "'%s' has the embedding '%.*s' in it, which is left out: the word means nothing in a prompt here",
+                 l->file.path, n < 64 ? n : 64, word);
+}
+
 /* One module per tensor at first. */
 static dr_status parse_keys(dr_lora *l)
 {
-    const char *unknown = NULL;
-    size_t n = 0;
+    strangers unknown = {0};
     for (size_t i = 0; i < l->file.count; i++) {
         const dr_st_entry *e = &l->file.entry[i];
         dr_lora_key k;
+        if (is_bundled(e->name)) {
+            note_bundled(l, e->name);
+            continue;
+        }
         dr_lora_key_result r = dr_lora_key_parse(&l->names, e->name, &k);
         if (r == DR_LORA_KEY_NOMEM)
             return DR_ENOMEM;
-        if (r == DR_LORA_KEY_UNKNOWN) {
-            unknown = unknown ? unknown : e->name;
-            n++;
+        if (r == DR_LORA_KEY_UNKNOWN || dr_lora_model_kind(e->name)) {
+            strangers_add(&unknown, e->name);
             continue;
         }
         if (!is_float(e) && k.role != DR_LORA_ALPHA)
             return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", l->file.path, e->name,
                            dr_dtype_name(e->dtype));
         dr_lora_module *m = &l->module[l->count++];
-        *m = (dr_lora_module){.layer = k.layer, .key = e->name, .text = k.text, .kohya = k.kohya};
+        *m = (dr_lora_module){.layer = k.layer, .module = k.module, .key = e->name, .text = k.text, .kohya = k.kohya};
         *(k.role == DR_LORA_DOWN ? &m->down : k.role == DR_LORA_UP ? &m->up : &m->alpha) = e;
     }
-    if (!unknown)
-        return DR_OK;
-    return dr_fail(DR_EINVAL,
-                   "cannot load '%s': %zu of its %zu tensors are not of a LoRA for Stable Diffusion 1 or 2, the first "
-                   "is '%s'",
-                   l->file.path, n, l->file.count, unknown);
+    return unknown.n ? refuse(l, &unknown) : DR_OK;
 }
 
 static dr_status merge_into(const dr_lora *l, dr_lora_module *m, const dr_lora_module *other)
@@ -165,13 +156,24 @@ static dr_status pair(dr_lora *l)
     return DR_OK;
 }
 
+/* peft keeps alpha in adapter_config.json alone. */
+static void note_peft(dr_lora *l)
+{
+    for (size_t i = 0; !l->note[0] && i < l->count; i++)
+        if (strncmp(l->module[i].key, "base_model.model.", 17) == 0 && !l->module[i].alpha)
+            snprintf(
+                l->note, sizeof l->note,
+                "'%s' is of peft, but the adapter_config.json that belongs to it is not beside it: its alpha is taken "
+                "for its rank; put both into one folder under their own names",
+                l->file.path);
+}
+
 static dr_status read_all(dr_lora *l)
 {
-    json_t *config = NULL;
-    bool prefixed = true;
+    dr_lora_settings settings = {0};
     size_t bytes = 4096;
     for (size_t i = 0; i < l->file.count; i++)
-        bytes += 2 * strlen(l->file.entry[i].name) + 512; /* two copies and what the arena rounds up */
+        bytes += 3 * strlen(l->file.entry[i].name) + 768; /* three copies and what the arena rounds up */
     l->module = calloc(l->file.count + 1, sizeof *l->module);
     if (!l->module)
         return dr_fail(DR_ENOMEM, "out of memory loading '%s'", l->file.path);
@@ -179,21 +181,26 @@ static dr_status read_all(dr_lora *l)
     if (!st)
         st = parse_keys(l);
     if (!st && l->count == 0)
-        st = dr_fail(DR_EINVAL, "cannot load '%s': there is no tensor in it", l->file.path);
+        st = dr_fail(DR_EINVAL, "cannot load '%s': there is no LoRA in it", l->file.path);
     if (!st)
         st = pair(l);
     if (!st)
-        st = load_config(l, &config, &prefixed);
+        st = dr_lora_settings_load(&settings, l);
     for (size_t i = 0; !st && i < l->count; i++)
-        st = find_scale(l, &l->module[i], config, prefixed);
-    json_decref(config);
+        st = find_scale(l, &l->module[i], &settings);
+    if (!st && !settings.root)
+        note_peft(l);
+    dr_lora_settings_clear(&settings);
     return st;
 }
 
 dr_status dr_lora_open(dr_lora *l, const char *path)
 {
+    char found[PATH_MAX];
     *l = (dr_lora){0};
-    dr_status st = dr_st_open(&l->file, path);
+    dr_status st = dr_is_dir(path) ? dr_lora_in_folder(found, sizeof found, path) : DR_OK;
+    if (!st)
+        st = dr_st_open(&l->file, dr_is_dir(path) ? found : path);
     if (!st)
         st = read_all(l);
     if (st)

@@ -8,7 +8,7 @@
  *   kohya             lora_unet_LAYER_WITH_UNDERSCORES.lora_down.weight / .lora_up.weight / .alpha, lora_te_...
  *
  * Alpha comes from an `.alpha` tensor, else from `lora_adapter_metadata` in the file, else from an
- * adapter_config.json beside it (peft), else it is the rank. */
+ * adapter_config.json beside it (peft; see lora_settings.h), else it is the rank. */
 #ifndef DR_PIPELINE_LORA_H
 #define DR_PIPELINE_LORA_H
 
@@ -16,8 +16,9 @@
 #include "nn/params.h"
 
 typedef struct dr_lora_module {
-    const char *layer; /* as in the table without ".weight"; with underscores for dots when `kohya` */
-    const char *key;   /* a tensor of it in the file, for messages */
+    const char *layer;  /* as in the table without ".weight"; with underscores for dots when `kohya` */
+    const char *module; /* the layer as the file names it */
+    const char *key;    /* a tensor of it in the file, for messages */
     bool text, kohya;
     const dr_st_entry *down, *up, *alpha; /* [rank,in(,kh,kw)], [out,rank(,1,1)], scalar or NULL */
     double scale;                         /* alpha / rank, or alpha / sqrt(rank) for rank-stabilised ones */
@@ -28,10 +29,12 @@ typedef struct dr_lora {
     dr_arena names;
     dr_lora_module *module; /* sorted by model and layer */
     size_t count, unet_count, text_count;
+    char note[512]; /* what is left out of the file or doubtful about it, one sentence; "" when there is nothing */
 } dr_lora;
 
-/** Reads a LoRA file and pairs its tensors. Tensors that are no LoRA tensors are DR_EINVAL, naming the first;
- *  variants that mean other sums (DoRA, LoHa, LoKr, ...) likewise. */
+/** Reads a LoRA file and pairs its tensors. `path` may be a folder with one such file in it. Tensors that are no LoRA
+ *  tensors are DR_EINVAL, naming the first; variants that mean other sums (DoRA, LoHa, LoKr, ...) are DR_EUNSUPPORTED,
+ *  by their names. */
 dr_status dr_lora_open(dr_lora *l, const char *path);
 
 /** Safe on a zeroed struct. */

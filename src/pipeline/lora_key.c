@@ -98,7 +98,10 @@ dr_lora_key_result dr_lora_key_parse(dr_arena *a, const char *name, dr_lora_key 
     end = name + n - m;
     if (!parse_model(&s, out) || s >= end)
         return DR_LORA_KEY_UNKNOWN;
+    const char *module = name;
+    skip(&module, "base_model.model.");
+    out->module = dr_arena_printf(a, "%.*s", (int)(end - module), module);
     out->layer =
         out->kohya ? dr_arena_printf(a, "%.*s", (int)(end - s), s) : modern_layer(a, s, (size_t)(end - s), out->text);
-    return out->layer ? DR_LORA_KEY_OK : DR_LORA_KEY_NOMEM;
+    return out->layer && out->module ? DR_LORA_KEY_OK : DR_LORA_KEY_NOMEM;
 }

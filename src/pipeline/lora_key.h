@@ -7,7 +7,7 @@
 typedef enum dr_lora_role { DR_LORA_DOWN, DR_LORA_UP, DR_LORA_ALPHA } dr_lora_role;
 
 typedef struct dr_lora_key {
-    char *layer; /* in the arena */
+    char *layer, *module; /* in the arena; see dr_lora_module */
     bool text, kohya;
     dr_lora_role role;
 } dr_lora_key;

@@ -8,15 +8,22 @@
 
 static const char *const diffusers_stems[] = {"diffusion_pytorch_model", "model", NULL};
 static const char *const transformers_stems[] = {"model", "pytorch_model", NULL};
-/* position_ids is a constant that transformers saved until 4.30; a projection follows the text encoder
- * in CLIPTextModelWithProjection and is not part of what Stable Diffusion uses */
-static const char *const text_ignored[] = {"embeddings.position_ids", "text_projection.weight", NULL};
+/* position_ids is a constant that transformers saved until 4.30 */
+static const char *const text_ignored[] = {"embeddings.position_ids", NULL};
 static const char *const parser_ignored[] = {"decode_head.batch_norm.num_batches_tracked", NULL};
+/* the rest of a whole CLIP; averages and the discriminator of a training */
+static const char *const text_unused[] = {"logit_scale", "vision_model.", "visual_projection.", "text_projection.",
+                                          NULL};
+static const char *const trained_unused[] = {"model_ema.", "loss.", NULL};
 
-const dr_weights_rules dr_weights_unet = {.what = "UNet", .stems = diffusers_stems};
-const dr_weights_rules dr_weights_vae = {.what = "VAE", .stems = diffusers_stems, .old_attention_names = true};
-const dr_weights_rules dr_weights_text = {
-    .what = "text encoder", .stems = transformers_stems, .ignored = text_ignored, .optional_prefix = "text_model."};
+const dr_weights_rules dr_weights_unet = {.what = "UNet", .stems = diffusers_stems, .unused = trained_unused};
+const dr_weights_rules dr_weights_vae = {
+    .what = "VAE", .stems = diffusers_stems, .unused = trained_unused, .old_attention_names = true};
+const dr_weights_rules dr_weights_text = {.what = "text encoder",
+                                          .stems = transformers_stems,
+                                          .ignored = text_ignored,
+                                          .unused = text_unused,
+                                          .optional_prefix = "text_model."};
 const dr_weights_rules dr_weights_parser = {
     .what = "clothes parser", .stems = transformers_stems, .ignored = parser_ignored};
 
@@ -239,15 +246,37 @@ static bool is_ignored(const dr_weights_rules *r, const char *name)
     return false;
 }
 
-static dr_status check_all_used(const slots *all, const dr_weights_rules *r)
+static bool is_unused(const dr_weights_rules *r, const char *name)
 {
-    const slot *first = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < all->n; i++)
-        if (!all->s[i].used && !is_ignored(r, all->s[i].name)) {
-            first = first ? first : &all->s[i];
+    for (const char *const *s = r->unused; s && *s; s++) {
+        size_t n = strlen(*s);
+        if ((*s)[n - 1] == '.' ? strncmp(*s, name, n) == 0 : strcmp(*s, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Foreign tensors are a fault: the config or the file is another model's. Those that are known to have no part in a
+ * picture go into `note`. */
+static dr_status check_all_used(const slots *all, const dr_weights_rules *r, char *note, size_t size)
+{
+    const slot *first = NULL, *passed = NULL;
+    size_t n = 0, unused = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const slot *s = &all->s[i];
+        if (s->used || is_ignored(r, s->name))
+            continue;
+        if (is_unused(r, s->name)) {
+            passed = passed ? passed : s;
+            unused++;
+        } else {
+            first = first ? first : s;
             n++;
         }
+    }
+    if (passed)
+        snprintf(note, size, "'%s' has %zu tensor%s that the %s does not need, '%s' for one: passed over",
+                 passed->f->path, unused, unused > 1 ? "s" : "", r->what, passed->e->name);
     if (!first)
         return DR_OK;
     return dr_fail(DR_EINVAL,
@@ -255,7 +284,7 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r)
                    first->f->path, n, n > 1 ? "s" : "", first->e->name);
 }
 
-static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_weights_rules *r)
+static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_weights_rules *r, char *note, size_t size)
 {
     const char *missing = NULL;
     size_t n = 0;
@@ -278,7 +307,7 @@ static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_we
     if (missing)
         return dr_fail(DR_EINVAL, "cannot load the %s in '%s': %zu of its %zu tensors are missing, the first is '%s'",
                        r->what, dir, n, p->count, missing);
-    return check_all_used(all, r);
+    return check_all_used(all, r, note, size);
 }
 
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules)
@@ -291,7 +320,7 @@ dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const 
     if (!st)
         st = list_tensors(&all, out, rules);
     if (!st)
-        st = bind_all(&all, p, dir, rules);
+        st = bind_all(&all, p, dir, rules, out->note, sizeof out->note);
     dr_arena_clear(&all.names);
     free(all.s);
     if (st)

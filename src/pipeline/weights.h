@@ -19,6 +19,7 @@ typedef struct dr_weights_rules {
     const char *what;            /* the model in messages: "UNet" */
     const char *const *stems;    /* file names without .safetensors, tried in order; ends with NULL */
     const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
+    const char *const *unused;   /* the same, but worth a word; a name with a dot at its end is the start of names */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
     bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
     bool trusted;                /* skip the search for NaN and infinity */
@@ -30,6 +31,7 @@ extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, 
 typedef struct dr_weights {
     dr_safetensors *file;
     size_t count;
+    char note[512]; /* which tensors were passed over, one sentence; "" when there were none */
 } dr_weights;
 
 /**

@@ -25,6 +25,11 @@ dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *
     return dr_folder_path(out, n, t->o->output_dir, "", name);
 }
 
+dr_precision dr_trainer_precision(const dr_trainer *t)
+{
+    return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
+}
+
 void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)
 {
     char text[4600]; /* a list of warnings with something around it */
@@ -48,7 +53,11 @@ static dr_status load_models(dr_trainer *t)
 {
     bool lora = t->o->lora_rank > 0, resumes = t->checkpoint.at[0] && !lora;
     const char *from = resumes ? t->checkpoint.at : t->o->pretrained_model;
-    dr_status st = dr_unet_load(&t->unet, from);
+    dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->o->pretrained_model);
+    if (!st && resumes)
+        dr_unet_unload(&t->unet);
+    if (!st)
+        st = dr_unet_load(&t->unet, from);
     if (!st && t->o->train_text_encoder)
         st = dr_text_load(&t->text, from);
     if (!st)
@@ -166,7 +175,7 @@ static void trainer_clear(dr_trainer *t)
 
 static dr_status run(dr_trainer *t)
 {
-    dr_ops_set_precision(strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT);
+    t->cache.precision = dr_trainer_precision(t);
     dr_status st = dr_trainer_prepare(t);
     if (!st)
         st = dr_trainer_fill_caches(t);
@@ -182,6 +191,7 @@ static dr_status run(dr_trainer *t)
         st = dr_trainer_open_logs(t);
     if (st)
         return st;
+    t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;
     st = loop(t);

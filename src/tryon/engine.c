@@ -75,20 +75,25 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
         if (st)
             return st;
         e->lora_scale[e->lora_count] = loras[e->lora_count].scale;
+        if (e->lora[e->lora_count].note[0] && e->notes.tell)
+            e->notes.tell(e->notes.user, e->lora[e->lora_count].note);
     }
     return DR_OK;
 }
 
 dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
-                         dr_precision precision, bool keep)
+                         dr_precision precision, bool keep, const dr_engine_notes *notes)
 {
-    *e = (dr_engine){.precision = precision, .keep = keep};
+    *e = (dr_engine){.keep = keep};
+    if (notes)
+        e->notes = *notes;
     e->dir = strdup(dir);
     dr_status st = e->dir ? open_parts(e) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = open_loras(e, loras, lora_count);
     if (!st)
         st = dr_tape_init(&e->tape);
+    e->tape.precision = precision;
     if (st)
         dr_engine_close(e);
     return st;
@@ -135,6 +140,52 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
+enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
+
+/* A model may be loaded for every picture, but what is odd about its files is said once. */
+static void tell_once(dr_engine *e, int which, const dr_weights *files)
+{
+    if (files->note[0] && !e->told[which] && e->notes.tell)
+        e->notes.tell(e->notes.user, files->note);
+    e->told[which] = true;
+}
+
+static dr_status load_text(dr_engine *e)
+{
+    if (e->text.loaded)
+        return DR_OK;
+    dr_status st = dr_text_load(&e->text, e->dir);
+    if (!st) {
+        tell_once(e, TOLD_TEXT, &e->text.files);
+        st = apply_loras(e, NULL, &e->text.params);
+    }
+    if (st)
+        dr_text_unload(&e->text);
+    return st;
+}
+
+static dr_status load_vae(dr_engine *e)
+{
+    dr_status st = dr_vae_load(&e->vae, e->dir);
+    if (!st)
+        tell_once(e, TOLD_VAE, &e->vae.files);
+    return st;
+}
+
+static dr_status load_unet(dr_engine *e)
+{
+    if (e->unet.loaded)
+        return DR_OK;
+    dr_status st = dr_unet_load(&e->unet, e->dir);
+    if (!st) {
+        tell_once(e, TOLD_UNET, &e->unet.files);
+        st = apply_loras(e, &e->unet.params, NULL);
+    }
+    if (st)
+        dr_unet_unload(&e->unet);
+    return st;
+}
+
 /* A weight that is NaN shows in the output; that is cheaper to look at than all weights. */
 static dr_status check_output(const dr_engine *e, const dr_tensor *out, const dr_params *p, const char *what,
                               const char *part)
@@ -151,56 +202,100 @@ static bool same(const char *a, const char *b)
     return a && strcmp(a, b) == 0;
 }
 
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative)
+/* [2][*chunks][77]: negative, prompt. Of unequal length the shorter one gets empty chunks at its end. */
+static dr_status token_chunks(const dr_engine *e, const char *const texts[2], bool long_prompts, int32_t **out,
+                              int *chunks)
 {
-    int32_t ids[2 * DR_TOKENS];
-    if (e->context && same(e->prompt, prompt) && same(e->negative, negative))
-        return DR_OK;
-    dr_status st = dr_tokenizer_encode(e->tokenizer, negative, ids, NULL);
-    if (!st)
-        st = dr_tokenizer_encode(e->tokenizer, prompt, ids + DR_TOKENS, &e->prompt_tokens);
-    if (!st && !e->text.loaded) {
-        st = dr_text_load(&e->text, e->dir);
-        if (!st)
-            st = apply_loras(e, NULL, &e->text.params);
-        if (st)
-            dr_text_unload(&e->text);
+    int32_t *ids[2] = {NULL, NULL}, empty[DR_TOKENS];
+    int n[2] = {1, 1};
+    dr_status st = dr_tokenizer_encode(e->tokenizer, "", empty, NULL);
+    for (int k = 0; !st && long_prompts && k < 2; k++)
+        st = dr_tokenizer_chunks(e->tokenizer, texts[k], &ids[k], &n[k]);
+    *chunks = n[0] > n[1] ? n[0] : n[1];
+    size_t row = (size_t)*chunks * DR_TOKENS;
+    *out = st ? NULL : malloc(2 * row * sizeof **out);
+    if (!st && !*out)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    for (int k = 0; !st && k < 2; k++) {
+        if (!long_prompts)
+            st = dr_tokenizer_encode(e->tokenizer, texts[k], *out + (size_t)k * row, NULL);
+        for (int i = 0; long_prompts && i < *chunks; i++)
+            memcpy(*out + (size_t)k * row + (size_t)i * DR_TOKENS, i < n[k] ? ids[k] + (size_t)i * DR_TOKENS : empty,
+                   sizeof empty);
     }
-    if (st)
-        return st;
+    free(ids[0]);
+    free(ids[1]);
+    if (st) {
+        free(*out);
+        *out = NULL;
+    }
+    return st;
+}
 
-    dr_ops_set_precision(e->precision);
-    dr_tape_reset(&e->tape);
-    dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, ids, 2, DR_TOKENS);
-    st = dr_tape_status(&e->tape);
+/* ids [2][chunks][77] -> *context [2,chunks*77,C], malloc'ed. Every chunk has the places 0 to 76. */
+static dr_status encode_text(dr_engine *e, const int32_t *ids, int chunks, float **context)
+{
+    size_t chunk = (size_t)DR_TOKENS * (size_t)e->text_config.width;
+    *context = malloc(2 * (size_t)chunks * chunk * sizeof **context);
+    dr_status st = *context ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+    for (int i = 0; !st && i < chunks; i++) { /* two at a time: memory stays that of a short prompt */
+        int32_t pair[2 * DR_TOKENS];
+        for (size_t k = 0; k < 2; k++)
+            memcpy(pair + k * DR_TOKENS, ids + (k * (size_t)chunks + (size_t)i) * DR_TOKENS, DR_TOKENS * sizeof *pair);
+        dr_tape_reset(&e->tape);
+        dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, pair, 2, DR_TOKENS);
+        st = dr_tape_status(&e->tape);
+        if (!st)
+            st = check_output(e, h, &e->text.params, "text encoder", "text_encoder");
+        for (size_t k = 0; !st && k < 2; k++)
+            memcpy(*context + (k * (size_t)chunks + (size_t)i) * chunk, dr_f32(h) + k * chunk, chunk * sizeof(float));
+    }
+    if (st) {
+        free(*context);
+        *context = NULL;
+    }
+    return st;
+}
+
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts)
+{
+    const char *const texts[2] = {negative, prompt};
+    int32_t *ids;
+    int chunks;
+    if (e->context && same(e->prompt, prompt) && same(e->negative, negative) && e->long_prompts == long_prompts)
+        return DR_OK;
+    dr_status st = token_chunks(e, texts, long_prompts, &ids, &chunks);
     if (!st)
-        st = check_output(e, h, &e->text.params, "text encoder", "text_encoder");
+        st = load_text(e);
+    float *context = NULL;
+    if (!st)
+        st = encode_text(e, ids, chunks, &context);
+    free(ids);
     if (st)
         return st;
-    float *context = malloc(dr_nbytes(h));
     char *p = strdup(prompt), *n = strdup(negative);
-    if (!context || !p || !n) {
+    if (!p || !n) {
         free(context);
         free(p);
         free(n);
         return dr_fail(DR_ENOMEM, "out of memory");
     }
-    memcpy(context, dr_f32(h), dr_nbytes(h));
     free(e->context);
     free(e->prompt);
     free(e->negative);
     e->context = context;
     e->prompt = p;
     e->negative = n;
+    e->long_prompts = long_prompts;
+    e->length = chunks * DR_TOKENS;
     return DR_OK;
 }
 
 dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments)
 {
-    dr_status st = dr_vae_load(&e->vae, e->dir);
+    dr_status st = load_vae(e);
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *x = dr_wrap(&e->tape, (float *)(uintptr_t)rgb, 4, (int64_t[]){1, H, W, 3});
     dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
@@ -214,12 +309,11 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb)
 {
-    dr_status st = dr_vae_load(&e->vae, e->dir);
+    dr_status st = load_vae(e);
     if (st)
         return st;
     const dr_vae_config *c = &e->vae_config;
     int f = dr_vae_factor(c);
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *z = dr_new4(&e->tape, 1, H / f, W / f, c->latent);
     for (int64_t i = 0; !e->tape.status && i < dr_numel(z); i++)
@@ -236,20 +330,12 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out)
 {
-    dr_status st = DR_OK;
-    if (!e->unet.loaded) {
-        st = dr_unet_load(&e->unet, e->dir);
-        if (!st)
-            st = apply_loras(e, &e->unet.params, NULL);
-        if (st)
-            dr_unet_unload(&e->unet);
-    }
+    dr_status st = load_unet(e);
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){1, h, w, e->unet_config.in});
-    dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, DR_TOKENS, e->text_config.width});
+    dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, e->length, e->text_config.width});
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, c);
     st = dr_tape_status(&e->tape);
     if (!st)

@@ -26,12 +26,19 @@ typedef struct dr_lora_ref {
     double scale;
 } dr_lora_ref;
 
+/* Hears what in a model's files is passed over. `tell` may be NULL. */
+typedef struct dr_engine_notes {
+    void (*tell)(void *user, const char *text);
+    void *user;
+} dr_engine_notes;
+
 typedef struct dr_engine {
     char *dir;
+    dr_engine_notes notes;
+    bool told[3];  /* of the text encoder, the VAE, the UNet */
     dr_lora *lora; /* [lora_count] */
     double *lora_scale;
     int lora_count;
-    dr_precision precision;
     bool keep; /* models stay loaded */
 
     dr_clip_config text_config;
@@ -46,21 +53,24 @@ typedef struct dr_engine {
     dr_tape tape;
 
     char *prompt, *negative; /* that `context` belongs to */
-    float *context;          /* [2,77,C]: negative, prompt; malloc'ed */
-    int prompt_tokens;       /* before truncation */
+    bool long_prompts;       /* how it was made */
+    float *context;          /* [2,L,C]: negative, prompt; malloc'ed */
+    int length;              /* L: 77, or 77 for each chunk of a long prompt */
 } dr_engine;
 
 /** Checks the folder, its configs, and that they fit together: an inpainting UNet for this VAE and text
  *  encoder. Weights are read later. `loras` are read now. */
 dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
-                         dr_precision precision, bool keep);
+                         dr_precision precision, bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
 
 /** Lets go of the models that the next stages do not need, unless they are kept. */
 void dr_engine_release(dr_engine *e);
 
-/** Encodes both prompts into e->context (kept for the next call with the same prompts). */
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative);
+/** Encodes both prompts into e->context (kept for the next call with the same prompts). `long_prompts`: in as many
+ *  chunks of 75 tokens as the longer one needs, the shorter one filled up with empty chunks; otherwise what goes beyond
+ *  75 tokens is left out. */
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts);
 
 /** rgb [H,W,3] in [-1,1] -> moments [h,w,2*latent] (caller's, floats). H and W are multiples of the factor. */
 dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments);
@@ -68,7 +78,7 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 /** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
 
-/** One model call: x [h,w,in] with each of N texts [N,77,C] -> out [N,h,w,out]. */
+/** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out);
 

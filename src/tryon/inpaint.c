@@ -130,7 +130,7 @@ static dr_status step(run *r, int i)
 {
     bool guided = r->o->guidance_scale > 1;
     int N = guided ? 2 : 1;
-    size_t context = (size_t)DR_TOKENS * (size_t)r->e->text_config.width;
+    size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
     join_input(r);
     dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
@@ -176,7 +176,7 @@ static dr_status decode_stage(run *r, dr_image *out)
 static dr_status stages(run *r, const dr_image *photo, const dr_image *mask, dr_image *out)
 {
     progress(r, DR_STAGE_TEXT, 0, 1);
-    dr_status st = dr_engine_text(r->e, r->o->prompt, r->o->negative_prompt);
+    dr_status st = dr_engine_text(r->e, r->o->prompt, r->o->negative_prompt, r->o->long_prompts);
     dr_engine_release(r->e);
     progress(r, DR_STAGE_TEXT, 1, 1);
     if (!st)

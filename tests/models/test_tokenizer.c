@@ -257,6 +257,86 @@ static void a_text_above_the_limit_is_refused(void **state)
     free(text);
 }
 
+/* Made by tools/golden/make_long_prompt.py. */
+static json_t *long_prompts(void)
+{
+    char *text;
+    size_t n;
+    assert_int_equal(dr_file_read(FOLDER "/chunks.json", MAX_FILE, &text, &n), DR_OK);
+    json_t *all = json_loadb(text, n, 0, NULL);
+    free(text);
+    assert_true(json_array_size(all) > 10);
+    return all;
+}
+
+/* The golden chunks pad with "!". */
+static dr_tokenizer *load_sd2(void)
+{
+    dr_tokenizer_files f = {"test",    {NULL, 0}, {vocab_text, vocab_size}, {merges_text, merges_size}, {NULL, 0},
+                            {NULL, 0}, {NULL, 0}};
+    f.config = in_memory("{\"pad_token\": \"!\"}");
+    return parse_ok(&f);
+}
+
+static void a_long_prompt_has_the_chunks_of_automatic1111(void **state)
+{
+    (void)state;
+    json_t *all = long_prompts();
+    dr_tokenizer *t = load_sd2();
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *c = json_array_get(all, i), *want = json_object_get(c, "chunks");
+        const char *text = json_string_value(json_object_get(c, "text"));
+        int32_t *ids;
+        int chunks;
+        assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_OK);
+        if ((size_t)chunks != json_array_size(want))
+            fail_msg("'%s': %d chunks, expected %zu", text, chunks, json_array_size(want));
+        for (size_t k = 0; k < (size_t)chunks * DR_TOKENS; k++)
+            if (ids[k] != json_integer_value(json_array_get(json_array_get(want, k / DR_TOKENS), k % DR_TOKENS)))
+                fail_msg("'%s': token %zu of chunk %zu is %d", text, k % DR_TOKENS, k / DR_TOKENS, ids[k]);
+        free(ids);
+    }
+    dr_tokenizer_free(t);
+    json_decref(all);
+}
+
+static void what_75_tokens_leave_out_is_told_in_words(void **state)
+{
+    (void)state;
+    json_t *all = long_prompts();
+    dr_tokenizer *t = load_sd2();
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *c = json_array_get(all, i), *want = json_object_get(c, "cut");
+        char *cut;
+        assert_int_equal(dr_tokenizer_cut(t, json_string_value(json_object_get(c, "text")), &cut), DR_OK);
+        if (json_is_null(want))
+            assert_null(cut);
+        else
+            assert_string_equal(cut, json_string_value(want));
+        free(cut);
+    }
+    dr_tokenizer_free(t);
+    json_decref(all);
+}
+
+static void a_prompt_of_too_many_chunks_is_refused(void **state)
+{
+    (void)state;
+    static char text[6 * (DR_LONG_CHUNKS + 1) + 1];
+    dr_tokenizer *t = load_ok();
+    int32_t *ids;
+    int chunks;
+    for (int i = 0; i < DR_LONG_CHUNKS; i++)
+        strcat(text, i ? " BREAK" : "BREAK");
+    assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_OK);
+    assert_int_equal(chunks, DR_LONG_CHUNKS);
+    free(ids);
+    strcat(text, " BREAK");
+    assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_EINVAL);
+    assert_null(ids);
+    dr_tokenizer_free(t);
+}
+
 #define SPECIALS "\"<|startoftext|>\":5,\"<|endoftext|>\":6"
 #define VOCAB "{\"a\":0,\"b\":1,\"a</w>\":2,\"b</w>\":3,\"ab</w>\":4," SPECIALS "}"
 #define MERGES "#version: 0.2\na b</w>\n"
@@ -396,6 +476,9 @@ int main(void)
         cmocka_unit_test(broken_utf8_becomes_replacement_characters),
         cmocka_unit_test(long_texts_take_linear_time),
         cmocka_unit_test(a_long_run_of_marks_is_put_in_order),
+        cmocka_unit_test(a_long_prompt_has_the_chunks_of_automatic1111),
+        cmocka_unit_test(what_75_tokens_leave_out_is_told_in_words),
+        cmocka_unit_test(a_prompt_of_too_many_chunks_is_refused),
         cmocka_unit_test(a_text_above_the_limit_is_refused),
         cmocka_unit_test(bytes_without_a_token_are_unknown),
         cmocka_unit_test(of_a_merge_given_twice_the_later_rank_counts),

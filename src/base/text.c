@@ -1,0 +1,54 @@
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LOOK = 1024 }; /* bytes: a pointer has 130, a page says what it is in the first line */
+
+const char *dr_skip_bom(const char *text)
+{
+    return strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
+}
+
+static bool starts(const char *s, const char *with)
+{
+    return strncasecmp(s, with, strlen(with)) == 0;
+}
+
+static dr_status lfs_pointer(const char *text, const char *path)
+{
+    const char *size = strstr(text, "\nsize ");
+    char bytes[64] = "";
+    if (size)
+        snprintf(bytes, sizeof bytes, " of %llu bytes", strtoull(size + 6, NULL, 10));
+    return dr_fail(
+        DR_EINVAL,
+        "cannot read '%s': it is a git-lfs pointer and not the file%s itself; run 'git lfs pull' in that clone, "
+        "or fetch a model with 'drape pull'",
+        path, bytes);
+}
+
+dr_status dr_check_stand_in(const void *data, size_t n, const char *path)
+{
+    char head[LOOK + 1];
+    size_t kept = n < LOOK ? n : LOOK;
+    memcpy(head, data, kept);
+    head[kept] = 0;
+    const char *s = dr_skip_bom(head);
+    s += strspn(s, " \t\r\n");
+    if (starts(s, "version http") && strstr(s, "\noid sha256:"))
+        return lfs_pointer(s, path);
+    if (starts(s, "<!doctype html") || starts(s, "<html") || (starts(s, "<?xml") && strstr(s, "<html")))
+        return dr_fail(
+            DR_EINVAL,
+            "cannot read '%s': it is a web page and not the file itself; download it again, by the link of the "
+            "file and not of the page about it, and log in first where the site asks for it",
+            path);
+    if (starts(s, "<?xml") && strstr(s, "<Error>"))
+        return dr_fail(DR_EINVAL,
+                       "cannot read '%s': it is a server's error message and not the file; download it again", path);
+    return DR_OK;
+}

@@ -1,0 +1,18 @@
+/* What files may begin with that their readers do not expect: a byte order mark, or another thing in the file's place.
+ */
+#ifndef DR_BASE_TEXT_H
+#define DR_BASE_TEXT_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+/** `text` behind the byte order mark (U+FEFF in UTF-8) that Windows editors put in front: it is invisible and means
+ *  nothing. */
+const char *dr_skip_bom(const char *text);
+
+/** DR_EINVAL with a sentence when the n bytes of file `path` are what stands for a file and not the file itself: a
+ *  git-lfs pointer, a web page or a server's error. */
+dr_status dr_check_stand_in(const void *data, size_t n, const char *path);
+
+#endif

@@ -1,0 +1,103 @@
+#include "pipeline/lora_folder.h"
+
+#include "base/file.h"
+#include "pipeline/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const known[] = {"adapter_model.safetensors", "pytorch_lora_weights.safetensors"};
+
+enum { NAMES = 8 }; /* that a message lists */
+
+typedef struct found {
+    char name[NAMES][256];
+    int count; /* of all .safetensors files */
+    bool pickled;
+} found;
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && strcmp(s + n - m, end) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static dr_status look(found *f, const char *dir)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", dir, strerror(errno));
+    for (struct dirent *e; (e = readdir(d));) {
+        f->pickled |= ends_with(e->d_name, ".bin") || ends_with(e->d_name, ".pt") || ends_with(e->d_name, ".ckpt");
+        if (!ends_with(e->d_name, ".safetensors") || e->d_name[0] == '.')
+            continue;
+        if (f->count < NAMES)
+            snprintf(f->name[f->count], sizeof f->name[0], "%s", e->d_name);
+        f->count++;
+    }
+    closedir(d);
+    qsort(f->name, (size_t)(f->count < NAMES ? f->count : NAMES), sizeof f->name[0], by_name);
+    return DR_OK;
+}
+
+/* A name that makers of LoRA files use; NULL without one. More than one of them: *several. */
+static const char *well_known(const char *dir, bool *several)
+{
+    const char *name = NULL;
+    char path[4096];
+    *several = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!dr_folder_path(path, sizeof path, dir, "", known[i]) && dr_exists(path)) {
+            *several = name != NULL;
+            name = known[i];
+        }
+    return name;
+}
+
+static dr_status ambiguous(const found *f, const char *dir)
+{
+    char names[NAMES * 260] = "";
+    for (int i = 0; i < f->count && i < NAMES; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", f->name[i]);
+    }
+    return dr_fail(DR_EINVAL, "which LoRA of folder '%s' is meant? It has %s%s; pass one of these files", dir, names,
+                   f->count > NAMES ? ", ..." : "");
+}
+
+static dr_status none(const found *f, const char *dir)
+{
+    char path[4096];
+    if (!dr_folder_path(path, sizeof path, dir, "", "model_index.json") && dr_exists(path))
+        return dr_fail(DR_EINVAL, "'%s' is the folder of a whole model and no LoRA; pass it with --model", dir);
+    if (f->pickled)
+        return dr_fail(DR_EUNSUPPORTED,
+                       "folder '%s' has no LoRA as .safetensors; pickled weights (.bin, .pt) can run code and are not "
+                       "read; get the .safetensors",
+                       dir);
+    return dr_fail(DR_ENOENT, "there is no LoRA in folder '%s': expected %s, %s or another .safetensors file%s", dir,
+                   known[0], known[1], dr_snapshot_hint(dir, path, sizeof path) ? path : "");
+}
+
+dr_status dr_lora_in_folder(char *out, size_t n, const char *dir)
+{
+    found f = {0};
+    bool several;
+    dr_status st = look(&f, dir);
+    if (st)
+        return st;
+    const char *name = well_known(dir, &several);
+    if (several || (!name && f.count > 1))
+        return ambiguous(&f, dir);
+    if (!name && f.count == 0)
+        return none(&f, dir);
+    return dr_folder_path(out, n, dir, "", name ? name : f.name[0]);
+}
