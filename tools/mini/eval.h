@@ -148,7 +148,8 @@ typedef struct evaluation {
 /** The figures of one column, as the table has them. */
 typedef struct eval_figures {
     int right, count;
-    double sharpness, blotches, frechet, agreement, agreement_mask, seam;
+    double sharpness, blotches, frechet, agreement, agreement_mask;
+    double seam, seam_own; /* to the steps at garments' edges; to the photos' own at the same places */
 } eval_figures;
 eval_figures eval_sum_up(const evaluation *e, const eval_column *c);
 

@@ -200,10 +200,12 @@ static dr_status teach(garment *g, const char *images, const char *masks)
 
 static dr_status write_tiles(const garment *g)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], name[NAME_MAX + 8];
     dr_image sheet = {0};
-    snprintf(path, sizeof path, "%s.png", g->model);
-    dr_status st = dr_contact_sheet(&sheet, g->tile, 3 * g->f->photos, g->f->photos, EVAL_SIZE);
+    snprintf(name, sizeof name, "%s.png", g->name);
+    dr_status st = dr_folder_path(path, sizeof path, g->f->work, "", name);
+    if (!st)
+        st = dr_contact_sheet(&sheet, g->tile, 3 * g->f->photos, g->f->photos, EVAL_SIZE);
     if (!st)
         st = dr_image_write(&sheet, path, NULL);
     dr_image_clear(&sheet);

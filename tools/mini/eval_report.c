@@ -21,7 +21,7 @@ static double log_ratio(double energy, double real)
 eval_figures eval_sum_up(const evaluation *e, const eval_column *c)
 {
     eval_figures f = {.count = e->items.count, .frechet = c->frechet};
-    double sharp = 0, blotches = 0, seam = 0, edge = 0, n = e->items.count;
+    double sharp = 0, blotches = 0, seam = 0, edge = 0, own = 0, n = e->items.count;
     for (int i = 0; i < e->items.count; i++) {
         const eval_marks *m = &c->mark[i], *real = &e->real.mark[i];
         f.right += m->right;
@@ -31,16 +31,18 @@ eval_figures eval_sum_up(const evaluation *e, const eval_column *c)
         f.agreement_mask += m->agreement_mask / n;
         seam += m->seam;
         edge += real->edge;
+        own += real->seam;
     }
     f.sharpness = exp(sharp / n);
     f.blotches = exp(blotches / n);
     f.seam = edge > 0 ? seam / edge : 0;
+    f.seam_own = own > 0 ? seam / own : 0;
     return f;
 }
 
 /* --- table ------------------------------------------------------------------------------------------- */
 
-typedef enum row { COLOUR, SHARPNESS, BLOTCHES, FRECHET, AGREEMENT, AGREEMENT_MASK, SEAM, ROWS } row;
+typedef enum row { COLOUR, SHARPNESS, BLOTCHES, FRECHET, AGREEMENT, AGREEMENT_MASK, SEAM, SEAM_OWN, ROWS } row;
 
 static const struct {
     const char *title, *key, *asked;
@@ -52,6 +54,7 @@ static const struct {
     [AGREEMENT] = {"parser agrees", "agreement", ">= 0.85"},
     [AGREEMENT_MASK] = {"... of the whole mask", "agreement_mask", ""},
     [SEAM] = {"seam", "seam", "0.7 to 1.4"},
+    [SEAM_OWN] = {"... to the photos' there", "seam_own", ""},
 };
 
 /* NAN: nothing to say; photos have not the colour that is asked for. */
@@ -63,7 +66,8 @@ static double value_of(const eval_figures *f, row r, bool real)
                                 [FRECHET] = f->frechet,
                                 [AGREEMENT] = f->agreement,
                                 [AGREEMENT_MASK] = f->agreement_mask,
-                                [SEAM] = f->seam};
+                                [SEAM] = f->seam,
+                                [SEAM_OWN] = f->seam_own};
     return value[r];
 }
 
