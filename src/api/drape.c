@@ -101,7 +101,8 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                                       : width == 1024 ? "sd2"
                                                       : "other",
                               .steps = e->schedule.advised_steps,
-                              .guidance_scale = e->schedule.advised_guidance};
+                              .guidance_scale = e->schedule.advised_guidance,
+                              .few_steps = e->schedule.advice_given};
     return DRAPE_OK;
 }
 

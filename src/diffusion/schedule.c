@@ -191,6 +191,7 @@ static dr_status parse_advice(dr_schedule *s, const json_t *config, const char *
     if (!(s->advised_guidance >= 0 && s->advised_guidance <= 100))
         return dr_fail(DR_EINVAL, "'%s': '_drape_guidance_scale' is %g, expected 0 to 100", where, s->advised_guidance);
     s->advised_steps = (int)steps;
+    s->advice_given = given(config, "_drape_steps");
     return DR_OK;
 }
 

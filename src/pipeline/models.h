@@ -38,6 +38,8 @@ typedef struct dr_unet_model {
 dr_status dr_text_load(dr_text_model *m, const char *dir);
 dr_status dr_vae_load(dr_vae_model *m, const char *dir);
 dr_status dr_unet_load(dr_unet_model *m, const char *dir);
+/** The same from another part of the folder than "unet". */
+dr_status dr_unet_load_part(dr_unet_model *m, const char *dir, const char *part);
 
 /** Safe when not loaded. */
 void dr_text_unload(dr_text_model *m);

@@ -21,6 +21,7 @@ typedef struct dr_answer {
     char etag[72];
     char download[128]; /* file name; "": shown */
     char cookie[200], location[64];
+    char allow[32]; /* with 405: the methods that are possible */
 } dr_answer;
 
 void dr_answer_clear(dr_answer *a);
@@ -45,6 +46,7 @@ typedef struct dr_request {
     int arg_count;
     const char *content_type, *last_event_id; /* may be NULL */
     char client[64];                          /* address */
+    const char *origin;                       /* of another site's page that may read the answer; NULL: none */
     const char *body;
     size_t size;
     char param[80]; /* what stood for {id} in the route */

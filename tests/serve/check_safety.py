@@ -82,7 +82,10 @@ class Safety(unittest.TestCase):
         self.assertEqual(self.status("GET", "/api/v1/images/" + "A" * 64), 400)
         self.assertEqual(self.status("GET", "/api/v1/jobs/99999"), 404)
         self.assertEqual(self.status("GET", "/api/v1/jobs/-1"), 404)
-        self.assertEqual(self.status("PUT", "/api/v1/jobs"), 405)
+        status, headers, _ = self.client.request("PUT", "/api/v1/jobs")
+        self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD, POST"))
+        self.assertEqual(self.client.request("PUT", "/api/v1/jobs/1")[1]["Allow"], "GET, HEAD, DELETE")
+        self.assertEqual(self.client.request("GET", "/sdapi/v1/img2img")[1]["Allow"], "POST")
         self.assertEqual(self.status("POST", "/"), 404)
 
     def test_bad_uploads_are_refused(self):
@@ -213,6 +216,58 @@ class Token(unittest.TestCase):
         self.assertEqual(answers[-1], 429)
 
 
+class OtherSites(unittest.TestCase):
+    """--cors-allow-origins: pages of other sites that the owner names."""
+    PAGE = "http://localhost:3000"
+
+    def ask(self, method, origin=PAGE, token=None, path="/sdapi/v1/options", **headers):
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        headers.update({"Authorization": f"Bearer {token}"} if token else {}, **({"Origin": origin} if origin else {}))
+        status, answer, _ = Client(self.server).request(method, path, None, headers)
+        return status, answer
+
+    def serve(self, *arguments):
+        folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
+        self.addCleanup(folder.cleanup)
+        self.server = Server(DRAPE, folder.name + "/data", *arguments).start()
+        self.addCleanup(self.server.stop)
+
+    def preflight(self, **more):
+        return self.ask("OPTIONS", Access_Control_Request_Method="POST",
+                        Access_Control_Request_Headers="content-type,x-mine", **more)
+
+    def test_none_may_by_default(self):
+        self.serve()
+        status, answer = self.preflight()
+        self.assertEqual(status, 403)
+        self.assertFalse([h for h in answer if h.lower().startswith("access-control")])
+        self.assertEqual(self.ask("GET")[0], 403)
+
+    def test_named_ones_may(self):
+        self.serve("--cors-allow-origins", self.PAGE + ", http://b.example", "--token", "a-long-secret")
+        status, answer = self.preflight(path="/sdapi/v1/img2img")
+        self.assertEqual(status, 204, "without the token, which browsers leave out here")
+        self.assertEqual(answer["Access-Control-Allow-Origin"], self.PAGE)
+        self.assertIn("POST", answer["Access-Control-Allow-Methods"])
+        self.assertEqual(answer["Access-Control-Allow-Headers"], "content-type,x-mine")
+        status, answer = self.ask("GET", token="a-long-secret", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"], answer["Vary"]), (200, self.PAGE, "Origin"))
+        status, answer = self.ask("GET")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (401, self.PAGE), "the page may read errors, too")
+        status, answer = self.ask("GET", token="a-long-secret", origin="http://c.example")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (403, None))
+        self.assertEqual(self.preflight(origin="http://c.example")[0], 403)
+        self.assertEqual(self.ask("GET", token="a-long-secret", origin=None)[0], 200)
+
+    def test_all_may_with_a_star_but_by_our_own_name_alone(self):
+        self.serve("--cors-allow-origins", "*")
+        status, answer = self.ask("GET", origin="http://anywhere.example")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (200, "*"))
+        self.assertIsNone(answer["Access-Control-Allow-Credentials"])
+        self.assertEqual(self.preflight(Host="evil.example")[0], 403)
+        self.assertEqual(self.ask("OPTIONS")[0], 405, "no preflight")
+
+
 class Start(unittest.TestCase):
     def refused(self, *arguments):
         with tempfile.TemporaryDirectory(prefix="drape-serve-") as folder:
@@ -229,6 +284,7 @@ class Start(unittest.TestCase):
         self.assertIn("nowhere", self.refused("--model", "nowhere"))
         self.assertIn("--keep", self.refused(*model, "--keep", "soon"))
         self.assertIn("--token", self.refused(*model, "--token", "short"))
+        self.assertIn("--cors-allow-origins", self.refused(*model, "--cors-allow-origins", "http://a.example/path"))
 
     def test_one_server_works_in_a_folder(self):
         with tempfile.TemporaryDirectory(prefix="drape-serve-") as folder:
