@@ -27,13 +27,15 @@ studio: all
 test: all
 	ctest --test-dir $(BUILD) --output-on-failure
 
-# Sanitizers (ThreadSanitizer over the server), fuzz seeds, format and include order.
+# Sanitizers (ThreadSanitizer over the server), the API against its description, fuzz seeds, format and include order.
 check: deps
+	@scripts/deps.sh api
 	tools/check_includes.py
 	tools/check_format.sh
 	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -E '^web_' --output-on-failure
+	tests/serve/api_fuzz.sh $(BUILD)-asan/drape
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DDRAPE_TSAN=ON $(CMAKE_FLAGS)
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/serve/tsan.supp ignore_noninstrumented_modules=1" \

@@ -3,6 +3,7 @@
 # Quiet and quick when nothing is missing.
 #   scripts/deps.sh          to build and test
 #   scripts/deps.sh web      also the browser that the studio's tests drive
+#   scripts/deps.sh api      also schemathesis, which tries the server's API against its description
 set -euo pipefail
 
 apt_packages="build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev libcurl4-openssl-dev
@@ -82,16 +83,20 @@ elif ! have_all; then
     exit 1
 fi
 
-# axe-core, the checker for accessibility, comes from PyPI alone. One test skips, and says so, where it cannot be had.
-python_tools() {
-    local into=.cache/python
-    [ -d "$into/axe_core_python" ] && return
+# Two tools come from PyPI alone: axe-core, the checker for accessibility, and schemathesis. The test that needs one is
+# skipped, and says so, where it cannot be had.
+python_tool() { # folder, module, package, test, pip's options...
+    local into=$1 module=$2 package=$3 test=$4
+    shift 4
+    [ -d "$into/$module" ] && return
     python3 -m pip --version >/dev/null 2>&1 || { command -v apt-get >/dev/null && apt_packages=python3-pip with_apt; }
-    echo "deps.sh: installing axe-core-python into $into"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$into" \
-        axe-core-python==0.1.0 || echo "deps.sh: that failed; the test for accessibility will be skipped" >&2
+    echo "deps.sh: installing $package into $into"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$into" "$@" \
+        "$package" || echo "deps.sh: that failed; $test will be skipped" >&2
 }
+cd "$(dirname "$0")/.."
 if [ "$group" = web ]; then
-    cd "$(dirname "$0")/.."
-    python_tools
+    python_tool .cache/python axe_core_python axe-core-python==0.1.0 "the test for accessibility" --no-deps
+elif [ "$group" = api ]; then
+    python_tool .cache/schemathesis schemathesis schemathesis==4.32.5 "the check of the API's description"
 fi
