@@ -36,6 +36,9 @@ static void try_file(const uint8_t *data, size_t size)
         free(text);
     }
     (void)dr_png_check(data, size, "fuzz");
+    int turned = dr_png_old_orientation(data, size), bare = dr_exif_orientation(data, size);
+    if (turned < 0 || turned > 8 || bare < 0 || bare > 8)
+        abort();
     memcpy(head, data, size < sizeof head - 1 ? size : sizeof head - 1);
     add_and_find(data, size, head + (size > 33 ? 33 : 0));
 }

@@ -53,7 +53,7 @@ typedef struct drape_image {
     uint8_t *data;
 } drape_image;
 
-/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 50 megapixels. */
+/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 67 megapixels (8192x8192). */
 drape_status drape_image_read(drape_image *out, const char *path);
 
 /** The same from a file's bytes; `name` stands in messages. The size is checked before anything is decoded. */
@@ -71,10 +71,15 @@ drape_status drape_image_probe(drape_image_info *out, const void *data, size_t s
 
 /**
  * Reads a mask for `photo`: white = replace. Any size with the photo's aspect ratio; the result has the photo's
- * size and only 0 and 255. All black is an error. Doubts (grey values, probably inverted) go to `warnings`,
- * one per line, if it is not NULL.
+ * size and only 0 and 255. One colour on black, on white or on nothing (a transparent layer) is a mask as well, and so
+ * is a photo with an erased hole. All black and a photo are errors. Doubts (grey values, probably inverted) go to
+ * `warnings`, one per line, if it is not NULL.
  */
 drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size);
+
+/** The same; `photo_name` (or NULL) is what the photo is called in messages. */
+drape_status drape_mask_read_for(drape_image *out, const char *path, const drape_image *photo, const char *photo_name,
+                                 char *warnings, size_t size);
 
 drape_status drape_mask_read_memory(drape_image *out, const void *data, size_t size, const char *name,
                                     const drape_image *photo, char *warnings, size_t warnings_size);
@@ -135,6 +140,7 @@ typedef struct drape_model_info {
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
+    bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 

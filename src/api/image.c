@@ -45,14 +45,14 @@ static void add_warning(void *user, const char *message)
 
 /* A picture that was read with 4 channels, to a mask. */
 static drape_status to_mask(drape_image *out, const dr_image *in, const char *name, const drape_image *photo,
-                            char *warnings, size_t size)
+                            const char *photo_name, char *warnings, size_t size)
 {
     warning_text w = {warnings, warnings ? size : 0, 0};
     dr_mask_options o = {.warn = add_warning, .user = &w};
     if (w.size)
         warnings[0] = 0;
     dr_image mask = {0};
-    dr_status st = dr_mask_from_image(&mask, in, name, photo->width, photo->height, "the photo", &o);
+    dr_status st = dr_mask_from_image(&mask, in, name, photo->width, photo->height, photo_name, &o);
     if (st)
         return (drape_status)st;
     dr_mask_binarize(&mask);
@@ -62,11 +62,17 @@ static drape_status to_mask(drape_image *out, const dr_image *in, const char *na
 
 drape_status drape_mask_read(drape_image *out, const char *path, const drape_image *photo, char *warnings, size_t size)
 {
+    return drape_mask_read_for(out, path, photo, NULL, warnings, size);
+}
+
+drape_status drape_mask_read_for(drape_image *out, const char *path, const drape_image *photo, const char *photo_name,
+                                 char *warnings, size_t size)
+{
     dr_image in;
     *out = (drape_image){0};
     drape_status st = (drape_status)dr_image_read(&in, path, 4);
     if (!st)
-        st = to_mask(out, &in, path, photo, warnings, size);
+        st = to_mask(out, &in, path, photo, photo_name, warnings, size);
     dr_image_clear(&in);
     return st;
 }
@@ -78,7 +84,7 @@ drape_status drape_mask_read_memory(drape_image *out, const void *data, size_t s
     *out = (drape_image){0};
     drape_status st = (drape_status)dr_image_read_memory(&in, data, size, name, 4);
     if (!st)
-        st = to_mask(out, &in, name, photo, warnings, warnings_size);
+        st = to_mask(out, &in, name, photo, NULL, warnings, warnings_size);
     dr_image_clear(&in);
     return st;
 }
@@ -108,7 +114,7 @@ drape_status drape_image_resize(const drape_image *image, int width, int height,
     dr_image result = {0};
     if (width < 1 || height < 1 || (int64_t)width * height > DR_IMAGE_MAX_PIXELS)
         return (drape_status)dr_fail(DR_EINVAL, "cannot resize a picture to %dx%d: at most %d megapixels", width,
-                                     height, DR_IMAGE_MAX_PIXELS / 1000000);
+                                     height, DR_IMAGE_MAX_MEGAPIXELS);
     dr_status st = dr_image_resize(&result, (const dr_image *)image, width, height, DR_LANCZOS);
     if (!st)
         *out = (drape_image){result.width, result.height, result.channels, result.data};

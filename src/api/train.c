@@ -138,7 +138,7 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
                           .padding = -1,
                           .mask_blur = -1,
                           .paste = true};
-    if (dr_sampler_kind_parse(e->schedule.class_name, &o.inpaint.sampler.kind))
+    if (dr_sampler_kind_of(&e->schedule, &o.inpaint.sampler.kind))
         o.inpaint.sampler.kind = DR_SAMPLER_DDIM;
     return o;
 }
@@ -173,8 +173,8 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     train_call *c = user;
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_precision precision = dr_ops_precision();
-    dr_status st = dr_engine_open(&e, c->options->pretrained_model_name_or_path, NULL, 0, precision, true, NULL);
+    dr_status st =
+        dr_engine_open(&e, c->options->pretrained_model_name_or_path, NULL, 0, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";

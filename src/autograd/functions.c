@@ -31,6 +31,7 @@ dr_tensor *dr_linear(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_te
     if (residual)
         dr_assert_same(residual, y, "linear residual");
     dr_linear_args a = {.scratch = &g->arena,
+                        .precision = g->precision,
                         .M = dr_numel(x) / K,
                         .N = N,
                         .K = K,
@@ -75,6 +76,7 @@ dr_tensor *dr_conv2d(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_co
     if (residual)
         dr_assert_same(residual, y, "conv2d residual");
     dr_conv_args a = {.scratch = &g->arena,
+                      .precision = g->precision,
                       .N = N,
                       .H = H,
                       .W = W,
@@ -205,6 +207,7 @@ dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, in
     if (g->status)
         return y;
     dr_attention_args a = {.scratch = &g->arena,
+                           .precision = g->precision,
                            .N = q->dim[0],
                            .Lq = q->dim[1],
                            .Lk = k->dim[1],

@@ -31,6 +31,7 @@ struct dr_node {
 struct dr_tape {
     dr_arena arena; /* the step arena: activations, nodes, gradients in flight, scratch */
     const dr_ops *ops;
+    dr_precision precision; /* of the products in both directions */
     bool recording;
     bool checkpointing; /* blocks keep their inputs only, and run again in the backward */
     dr_node *last;

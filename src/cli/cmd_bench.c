@@ -178,12 +178,12 @@ static int bench_all(bench *b, const char *list)
 }
 
 /* A parser has one stage, a whole photo. */
-static int bench_parser(bench *b, const char *model, const char *precision)
+static int bench_parser(bench *b, const char *model, dr_precision precision)
 {
-    dr_ops_set_precision(strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT);
     dr_status st = dr_parser_load(&b->parser, model);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, st);
+    b->parser.precision = precision;
     int bad = bench_all(b, "parser");
     dr_parser_unload(&b->parser);
     return bad;
@@ -193,27 +193,27 @@ static int run(int argc, char **argv)
 {
     static bench b; /* too large for the stack */
     b.runs = 3;
-    const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *precision = "exact";
+    const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *how = "exact";
     int size[2] = {512, 512}, threads = 0;
     const dr_opt opts[] = {
         {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder, or a clothes parser's", .required = true},
         {"size", DR_OPT_SIZE, size, NULL, "size of the picture", .shown_default = "512x512"},
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
-        {"precision", DR_OPT_CHOICE, &precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"precision", DR_OPT_CHOICE, &how, "exact|auto", "auto: bf16 products where this CPU gains by it"},
+        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &b.json, NULL, "results as JSON"},
     };
     int bad = dr_opt_parse(&dr_cmd_bench, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
     if (bad)
         return bad < 0 ? 0 : bad;
     dr_set_threads(threads);
+    dr_precision precision = strcmp(how, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
     b.width = size[0];
     b.height = size[1];
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
-    dr_status st = dr_engine_open(&b.engine, model, NULL, 0,
-                                  strcmp(precision, "auto") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, false, NULL);
+    dr_status st = dr_engine_open(&b.engine, model, NULL, 0, precision, false, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, st);
     bad = bench_all(&b, list);

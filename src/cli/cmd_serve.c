@@ -83,7 +83,7 @@ static int run(int argc, char **argv)
          .shown_default = "none"},
         {"open", DR_OPT_FLAG, &c.open, NULL, "open it in the browser"},
         {"threads", DR_OPT_INT, &c.threads, "N", "threads to compute with", 0, 1024,
-         .shown_default = "all physical cores"},
+         .shown_default = DR_DEFAULT_THREADS},
         {"quiet|q", DR_OPT_FLAG, &c.quiet, NULL, "only the address"},
     };
     int rc = dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DR_IMAGE_MAX_PIXELS 50000000 /* 50 megapixels */
+/* 8192x8192: the full size of the usual 50-megapixel phones, 8192x6144, is a little more than 50 million pixels. */
+#define DR_IMAGE_MAX_PIXELS (8192 * 8192)
+#define DR_IMAGE_MAX_MEGAPIXELS 67
 
 /* 8-bit pixels, rows without padding. Storage is malloc'ed. */
 typedef struct dr_image {
@@ -21,10 +23,10 @@ void dr_image_clear(dr_image *im);
 dr_status dr_image_alloc(dr_image *im, int width, int height, int channels);
 dr_status dr_image_copy(dr_image *out, const dr_image *in);
 
-/** Reads a photo as sRGB: EXIF orientation applied, embedded profile converted, CMYK, grey and 16 bit
- *  brought to 8-bit RGB, alpha flattened on white. `channels` 3, or 1 for a mask (Rec. 601 luma as PIL's
- *  convert("L"); alpha over black; an RGB or grey profile is not applied, numbers are numbers), or 4 to keep
- *  the alpha (255 where the file has none; profiles as for 1). Of a file with several pages the first.
+/** Reads a photo as sRGB: EXIF orientation applied, embedded profile converted, CMYK, grey, 16 bit and
+ *  floats of 0 to 1 (io/image_samples.h) brought to 8-bit RGB, alpha flattened on white. `channels` 3, or 1 for a mask
+ * (Rec. 601 luma as PIL's convert("L"); alpha over black; an RGB or grey profile is not applied, numbers are numbers),
+ * or 4 to keep the alpha (255 where the file has none; profiles as for 1). Of a file with several pages the first.
  *  JPEG, PNG, WebP, TIFF and GIF, and HEIC and AVIF where libvips has libheif; the format is told by the
  *  content, never by the name. Size is checked before decoding; a truncated or damaged file is DR_EINVAL. */
 dr_status dr_image_read(dr_image *out, const char *path, int channels);

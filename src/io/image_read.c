@@ -6,6 +6,8 @@
 #include "io/image.h"
 
 #include "base/file.h"
+#include "base/text.h"
+#include "io/image_samples.h"
 #include "io/png_chunk.h"
 #include "io/vips_init.h"
 
@@ -55,8 +57,10 @@ static const format *sniff(const unsigned char *p, size_t n)
 static dr_status damaged(const char *name, const format *f)
 {
     char text[256];
-    return dr_fail(DR_EINVAL, "cannot read '%s': damaged or incomplete %s file (%s)", name, f->name,
-                   dr_vips_error(text, sizeof text));
+    bool many_kinds = strcmp(f->name, "TIFF") == 0; /* libvips calls those that it does not read by no one word */
+    return dr_fail(DR_EINVAL, "cannot read '%s': damaged%s incomplete%s %s file (%s)%s", name, many_kinds ? "," : " or",
+                   many_kinds ? " or unsupported" : "", f->name, dr_vips_error(text, sizeof text),
+                   many_kinds ? "; convert it to 8 bits" : "");
 }
 
 /* Opens the picture: header only, nothing is decoded yet. Errors and truncation will fail the decoding. */
@@ -76,7 +80,7 @@ static dr_status open_picture(VipsImage **out, const void *data, size_t size, co
     dr_status st = DR_OK;
     if (width < 1 || height < 1 || width * height > DR_IMAGE_MAX_PIXELS)
         st = dr_fail(DR_EINVAL, "cannot read '%s': %dx%d pixels, at most %d megapixels are allowed; make it smaller",
-                     name, (int)width, (int)height, DR_IMAGE_MAX_PIXELS / 1000000);
+                     name, (int)width, (int)height, DR_IMAGE_MAX_MEGAPIXELS);
     if (st)
         g_object_unref(*out);
     return st;
@@ -155,6 +159,11 @@ static int convert_colour(VipsImage **im, bool managed)
 static int to_8bit(VipsImage **im, bool managed)
 {
     VipsImage *alpha = NULL, *next = NULL;
+    if (vips_image_get_coding(*im) != VIPS_CODING_NONE) { /* LAB of a TIFF: its bands are not bytes of their own */
+        if (vips_colourspace(*im, &next, VIPS_INTERPRETATION_sRGB, NULL) != 0)
+            return -1;
+        step(im, next);
+    }
     int bands = vips_image_get_bands(*im);
     if (vips_image_hasalpha(*im) && bands > 1) {
         if (vips_extract_band(*im, &alpha, bands - 1, NULL) != 0)
@@ -286,12 +295,33 @@ static dr_status open_memory(VipsImage **im, const format **f, const void *data,
     if (st)
         return st;
     *f = sniff(data, size);
+    if (!*f && size && (st = dr_check_stand_in(data, size, name)))
+        return st;
     if (!*f)
         return dr_fail(DR_EINVAL, "cannot read '%s': %s", name,
                        size ? "it is no JPEG, PNG, WebP, TIFF, GIF, HEIC or AVIF picture" : "the file is empty");
     if (strcmp((*f)->loader, "pngload_buffer") == 0)
         st = dr_png_check(data, size, name);
     return st ? st : open_picture(im, data, size, name, *f);
+}
+
+/* What the picture's values mean is in the values: they are read twice, which is less than holding them. */
+static dr_status to_bytes(VipsImage **im, const void *data, size_t size, const char *name, const format *f)
+{
+    VipsImage *scan;
+    dr_status st = open_picture(&scan, data, size, name, f);
+    if (st)
+        return st;
+    st = dr_samples_to_bytes(im, scan, name);
+    g_object_unref(scan);
+    return st;
+}
+
+/* EXIF orientation, 1..8. Older programs put EXIF into a text chunk of a PNG, which libvips passes over. */
+static int orientation_of(VipsImage *im, const void *data, size_t size, const format *f)
+{
+    int old = strcmp(f->loader, "pngload_buffer") == 0 ? dr_png_old_orientation(data, size) : 0;
+    return old ? old : vips_image_get_orientation(im);
 }
 
 dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t size, const char *name)
@@ -302,7 +332,7 @@ dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t si
     dr_status st = open_memory(&im, &f, data, size, name);
     if (st)
         return st;
-    int orientation = vips_image_get_orientation(im);
+    int orientation = orientation_of(im, data, size, f);
     bool turned = orientation >= 5;
     int width = vips_image_get_width(im), height = vips_image_get_height(im);
     *out = (dr_image_header){turned ? height : width, turned ? width : height, orientation <= 1, f->type};
@@ -319,11 +349,13 @@ dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, con
     dr_status st = open_memory(&im, &f, data, size, name);
     if (st)
         return st;
-    int orientation = vips_image_get_orientation(im);
+    int orientation = orientation_of(im, data, size, f);
     dr_image result = {.channels = channels};
-    if (to_8bit(&im, channels == 3) != 0)
+    if (dr_samples_need_scan(im))
+        st = to_bytes(&im, data, size, name, f);
+    if (!st && to_8bit(&im, channels == 3) != 0)
         st = damaged(name, f);
-    else
+    if (!st)
         st = decode(&result, im, name, f, orientation);
     g_object_unref(im);
     if (!st)

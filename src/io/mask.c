@@ -1,6 +1,8 @@
 /* Reading masks and saying what is wrong with them before an hour is spent on it. */
 #include "io/mask.h"
 
+#include "io/mask_kind.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,43 +37,11 @@ static dr_status check_shape(const dr_image *in, const char *name, int photo_w, 
 {
     if (same_shape(in->width, in->height, photo_w, photo_h))
         return DR_OK;
-    bool turned = same_shape(in->height, in->width, photo_w, photo_h);
-    return dr_fail(
-        DR_EINVAL, "mask '%s' is %dx%d, but photo '%s' is %dx%d%s; make the mask from the photo in its own shape", name,
-        in->width, in->height, photo_name, photo_w, photo_h, turned ? " (the mask looks turned by 90 degrees)" : "");
-}
-
-/* Whether an RGBA picture is one colour whose transparency alone says something. */
-static bool mask_is_alpha(const dr_image *in)
-{
-    size_t n = (size_t)in->width * (size_t)in->height;
-    const uint8_t *p = in->data;
-    bool varies = false;
-    for (size_t i = 0; i < n; i++) {
-        if (memcmp(p + 4 * i, p, 3) != 0)
-            return false;
-        varies = varies || p[4 * i + 3] != p[3];
-    }
-    return varies;
-}
-
-/* One channel of a picture of one or four: itself, its alpha, or its luma over black. */
-static dr_status to_grey(dr_image *out, const dr_image *in)
-{
-    if (in->channels == 1)
-        return dr_image_copy(out, in);
-    dr_status st = dr_image_alloc(out, in->width, in->height, 1);
-    if (st)
-        return st;
-    int64_t n = (int64_t)in->width * in->height;
-    bool alpha = mask_is_alpha(in);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *p = in->data + 4 * i;
-        unsigned luma = (p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16;
-        out->data[i] = alpha ? p[3] : (uint8_t)((luma * p[3] + 127) / 255);
-    }
-    return DR_OK;
+    bool turned = same_shape(in->height, in->width, photo_w, photo_h), named = photo_name != NULL;
+    return dr_fail(DR_EINVAL,
+                   "mask '%s' is %dx%d, but %s%s%s is %dx%d%s; make the mask from the photo in its own shape", name,
+                   in->width, in->height, named ? "photo '" : "the photo", named ? photo_name : "", named ? "'" : "",
+                   photo_w, photo_h, turned ? " (the mask looks turned by 90 degrees)" : "");
 }
 
 typedef struct tally {
@@ -135,7 +105,7 @@ dr_status dr_mask_from_image(dr_image *out, const dr_image *in, const char *name
     dr_image grey = {0};
     dr_status st = check_shape(in, name, photo_width, photo_height, photo_name);
     if (!st)
-        st = to_grey(&grey, in);
+        st = dr_mask_to_grey(&grey, in, name);
     if (!st)
         st = lint(&grey, name, o);
     if (!st)

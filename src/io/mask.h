@@ -16,11 +16,11 @@ typedef struct dr_mask_options {
 } dr_mask_options;
 
 /** Reads a mask for a photo and brings it to the photo's size (LANCZOS, as diffusers does); still grey, see
- *  dr_mask_binarize(). Editors often save the mask as transparency: where the colour is one and the same
- *  everywhere and alpha is not, alpha is the mask. `o` may be NULL.
+ *  dr_mask_binarize(). Which pictures are masks, and what is white in them: io/mask_kind.h. `o` and `photo_path` (the
+ *  photo's name in messages) may be NULL.
  *
- *  DR_EINVAL when the shapes differ by more than 1 % and 2 pixels, or nothing is white. Warnings for a mask that
- *  is all white, looks inverted, or has many grey values. */
+ *  DR_EINVAL when the shapes differ by more than 1 % and 2 pixels, the picture is a photo, or nothing is white.
+ * Warnings for a mask that is all white, looks inverted, or has many grey values. */
 dr_status dr_mask_load(dr_image *out, const char *path, int photo_width, int photo_height, const char *photo_path,
                        const dr_mask_options *o);
 

@@ -1,7 +1,6 @@
 #include "io/png_chunk.h"
 
 #include <glib.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,4 +228,23 @@ dr_status dr_png_check(const void *png, size_t size, const char *name)
     }
     return dr_fail(DR_EINVAL, "cannot read '%s': incomplete PNG file (it ends after %zu bytes, within the picture)",
                    name, size);
+}
+
+bool dr_png_next(const void *png, size_t size, size_t *at, dr_png_part *out)
+{
+    const unsigned char *p = png;
+    if (!is_png(p, size))
+        return false;
+    for (*at = *at ? *at : sizeof signature; size - *at >= 12;) {
+        const unsigned char *chunk = p + *at;
+        size_t n = get32(chunk);
+        if (n > size - *at - 12)
+            return false;
+        *at += 12 + n;
+        if (crc32_of(chunk + 4, n + 4) != get32(chunk + 8 + n))
+            continue;
+        *out = (dr_png_part){chunk + 4, chunk + 8, n};
+        return true;
+    }
+    return false;
 }

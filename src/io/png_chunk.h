@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +29,22 @@ dr_status dr_png_find_text(const void *png, size_t size, const char *keyword, co
 /** Walks the chunks and verifies the checksums of those that make the picture: libvips tells libpng to ignore
  *  them, and a flipped bit then gives a half-black picture instead of an error. `name` stands in messages. */
 dr_status dr_png_check(const void *png, size_t size, const char *name);
+
+/* One chunk of a PNG in memory; borrowed. */
+typedef struct dr_png_part {
+    const unsigned char *type, *data; /* four letters; `size` bytes */
+    size_t size;
+} dr_png_part;
+
+/** The chunk behind *at (0: the first), of those whose checksum is right; false when there is none, or the file is no
+ *  PNG or ends within one. */
+bool dr_png_next(const void *png, size_t size, size_t *at, dr_png_part *out);
+
+/** EXIF's orientation, 1 to 8, of a PNG that keeps it in the old way, as text ("Raw profile type exif" or "APP1"); 0 if
+ *  it does not, or has EXIF in the chunk made for it, which counts then. */
+int dr_png_old_orientation(const void *png, size_t size);
+
+/** The orientation in EXIF's bytes, with or without "Exif\0\0" in front; 0 if there is none. */
+int dr_exif_orientation(const void *exif, size_t size);
 
 #endif

@@ -49,6 +49,7 @@ dr_status dr_vips_init(void)
     if (!dr_have_room((size_t)128 << 20))
         return dr_fail(DR_ENOMEM, "out of memory: too little is left to work on pictures; raise 'ulimit -v'");
     pthread_once(&once, start);
+    dr_threads(); /* for what we do with the pixels on this thread */
     if (started != 0)
         return dr_fail(DR_EUNSUPPORTED, "cannot start libvips: %s", dr_vips_error(text, sizeof text));
     return DR_OK;

@@ -3,7 +3,7 @@
  * The squared distance to the nearest white pixel is computed in two passes that cost the same for every radius:
  * along the columns by counting, then along each row as the lower envelope of the parabolas (x - i)^2 + g(i)^2
  * (Meijster, Roerdink & Hesselink 2000; Felzenszwalb & Huttenlocher 2012), in integers. Column distances are
- * capped just beyond the radius, so that they fit in 16 bits: 100 MB for 50 megapixels instead of 400. */
+ * capped just beyond the radius, so that they fit in 16 bits: 134 MB for 67 megapixels instead of 537. */
 #include "mask/mask_shape.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 #include "ops/ops.h"
 
+#include "base/threads.h"
 #include "ops/cpu/cpu.h"
 #include "ops/onednn/onednn.h"
 #include "ops/ref/ref.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 enum { REF, CPU, ONEDNN, LAYERS };
 static dr_ops after[LAYERS];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_int precision = DR_PRECISION_EXACT;
 
 static void fill(void)
 {
@@ -36,6 +35,7 @@ static void fill(void)
 const dr_ops *dr_ops_get(void)
 {
     pthread_once(&once, fill);
+    dr_threads(); /* whichever thread of the caller's this is, it computes with as many */
     return &after[LAYERS - 1];
 }
 
@@ -43,16 +43,6 @@ const dr_ops *dr_ops_ref(void)
 {
     pthread_once(&once, fill);
     return &after[REF];
-}
-
-void dr_ops_set_precision(dr_precision p)
-{
-    atomic_store(&precision, (int)p);
-}
-
-dr_precision dr_ops_precision(void)
-{
-    return (dr_precision)atomic_load(&precision);
 }
 
 bool dr_ops_has_bf16(void)
@@ -101,6 +91,23 @@ static const char *server(size_t at)
     if (!same_row(&after[CPU], &after[REF], at))
         return isa[dr_cpu_isa()];
     return "plain C";
+}
+
+int dr_ops_backends(dr_backend out[3])
+{
+    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
+    pthread_once(&once, fill);
+    int n = 0;
+    out[n++] = (dr_backend){"ref", "plain C"};
+    if (memcmp(&after[CPU], &after[REF], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "cpu"};
+        snprintf(out[n++].what, sizeof out->what, "%s", isa[dr_cpu_isa()]);
+    }
+    if (memcmp(&after[ONEDNN], &after[CPU], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "onednn"};
+        dr_onednn_version(out[n++].what, sizeof out->what);
+    }
+    return n;
 }
 
 void dr_ops_describe(char *buf, size_t n)

@@ -15,12 +15,16 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
+/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
+typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
+
 typedef enum dr_act { DR_ACT_NONE, DR_ACT_SILU, DR_ACT_GELU, DR_ACT_QUICK_GELU, DR_ACT_RELU } dr_act;
 
 /* y[M,N] = x[M,K] · w[N,K]ᵀ + b[N] + residual[M,N]. torch.nn.functional.linear.
  * w's dim[0] is N, the product of the others K (a 1x1 convolution's [N,K,1,1] is a linear layer). */
 typedef struct dr_linear_args {
     dr_arena *scratch;
+    dr_precision precision;
     int64_t M, N, K;
     const dr_tensor *w;    /* [N,K], any float dtype */
     const float *b;        /* [N] or NULL */
@@ -41,6 +45,7 @@ typedef struct dr_conv_geom {
 
 typedef struct dr_conv_args {
     dr_arena *scratch;
+    dr_precision precision;
     int64_t N, H, W, I, O, OH, OW;
     dr_conv_geom geom;
     const dr_tensor *w;
@@ -85,6 +90,7 @@ typedef struct dr_layernorm_args {
  * floats let q, k, v be slices of one fused projection. torch scaled_dot_product_attention. */
 typedef struct dr_attention_args {
     dr_arena *scratch;
+    dr_precision precision;
     int64_t N, Lq, Lk;
     int heads, D;
     bool causal;           /* key j is seen by query i only if j <= i */
@@ -160,19 +166,21 @@ typedef struct dr_ops {
     void (*adamw8)(const dr_adamw8_args *a);
 } dr_ops;
 
-/** How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
-typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
-
 /** The active table; filled at the first call (thread-safe). */
 const dr_ops *dr_ops_get(void);
 /** The plain C table, for tests. */
 const dr_ops *dr_ops_ref(void);
 
-void dr_ops_set_precision(dr_precision p);
-dr_precision dr_ops_precision(void);
-
 /** True when this CPU multiplies bf16 faster than f32 (measured or known), so that AUTO differs from EXACT. */
 bool dr_ops_has_bf16(void);
+
+/** What the table may be filled from here, from the slowest on: "ref" and "plain C", "cpu" and "AVX2", "onednn" and its
+ *  version. DRAPE_BACKEND leaves out those above the one it names. Returns how many. */
+typedef struct dr_backend {
+    const char *name;
+    char what[32];
+} dr_backend;
+int dr_ops_backends(dr_backend out[3]);
 
 /** One line per row: which implementation serves it and why; for `drape info` and bug reports. */
 void dr_ops_describe(char *buf, size_t n);

@@ -30,6 +30,7 @@ typedef struct dr_parser {
     float scale;                              /* takes a byte to [0,1] */
     float mean[3], std[3];                    /* of pixels in [0,1] */
     uint8_t label[256];                       /* the model's class -> dr_label, from id2label by name */
+    dr_precision precision;                   /* EXACT unless changed after loading */
     char *dir;                                /* for messages */
 } dr_parser;
 

@@ -238,6 +238,7 @@ dr_status dr_parser_run(dr_parser *m, const dr_image *photo, bool (*cancelled)(v
     dr_status st = dr_tape_init(&g);
     if (st)
         return st;
+    g.precision = m->precision;
     g.cancelled = cancelled;
     g.user = user;
     st = run_net(&g, m, photo, &v, &logits);
@@ -262,6 +263,7 @@ dr_status dr_parser_logits(dr_parser *m, const dr_image *photo, dr_parser_cells 
     dr_status st = dr_tape_init(&g);
     if (st)
         return st;
+    g.precision = m->precision;
     st = run_net(&g, m, photo, &v, &logits);
     size_t bytes = st ? 0 : (size_t)dr_numel(logits) * sizeof(float);
     if (!st && !(out->logit = malloc(bytes)))

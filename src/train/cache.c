@@ -110,6 +110,7 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, const dr_dataset *in
 {
     dr_tape g;
     dr_status st = dr_tape_init(&g);
+    g.precision = c->precision;
     g.cancelled = cb->cancelled;
     g.user = cb->user;
     for (int i = 0; !st && i < c->count; i++) {
@@ -151,6 +152,7 @@ dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *
     if (!c->text)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_tape_init(&g);
+    g.precision = c->precision;
     for (int i = 0; !st && i < instances + classes; i++) {
         dr_tape_reset(&g);
         dr_tensor *h = dr_clip_forward(&g, &text->net, ids + i * DR_TOKENS, 1, DR_TOKENS);

@@ -22,6 +22,7 @@ typedef struct dr_cache {
     int *of_item; /* [plan items]: index into entry, -1 where the run will not go again */
     float **text; /* [instances], [classes]: [77,C] per example, or NULL when the text encoder is trained */
     int instances, classes;
+    dr_precision precision; /* in which it is filled */
     dr_vae_config vae;
 } dr_cache;
 

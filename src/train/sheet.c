@@ -43,7 +43,7 @@ dr_status dr_contact_sheet(dr_image *out, const dr_image *tiles, int count, int 
     *out = (dr_image){0};
     if (width > DR_IMAGE_MAX_PIXELS || height > DR_IMAGE_MAX_PIXELS / width)
         return dr_fail(DR_EINVAL, "a contact sheet of %d pictures of %d pixels is larger than %d megapixels", count,
-                       tile_size, DR_IMAGE_MAX_PIXELS / 1000000);
+                       tile_size, DR_IMAGE_MAX_MEGAPIXELS);
     dr_status st = dr_image_alloc(out, (int)width, (int)height, 3);
     if (st)
         return st;

@@ -9,6 +9,7 @@
 #define DR_TRAIN_TRAINER_H
 
 #include "base/status.h"
+#include "ops/ops.h"
 #include "train/options.h"
 
 #include <stddef.h>
@@ -57,5 +58,7 @@ struct dr_unet_model;
 struct dr_text_model;
 struct dr_unet_model *dr_trainer_unet(dr_trainer *t);
 struct dr_text_model *dr_trainer_text(dr_trainer *t);
+/** In which they are trained. */
+dr_precision dr_trainer_precision(const dr_trainer *t);
 
 #endif

@@ -48,9 +48,8 @@ static dr_status open_parts(dr_engine *e)
         st = dr_text_config(&e->text_config, e->dir);
     if (!st)
         st = check_fit(e);
-    snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", e->dir);
     if (!st)
-        st = dr_schedule_load(&e->schedule, path);
+        st = dr_folder_schedule(&e->schedule, e->dir);
     if (!st)
         mend_schedule(&e->schedule);
     snprintf(path, sizeof path, "%s/tokenizer", e->dir);
@@ -84,7 +83,7 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
 dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
                          dr_precision precision, bool keep, const dr_engine_notes *notes)
 {
-    *e = (dr_engine){.precision = precision, .keep = keep};
+    *e = (dr_engine){.keep = keep};
     if (notes)
         e->notes = *notes;
     e->dir = strdup(dir);
@@ -93,6 +92,7 @@ dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras
         st = open_loras(e, loras, lora_count);
     if (!st)
         st = dr_tape_init(&e->tape);
+    e->tape.precision = precision;
     if (st)
         dr_engine_close(e);
     return st;
@@ -237,7 +237,6 @@ static dr_status encode_text(dr_engine *e, const int32_t *ids, int chunks, float
     size_t chunk = (size_t)DR_TOKENS * (size_t)e->text_config.width;
     *context = malloc(2 * (size_t)chunks * chunk * sizeof **context);
     dr_status st = *context ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
-    dr_ops_set_precision(e->precision);
     for (int i = 0; !st && i < chunks; i++) { /* two at a time: memory stays that of a short prompt */
         int32_t pair[2 * DR_TOKENS];
         for (size_t k = 0; k < 2; k++)
@@ -296,7 +295,6 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
     dr_status st = load_vae(e);
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *x = dr_wrap(&e->tape, (float *)(uintptr_t)rgb, 4, (int64_t[]){1, H, W, 3});
     dr_tensor *m = dr_vae_encode(&e->tape, &e->vae.net, x);
@@ -315,7 +313,6 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
         return st;
     const dr_vae_config *c = &e->vae_config;
     int f = dr_vae_factor(c);
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *z = dr_new4(&e->tape, 1, H / f, W / f, c->latent);
     for (int64_t i = 0; !e->tape.status && i < dr_numel(z); i++)
@@ -335,7 +332,6 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     dr_status st = load_unet(e);
     if (st)
         return st;
-    dr_ops_set_precision(e->precision);
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_wrap(&e->tape, (float *)(uintptr_t)x, 4, (int64_t[]){1, h, w, e->unet_config.in});
     dr_tensor *c = dr_wrap(&e->tape, (float *)(uintptr_t)text, 3, (int64_t[]){N, e->length, e->text_config.width});

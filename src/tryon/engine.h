@@ -39,7 +39,6 @@ typedef struct dr_engine {
     dr_lora *lora; /* [lora_count] */
     double *lora_scale;
     int lora_count;
-    dr_precision precision;
     bool keep; /* models stay loaded */
 
     dr_clip_config text_config;

@@ -67,9 +67,11 @@ static void says_what_is_wrong_with_a_mask(void **state)
     (void)state;
     assert_int_equal(check(&m, 100, 80, false), DR_EINVAL);
     assert_non_null(strstr(dr_error(), "mask 'm.png' is all black: nothing to replace; white = replace"));
-    fill(&m, 10, 10, 30, 30, 1); /* a label map */
+    fill(&m, 10, 10, 30, 30, 1); /* a label map: exactly two values are a mask, three are none */
+    assert_int_equal(check(&m, 100, 80, false), DR_OK);
+    fill(&m, 12, 12, 3, 3, 2);
     assert_int_equal(check(&m, 100, 80, false), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "its brightest value is 1 of 255"));
+    assert_non_null(strstr(dr_error(), "its brightest value is 2 of 255"));
     fill(&m, 10, 10, 30, 30, 255);
     assert_int_equal(check(&m, 100, 80, false), DR_OK);
     assert_string_equal(said, "");
@@ -82,7 +84,7 @@ static void says_what_is_wrong_with_a_mask(void **state)
     assert_int_equal(check(&m, 100, 80, false), DR_OK);
     assert_non_null(strstr(said, "probably inverted"));
     for (int i = 0; i < 100 * 80; i++)
-        m.data[i] = (uint8_t)(i % 100 * 2);
+        m.data[i] = (uint8_t)(i % 100 * 2 + (i % 100 > 50 ? 55 : 0));
     assert_int_equal(check(&m, 100, 80, false), DR_OK);
     assert_non_null(strstr(said, "grey values"));
     dr_image_clear(&m);
@@ -100,7 +102,7 @@ static void strict_refuses_what_is_else_a_warning(void **state)
     assert_non_null(strstr(dr_error(), "probably inverted"));
     assert_string_equal(said, "");
     for (int i = 0; i < 100 * 80; i++)
-        m.data[i] = (uint8_t)(i % 100 * 2); /* grey may be a soft edge */
+        m.data[i] = (uint8_t)(i % 100 * 2 + (i % 100 > 50 ? 55 : 0)); /* grey may be a soft edge */
     assert_int_equal(check_as(&m, 100, 80, strict), DR_OK);
     assert_non_null(strstr(said, "grey values"));
     dr_image_clear(&m);
@@ -118,6 +120,18 @@ static void checks_the_shape_against_the_photo(void **state)
     assert_non_null(strstr(dr_error(), "mask 'm.png' is 100x80, but photo 'p.jpg' is 1000x830"));
     assert_int_equal(check(&m, 800, 1000, false), DR_EINVAL);
     assert_non_null(strstr(dr_error(), "turned by 90 degrees"));
+    dr_image_clear(&m);
+}
+
+static void the_photo_goes_by_its_name_if_it_has_one(void **state)
+{
+    dr_image m = blank(100, 80, 0), out;
+    (void)state;
+    fill(&m, 10, 10, 30, 30, 255);
+    assert_int_equal(dr_mask_from_image(&out, &m, "m.png", 80, 80, "a.jpg", NULL), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "but photo 'a.jpg' is 80x80"));
+    assert_int_equal(dr_mask_from_image(&out, &m, "m.png", 80, 80, NULL, NULL), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "but the photo is 80x80"));
     dr_image_clear(&m);
 }
 
@@ -142,6 +156,7 @@ int main(void)
         cmocka_unit_test(says_what_is_wrong_with_a_mask),
         cmocka_unit_test(strict_refuses_what_is_else_a_warning),
         cmocka_unit_test(checks_the_shape_against_the_photo),
+        cmocka_unit_test(the_photo_goes_by_its_name_if_it_has_one),
         cmocka_unit_test(takes_a_mask_from_alpha),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ static void attention_setup(check_problem *p)
     int64_t N = p->c->d[0], Lq = p->c->d[1], Lk = p->c->d[2], D = p->c->d[4], C = p->c->d[3] * D;
     dr_attention_args *a = new_args(p, sizeof *a);
     *a = (dr_attention_args){.scratch = p->scratch,
+                             .precision = p->precision,
                              .N = N,
                              .Lq = Lq,
                              .Lk = Lk,

@@ -12,7 +12,7 @@ static void linear_setup(check_problem *p)
 {
     int64_t M = p->c->d[0], N = p->c->d[1], K = p->c->d[2];
     dr_linear_args *a = new_args(p, sizeof *a);
-    *a = (dr_linear_args){.scratch = p->scratch, .M = M, .N = N, .K = K};
+    *a = (dr_linear_args){.scratch = p->scratch, .precision = p->precision, .M = M, .N = N, .K = K};
     a->x = add_in(p, "x", M * K, 0, 1, N);
     add_in(p, "w", N * K, 0, 1 / sqrtf((float)K), M);
     a->b = add_in(p, "b", has(p, BIAS) ? N : 0, 0, 1, M);
@@ -99,7 +99,16 @@ static void conv_setup(check_problem *p)
     int64_t T = g->kh * g->kw, each = g->groups > 1 ? 1 : I; /* inputs that one output channel sees */
     conv_sizes(p->c, &OH, &OW);
     dr_conv_args *a = new_args(p, sizeof *a);
-    *a = (dr_conv_args){.scratch = p->scratch, .N = N, .H = H, .W = W, .I = I, .O = O, .OH = OH, .OW = OW, .geom = *g};
+    *a = (dr_conv_args){.scratch = p->scratch,
+                        .precision = p->precision,
+                        .N = N,
+                        .H = H,
+                        .W = W,
+                        .I = I,
+                        .O = O,
+                        .OH = OH,
+                        .OW = OW,
+                        .geom = *g};
     a->x = add_in(p, "x", N * H * W * I, 0, 1, T * O);
     add_in(p, "w", O * each * T, 0, 1 / sqrtf((float)(each * T)), N * OH * OW);
     a->b = add_in(p, "b", has(p, BIAS) ? O : 0, 0, 1, N * OH * OW);

@@ -52,6 +52,7 @@ typedef struct check_value {
 typedef struct check_problem {
     const check_case *c;
     dr_arena *arena, *scratch;
+    dr_precision precision;
     uint64_t random;
     check_value in[CHECK_VALUES], out[CHECK_VALUES]; /* out[0] is the one that has a gradient, dy */
     int ins, outs;

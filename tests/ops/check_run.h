@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 static dr_arena check_arena, check_scratch;
+static dr_precision check_precision; /* of the rows that multiply matrices */
 
 static void problem_init(check_problem *p, const check_op *op, const check_case *c)
 {
-    *p = (check_problem){.c = c, .arena = &check_arena, .scratch = &check_scratch, .random = 1};
+    *p = (check_problem){
+        .c = c, .arena = &check_arena, .scratch = &check_scratch, .precision = check_precision, .random = 1};
     op->setup(p);
 }
 
@@ -41,7 +43,7 @@ static double difference(const float *got, const float *want, int64_t n)
 static double tolerance(const check_case *c, int64_t terms)
 {
     double slack = c->slack > 0 ? c->slack : 1;
-    if (dr_ops_precision() == DR_PRECISION_AUTO)
+    if (check_precision == DR_PRECISION_AUTO)
         return 3e-2 * slack;
     return 1e-5 * slack * fmax(1, sqrt((double)terms / 256));
 }

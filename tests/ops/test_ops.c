@@ -53,12 +53,12 @@ static void backend_matches_with_bf16(void **state)
 {
     if (!dr_ops_has_bf16())
         skip();
-    dr_ops_set_precision(DR_PRECISION_AUTO);
+    check_precision = DR_PRECISION_AUTO;
     const check_op *op = *state;
     int bad = 0;
     for (int i = 0; i < op->n_cases; i++)
         bad += check_backend(op, &op->cases[i]);
-    dr_ops_set_precision(DR_PRECISION_EXACT);
+    check_precision = DR_PRECISION_EXACT;
     assert_int_equal(bad, 0);
 }
 

@@ -2,7 +2,7 @@
 # drape serve against its own description: schemathesis makes requests from web/openapi.json, right and wrong ones, and
 # every answer must be one that the description allows.
 #   api_fuzz.sh DRAPE [SECONDS]
-# Without schemathesis (scripts/deps.sh api installs it) it is skipped, and says so.
+# Without schemathesis (scripts/deps.sh check installs it) it is skipped, and says so.
 set -euo pipefail
 drape=$(realpath "${1:?usage: api_fuzz.sh DRAPE [SECONDS]}")
 seconds=${2:-60}
@@ -10,7 +10,7 @@ here=$(realpath "$(dirname "$0")")
 cd "$here/../.."
 export PYTHONPATH=$PWD/.cache/schemathesis:${PYTHONPATH:-} OMP_WAIT_POLICY=passive
 if ! python3 -c 'import schemathesis' 2>/dev/null; then
-    echo "skipped: the description's check needs schemathesis; run scripts/deps.sh api"
+    echo "skipped: the description's check needs schemathesis; run scripts/deps.sh check"
     exit 0
 fi
 folder=$(mktemp -d)

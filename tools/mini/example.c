@@ -10,11 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STREAM 7 /* of mini_rng: another than the crops' */
+#define STREAM 7   /* of mini_rng: another than the crops' */
+#define HEIGHT 512 /* of a photo that lengths in pixels below are meant for: others in proportion */
 
 static float between(dr_rng *r, float low, float high)
 {
     return low + (high - low) * dr_rng_uniform(r);
+}
+
+static int in_proportion(const dr_image *photo, float pixels)
+{
+    return (int)lroundf(pixels * (float)photo->height / HEIGHT);
 }
 
 static bool chance(dr_rng *r, float p)
@@ -72,7 +78,7 @@ static dr_status mask_garment(dr_image *mask, const mini_person *p, int garment,
     dr_status st = dr_image_alloc(mask, p->garments.width, p->garments.height, 1);
     for (int64_t i = 0; !st && i < (int64_t)mask->width * mask->height; i++)
         mask->data[i] = p->garments.data[i] == garment + 1 ? 255 : 0;
-    return st ? st : dr_mask_grow(mask, (int)dr_rng_below(r, 13));
+    return st ? st : dr_mask_grow(mask, in_proportion(mask, between(r, 0, 12.5f)));
 }
 
 static void disc(dr_image *mask, float cx, float cy, float radius)
@@ -104,7 +110,7 @@ static dr_status mask_by_hand(dr_image *mask, const dr_image *garment, dr_rng *r
     for (int stroke = 0; stroke < 4; stroke++) {
         float x0 = (float)b.x + between(r, 0, 1) * (float)b.width, y0 = (float)b.y + between(r, 0, 1) * (float)b.height;
         float x1 = (float)b.x + between(r, 0, 1) * (float)b.width, y1 = (float)b.y + between(r, 0, 1) * (float)b.height;
-        float radius = between(r, 8, 30);
+        float radius = (float)in_proportion(mask, between(r, 8, 30));
         for (int i = 0; i <= 16; i++)
             disc(mask, x0 + (x1 - x0) * (float)i / 16, y0 + (y1 - y0) * (float)i / 16, radius);
     }
@@ -138,7 +144,8 @@ static dr_region frame(const dr_image *mask, dr_rect box, dr_rng *r)
     int longer = box.width > box.height ? box.width : box.height;
     int shorter = mask->width < mask->height ? mask->width : mask->height;
     int side = (int)((float)longer * between(r, 0.8f, 1.6f));
-    side = side < 120 ? 120 : side > shorter ? shorter : side;
+    int least = in_proportion(mask, 120);
+    side = side < least ? least : side > shorter ? shorter : side;
     int x = box.x + box.width / 2 - side / 2 + (int)((float)side * between(r, -0.12f, 0.12f));
     int y = box.y + box.height / 2 - side / 2 + (int)((float)side * between(r, -0.12f, 0.12f));
     x = x < 0 ? 0 : x > mask->width - side ? mask->width - side : x;

@@ -7,7 +7,7 @@
 #include "mini/example.h"
 #include "pipeline/models.h"
 
-#define MINI_CELLS 64   /* of a side: factor 4 */
+#define MINI_CELLS 32   /* of a side: factor 8 */
 #define MINI_CHANNELS 4 /* of the latents */
 #define MINI_LATENTS (MINI_CELLS * MINI_CELLS * MINI_CHANNELS)
 

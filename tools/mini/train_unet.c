@@ -39,11 +39,26 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"ema-decay", DR_OPT_DOUBLE, &o->ema_decay, "X", "of the average that becomes the result", 0, 1},
         {"outside-weight", DR_OPT_DOUBLE, &o->outside_weight, "X", "of the loss outside the mask", 0, 1},
         {"no-caption", DR_OPT_DOUBLE, &o->no_caption, "X", "share of examples without words", 0, 1},
+        {"walks", DR_OPT_INT, &o->walks, "N", "samples of a batch that the net makes itself, step by step", 0, 1024},
+        {"walk-steps", DR_OPT_INT, &o->walk_steps, "N", "steps of a picture", 1, 100},
+        {"walk-weight", DR_OPT_DOUBLE, &o->walk_weight, "X", "of their squared error", 0, 1e3},
+        {"freeze-text", DR_OPT_FLAG, &o->freeze_text, NULL, "keep the text encoder of --init"},
+        {"keep-base", DR_OPT_FLAG, &o->keep_base, NULL,
+         "put the UNet of --init into the result, as what training goes on from"},
+        {"pull", DR_OPT_DOUBLE, &o->adversary.pull, "X", "of a critic on late steps, beside the error's 1; 0: none", 0,
+         100},
+        {"critic-lr", DR_OPT_DOUBLE, &o->adversary.lr, "X", "the critic's learning rate", 0, 1},
+        {"critic-features", DR_OPT_DOUBLE, &o->adversary.features, "X", "weight of matching the critic's features", 0,
+         1e3},
+        {"critic-noise", DR_OPT_DOUBLE, &o->adversary.noise, "X", "deviation of noise on the real latents", 0, 10},
+        {"critic-warmup", DR_OPT_INT, &o->adversary.warmup, "N", "steps in which the critic learns alone", 0, 1e7},
         {"look-every", DR_OPT_INT, &o->look_every, "N", "steps between two looks at test photos; 0: none", 0, 1e7},
         {"look-examples", DR_OPT_INT, &o->look_examples, "N", "of test photos", 1, 10000},
         {"checkpoint-minutes", DR_OPT_DOUBLE, &o->checkpoint_minutes, "X", "between two checkpoints", 0, 1e6},
         {"photo-limit", DR_OPT_INT, &o->photo_limit, "N", "train on the first N photos only; 0: all", 0, 1e6},
         {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same weights"},
+        {"exact", DR_OPT_FLAG, &o->exact, NULL,
+         "f32 arithmetic throughout, instead of bf16 products where they are faster"},
         {"threads", DR_OPT_INT, &o->threads, "N", "0: as many as cores", 0, 1024},
     };
     return dr_opt_parse(cmd, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
@@ -51,11 +66,17 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
 
 static dr_status log_step(unet_run *r, const unet_report *p)
 {
-    printf("step %d/%d  loss %.4f  norm %.3f  lr %.2e  %.2f s\n", r->t.step, r->o->steps, p->loss, p->norm, p->lr,
-           p->seconds);
+    const mini_adversary_report *c = &p->critic;
+    printf("step %d/%d  loss %.4f  walks %.4f %.4f  norm %.3f  lr %.2e  %.2f s\n", r->t.step, r->o->steps, p->loss,
+           p->walk[0], p->walk[1], p->norm, p->lr, p->seconds);
+    if (r->o->adversary.pull > 0)
+        printf("    critic: hinge %.3f  real %.2f  made %.2f  features %.3f  pull %.3f\n", c->loss, c->real, c->made,
+               c->features, c->pull);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss, "norm", p->norm, "lr", p->lr,
-                          "seconds", p->seconds);
+    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss, "early",
+                          p->walk[0], "late", p->walk[1], "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
+    if (j && r->o->adversary.pull > 0)
+        json_object_set_new(j, "critic", mini_adversary_json(c));
     dr_status st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
@@ -75,6 +96,12 @@ static dr_status look(unet_run *r)
     return st;
 }
 
+static dr_status save(unet_run *r)
+{
+    dr_status st = r->o->adversary.pull > 0 ? mini_adversary_save(&r->adversary) : DR_OK;
+    return st ? st : mini_checkpoint_save(&r->t);
+}
+
 /* Steps until the plan, the time or the user ends it. */
 static dr_status train(unet_run *r)
 {
@@ -90,7 +117,7 @@ static dr_status train(unet_run *r)
             st = look(r);
         double now = dr_now();
         if (!st && now - saved >= 60 * o->checkpoint_minutes) {
-            st = mini_checkpoint_save(&r->t);
+            st = save(r);
             if (!st)
                 st = unet_result_write(r);
             saved = now;
@@ -109,7 +136,7 @@ static dr_status run(unet_run *r)
     fflush(stdout);
     dr_status st = train(r);
     if (!st && r->t.step > 0)
-        st = mini_checkpoint_save(&r->t);
+        st = save(r);
     if (!st && stopped)
         return dr_fail(DR_ECANCELLED, "interrupted");
     return st ? st : unet_result_write(r);
@@ -136,6 +163,9 @@ int main(int argc, char **argv)
                       .ema_decay = 0.999,
                       .outside_weight = 0.25,
                       .no_caption = 0.12,
+                      .walk_steps = 4,
+                      .walk_weight = 1,
+                      .adversary = {.lr = 4e-4, .features = 2, .noise = 0.1, .warmup = 200},
                       .look_every = 500,
                       .look_examples = 64,
                       .checkpoint_minutes = 8};
@@ -146,8 +176,10 @@ int main(int argc, char **argv)
     signal(SIGTERM, on_signal);
     static unet_run r; /* large */
     dr_status st = unet_run_open(&r, &o);
-    if (!st && o.fresh > o.batch)
-        st = dr_fail(DR_EINVAL, "--fresh %d is more than --batch %d", o.fresh, o.batch);
+    if (!st && o.fresh + o.walks > o.batch)
+        st = dr_fail(DR_EINVAL, "--fresh %d and --walks %d are more than --batch %d", o.fresh, o.walks, o.batch);
+    if (!st && o.keep_base && !o.init)
+        st = dr_fail(DR_EINVAL, "--keep-base needs --init, the model whose UNet is kept");
     if (!st)
         st = run(&r);
     unet_run_close(&r);

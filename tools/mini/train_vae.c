@@ -21,6 +21,7 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
     const dr_opt opts[] = {
         {"photos", DR_OPT_STRING, &o->photos, "DIR", "photos/ID.jpg and splits.json", .required = true},
         {"config", DR_OPT_STRING, &o->config, "FILE", "the VAE's config.json"},
+        {"init", DR_OPT_STRING, &o->init, "DIR", "start from the VAE in this folder instead of random weights"},
         {"output", DR_OPT_STRING, &o->output, "DIR", "checkpoints, log, sheets and vae/", .required = true},
         {"resume", DR_OPT_FLAG, &o->resume, NULL, "go on from the newest checkpoint in the output folder"},
         {"minutes", DR_OPT_DOUBLE, &o->minutes, "X", "stop, with a checkpoint and a result, after so long; 0: never", 0,
@@ -40,12 +41,25 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
         {"colour-weight", DR_OPT_DOUBLE, &o->colour_weight, "X", "of the colours of 8x8 pixels in the loss", 0, 1e3},
         {"vivid", DR_OPT_DOUBLE, &o->vivid, "X", "share of crops with other, stronger colours", 0, 1},
         {"kl-weight", DR_OPT_DOUBLE, &o->kl_weight, "X", "of the divergence in the loss, per latent value", 0, 1e3},
+        {"freeze-encoder", DR_OPT_FLAG, &o->freeze_encoder, NULL,
+         "teach the decoder alone: latents stay what they are"},
+        {"latent-noise", DR_OPT_DOUBLE, &o->latent_noise, "X", "deviation of noise on latents, with --freeze-encoder",
+         0, 10},
+        {"pull", DR_OPT_DOUBLE, &o->adversary.pull, "X", "of a patch critic, beside the other losses' 1; 0: none", 0,
+         100},
+        {"critic-lr", DR_OPT_DOUBLE, &o->adversary.lr, "X", "the critic's learning rate", 0, 1},
+        {"critic-features", DR_OPT_DOUBLE, &o->adversary.features, "X", "weight of matching the critic's features", 0,
+         1e3},
+        {"critic-noise", DR_OPT_DOUBLE, &o->adversary.noise, "X", "deviation of noise on the real pictures", 0, 10},
+        {"critic-warmup", DR_OPT_INT, &o->adversary.warmup, "N", "steps in which the critic learns alone", 0, 1e7},
         {"look-every", DR_OPT_INT, &o->look_every, "N", "steps between two looks at test photos; 0: none", 0, 1e7},
         {"look-photos", DR_OPT_INT, &o->look_photos, "N", "test photos; 0: all", 0, 10000},
         {"look-size", DR_OPT_INT, &o->look_size, "PX", "their side", 16, 1024},
         {"checkpoint-minutes", DR_OPT_DOUBLE, &o->checkpoint_minutes, "X", "between two checkpoints", 0, 1e6},
         {"photo-limit", DR_OPT_INT, &o->photo_limit, "N", "train on the first N photos only; 0: all", 0, 1e6},
         {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same weights"},
+        {"exact", DR_OPT_FLAG, &o->exact, NULL,
+         "f32 arithmetic throughout, instead of bf16 products where they are faster"},
         {"threads", DR_OPT_INT, &o->threads, "N", "0: as many as cores", 0, 1024},
     };
     return dr_opt_parse(cmd, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
@@ -57,10 +71,16 @@ static dr_status log_step(vae_run *r, const vae_report *p)
            "%.2f s\n",
            r->t.step, r->o->steps, p->loss, p->pixels, p->edges, p->squares, p->colour, p->kl, p->norm, p->lr,
            p->seconds);
+    const mini_adversary_report *c = &p->critic;
+    if (r->o->adversary.pull > 0)
+        printf("    critic: hinge %.3f  real %.2f  made %.2f  features %.3f  pull %.3f\n", c->loss, c->real, c->made,
+               c->features, c->pull);
     fflush(stdout);
     json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss,
                           "pixels", p->pixels, "edges", p->edges, "squares", p->squares, "colour", p->colour, "kl",
                           p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
+    if (j && r->o->adversary.pull > 0)
+        json_object_set_new(j, "critic", mini_adversary_json(c));
     dr_status st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
@@ -81,6 +101,12 @@ static dr_status look(vae_run *r)
     return st;
 }
 
+static dr_status save(vae_run *r)
+{
+    dr_status st = r->o->adversary.pull > 0 ? mini_adversary_save(&r->adversary) : DR_OK;
+    return st ? st : mini_checkpoint_save(&r->t);
+}
+
 /* Steps until the plan, the time or the user ends it; *looked is the step of the last look. */
 static dr_status train(vae_run *r, int *looked)
 {
@@ -99,7 +125,7 @@ static dr_status train(vae_run *r, int *looked)
         }
         double now = dr_now();
         if (!st && now - saved >= 60 * o->checkpoint_minutes) {
-            st = mini_checkpoint_save(&r->t);
+            st = save(r);
             saved = now;
         }
         if (o->minutes > 0 && now - begun >= 60 * o->minutes)
@@ -115,7 +141,7 @@ static dr_status run(vae_run *r)
            (double)dr_params_numel(&r->params) / 1e6, r->train.count, r->test.count, r->t.step);
     dr_status st = train(r, &looked);
     if (!st && r->t.step > 0)
-        st = mini_checkpoint_save(&r->t);
+        st = save(r);
     if (!st && stopped)
         return dr_fail(DR_ECANCELLED, "interrupted");
     if (!st && looked != r->t.step && r->o->look_every > 0)
@@ -146,6 +172,8 @@ int main(int argc, char **argv)
                      .colour_weight = 10,
                      .vivid = 0.4,
                      .kl_weight = 1e-4,
+                     .latent_noise = 0.1,
+                     .adversary = {.lr = 4e-4, .features = 2, .noise = 0.05, .warmup = 200},
                      .look_every = 500,
                      .look_photos = 16,
                      .look_size = 256,

@@ -1,7 +1,7 @@
 /* Models, batches, loss, and one step. */
 #include "mini/unet_run.h"
 
-#include "autograd/functions.h"
+#include "autograd/adversarial.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/threads.h"
@@ -16,17 +16,25 @@
 #define STREAM_BATCH 21 /* of mini_rng: which examples, noise, timesteps */
 #define STREAM_LOOK 22
 #define STREAM_WEIGHTS 23
+#define STREAM_CRITIC 24
 #define FIRST_EXAMPLES 512 /* there before the first step, so that its batches are not all the same few */
+
+/* Latents and mask: 3, 7 and 15 cells, which are 24, 56 and 120 pixels. */
+static const mini_critic_config critic_config = {
+    .in = MINI_CHANNELS + 1, .layers = 3, .width = {64, 96, 128}, .stride = {1, 2, 2}};
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
 /* What a run's course depends on, but its length. */
 static json_t *fingerprint(const unet_options *o)
 {
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "seed", (json_int_t)o->seed,
-                     "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh, "pool", o->pool, "warmup",
-                     o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm, "ema_decay",
-                     o->ema_decay, "outside_weight", o->outside_weight, "no_caption", o->no_caption, "arch", o->arch);
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f}",
+                     "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh,
+                     "pool", o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
+                     o->max_norm, "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption",
+                     o->no_caption, "arch", o->arch, "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight",
+                     o->walk_weight, "freeze_text", o->freeze_text, "pull", o->adversary.pull, "critic_features",
+                     o->adversary.features);
 }
 
 static dr_status make_models(unet_run *r)
@@ -67,12 +75,17 @@ static dr_status make_tokenizer(unet_run *r)
     return st ? st : dr_tokenizer_load(&r->tokenizer, path);
 }
 
-/* Tells VAEs apart by their weights: latents of one mean nothing to another. */
-static uint64_t hash_params(const dr_params *p)
+static bool is_decoder(const char *name)
+{
+    return strncmp(name, "decoder.", 8) == 0 || strncmp(name, "post_quant_conv.", 16) == 0;
+}
+
+/* Tells encoders apart by their weights: latents of one mean nothing to another. The decoder may change. */
+static uint64_t hash_encoder(const dr_params *p)
 {
     uint64_t h = 1469598103934665603U; /* FNV-1a over every 64th value */
     for (const dr_param *q = p->first; q; q = q->next)
-        for (int64_t i = 0; i < dr_numel(&q->t); i += 64) {
+        for (int64_t i = 0; i < dr_numel(&q->t) && !is_decoder(q->t.name); i += 64) {
             uint16_t v = 0;
             memcpy(&v, (const char *)q->t.data + (size_t)i * dr_dtype_size(q->t.dtype), sizeof v);
             h = (h ^ v) * 1099511628211U;
@@ -83,7 +96,7 @@ static uint64_t hash_params(const dr_params *p)
 static dr_status open_pools(unet_run *r)
 {
     char path[PATH_MAX];
-    uint64_t tag = hash_params(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
+    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
     r->pool = (mini_pool){.wardrobe = &r->train, .vae = &r->vae, .seed = r->o->seed};
     r->look_pool = (mini_pool){.wardrobe = &r->test, .vae = &r->vae, .seed = 1};
     dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "pool.bin");
@@ -94,6 +107,19 @@ static dr_status open_pools(unet_run *r)
     return st ? st : mini_pool_open(&r->look_pool, path, r->o->look_examples > 0 ? r->o->look_examples : 1, tag);
 }
 
+/* A text encoder that does not learn: read once, in no checkpoint. */
+static dr_status read_text(unet_run *r)
+{
+    mini_training text = {.part = {{"text_encoder", "model.safetensors", &dr_weights_text, &r->text_params}},
+                          .parts = 1};
+    if (!r->o->init)
+        return dr_fail(DR_EINVAL, "--freeze-text needs --init, a model whose text encoder is kept");
+    dr_status st = mini_training_weights(&text, 0, r->o->init);
+    for (dr_param *q = r->text_params.first; !st && q; q = q->next)
+        q->t.needs_grad = false;
+    return st;
+}
+
 static dr_status open_training(unet_run *r)
 {
     const unet_options *o = r->o;
@@ -101,14 +127,21 @@ static dr_status open_training(unet_run *r)
     r->t = (mini_training){.output = o->output,
                            .part = {{"unet", "diffusion_pytorch_model.safetensors", &dr_weights_unet, &r->unet_params},
                                     {"text_encoder", "model.safetensors", &dr_weights_text, &r->text_params}},
-                           .parts = 2,
+                           .parts = o->freeze_text ? 1 : 2,
                            .run = fingerprint(o)};
     dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, o->init);
+    if (!st && o->freeze_text)
+        st = read_text(r);
     dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
     if (!st)
         st = mini_training_optimizer(&r->t, &a, o->ema_decay);
+    if (!st && o->adversary.pull > 0)
+        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, o->output, o->seed + STREAM_CRITIC,
+                                 o->resume);
+    if (!st && o->walks > 0 && !(r->walk = calloc((size_t)o->walks, sizeof *r->walk)))
+        st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_folder_path(path, sizeof path, o->output, "", "train.jsonl");
     return st ? st : dr_jsonl_open(&r->log, path, r->t.step ? r->t.step : -1);
@@ -131,7 +164,10 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
         st = mini_wardrobe_open(&r->test, o->photos, NULL, true, 0);
     if (!st)
         st = open_pools(r);
-    return st ? st : dr_tape_init(&r->tape);
+    if (!st)
+        st = dr_tape_init(&r->tape);
+    r->tape.precision = o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO;
+    return st;
 }
 
 void unet_run_close(unet_run *r)
@@ -142,6 +178,8 @@ void unet_run_close(unet_run *r)
     mini_pool_close(&r->look_pool);
     mini_wardrobe_clear(&r->train);
     mini_wardrobe_clear(&r->test);
+    mini_adversary_close(&r->adversary);
+    free(r->walk);
     mini_training_clear(&r->t);
     dr_params_clear(&r->unet_params);
     dr_params_clear(&r->text_params);
@@ -153,32 +191,25 @@ void unet_run_close(unet_run *r)
 
 /* --- batches ------------------------------------------------------------------------------------ */
 
-typedef struct batch {
-    int64_t N;
-    dr_tensor *x, *target, *weight;
-    float *timestep; /* [N] */
-    int32_t *ids;    /* [N][77] */
-} batch;
-
-/* Example n of the batch: noisy latents, mask, masked latents, target, weight. */
-static void fill_latents(const unet_run *r, batch *b, int64_t n, const mini_entry *e, const float *noise)
+float unet_weight_at(const unet_run *r, const mini_batch *b, int64_t n, int64_t i)
 {
-    float latents[MINI_LATENTS], noisy[MINI_LATENTS];
-    int t = (int)b->timestep[n];
-    for (int i = 0; i < MINI_LATENTS; i++)
-        latents[i] = dr_f16_to_f32(e->latents[i]);
-    dr_schedule_add_noise(&r->schedule, latents, noise, t, MINI_LATENTS, noisy);
-    float *target = dr_f32(b->target) + n * MINI_LATENTS, *weight = dr_f32(b->weight) + n * MINI_LATENTS;
-    dr_schedule_velocity(&r->schedule, latents, noise, t, MINI_LATENTS, target);
-    float *x = dr_f32(b->x) + n * MINI_CELLS * MINI_CELLS * (2 * MINI_CHANNELS + 1);
-    for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++, x += 2 * MINI_CHANNELS + 1) {
-        x[MINI_CHANNELS] = e->mask[i];
+    return b->mask[n * MINI_CELLS * MINI_CELLS + i / MINI_CHANNELS] ? 1 : (float)r->o->outside_weight;
+}
+
+dr_status unet_batch_put(const unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
+                         const float *x, int timestep)
+{
+    float *to = dr_f32(b->x) + n * MINI_CELLS * MINI_CELLS * (2 * MINI_CHANNELS + 1);
+    for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++, to += 2 * MINI_CHANNELS + 1) {
+        to[MINI_CHANNELS] = e->mask[i];
         for (int c = 0; c < MINI_CHANNELS; c++) {
-            x[c] = noisy[i * MINI_CHANNELS + c];
-            x[MINI_CHANNELS + 1 + c] = dr_f16_to_f32(e->masked[i * MINI_CHANNELS + c]);
-            weight[i * MINI_CHANNELS + c] = e->mask[i] ? 1 : (float)r->o->outside_weight;
+            to[c] = x[i * MINI_CHANNELS + c];
+            to[MINI_CHANNELS + 1 + c] = dr_f16_to_f32(e->masked[i * MINI_CHANNELS + c]);
         }
     }
+    memcpy(b->mask + n * MINI_CELLS * MINI_CELLS, e->mask, sizeof e->mask);
+    b->timestep[n] = (float)timestep;
+    return dr_tokenizer_encode(r->tokenizer, caption, b->ids + n * DR_TOKENS, NULL);
 }
 
 /* Timesteps spread evenly over the batch, each in a random place of its part: the loss of a step then depends less on
@@ -189,79 +220,118 @@ static int draw_timestep(const unet_run *r, dr_rng *rng, int64_t n, int64_t N)
     return t < T ? t : T - 1;
 }
 
-static dr_status new_batch(unet_run *r, batch *b, int64_t N)
+static dr_status new_batch(unet_run *r, mini_batch *b, int64_t N, int64_t plain)
 {
     dr_tape *g = &r->tape;
-    *b = (batch){.N = N};
+    *b = (mini_batch){.N = N, .plain = plain};
     b->x = dr_new4(g, N, MINI_CELLS, MINI_CELLS, 2 * MINI_CHANNELS + 1);
-    b->target = dr_new4(g, N, MINI_CELLS, MINI_CELLS, MINI_CHANNELS);
-    b->weight = dr_new4(g, N, MINI_CELLS, MINI_CELLS, MINI_CHANNELS);
     b->timestep = dr_arena_alloc(&g->arena, (size_t)N * sizeof *b->timestep);
     b->ids = dr_arena_alloc(&g->arena, (size_t)N * DR_TOKENS * sizeof *b->ids);
-    return g->status ? g->status : b->timestep && b->ids ? DR_OK : DR_ENOMEM;
+    b->target = dr_arena_alloc(&g->arena, (size_t)N * MINI_LATENTS * sizeof *b->target);
+    b->mask = dr_arena_alloc(&g->arena, (size_t)N * MINI_CELLS * MINI_CELLS);
+    return g->status ? g->status : b->timestep && b->ids && b->target && b->mask ? DR_OK : DR_ENOMEM;
 }
 
-static dr_status fill_one(unet_run *r, batch *b, int64_t n, mini_pool *pool, int64_t k, dr_rng *rng, double no_caption)
+/* A plain sample: noisy latents and the velocity that they have. */
+static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *pool, int64_t k, dr_rng *rng,
+                            double no_caption)
 {
-    float noise[MINI_LATENTS];
+    float noise[MINI_LATENTS], latents[MINI_LATENTS], noisy[MINI_LATENTS];
     const mini_entry *e;
-    b->timestep[n] = (float)draw_timestep(r, rng, n, b->N);
+    int t = draw_timestep(r, rng, n, b->plain);
     bool wordless = (double)dr_rng_uniform(rng) < no_caption;
     dr_rng_normal(rng, noise, MINI_LATENTS);
     dr_status st = mini_pool_get(pool, k, &e);
     if (st)
         return st;
-    fill_latents(r, b, n, e, noise);
-    return dr_tokenizer_encode(r->tokenizer, wordless ? "" : e->caption, b->ids + n * DR_TOKENS, NULL);
+    for (int i = 0; i < MINI_LATENTS; i++)
+        latents[i] = dr_f16_to_f32(e->latents[i]);
+    dr_schedule_add_noise(&r->schedule, latents, noise, t, MINI_LATENTS, noisy);
+    dr_schedule_velocity(&r->schedule, latents, noise, t, MINI_LATENTS, b->target + n * MINI_LATENTS);
+    return unet_batch_put(r, b, n, e, wordless ? "" : e->caption, noisy, t);
 }
 
-/* The newest examples, and others of those that the pool still has. */
-static dr_status fill_batch(unet_run *r, batch *b)
+void unet_examples(const unet_run *r, int64_t *from, int64_t *to)
 {
     const unet_options *o = r->o;
-    int64_t end = FIRST_EXAMPLES + (int64_t)o->fresh * (r->t.step + 1), begin = end > o->pool ? end - o->pool : 0;
+    *to = FIRST_EXAMPLES + (int64_t)o->fresh * (r->t.step + 1);
+    *from = *to > o->pool ? *to - o->pool : 0;
+}
+
+/* The newest examples, and others of those that the pool still has; then the walks. */
+static dr_status fill_batch(unet_run *r, mini_batch *b)
+{
+    const unet_options *o = r->o;
+    int64_t begin, end, plain = o->batch - o->walks;
     dr_rng rng;
+    unet_examples(r, &begin, &end);
     mini_rng(&rng, o->seed, r->t.step, STREAM_BATCH);
-    dr_status st = new_batch(r, b, o->batch);
+    dr_status st = new_batch(r, b, o->batch, plain);
     int64_t turn = dr_rng_below(&rng, o->batch); /* so that the new ones are not always those with the least noise */
-    for (int64_t i = 0; !st && i < o->batch; i++) {
+    for (int64_t i = 0; !st && i < plain; i++) {
         int64_t k = i < o->fresh ? end - 1 - i : begin + dr_rng_below(&rng, end - begin);
-        st = fill_one(r, b, (i + turn) % o->batch, &r->pool, k, &rng, o->no_caption);
+        st = fill_plain(r, b, (i + turn) % plain, &r->pool, k, &rng, o->no_caption);
     }
-    return st;
+    return st || o->walks == 0 ? st : unet_walks_fill(r, b);
 }
 
 /* --- a step ------------------------------------------------------------------------------------- */
 
-static dr_tensor *loss_of(unet_run *r, const batch *b)
+static dr_tensor *velocity_of(unet_run *r, const mini_batch *b)
 {
     dr_tape *g = &r->tape;
-    dr_tensor *text = dr_clip_forward(g, &r->text, b->ids, b->N, DR_TOKENS);
-    return dr_mse(g, dr_unet_forward(g, &r->unet, b->x, b->timestep, text), b->target, b->weight);
+    return dr_unet_forward(g, &r->unet, b->x, b->timestep, dr_clip_forward(g, &r->text, b->ids, b->N, DR_TOKENS));
+}
+
+/* Mean squared error of the plain samples' v, weighted; with `gradient` [N][MINI_LATENTS] also its gradient. */
+static double plain_loss(const unet_run *r, const mini_batch *b, const float *v, float *gradient)
+{
+    double sum = 0, k = 1 / ((double)b->N * MINI_LATENTS);
+    for (int64_t n = 0; n < b->plain; n++)
+        for (int64_t i = 0; i < MINI_LATENTS; i++) {
+            int64_t at = n * MINI_LATENTS + i;
+            float d = v[at] - b->target[at], w = unet_weight_at(r, b, n, i);
+            sum += (double)(w * d * d);
+            if (gradient)
+                gradient[at] = (float)(2 * k) * w * d;
+        }
+    return b->plain ? sum / ((double)b->plain * MINI_LATENTS) : 0;
+}
+
+static dr_status learn(unet_run *r, const mini_batch *b, unet_report *report)
+{
+    dr_tape *g = &r->tape;
+    g->recording = true;
+    dr_tensor *v = velocity_of(r, b);
+    float *gradient = dr_arena_zalloc(&g->arena, (size_t)b->N * MINI_LATENTS * sizeof *gradient);
+    dr_status st = dr_tape_status(g);
+    if (!st && !gradient)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    if (!st) {
+        report->loss = plain_loss(r, b, dr_f32(v), gradient);
+        if (b->plain < b->N)
+            st = unet_walks_step(r, b, dr_f32(v), gradient, report);
+    }
+    if (!st)
+        st = dr_backward(g, dr_inner(g, v, gradient), 1);
+    g->recording = false;
+    return st;
 }
 
 dr_status unet_run_step(unet_run *r, unet_report *report)
 {
     const unet_options *o = r->o;
-    dr_tape *g = &r->tape;
-    batch b;
+    mini_batch b;
     double t0 = dr_now();
     memset(r->t.gradients, 0, r->t.gradients_size);
-    dr_tape_reset(g);
+    dr_tape_reset(&r->tape);
     dr_status st = fill_batch(r, &b);
-    if (st)
-        return st;
-    g->recording = true;
-    dr_tensor *loss = loss_of(r, &b);
-    st = dr_tape_status(g);
-    report->loss = st ? 0 : (double)dr_f32(loss)[0];
     if (!st)
-        st = dr_backward(g, loss, 1);
-    g->recording = false;
+        st = learn(r, &b, report);
     if (st)
         return st;
     report->lr = mini_lr(o->lr, r->t.step, o->steps, o->warmup, o->cool);
-    report->norm = mini_training_update(&r->t, g->ops, report->lr, o->max_norm);
+    report->norm = mini_training_update(&r->t, r->tape.ops, report->lr, o->max_norm);
     if (!isfinite(report->loss) || !isfinite(report->norm))
         return dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
                        o->lr);
@@ -276,18 +346,18 @@ static dr_status look(unet_run *r, double *loss)
     mini_rng(&rng, 1, 0, STREAM_LOOK);
     *loss = 0;
     while (done < n) {
-        batch b;
+        mini_batch b;
         int64_t N = n - done < 8 ? n - done : 8;
         dr_tape_reset(&r->tape);
-        dr_status st = new_batch(r, &b, N);
+        dr_status st = new_batch(r, &b, N, N);
         for (int64_t i = 0; !st && i < N; i++)
-            st = fill_one(r, &b, i, &r->look_pool, done + i, &rng, 0);
+            st = fill_plain(r, &b, i, &r->look_pool, done + i, &rng, 0);
         if (st)
             return st;
-        dr_tensor *e = loss_of(r, &b);
+        dr_tensor *v = velocity_of(r, &b);
         if ((st = dr_tape_status(&r->tape)))
             return st;
-        *loss += (double)dr_f32(e)[0] * (double)N / (double)n;
+        *loss += plain_loss(r, &b, dr_f32(v), NULL) * (double)N / (double)n;
         done += N;
     }
     return DR_OK;
@@ -301,12 +371,12 @@ static void repack(dr_params *p)
 
 dr_status unet_run_look(unet_run *r, double *loss)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < r->t.parts; i++)
         repack(r->t.part[i].params);
     dr_ema_swap(&r->t.ema);
     dr_status st = look(r, loss);
     dr_ema_swap(&r->t.ema);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < r->t.parts; i++)
         repack(r->t.part[i].params);
     return st;
 }

@@ -9,33 +9,37 @@
 #ifndef MINI_VAE_RUN_H
 #define MINI_VAE_RUN_H
 
-#include "mini/checkpoint.h"
+#include "learn/jsonl.h"
+#include "mini/critic.h"
 #include "mini/photos.h"
 #include "models/vae.h"
-#include "train/jsonl.h"
 
 typedef struct vae_options {
-    const char *photos, *config, *output;
+    const char *photos, *config, *init, *output;
+    bool freeze_encoder;     /* the decoder alone learns, from the latents' means and `latent_noise` */
     int photo_limit;         /* 0: all */
     int batch, crop, frame;  /* pictures a step; pixels of their side, cut out of pictures of `frame` pixels */
     int steps, warmup, cool; /* of the learning rate: rising, even, and falling to 0 over the last `cool` */
     double lr, weight_decay, max_norm, ema_decay;
-    double edge_weight;   /* of each of the three scales */
-    double square_weight; /* of the pixels' squared errors */
-    double colour_weight; /* of the colours of 8x8 pixels */
-    double vivid;         /* share of crops with other, stronger colours */
-    double kl_weight;     /* of the mean divergence of a latent value */
+    double edge_weight;               /* of each of the three scales */
+    double square_weight;             /* of the pixels' squared errors */
+    double colour_weight;             /* of the colours of 8x8 pixels */
+    double vivid;                     /* share of crops with other, stronger colours */
+    double kl_weight;                 /* of the mean divergence of a latent value */
+    double latent_noise;              /* deviation of noise on latents for a decoder that learns alone */
+    mini_adversary_options adversary; /* pull 0: none */
     int look_every, look_photos, look_size;
     double minutes, checkpoint_minutes;
     uint64_t seed;
     int threads;
-    bool resume;
+    bool resume, exact;
 } vae_options;
 
 /* What one step was like. */
 typedef struct vae_report {
     double loss, pixels, edges, squares, colour, kl; /* the terms without their weights */
     double lr, norm, seconds;
+    mini_adversary_report critic;
 } vae_report;
 
 typedef struct vae_run {
@@ -45,7 +49,8 @@ typedef struct vae_run {
     dr_vae net;
     dr_params params;
     mini_training t;
-    dr_tape tape;
+    dr_tape tape, loss_tape; /* the losses are walked back to the picture on a tape of their own */
+    mini_adversary adversary;
     mini_crop *crop; /* [batch] */
     dr_jsonl log;
 } vae_run;

@@ -16,12 +16,15 @@
 json_t *vae_fingerprint(const vae_run *r)
 {
     const vae_options *o = r->o;
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:O}", "seed",
-                     (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame",
-                     o->frame, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
-                     o->max_norm, "ema_decay", o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight,
-                     "square_weight", o->square_weight, "colour_weight", o->colour_weight, "vivid", o->vivid, "config",
-                     r->config);
+    const mini_adversary_options *a = &o->adversary;
+    return json_pack(
+        "{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:O, s:b, s:f, s:f, s:f, s:i}",
+        "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame",
+        o->frame, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm,
+        "ema_decay", o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight, "square_weight",
+        o->square_weight, "colour_weight", o->colour_weight, "vivid", o->vivid, "config", r->config, "freeze_encoder",
+        o->freeze_encoder, "latent_noise", o->latent_noise, "pull", a->pull, "critic_features", a->features,
+        "critic_warmup", a->warmup);
 }
 
 /* --- the result --------------------------------------------------------------------------------- */
@@ -95,17 +98,18 @@ static void rescale(dr_vae *v, const spread *s)
     dr_weight_unpack(v->decoder.quant.w);
 }
 
+/* `s` is NULL where latents stay what they are, and with them the config's factor. */
 static dr_status write_config(const vae_run *r, const char *dir, const spread *s)
 {
     char path[PATH_MAX];
     double square = 0;
-    for (int c = 0; c < r->net.config.latent; c++)
+    for (int c = 0; s && c < r->net.config.latent; c++)
         square += s->deviation[c] * s->deviation[c] / r->net.config.latent;
     dr_status st = dr_folder_path(path, sizeof path, dir, "", "config.json");
     if (st)
         return st;
     json_t *j = json_deep_copy(r->config);
-    if (!j || json_object_set_new(j, "scaling_factor", json_real(1 / sqrt(square))) ||
+    if (!j || (s && json_object_set_new(j, "scaling_factor", json_real(1 / sqrt(square)))) ||
         json_object_set_new(j, "_diffusers_version", json_string(DR_DIFFUSERS_VERSION)))
         st = dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     if (!st)
@@ -119,16 +123,17 @@ static dr_status write_average(vae_run *r, const char *dir)
 {
     char path[PATH_MAX];
     spread s;
-    dr_status st = measure(r, &s);
-    if (st)
-        return st;
-    rescale(&r->net, &s);
-    st = measure(r, &s);
+    bool same_latents = r->o->freeze_encoder;
+    dr_status st = same_latents ? DR_OK : measure(r, &s);
+    if (!st && !same_latents) {
+        rescale(&r->net, &s);
+        st = measure(r, &s);
+    }
     if (!st)
         st = dr_folder_path(path, sizeof path, dir, "", WEIGHTS);
     if (!st)
         st = dr_weights_save(&r->params, path, DR_F16, "", 0);
-    return st ? st : write_config(r, dir, &s);
+    return st ? st : write_config(r, dir, same_latents ? NULL : &s);
 }
 
 /* The training's own quant_conv and post_quant_conv, kept while they are rescaled: [w, b] of both. */

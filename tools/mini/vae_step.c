@@ -1,6 +1,7 @@
 /* Model, optimizer, loss, and one step. */
 #include "mini/vae_run.h"
 
+#include "autograd/adversarial.h"
 #include "autograd/functions.h"
 #include "autograd/gaussian.h"
 #include "autograd/losses.h"
@@ -20,6 +21,10 @@
 #define STREAM_NOISE 1 /* of mini_rng; crops are stream 0 */
 #define STREAM_VIVID 2
 #define STREAM_WEIGHTS 11 /* far from those: seeds of steps and weights do not meet */
+#define STREAM_CRITIC 12
+
+/* Sees patches of 10, 22 and 38 pixels. */
+static const mini_critic_config critic_config = {.in = 3, .layers = 3, .width = {32, 64, 128}, .stride = {2, 2, 2}};
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
@@ -69,13 +74,19 @@ static dr_status open_training(vae_run *r)
                            .run = vae_fingerprint(r)};
     dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, NULL);
-    if (!st && r->t.step == 0) {
+        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, o->init);
+    if (!st && r->t.step == 0 && !o->init) {
         strengthen_colours(r->net.encoder.conv_in.w, 1, 4);
         strengthen_colours(r->net.decoder.conv_out.w, 0, 2);
     }
-    dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
-    return st ? st : mini_training_optimizer(&r->t, &a, o->ema_decay);
+    /* without decay, parameters that get no gradient stay what they are */
+    dr_adamw_options a = {0.9, 0.99, 1e-8, o->freeze_encoder ? 0 : o->weight_decay, false};
+    if (!st)
+        st = mini_training_optimizer(&r->t, &a, o->ema_decay);
+    if (!st && o->adversary.pull > 0)
+        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, o->output, o->seed + STREAM_CRITIC,
+                                 o->resume);
+    return st;
 }
 
 static dr_status open_log(vae_run *r)
@@ -104,12 +115,17 @@ dr_status vae_run_open(vae_run *r, const vae_options *o)
         st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_tape_init(&r->tape);
+    if (!st)
+        st = dr_tape_init(&r->loss_tape);
+    r->tape.precision = o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO;
     return st ? st : open_log(r);
 }
 
 void vae_run_close(vae_run *r)
 {
     dr_jsonl_close(&r->log);
+    mini_adversary_close(&r->adversary);
+    dr_tape_clear(&r->loss_tape);
     dr_tape_clear(&r->tape);
     mini_training_clear(&r->t);
     dr_params_clear(&r->params);
@@ -195,40 +211,90 @@ static dr_tensor *colour_loss(dr_tape *g, dr_tensor *y, dr_tensor *x)
     return dr_mse(g, dr_linear(g, eighth(g, y), w, NULL, NULL), dr_linear(g, eighth(g, x), w, NULL, NULL), NULL);
 }
 
-/* Forward and back; the gradients are in the parameters' buffers. */
-static dr_status gradients(vae_run *r, vae_report *report)
+/* Of what is between picture and photo: the gradient at the picture, and what the report says of it. */
+static dr_status picture_losses(vae_run *r, dr_tensor *made, dr_tensor *photo, float *gradient, vae_report *report)
 {
-    dr_tape *g = &r->tape;
-    dr_tensor *x, *noise;
+    const vae_options *o = r->o;
+    dr_tape *g = &r->loss_tape;
     dr_tape_reset(g);
-    dr_status st = fill(r, &x, &noise);
-    if (st)
-        return st;
     g->recording = true;
-    dr_tensor *moments = dr_vae_encode(g, &r->net, x);
-    dr_tensor *y = dr_vae_decode(g, &r->net, dr_gaussian_sample(g, moments, noise));
-    dr_tensor *pixels = dr_charbonnier(g, y, x, EPS), *edges = edge_loss(g, y, x), *kl = dr_gaussian_kl(g, moments);
-    dr_tensor *loss = dr_add(g, pixels, dr_scale(g, edges, (float)r->o->edge_weight));
+    dr_tensor *y = dr_wrap(g, dr_f32(made), 4, made->dim), *x = dr_wrap(g, dr_f32(photo), 4, photo->dim);
+    y->needs_grad = true;
+    y->grad = gradient;
+    dr_tensor *pixels = dr_charbonnier(g, y, x, EPS), *edges = edge_loss(g, y, x);
     dr_tensor *colour = colour_loss(g, y, x), *squares = dr_mse(g, y, x, NULL);
-    loss = dr_add(g, loss, dr_scale(g, squares, (float)r->o->square_weight));
-    loss = dr_add(g, loss, dr_scale(g, colour, (float)r->o->colour_weight));
-    loss = dr_add(g, loss, dr_scale(g, kl, (float)r->o->kl_weight));
-    st = dr_tape_status(g);
+    dr_tensor *loss = dr_add(g, pixels, dr_scale(g, edges, (float)o->edge_weight));
+    loss = dr_add(g, loss, dr_scale(g, squares, (float)o->square_weight));
+    loss = dr_add(g, loss, dr_scale(g, colour, (float)o->colour_weight));
+    dr_status st = dr_tape_status(g);
     if (!st) {
         report->loss = (double)dr_f32(loss)[0];
         report->pixels = (double)dr_f32(pixels)[0];
         report->edges = (double)dr_f32(edges)[0];
         report->squares = (double)dr_f32(squares)[0];
         report->colour = (double)dr_f32(colour)[0];
-        report->kl = (double)dr_f32(kl)[0];
-        if (!isfinite(report->loss))
-            st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
-                         r->o->lr);
-    }
-    if (!st)
         st = dr_backward(g, loss, 1);
+    }
     g->recording = false;
     return st;
+}
+
+/* The way from photos to pictures, as far as it is to learn: all of it, or from the latents on. *kl is NULL then. */
+static dr_tensor *forward(vae_run *r, dr_tensor *x, dr_tensor *noise, dr_tensor **kl)
+{
+    dr_tape *g = &r->tape;
+    const vae_options *o = r->o;
+    *kl = NULL;
+    g->recording = !o->freeze_encoder;
+    dr_tensor *moments = dr_vae_encode(g, &r->net, x);
+    if (!o->freeze_encoder) {
+        *kl = dr_gaussian_kl(g, moments);
+        return dr_vae_decode(g, &r->net, dr_gaussian_sample(g, moments, noise));
+    }
+    dr_tensor *z = dr_add(g, dr_slice(g, moments, 0, r->net.config.latent), dr_scale(g, noise, (float)o->latent_noise));
+    g->recording = true;
+    return dr_vae_decode(g, &r->net, z);
+}
+
+static dr_status critic_step(vae_run *r, dr_tensor *made, dr_tensor *photo, vae_report *report)
+{
+    dr_rng rng;
+    mini_rng(&rng, r->o->seed, r->t.step, STREAM_CRITIC);
+    return mini_adversary_learn(&r->adversary, made, photo, &rng, &report->critic);
+}
+
+/* Forward and back; the gradients are in the parameters' buffers. */
+static dr_status gradients(vae_run *r, vae_report *report)
+{
+    dr_tape *g = &r->tape;
+    dr_tensor *x, *noise, *kl;
+    bool rivals = r->o->adversary.pull > 0;
+    dr_tape_reset(g);
+    dr_status st = fill(r, &x, &noise);
+    if (st)
+        return st;
+    dr_tensor *y = forward(r, x, noise, &kl);
+    float *gradient = dr_arena_zalloc(&g->arena, dr_nbytes(y));
+    st = dr_tape_status(g);
+    if (!st && !gradient)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = picture_losses(r, y, x, gradient, report);
+    if (!st && !isfinite(report->loss))
+        st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
+                     r->o->lr);
+    if (!st && rivals)
+        st = mini_adversary_pull(&r->adversary, y, x, gradient, &report->critic);
+    if (st)
+        return st;
+    dr_tensor *loss = dr_inner(g, y, gradient);
+    if (kl) {
+        loss = dr_add(g, loss, dr_scale(g, kl, (float)r->o->kl_weight));
+        report->kl = (double)dr_f32(kl)[0];
+    }
+    st = dr_backward(g, loss, 1);
+    g->recording = false;
+    return !st && rivals ? critic_step(r, y, x, report) : st;
 }
 
 dr_status vae_run_step(vae_run *r, vae_report *report)

@@ -7,6 +7,7 @@
 #include "parser/photos.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,24 @@ static void clear_person(mini_person *p)
     dr_image_clear(&p->garments);
 }
 
+/* Label maps may have been drawn on a smaller copy of the photo. */
+static dr_status fit_to_photo(dr_image *map, const dr_image *photo, const char *path)
+{
+    dr_image scaled = {0};
+    if (map->width == photo->width && map->height == photo->height)
+        return DR_OK;
+    double wider = (double)map->width * photo->height / ((double)map->height * photo->width);
+    if (fabs(wider - 1) > 0.02)
+        return dr_fail(DR_EINVAL, "'%s' is %dx%d, its photo %dx%d: they differ in shape", path, map->width, map->height,
+                       photo->width, photo->height);
+    dr_status st = dr_image_resize(&scaled, map, photo->width, photo->height, DR_NEAREST);
+    if (!st) {
+        dr_image_clear(map);
+        *map = scaled;
+    }
+    return st;
+}
+
 static dr_status read_person(mini_person *p, const tables *t, const char *data, const char *labels, const json_t *list)
 {
     char path[PATH_MAX];
@@ -203,17 +222,16 @@ static dr_status read_person(mini_person *p, const tables *t, const char *data, 
     dr_status st = dr_image_read(&p->photo, path, 3);
     if (!st)
         st = read_indices(&p->labels, labels, true);
-    if (!st && (p->labels.width != p->photo.width || p->labels.height != p->photo.height))
-        st = dr_fail(DR_EINVAL, "'%s' is %dx%d, its photo %dx%d", labels, p->labels.width, p->labels.height,
-                     p->photo.width, p->photo.height);
+    if (!st)
+        st = fit_to_photo(&p->labels, &p->photo, labels);
     for (int64_t i = 0; !st && i < (int64_t)p->labels.width * p->labels.height; i++)
         if (p->labels.data[i] >= DR_LABELS)
             p->labels.data[i] = DR_LABEL_BACKGROUND;
     snprintf(path, sizeof path, "%s/parsing/%s.png", data, p->id);
     if (!st && dr_exists(path))
         st = read_indices(&tags, path, false);
-    if (!st && tags.data && (tags.width != p->photo.width || tags.height != p->photo.height))
-        st = dr_fail(DR_EINVAL, "'%s' has not the size of its photo", path);
+    if (!st && tags.data)
+        st = fit_to_photo(&tags, &p->photo, path);
     if (!st)
         st = map_garments(p, t, &tags, list);
     dr_image_clear(&tags);

@@ -4,6 +4,7 @@
  *   DATA/parsing/ID.png       palette PNG, the index is a tag of labels.json; only where people drew them
  *   DATA/parsing-18/ID.png    the same as dr_label, VOC palette, 255: not judged
  *   MORE/parsing-18/ID.png    label maps for the other photos, as parser_label makes them; may be left out
+ * Label maps may be smaller or larger than their photo, in its shape.
  *   DATA/image_tags.json      "pixel_level" and "image_level": tags per photo */
 #ifndef MINI_WARDROBE_H
 #define MINI_WARDROBE_H

@@ -71,6 +71,7 @@ static bool is_pointwise(const dr_conv_args *a)
 static dr_linear_args as_linear(const dr_conv_args *a)
 {
     return (dr_linear_args){.scratch = a->scratch,
+                            .precision = a->precision,
                             .M = a->N * a->H * a->W,
                             .N = a->O,
                             .K = a->I,
@@ -126,12 +127,8 @@ dr_status dr_conv_direct_dx(const dr_conv_args *a)
     return s;
 }
 
-static dr_status backward_w(const dr_conv_args *a, dr_cmd plain)
+static dr_status direct_dw(const dr_conv_args *a, dr_cmd plain, const dr_prim *p)
 {
-    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_WEIGHTS, DR_F32);
-    dr_prim *p = dr_prim_get(&k, NULL);
-    if (!p)
-        return DR_EUNSUPPORTED;
     dr_cmd md = dr_prim_weights_md(p);
     size_t n = (size_t)(a->O * (a->I / groups_of(a)) * a->geom.kh * a->geom.kw);
     float *own = dr_arena_alloc(a->scratch, dnnl_memory_desc_get_size(md));
@@ -143,7 +140,19 @@ static dr_status backward_w(const dr_conv_args *a, dr_cmd plain)
         s = dr_reorder(a->scratch, md, own, plain, dw);
     if (s == DR_OK)
         dr_ops_get()->add((int64_t)n, a->dw, dw, a->dw);
+    return s;
+}
+
+dr_status dr_conv_direct_dw(const dr_conv_args *a)
+{
+    dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV_WEIGHTS, DR_F32);
+    dr_prim *p = dr_prim_get(&k, NULL);
+    dr_md plain = dr_conv_plain_md(a);
+    size_t mark = dr_arena_mark(a->scratch);
+    dr_status s = p && plain ? direct_dw(a, plain, p) : DR_EUNSUPPORTED;
+    dr_arena_rewind(a->scratch, mark);
     dr_prim_put(p);
+    dr_md_free(plain);
     return s;
 }
 
@@ -155,16 +164,10 @@ dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a)
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear_bwd(&l);
     }
-    size_t mark = dr_arena_mark(a->scratch);
-    dr_md plain = dr_conv_plain_md(a);
-    dr_status s = plain ? DR_OK : DR_EUNSUPPORTED;
-    if (s == DR_OK && a->dx)
-        s = dr_conv_chosen_dx(a);
+    dr_status s = a->dx ? dr_conv_chosen_dx(a) : DR_OK;
     if (s == DR_OK && a->dw)
-        s = backward_w(a, plain);
-    dr_arena_rewind(a->scratch, mark);
+        s = dr_conv_chosen_dw(a);
     if (s == DR_OK && a->db)
         dr_ops_get()->sum_rows(1, a->N * a->OH * a->OW, a->O, a->dy, a->db);
-    dr_md_free(plain);
     return s;
 }

@@ -7,11 +7,14 @@
 #define SMALL_WORK 50e6 /* operations: below this measuring is not worth it */
 #define TRIAL_WORK 8e9  /* a larger image is measured on a part of its lines */
 
-enum { DIRECT, WINOGRAD, BF16, CANDIDATES };
+/* SECOND: Winograd's; of the weights' gradient, tap by tap. */
+enum { DIRECT, SECOND, BF16, CANDIDATES };
+typedef enum pass { OUTPUT, INPUT_GRADIENT, WEIGHTS_GRADIENT } pass;
 
 /* One measurement: the caller's tensors, a part of the image, and outputs of its own. Each candidate has its own
  * view of the weight, so that it packs as it would when chosen. */
 typedef struct trial {
+    pass pass;
     dr_conv_args a;
     dr_tensor w[CANDIDATES];
 } trial;
@@ -26,14 +29,29 @@ static dr_status forward_bf16(const dr_conv_args *a)
     return dr_conv_direct(a, DR_BF16);
 }
 
-static dr_status (*const forward[])(const dr_conv_args *) = {forward_direct, dr_conv_winograd, forward_bf16};
-static dr_status (*const input_gradient[])(const dr_conv_args *) = {dr_conv_direct_dx, dr_conv_winograd_dx};
+static dr_status taps_f32(const dr_conv_args *a)
+{
+    return dr_conv_taps_dw(a, DR_F32);
+}
+
+static dr_status taps_bf16(const dr_conv_args *a)
+{
+    return dr_conv_taps_dw(a, DR_BF16);
+}
+
+static dr_status (*const run[][CANDIDATES])(const dr_conv_args *) = {
+    [OUTPUT] = {forward_direct, dr_conv_winograd, forward_bf16},
+    [INPUT_GRADIENT] = {dr_conv_direct_dx, dr_conv_winograd_dx, NULL},
+    [WEIGHTS_GRADIENT] = {dr_conv_direct_dw, taps_f32, taps_bf16}};
+static bool (*const fits_second[])(const dr_conv_args *) = {[OUTPUT] = dr_conv_winograd_fits,
+                                                            [INPUT_GRADIENT] = dr_conv_winograd_dx_fits,
+                                                            [WEIGHTS_GRADIENT] = dr_conv_taps_fits};
 
 static dr_status try_one(const trial *t, int which)
 {
     dr_conv_args a = t->a;
     a.w = &t->w[which];
-    return a.dx ? input_gradient[which](&a) : forward[which](&a);
+    return run[t->pass][which](&a);
 }
 
 static dr_status try_direct(const void *t)
@@ -41,9 +59,9 @@ static dr_status try_direct(const void *t)
     return try_one(t, DIRECT);
 }
 
-static dr_status try_winograd(const void *t)
+static dr_status try_second(const void *t)
 {
-    return try_one(t, WINOGRAD);
+    return try_one(t, SECOND);
 }
 
 static dr_status try_bf16(const void *t)
@@ -51,7 +69,10 @@ static dr_status try_bf16(const void *t)
     return try_one(t, BF16);
 }
 
-static const dr_candidate candidates[] = {{"direct", try_direct}, {"winograd", try_winograd}, {"bf16", try_bf16}};
+static const dr_candidate candidates[][CANDIDATES] = {
+    [OUTPUT] = {{"direct", try_direct}, {"winograd", try_second}, {"bf16", try_bf16}},
+    [INPUT_GRADIENT] = {{"direct", try_direct}, {"winograd", try_second}},
+    [WEIGHTS_GRADIENT] = {{"direct", try_direct}, {"taps", try_second}, {"bf16", try_bf16}}};
 
 static double work(const dr_conv_args *a)
 {
@@ -76,27 +97,29 @@ static void crop(dr_conv_args *a)
     }
 }
 
-static int measure(const char *problem, const dr_conv_args *a, int n)
+static int64_t results(const dr_conv_args *a, pass what)
 {
-    trial t = {.a = *a};
+    return what == OUTPUT           ? a->N * a->OH * a->OW * a->O
+           : what == INPUT_GRADIENT ? a->N * a->H * a->W * a->I
+                                    : dr_numel(a->w);
+}
+
+static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
+{
+    trial t = {.pass = what, .a = *a};
     crop(&t.a);
     size_t mark = dr_arena_mark(a->scratch);
-    bool gradient = a->dx != NULL;
-    int64_t in = t.a.N * t.a.H * t.a.W * t.a.I, out = t.a.N * t.a.OH * t.a.OW * t.a.O;
-    float *result = dr_arena_zalloc(a->scratch, (size_t)(gradient ? in : out) * sizeof *result);
+    float *result = dr_arena_zalloc(a->scratch, (size_t)results(&t.a, what) * sizeof *result);
     if (!result)
         return -1;
-    if (gradient)
-        t.a.dx = result;
-    else
-        t.a.y = result;
+    t.a.y = t.a.dx = t.a.dw = result;
     if (t.a.residual && t.a.residual == a->y)
         t.a.residual = result;
     for (int i = 0; i < n; i++) {
         t.w[i] = *a->w;
         t.w[i].mapped = false;
     }
-    int choice = dr_tune_measure(problem, candidates, n, &t);
+    int choice = dr_tune_measure(problem, candidates[what], n, &t);
     for (int i = 0; i < n; i++)
         if (t.w[i].pack != a->w->pack)
             dr_weight_unpack(&t.w[i]);
@@ -104,12 +127,13 @@ static int measure(const char *problem, const dr_conv_args *a, int n)
     return choice;
 }
 
-static int choose(const dr_conv_args *a)
+static int choose(const dr_conv_args *a, pass what)
 {
-    bool gradient = a->dx != NULL, fits = gradient ? dr_conv_winograd_dx_fits(a) : dr_conv_winograd_fits(a);
-    bool bf16 = !gradient && dr_ops_precision() == DR_PRECISION_AUTO && dr_ops_has_bf16();
+    static const char *const names[] = {[OUTPUT] = "y", [INPUT_GRADIENT] = "dx", [WEIGHTS_GRADIENT] = "dw"};
+    bool fits = fits_second[what](a);
+    bool bf16 = run[what][BF16] && a->precision == DR_PRECISION_AUTO && dr_ops_has_bf16();
     int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
-    int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? WINOGRAD : DIRECT;
+    int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? SECOND : DIRECT;
     if (!fits || a->I < 8 || a->O < 8 || work(a) < SMALL_WORK || !dr_tune_enabled())
         return rule;
 
@@ -117,24 +141,34 @@ static int choose(const dr_conv_args *a)
     char problem[121];
     int len = snprintf(
         problem, sizeof problem, "conv %s %s%s%s n%lld h%lld w%lld i%lld o%lld oh%lld ow%lld k%dx%d s%d p%d.%d.%d.%d",
-        gradient ? "dx" : "y", dr_dtype_name(a->w->dtype), a->w->constant ? " constant" : "", bf16 ? " auto" : "",
+        names[what], dr_dtype_name(a->w->dtype), a->w->constant ? " constant" : "", bf16 ? " auto" : "",
         (long long)a->N, (long long)a->H, (long long)a->W, (long long)a->I, (long long)a->O, (long long)a->OH,
         (long long)a->OW, g->kh, g->kw, g->stride, g->top, g->left, g->bottom, g->right);
     if (len < 0 || (size_t)len >= sizeof problem)
         return rule;
     int n = bf16 ? CANDIDATES : BF16;
-    int choice = dr_tune_recall(problem, candidates, n);
+    int choice = dr_tune_recall(problem, candidates[what], n);
     if (choice < 0)
-        choice = measure(problem, a, n);
+        choice = measure(problem, a, what, n);
     return choice < 0 ? rule : choice;
+}
+
+static dr_status chosen(const dr_conv_args *a, pass what)
+{
+    return run[what][choose(a, what)](a);
 }
 
 dr_status dr_conv_chosen(const dr_conv_args *a)
 {
-    return forward[choose(a)](a);
+    return chosen(a, OUTPUT);
 }
 
 dr_status dr_conv_chosen_dx(const dr_conv_args *a)
 {
-    return input_gradient[choose(a)](a);
+    return chosen(a, INPUT_GRADIENT);
+}
+
+dr_status dr_conv_chosen_dw(const dr_conv_args *a)
+{
+    return chosen(a, WEIGHTS_GRADIENT);
 }

@@ -119,21 +119,26 @@ dr_status dr_linear_dx(const dr_linear_args *a, dr_dtype type)
     return s;
 }
 
-dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type)
+dr_status dr_linear_dw_of(int64_t M, int64_t N, int64_t K, const void *x, const void *dy, dr_dtype type, float *dw,
+                          dr_arena *scratch)
 {
-    dr_prim_key k = matmul_key(a->N, a->K, a->M, type);
+    dr_prim_key k = matmul_key(N, K, M, type);
     k.src_columns = 1;
     k.weights = DR_WEIGHTS_ROWS;
     k.add = DR_ADD_OLD;
     dr_prim *p = dr_prim_get(&k, NULL);
     if (!p)
         return DR_EUNSUPPORTED;
-    size_t mark = dr_arena_mark(a->scratch);
-    dr_prim_bufs b = {.src = operand(a->dy, a->M * a->N, type, a->scratch),
-                      .weights = operand(a->x, a->M * a->K, type, a->scratch),
-                      .dst = a->dw};
-    dr_status s = b.src && b.weights ? dr_prim_run(p, a->scratch, &b) : DR_ENOMEM;
+    dr_status s = dr_prim_run(p, scratch, &(dr_prim_bufs){.src = dy, .weights = x, .dst = dw});
     dr_prim_put(p);
+    return s;
+}
+
+dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type)
+{
+    size_t mark = dr_arena_mark(a->scratch);
+    const void *dy = operand(a->dy, a->M * a->N, type, a->scratch), *x = operand(a->x, a->M * a->K, type, a->scratch);
+    dr_status s = dy && x ? dr_linear_dw_of(a->M, a->N, a->K, x, dy, type, a->dw, a->scratch) : DR_ENOMEM;
     dr_arena_rewind(a->scratch, mark);
     return s;
 }

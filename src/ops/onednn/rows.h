@@ -14,6 +14,9 @@ dr_status dr_onednn_conv2d_bwd(const dr_conv_args *a);
 dr_status dr_linear_y(const dr_linear_args *a, dr_dtype type);
 dr_status dr_linear_dx(const dr_linear_args *a, dr_dtype type);
 dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type);
+/** dw[N,K] += dy^T x of x [M,K] and dy [M,N] that are in `type` already. */
+dr_status dr_linear_dw_of(int64_t M, int64_t N, int64_t K, const void *x, const void *dy, dr_dtype type, float *dw,
+                          dr_arena *scratch);
 
 /** The arithmetic that is allowed and fastest for this shape and product. */
 typedef enum dr_linear_pass { DR_LINEAR_Y, DR_LINEAR_DX, DR_LINEAR_DW } dr_linear_pass;
@@ -30,9 +33,16 @@ dr_status dr_conv_winograd_dx(const dr_conv_args *a);
 bool dr_conv_winograd_fits(const dr_conv_args *a);
 bool dr_conv_winograd_dx_fits(const dr_conv_args *a);
 
-/** By the algorithm that is fastest for this shape. The second reads dx alone of the gradients. */
+/** The weights' gradient (dw +=): oneDNN's own, and as one matrix product a tap, in f32 or bf16 arithmetic: 3x3,
+ *  stride 1, one group. */
+dr_status dr_conv_direct_dw(const dr_conv_args *a);
+dr_status dr_conv_taps_dw(const dr_conv_args *a, dr_dtype type);
+bool dr_conv_taps_fits(const dr_conv_args *a);
+
+/** By the algorithm that is fastest for this shape; each computes one of the three results alone. */
 dr_status dr_conv_chosen(const dr_conv_args *a);
 dr_status dr_conv_chosen_dx(const dr_conv_args *a);
+dr_status dr_conv_chosen_dw(const dr_conv_args *a);
 
 /** The plain layout of a's weights: PyTorch's [O,I/groups,kh,kw]. NULL when out of memory. */
 dr_md dr_conv_plain_md(const dr_conv_args *a);

@@ -1,0 +1,207 @@
+/* Walks: samples that the net makes itself, in the few steps that pictures are made with. */
+#include "mini/unet_run.h"
+
+#include "mini/photos.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STREAM_WALK 31 /* of mini_rng: examples and noise of walks that begin */
+#define STREAM_CRITIC 32
+#define CHANNELS (MINI_CHANNELS + 1) /* what the critic sees: latents and mask */
+#define CELLS (MINI_CELLS * MINI_CELLS)
+
+/* The timestep of a phase: trailing spacing, as the folder's scheduler has it. */
+static int timestep_of(const unet_run *r, int phase)
+{
+    int T = r->schedule.train_timesteps;
+    return (int)lround(T - (double)phase * T / r->o->walk_steps) - 1;
+}
+
+/* Signal left after `phase` steps; after the last one DDIM keeps that of timestep 0. */
+static float signal_of(const unet_run *r, int phase)
+{
+    return r->schedule.alphas_cumprod[phase < r->o->walk_steps ? timestep_of(r, phase) : 0];
+}
+
+static bool is_late(const unet_run *r, const mini_walk *w)
+{
+    return 2 * w->phase >= r->o->walk_steps;
+}
+
+/* --- the batch's places ------------------------------------------------------------------------------ */
+
+static void begin(unet_run *r, mini_walk *w, int64_t slot)
+{
+    int64_t from, to;
+    dr_rng rng;
+    mini_rng(&rng, r->o->seed + (uint64_t)slot, r->t.step, STREAM_WALK);
+    unet_examples(r, &from, &to);
+    w->example = from + dr_rng_below(&rng, to - from);
+    w->phase = 0;
+    dr_rng_normal(&rng, w->x, MINI_LATENTS);
+}
+
+/* The first walks start one after another, so that every batch has all phases. */
+static bool waits(const unet_run *r, int64_t slot)
+{
+    return !r->walking && slot % r->o->walk_steps != 0;
+}
+
+dr_status unet_walks_fill(unet_run *r, mini_batch *b)
+{
+    dr_status st = DR_OK;
+    for (int64_t i = 0; !st && i < r->o->walks; i++) {
+        mini_walk *w = &r->walk[i];
+        const mini_entry *e;
+        if (!r->walking || w->phase == r->o->walk_steps)
+            begin(r, w, i);
+        if ((st = mini_pool_get(&r->pool, w->example, &e)))
+            break;
+        float *target = b->target + (b->plain + i) * MINI_LATENTS;
+        for (int k = 0; k < MINI_LATENTS; k++)
+            target[k] = dr_f16_to_f32(e->latents[k]);
+        if (waits(r, i)) { /* as if it had been led right so far */
+            w->phase = (int)(i % r->o->walk_steps);
+            float a = signal_of(r, w->phase);
+            for (int k = 0; k < MINI_LATENTS; k++)
+                w->x[k] = sqrtf(a) * target[k] + sqrtf(1 - a) * w->x[k];
+        }
+        st = unet_batch_put(r, b, b->plain + i, e, e->caption, w->x, timestep_of(r, w->phase));
+    }
+    r->walking = true;
+    return st;
+}
+
+/* --- errors and the critic --------------------------------------------------------------------------- */
+
+/* What v says of the latents behind x. */
+static float latent_of(float a, float x, float v)
+{
+    return sqrtf(a) * x - sqrtf(1 - a) * v;
+}
+
+/* The gradient at the latents [MINI_LATENTS] that walk i leads to, of their squared error; returns the mean error. */
+static double error_of(const unet_run *r, const mini_batch *b, int64_t i, const float *latents, float *gradient)
+{
+    int64_t n = b->plain + i;
+    const float *target = b->target + n * MINI_LATENTS;
+    float k = (float)(2 * r->o->walk_weight / ((double)b->N * MINI_LATENTS));
+    double sum = 0;
+    for (int64_t j = 0; j < MINI_LATENTS; j++) {
+        float d = latents[j] - target[j], w = unet_weight_at(r, b, n, j);
+        sum += (double)(w * d * d);
+        gradient[j] = k * w * d;
+    }
+    return sum / MINI_LATENTS;
+}
+
+/* A walk's latents in the photo's surroundings, with the mask, as the critic sees them. */
+static void show(const mini_batch *b, int64_t i, const float *latents, float *to)
+{
+    int64_t n = b->plain + i;
+    const uint8_t *mask = b->mask + n * CELLS;
+    const float *real = b->target + n * MINI_LATENTS;
+    for (int64_t p = 0; p < CELLS; p++, to += CHANNELS) {
+        for (int c = 0; c < MINI_CHANNELS; c++)
+            to[c] = mask[p] ? latents[p * MINI_CHANNELS + c] : real[p * MINI_CHANNELS + c];
+        to[MINI_CHANNELS] = mask[p];
+    }
+}
+
+typedef struct late {
+    int64_t count, *walk; /* which ones */
+    dr_tensor *made, *real;
+    float *pull; /* [count,cells,cells,CHANNELS] */
+} late;
+
+static dr_status gather(unet_run *r, const mini_batch *b, const float *latents, late *l)
+{
+    dr_tape *g = &r->tape;
+    *l = (late){.walk = dr_arena_alloc(&g->arena, (size_t)r->o->walks * sizeof *l->walk)};
+    for (int64_t i = 0; l->walk && i < r->o->walks; i++)
+        if (is_late(r, &r->walk[i]))
+            l->walk[l->count++] = i;
+    if (l->count == 0)
+        return DR_OK;
+    l->made = dr_new4(g, l->count, MINI_CELLS, MINI_CELLS, CHANNELS);
+    l->real = dr_new4(g, l->count, MINI_CELLS, MINI_CELLS, CHANNELS);
+    l->pull = dr_arena_zalloc(&g->arena, (size_t)l->count * CELLS * CHANNELS * sizeof *l->pull);
+    if (g->status || !l->pull)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (int64_t k = 0; k < l->count; k++) {
+        int64_t i = l->walk[k];
+        show(b, i, latents + i * MINI_LATENTS, dr_f32(l->made) + k * CELLS * CHANNELS);
+        show(b, i, b->target + (b->plain + i) * MINI_LATENTS, dr_f32(l->real) + k * CELLS * CHANNELS);
+    }
+    return DR_OK;
+}
+
+/* Between gradients at the walks' latents and those at what the critic was shown; inside the mask only. */
+static void exchange(const mini_batch *b, const late *l, float *gradient, bool back)
+{
+    for (int64_t k = 0; k < l->count; k++) {
+        const uint8_t *mask = b->mask + (b->plain + l->walk[k]) * CELLS;
+        for (int64_t p = 0; p < CELLS; p++)
+            for (int c = 0; mask[p] && c < MINI_CHANNELS; c++) {
+                float *mine = gradient + l->walk[k] * MINI_LATENTS + p * MINI_CHANNELS + c;
+                float *theirs = l->pull + (k * CELLS + p) * CHANNELS + c;
+                *(back ? mine : theirs) = back ? *theirs : *mine;
+            }
+    }
+}
+
+static dr_status critic(unet_run *r, const mini_batch *b, const float *latents, float *gradient, unet_report *report)
+{
+    late l;
+    dr_rng rng;
+    dr_status st = gather(r, b, latents, &l);
+    if (st || l.count == 0)
+        return st;
+    exchange(b, &l, gradient, false);
+    st = mini_adversary_pull(&r->adversary, l.made, l.real, l.pull, &report->critic);
+    exchange(b, &l, gradient, true);
+    mini_rng(&rng, r->o->seed, r->t.step, STREAM_CRITIC);
+    return st ? st : mini_adversary_learn(&r->adversary, l.made, l.real, &rng, &report->critic);
+}
+
+/* --- a step ------------------------------------------------------------------------------------------ */
+
+/* DDIM's step without noise: Song et al. 2020, arXiv:2010.02502. */
+static void take_step(const unet_run *r, mini_walk *w, const float *v)
+{
+    float a = signal_of(r, w->phase), to = signal_of(r, w->phase + 1);
+    for (int64_t j = 0; j < MINI_LATENTS; j++) {
+        float noise = sqrtf(a) * v[j] + sqrtf(1 - a) * w->x[j];
+        w->x[j] = sqrtf(to) * latent_of(a, w->x[j], v[j]) + sqrtf(1 - to) * noise;
+    }
+    w->phase++;
+}
+
+dr_status unet_walks_step(unet_run *r, const mini_batch *b, const float *v, float *gradient, unet_report *report)
+{
+    int64_t walks = r->o->walks, count[2] = {0};
+    float *latents = dr_arena_alloc(&r->tape.arena, (size_t)walks * MINI_LATENTS * sizeof *latents);
+    float *at = dr_arena_alloc(&r->tape.arena, (size_t)walks * MINI_LATENTS * sizeof *at);
+    if (!latents || !at)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    v += b->plain * MINI_LATENTS;
+    gradient += b->plain * MINI_LATENTS;
+    for (int64_t i = 0; i < walks; i++) {
+        const mini_walk *w = &r->walk[i];
+        for (int64_t j = 0; j < MINI_LATENTS; j++)
+            latents[i * MINI_LATENTS + j] = latent_of(signal_of(r, w->phase), w->x[j], v[i * MINI_LATENTS + j]);
+        report->walk[is_late(r, w)] += error_of(r, b, i, latents + i * MINI_LATENTS, at + i * MINI_LATENTS);
+        count[is_late(r, w)]++;
+    }
+    for (int k = 0; k < 2; k++)
+        report->walk[k] /= (double)(count[k] ? count[k] : 1);
+    dr_status st = r->o->adversary.pull > 0 ? critic(r, b, latents, at, report) : DR_OK;
+    for (int64_t i = 0; !st && i < walks; i++) {
+        float rb = sqrtf(1 - signal_of(r, r->walk[i].phase));
+        for (int64_t j = 0; j < MINI_LATENTS; j++)
+            gradient[i * MINI_LATENTS + j] = -rb * at[i * MINI_LATENTS + j];
+        take_step(r, &r->walk[i], v + i * MINI_LATENTS);
+    }
+    return st;
+}
