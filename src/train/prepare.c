@@ -171,7 +171,6 @@ static dr_status make_schedule(dr_trainer *t)
 /* Nothing is written before all of the user's photos are found good and the memory is found to suffice. */
 dr_status dr_trainer_prepare(dr_trainer *t)
 {
-    char path[PATH_MAX];
     configs c;
     dr_status st = read_configs(t->o, &c);
     if (!st)
@@ -194,9 +193,7 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = make_schedule(t);
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "scheduler", "scheduler_config.json");
-    if (!st)
-        st = dr_schedule_load(&t->schedule, path);
+        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model);
     return st ? st : dr_trainer_find_checkpoint(t);
 }
 
