@@ -152,6 +152,7 @@ int main(void)
         TEST(a_step_s_crops_do_not_depend_on_what_came_before),
         TEST(every_photo_comes_once_in_a_pass),
         TEST(crops_lie_inside_and_have_many_framings),
+        TEST(no_crop_is_enlarged_where_the_photo_is_large_enough),
         TEST(a_crop_is_the_photo_s_part_in_minus_one_to_one),
         TEST(the_middle_is_the_largest_square),
         TEST(a_missing_list_or_a_folder_without_photos_is_said),
