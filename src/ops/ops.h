@@ -29,7 +29,7 @@ typedef struct dr_linear_args {
     dr_arena *scratch;
     dr_precision precision;
     int64_t M, N, K;
-    const dr_tensor *w;    /* [N,K], any float dtype */
+    dr_tensor *w;          /* [N,K], any float dtype; its values are only read, a packed copy may be left in it */
     const float *b;        /* [N] or NULL */
     const float *x;        /* [M,K] */
     const float *residual; /* [M,N] or NULL; may equal y */
@@ -51,7 +51,7 @@ typedef struct dr_conv_args {
     dr_precision precision;
     int64_t N, H, W, I, O, OH, OW;
     dr_conv_geom geom;
-    const dr_tensor *w;
+    dr_tensor *w; /* as a linear layer's */
     const float *b, *x;
     const float *residual; /* [N,OH,OW,O] or NULL */
     float *y;

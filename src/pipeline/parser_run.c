@@ -58,22 +58,55 @@ typedef struct cells {
     int rows, cols;
 } cells;
 
+#define NEVER (-1e4f) /* the logit of a label that the model does not have; finite, for sums */
+
+/* The larger; NaN if either is, so that a model which gives NaN is found out. */
+static float larger(float a, float b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
+/* The likeliest of the garments that a detail may belong to. */
+static int likeliest(const float *logit, bool upper)
+{
+    static const uint8_t garments[] = {DR_LABEL_UPPER, DR_LABEL_DRESS, DR_LABEL_SKIRT, DR_LABEL_PANTS};
+    int best = garments[0];
+    for (size_t k = 1; k < (upper ? 2u : 4u); k++)
+        if (logit[garments[k]] > logit[best])
+            best = garments[k];
+    return best;
+}
+
+/* Logits of the model's classes to those of our labels: a label is as likely as the likeliest of its classes. Details
+ * come last, when it is known what they may be details of. */
+static void by_label(const dr_parser *m, const float *x, float *y)
+{
+    float part[2] = {NEVER, NEVER};
+    for (int i = 0; i < DR_LABELS; i++)
+        y[i] = NEVER;
+    for (int i = 0; i < m->classes; i++) {
+        float *to = m->label[i] < DR_LABELS ? &y[m->label[i]] : &part[m->label[i] == DR_CLASS_ANY_PART];
+        *to = larger(*to, x[i]);
+    }
+    int garment[2] = {likeliest(y, true), likeliest(y, false)};
+    for (int k = 0; k < 2; k++)
+        y[garment[k]] = larger(y[garment[k]], part[k]);
+}
+
 /* From the order of the model's classes. */
 static dr_status read_cells(cells *out, dr_tape *g, const dr_parser *m, const dr_tensor *y)
 {
     dr_status st = dr_tape_status(g);
     if (st)
         return st;
-    *out = (cells){malloc(dr_nbytes(y)), (int)y->dim[1], (int)y->dim[2]};
-    if (!out->logit)
+    int64_t places = dr_numel(y) / m->classes;
+    float *own = dr_arena_alloc(&g->arena, dr_nbytes(y));
+    *out = (cells){malloc((size_t)(places * DR_LABELS) * sizeof(float)), (int)y->dim[1], (int)y->dim[2]};
+    if (!own || !out->logit)
         return dr_fail(DR_ENOMEM, "out of memory for the logits of %dx%d cells", out->cols, out->rows);
-    dr_tensor_get(g, y, out->logit);
-    for (float *p = out->logit, *end = p + dr_numel(y); p < end; p += DR_LABELS) {
-        float own[DR_LABELS];
-        memcpy(own, p, sizeof own);
-        for (int i = 0; i < DR_LABELS; i++)
-            p[m->label[i]] = own[i];
-    }
+    dr_tensor_get(g, y, own);
+    for (int64_t p = 0; p < places; p++)
+        by_label(m, own + p * m->classes, out->logit + p * DR_LABELS);
     return DR_OK;
 }
 

@@ -12,16 +12,38 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler"};
+static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE};
 #define PARTS (sizeof parts / sizeof *parts)
+
+/* Of a distilled model: what was taught becomes unet_base/, and unet/ what was taught and distilled. */
+static dr_status write_painter(dr_trainer *t, const char *dir)
+{
+    char unet[PATH_MAX], base[PATH_MAX];
+    if (!t->distilled.change)
+        return DR_OK;
+    dr_status st = dr_folder_path(unet, sizeof unet, dir, "unet", "");
+    if (!st)
+        st = dr_folder_path(base, sizeof base, dir, DR_UNET_BASE, "");
+    if (!st && rename(unet, base) != 0)
+        st = dr_fail(DR_EIO, "cannot write '%s'", base);
+    if (!st)
+        st = dr_distilled_enter(&t->distilled, &t->unet.params);
+    if (st)
+        return st;
+    st = dr_training_save_weights(&t->training, dir);
+    dr_distilled_leave(&t->distilled, &t->unet.params);
+    return st;
+}
 
 /* What is trained, as checkpoints have it, and copies of the rest. */
 static dr_status write_parts(dr_trainer *t, const char *dir)
 {
     dr_training_swap(&t->training);
     dr_status st = dr_training_save_weights(&t->training, dir);
+    if (!st)
+        st = write_painter(t, dir);
     dr_training_swap(&t->training);
-    for (size_t i = 0; !st && i < PARTS; i++) {
+    for (size_t i = 0; !st && i < PARTS - 1; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained)
             st = dr_folder_copy(t->o->pretrained_model, dir, parts[i], true);
@@ -29,7 +51,7 @@ static dr_status write_parts(dr_trainer *t, const char *dir)
     return st;
 }
 
-/* Moves a finished part over the one of an earlier run. */
+/* Moves a finished part over the one of an earlier run; that goes where there is no new one. */
 static dr_status move_part(const dr_trainer *t, const char *tmp, const char *part)
 {
     char from[PATH_MAX], to[PATH_MAX];
@@ -38,7 +60,7 @@ static dr_status move_part(const dr_trainer *t, const char *tmp, const char *par
         st = dr_trainer_path(t, to, sizeof to, part);
     if (!st && dr_exists(to))
         st = dr_folder_remove(to);
-    if (!st && rename(from, to) != 0)
+    if (!st && dr_exists(from) && rename(from, to) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", to);
     return st;
 }

@@ -53,7 +53,11 @@ static dr_status load_models(dr_trainer *t)
 {
     bool lora = t->o->lora_rank > 0, resumes = t->checkpoint.at[0] && !lora;
     const char *from = resumes ? t->checkpoint.at : t->o->pretrained_model;
-    dr_status st = dr_unet_load(&t->unet, from);
+    dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->o->pretrained_model);
+    if (!st && resumes)
+        dr_unet_unload(&t->unet);
+    if (!st)
+        st = dr_unet_load(&t->unet, from);
     if (!st && t->o->train_text_encoder)
         st = dr_text_load(&t->text, from);
     if (!st)

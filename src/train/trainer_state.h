@@ -9,6 +9,7 @@
 #include "learn/lr.h"
 #include "train/adapters.h"
 #include "train/cache.h"
+#include "train/distilled.h"
 #include "train/trainer.h"
 
 struct dr_trainer {
@@ -21,7 +22,8 @@ struct dr_trainer {
     dr_schedule schedule;
 
     dr_unet_model unet;
-    dr_text_model text; /* loaded only when it is trained */
+    dr_distilled distilled; /* of the folder that the training starts from */
+    dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
     dr_training training;
     dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */

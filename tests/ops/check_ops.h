@@ -171,7 +171,7 @@ static inline void *new_args(check_problem *p, size_t size)
 }
 
 /* Makes p->w of input i, in the case's dtype; the input then holds the rounded values. */
-static inline const dr_tensor *weight_of(check_problem *p, int i, int rank, const int64_t dim[4])
+static inline dr_tensor *weight_of(check_problem *p, int i, int rank, const int64_t dim[4])
 {
     check_value *v = &p->in[i];
     p->w = (dr_tensor){.dtype = p->c->weight, .rank = rank, .data = v->data, .constant = has(p, CONSTANT)};

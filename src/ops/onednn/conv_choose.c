@@ -16,7 +16,7 @@ typedef enum pass { OUTPUT, INPUT_GRADIENT, WEIGHTS_GRADIENT } pass;
 typedef struct trial {
     pass pass;
     dr_conv_args a;
-    dr_tensor w[CANDIDATES];
+    dr_tensor *w; /* [CANDIDATES] */
 } trial;
 
 static dr_status forward_direct(const dr_conv_args *a)
@@ -106,7 +106,8 @@ static int64_t results(const dr_conv_args *a, pass what)
 
 static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
 {
-    trial t = {.pass = what, .a = *a};
+    dr_tensor w[CANDIDATES];
+    trial t = {.pass = what, .a = *a, .w = w};
     crop(&t.a);
     size_t mark = dr_arena_mark(a->scratch);
     float *result = dr_arena_zalloc(a->scratch, (size_t)results(&t.a, what) * sizeof *result);
@@ -116,13 +117,13 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
     if (t.a.residual && t.a.residual == a->y)
         t.a.residual = result;
     for (int i = 0; i < n; i++) {
-        t.w[i] = *a->w;
-        t.w[i].mapped = false;
+        w[i] = *a->w;
+        w[i].mapped = false;
     }
     int choice = dr_tune_measure(problem, candidates[what], n, &t);
     for (int i = 0; i < n; i++)
-        if (t.w[i].pack != a->w->pack)
-            dr_weight_unpack(&t.w[i]);
+        if (w[i].pack != a->w->pack)
+            dr_weight_unpack(&w[i]);
     dr_arena_rewind(a->scratch, mark);
     return choice;
 }

@@ -13,7 +13,7 @@ enum { F32, BF16, TYPES };
 typedef struct trial {
     dr_linear_args a;
     dr_linear_pass pass;
-    dr_tensor w[TYPES]; /* each type packs its own */
+    dr_tensor *w; /* [TYPES]: each type packs its own */
 } trial;
 
 static dr_status try_one(const trial *t, int which)
@@ -51,7 +51,8 @@ static double work(const dr_linear_args *a)
 
 static int measure(const char *problem, const dr_linear_args *a, dr_linear_pass pass)
 {
-    trial t = {.a = *a, .pass = pass};
+    dr_tensor w[TYPES];
+    trial t = {.a = *a, .pass = pass, .w = w};
     double ratio = TRIAL_WORK / work(a);
     if (ratio < 1)
         t.a.M = (int64_t)((double)a->M * ratio) + 1;
@@ -64,13 +65,13 @@ static int measure(const char *problem, const dr_linear_args *a, dr_linear_pass 
     if (a->residual && a->residual == a->y)
         t.a.residual = result;
     for (int i = 0; i < TYPES; i++) {
-        t.w[i] = *a->w;
-        t.w[i].mapped = false;
+        w[i] = *a->w;
+        w[i].mapped = false;
     }
     int choice = dr_tune_measure(problem, candidates, TYPES, &t);
     for (int i = 0; i < TYPES; i++)
-        if (t.w[i].pack != a->w->pack)
-            dr_weight_unpack(&t.w[i]);
+        if (w[i].pack != a->w->pack)
+            dr_weight_unpack(&w[i]);
     dr_arena_rewind(a->scratch, mark);
     return choice;
 }

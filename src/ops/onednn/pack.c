@@ -122,7 +122,7 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
     return DR_OK;
 }
 
-dr_status dr_pack_make(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
+dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
                        const dr_pack **out)
 {
     *out = dr_pack_of(w);
@@ -134,10 +134,8 @@ dr_status dr_pack_make(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t lay
         dr_pack *p = NULL;
         s = pack_new(w, plain, md, layout, type, scratch, &p);
         if (s == DR_OK) {
-            /* the pack belongs to the tensor, whose values stay as they are */
-            dr_tensor *owner = (dr_tensor *)(uintptr_t)w;
-            owner->pack_free = pack_free;
-            __atomic_store_n(&owner->pack, p, __ATOMIC_RELEASE);
+            w->pack_free = pack_free;
+            __atomic_store_n(&w->pack, p, __ATOMIC_RELEASE);
             if (w->mapped)
                 dr_map_drop(w->data, dr_nbytes(w));
         }

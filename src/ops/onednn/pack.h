@@ -21,7 +21,7 @@ const dr_pack *dr_pack_of(const dr_tensor *w);
 
 /** w (f32, f16 or bf16) with the plain layout `plain` (f32) packed as `md`; the existing pack if there is one,
  *  whatever its layout. Sets *out to NULL, and packs nothing, if w is not constant. */
-dr_status dr_pack_make(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
+dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
                        const dr_pack **out);
 
 /** The pack's elements in its arithmetic's type: its own data, or expanded into scratch. NULL when out of memory. */
