@@ -42,7 +42,15 @@ const char *drape_error(void);
 /** "0.1.0" */
 const char *drape_version(void);
 
-/** Threads that computations use in this process; 0 (the default) is all physical cores it may use. */
+/**
+ * Threads that computations use in this process; 0 (the default) is OMP_NUM_THREADS, where that is set, or else all
+ * physical cores the process may use, by affinity mask and control groups.
+ *
+ * On a machine that computes something else as well, set GOMP_SPINCOUNT=1000 in the program's environment before it
+ * starts (or OMP_WAIT_POLICY=passive): libgomp's threads wait for each other in a loop otherwise, and one whose core is
+ * taken stops all, ten times slower. The program drape does so by itself; a library comes too late, since libgomp reads
+ * its environment when it is loaded.
+ */
 void drape_set_threads(int threads);
 
 /* --- pictures --------------------------------------------------------------------------------------- */
@@ -143,6 +151,7 @@ typedef struct drape_model_info {
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
+    bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "cli/commands.h"
+#include "cli/version.h"
 #include "io/safetensors.h"
 #include "ops/cpu/cpu.h"
 #include "pipeline/folder.h"
@@ -192,7 +193,9 @@ static int run(int argc, char **argv)
     dr_opt_list rest = {0};
     const dr_opt opts[] = {{"json", DR_OPT_FLAG, &json, NULL, "as JSON"}};
     int bad = dr_opt_parse(&dr_cmd_info, opts, 1, argc, argv, &rest);
-    if (!bad && rest.count == 0)
+    if (!bad && rest.count == 0 && json)
+        dr_print_version(true);
+    else if (!bad && rest.count == 0)
         machine_info();
     for (int i = 0; !bad && i < rest.count; i++) {
         dr_status st = dr_is_dir(rest.item[i]) ? folder_info(rest.item[i], json) : file_info(rest.item[i], json);

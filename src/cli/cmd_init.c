@@ -34,7 +34,7 @@ static int run(int argc, char **argv)
         {"dtype", DR_OPT_CHOICE, &dtype, "f32|f16|bf16", "type of the weights",
          .shown_default = "the architecture's, f32"},
         {"seed", DR_OPT_U64, &seed, "N", "same seed, same weights", .shown_default = "the architecture's, 0"},
-        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"quiet|q", DR_OPT_FLAG, &bar.quiet, NULL, "no progress"},
     };
     int bad = dr_opt_parse(&dr_cmd_init, opts, sizeof opts / sizeof *opts, argc, argv, &rest);

@@ -259,7 +259,7 @@ static int parse(mask_cli *c, int argc, char **argv)
         {"", DR_OPT_HEADING, NULL, NULL, "running:"},
         {"parser", DR_OPT_STRING, &c->parser_dir, "DIR", "folder of another clothes parser",
          .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no figures on standard error"},
         {"json", DR_OPT_FLAG, &c->json, NULL,
          "results as JSON on standard output: persons, labels, the masked part of the photo"},

@@ -1,5 +1,6 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
 #include "cli/commands.h"
+#include "serve/guard.h"
 #include "serve/serve.h"
 
 #include <limits.h>
@@ -10,7 +11,7 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras;
-    const char *host, *data, *token, *keep, *parser;
+    const char *host, *data, *token, *keep, *parser, *origins;
     int port, threads;
     bool open, quiet;
     char data_path[PATH_MAX];
@@ -77,9 +78,12 @@ static int run(int argc, char **argv)
          .shown_default = "all"},
         {"parser", DR_OPT_STRING, &c.parser, "DIR", "folder of another clothes parser",
          .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
+        {"cors-allow-origins", DR_OPT_STRING, &c.origins, "LIST",
+         "other sites whose pages may use the APIs, as http://localhost:3000, with commas; * is every site",
+         .shown_default = "none"},
         {"open", DR_OPT_FLAG, &c.open, NULL, "open it in the browser"},
         {"threads", DR_OPT_INT, &c.threads, "N", "threads to compute with", 0, 1024,
-         .shown_default = "all physical cores"},
+         .shown_default = DR_DEFAULT_THREADS},
         {"quiet|q", DR_OPT_FLAG, &c.quiet, NULL, "only the address"},
     };
     int rc = dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
@@ -91,6 +95,9 @@ static int run(int argc, char **argv)
         rc = dr_usage_error(&dr_cmd_serve, "--keep: '%s' is not like 30d, 12h, 20GB or 30d,20GB", c.keep);
     else if (c.token && (strlen(c.token) < 8 || strlen(c.token) > 150 || strpbrk(c.token, " ;,\"\\&#%+\t\n")))
         rc = dr_usage_error(&dr_cmd_serve, "--token: 8 to 150 letters, digits, '-', '_', '.'");
+    else if (c.origins && !dr_are_origins(c.origins))
+        rc = dr_usage_error(&dr_cmd_serve,
+                            "--cors-allow-origins: '%s' is not like http://localhost:3000 (no path), or *", c.origins);
     c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
     dr_serve_options o = {.models = named ? c.models.item : small,
                           .model_count = named ? c.models.count : 1,
@@ -101,6 +108,7 @@ static int run(int argc, char **argv)
                           .data = c.data,
                           .token = c.token,
                           .parser = c.parser,
+                          .origins = c.origins,
                           .keep = keep,
                           .threads = c.threads,
                           .stop = dr_cli_interrupted,

@@ -159,7 +159,7 @@ static int parse(train_cli *c, int argc, char **argv)
          "with it: keep what fits into this, e.g. 2GiB, and run the rest again"},
         {"mixed-precision", DR_OPT_CHOICE, &o->mixed_precision, "no|bf16|fp16",
          "bf16 where the CPU has it; fp16 is refused"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"", DR_OPT_HEADING, NULL, NULL, "checkpoints and logs:"},
         {"checkpointing-steps", DR_OPT_INT, &o->checkpointing_steps, "N", "write a checkpoint every N steps", 1, 1e7},
         {"checkpoints-total-limit", DR_OPT_INT, &o->checkpoints_total_limit, "N", "keep the newest N", 0, 1e6,

@@ -251,6 +251,21 @@ static drape_status warn_of_cut(const tryon_cli *c, const drape_pipeline *p, con
     return st;
 }
 
+/* A model made for few steps: it has learnt nothing for other ones. */
+static void warn_of_other_pace(const tryon_cli *c, const drape_pipeline *p)
+{
+    drape_model_info info;
+    if (drape_pipeline_info(p, &info) || !info.few_steps)
+        return;
+    bool steps = c->o.steps != 0 && c->o.steps != info.steps,
+         scheduler = c->o.scheduler && *c->o.scheduler && strcmp(c->o.scheduler, info.scheduler) != 0;
+    if (steps || scheduler)
+        fprintf(stderr,
+                "drape tryon: warning: the model in '%s' is made for %d steps of %s; pictures with other settings look "
+                "worse; leave out --steps and --scheduler\n",
+                c->model ? c->model : info.dir, info.steps, info.scheduler);
+}
+
 static int load(tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
@@ -271,8 +286,10 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .user = c};
     if (!st)
         st = drape_pipeline_load(p, c->model, &o);
-    if (!st)
+    if (!st) {
+        warn_of_other_pace(c, *p);
         drape_pipeline_advise(*p, &c->o);
+    }
     if (!st)
         st = drape_tryon_check(*p, &c->o);
     if (!st)
@@ -382,7 +399,7 @@ static int parse(tryon_cli *c, int argc, char **argv)
          "shift the picture's mean colour to the photo's around the mask"},
         {"", DR_OPT_HEADING, NULL, NULL, "running:"},
         {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N",
          "every N steps write what there is to OUT-preview.png", 0, 1000},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},

@@ -41,7 +41,7 @@ static int run(int argc, char **argv)
     const dr_opt opts[] = {
         {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder that the cases were made with", .required = true},
         {"out", DR_OPT_STRING, &out, "DIR", "write what was computed here, as got/NAME in one file per case"},
-        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = "all physical cores"},
+        {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &json, NULL, "results as JSON"},
     };
     int bad = dr_opt_parse(&dr_cmd_verify, opts, sizeof opts / sizeof *opts, argc, argv, &cases);

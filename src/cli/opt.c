@@ -207,10 +207,23 @@ static int parse_option(const dr_command *cmd, const dr_opt *opts, size_t count,
     return store(cmd, o, value ? value : argv[++*i]);
 }
 
+static dr_opt_reader reader;
+static void *reader_user;
+
+void dr_opt_read_tables(dr_opt_reader r, void *user)
+{
+    reader = r;
+    reader_user = user;
+}
+
 int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int argc, char **argv, dr_opt_list *rest)
 {
     bool seen[128] = {false}, only_rest = false;
     DR_ASSERT(count <= 128, "%zu options", count);
+    if (reader) {
+        reader(reader_user, cmd, opts, count);
+        return -1;
+    }
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
         int bad;

@@ -46,6 +46,9 @@ typedef struct dr_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
 } dr_command;
 
+/** How --help calls the default of --threads. */
+#define DR_DEFAULT_THREADS "OMP_NUM_THREADS, or the physical cores it may use"
+
 #define DR_EXIT_FAILED 1
 #define DR_EXIT_USAGE 2
 #define DR_EXIT_INTERRUPTED 130
@@ -56,6 +59,11 @@ typedef struct dr_command {
  * @return 0 to go on; -1 after --help was printed (exit 0); DR_EXIT_USAGE after an error was printed.
  */
 int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int argc, char **argv, dr_opt_list *rest);
+
+/** While a reader is set, dr_opt_parse() hands it the table and returns -1 in place of parsing: so the shells'
+ * completions come from the commands' own tables. NULL ends it. */
+typedef void (*dr_opt_reader)(void *user, const dr_command *cmd, const dr_opt *opts, size_t count);
+void dr_opt_read_tables(dr_opt_reader reader, void *user);
 
 /** Frees lists that parsing filled. */
 void dr_opt_list_free(dr_opt_list *l);

@@ -26,11 +26,14 @@ typedef struct dr_schedule {
     bool set_alpha_to_one, skip_prk_steps, clip_sample;
     bool set_alpha_to_one_given, clip_sample_given; /* as spacing_given */
     bool beta_start_given, beta_end_given, beta_schedule_given;
-    bool karras; /* use_karras_sigmas */
+    bool karras;                  /* use_karras_sigmas */
+    bool sde;                     /* algorithm_type sde-dpmsolver++ */
+    bool solver_heun, solver_bh1; /* solver_type, for the classes that know them; otherwise their own default */
     double clip_sample_range;
     bool rescale_betas_zero_snr;
     int advised_steps;       /* _drape_steps: what suits the model best; diffusers skips keys that begin with "_" */
     double advised_guidance; /* _drape_guidance_scale */
+    bool advice_given;       /* the config names the steps: the model is made for them */
     float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
                                 the defaults of DDPMScheduler */
 } dr_schedule;

@@ -93,6 +93,23 @@ static const char *server(size_t at)
     return "plain C";
 }
 
+int dr_ops_backends(dr_backend out[3])
+{
+    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
+    pthread_once(&once, fill);
+    int n = 0;
+    out[n++] = (dr_backend){"ref", "plain C"};
+    if (memcmp(&after[CPU], &after[REF], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "cpu"};
+        snprintf(out[n++].what, sizeof out->what, "%s", isa[dr_cpu_isa()]);
+    }
+    if (memcmp(&after[ONEDNN], &after[CPU], sizeof(dr_ops)) != 0) {
+        out[n] = (dr_backend){.name = "onednn"};
+        dr_onednn_version(out[n++].what, sizeof out->what);
+    }
+    return n;
+}
+
 void dr_ops_describe(char *buf, size_t n)
 {
     pthread_once(&once, fill);

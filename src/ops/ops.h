@@ -174,6 +174,14 @@ const dr_ops *dr_ops_ref(void);
 /** True when this CPU multiplies bf16 faster than f32 (measured or known), so that AUTO differs from EXACT. */
 bool dr_ops_has_bf16(void);
 
+/** What the table may be filled from here, from the slowest on: "ref" and "plain C", "cpu" and "AVX2", "onednn" and its
+ *  version. DRAPE_BACKEND leaves out those above the one it names. Returns how many. */
+typedef struct dr_backend {
+    const char *name;
+    char what[32];
+} dr_backend;
+int dr_ops_backends(dr_backend out[3]);
+
 /** One line per row: which implementation serves it and why; for `drape info` and bug reports. */
 void dr_ops_describe(char *buf, size_t n);
 

@@ -1,8 +1,7 @@
 /* The API that stable-diffusion-webui (AUTOMATIC1111) made a habit: what its files here share.
  *
- * Clients send many fields that drape has no use for. Those that change nothing are taken as they come; those that
- * would change the picture in a way that drape cannot are refused by name, unless they have the value that means "off".
- */
+ * Clients send many fields that drape has no use for. Those that ask for nothing are taken as they come; those that
+ * would change the picture in a way that drape cannot are refused by name. */
 #ifndef DR_SERVE_A1111_H
 #define DR_SERVE_A1111_H
 
@@ -28,6 +27,9 @@ int64_t dr_a1111_find_lora(dr_studio *s, const char *name);
  */
 void dr_a1111_garment_name(const dr_job *jobs, int count, int i, char *out, size_t n);
 
+/** What GET options answers. New. */
+json_t *dr_a1111_options_json(dr_studio *s);
+
 /** The model that POST options chose, "" for the first. malloc'ed. */
 char *dr_a1111_chosen_model(dr_studio *s);
 
@@ -46,6 +48,21 @@ dr_status dr_a1111_resize(drape_image *im, int mode, int width, int height, bool
 /** Fills what the mask covers with the colours around it, far from sharp. In place. */
 dr_status dr_a1111_fill(drape_image *photo, const drape_image *mask);
 
+/* --- values ------------------------------------------------------------------------------------- */
+
+/** True for what asks for nothing: null, "", "None", false, 0, and lists and objects of nothing else. NULL as well. */
+bool dr_a1111_at_rest(const json_t *v);
+
+/** True for one of alwayson_scripts that is switched off, or has no unit that is on. */
+bool dr_a1111_script_is_off(const json_t *script);
+
+/** The value with the field's type, as pydantic takes it: "True" and 1 for true, "20" for 20. New; another one comes
+ *  back as it is. */
+json_t *dr_a1111_coerced(const dr_field *f, json_t *v);
+
+/** Equal under the same rules. */
+bool dr_a1111_same(const json_t *a, const json_t *b);
+
 /* --- a request ---------------------------------------------------------------------------------- */
 
 typedef struct dr_img2img {
@@ -56,7 +73,9 @@ typedef struct dr_img2img {
     /* what they mean */
     const char *scheduler;
     bool karras;
-    double eta;
+    double eta, strength;
+    int width, height;
+    json_t *comments; /* sentences on what was done otherwise than asked */
     const dr_model *model;
     int64_t garment; /* 0: none */
     double garment_scale;
@@ -67,5 +86,8 @@ typedef struct dr_img2img {
 /** Checks the body. `field` gets the field at fault. Clear it in any case. */
 dr_status dr_img2img_read(dr_studio *s, const json_t *body, dr_img2img *out, char *field);
 void dr_img2img_clear(dr_img2img *q);
+
+/** Its sampler, schedule and eta, from the checked fields and the model. */
+dr_status dr_a1111_take_sampler(dr_img2img *q, char *field);
 
 #endif

@@ -54,14 +54,17 @@ static dr_status white_mask(const drape_image *photo, drape_image *mask)
 /* The mask at the photo's size. Without one, all is painted anew. */
 static dr_status decode_mask(const dr_img2img *q, const drape_image *photo, drape_image *mask)
 {
+    char doubts[1024] = "", *rest = NULL;
     void *data;
     size_t size;
     if (!q->mask)
         return white_mask(photo, mask);
     dr_status st = dr_a1111_base64(q->mask, &data, &size);
     if (!st)
-        st = (dr_status)drape_mask_read_memory(mask, data, size, "mask", photo, NULL, 0);
+        st = (dr_status)drape_mask_read_memory(mask, data, size, "mask", photo, doubts, sizeof doubts);
     free(data);
+    for (char *line = strtok_r(doubts, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        json_array_append_new(q->comments, json_string(line));
     if (st || !integer(q->o, "inpainting_mask_invert"))
         return st;
     for (size_t i = 0; i < (size_t)mask->width * (size_t)mask->height; i++)
@@ -77,16 +80,15 @@ static bool works_on_region(const dr_img2img *q)
 /* Photo and mask as the job takes them. */
 static dr_status prepare(const dr_img2img *q, drape_image *photo, drape_image *mask, char *field)
 {
-    int mode = (int)integer(q->o, "resize_mode"), w = (int)integer(q->o, "width"), h = (int)integer(q->o, "height");
+    int mode = (int)integer(q->o, "resize_mode");
     dr_status st = fault(field, "init_images[0]", decode_photo(q, photo));
     if (!st)
         st = fault(field, "mask", decode_mask(q, photo, mask));
     if (!st && !works_on_region(q))
-        st = dr_a1111_resize(photo, mode, w, h, false);
+        st = dr_a1111_resize(photo, mode, q->width, q->height, false);
     if (!st && !works_on_region(q))
-        st = dr_a1111_resize(mask, mode, w, h, true);
-    if (!st && q->mask && integer(q->o, "inpainting_fill") == 0 &&
-        json_number_value(json_object_get(q->o, "denoising_strength")) < 1)
+        st = dr_a1111_resize(mask, mode, q->width, q->height, true);
+    if (!st && q->mask && integer(q->o, "inpainting_fill") == 0 && q->strength < 1)
         st = dr_a1111_fill(photo, mask);
     return st;
 }
@@ -96,12 +98,14 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     const json_t *o = q->o;
     char garment[24];
     bool region = works_on_region(q);
-    int64_t blur = integer(o, "mask_blur_x") >= 0 ? integer(o, "mask_blur_x") : integer(o, "mask_blur");
-    json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:s, s:b, s:f}", "type", "tryon", "model",
+    int64_t blur = json_is_integer(json_object_get(o, "mask_blur")) ? integer(o, "mask_blur")
+                   : integer(o, "mask_blur_x") >= 0                 ? integer(o, "mask_blur_x")
+                                                                    : 4;
+    json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:f, s:s, s:b, s:f}", "type", "tryon", "model",
                           q->model->id, "photo", photo->id, "mask", mask->id, "prompt", q->prompt, "negative_prompt",
                           json_object_get(o, "negative_prompt"), "steps", json_object_get(o, "steps"), "guidance_scale",
-                          json_object_get(o, "cfg_scale"), "strength", json_object_get(o, "denoising_strength"),
-                          "scheduler", q->scheduler, "karras", q->karras, "eta", q->eta);
+                          json_object_get(o, "cfg_scale"), "strength", q->strength, "scheduler", q->scheduler, "karras",
+                          q->karras, "eta", q->eta);
     if (!s)
         return NULL;
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
@@ -111,8 +115,8 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "lora_scale", json_real(q->garment_scale));
     json_object_set_new(s, "seed", integer(o, "seed") >= 0 ? json_integer(integer(o, "seed")) : json_null());
     json_object_set_new(s, "count", json_integer(integer(o, "batch_size") * integer(o, "n_iter")));
-    json_object_set(s, "width", json_object_get(o, "width"));
-    json_object_set(s, "height", json_object_get(o, "height"));
+    json_object_set_new(s, "width", json_integer(q->width));
+    json_object_set_new(s, "height", json_integer(q->height));
     json_object_set_new(s, "whole", json_boolean(!region));
     json_object_set_new(s, "padding", json_integer(region ? integer(o, "inpaint_full_res_padding") : -1));
     json_object_set_new(s, "mask_blur", json_integer(blur));
@@ -184,7 +188,8 @@ static json_t *repeat(const json_t *v, size_t n)
 }
 
 /* `info`: a JSON object as a string. */
-static char *info_text(const json_t *o, const dr_job *j, const json_t *seeds, const json_t *texts)
+static char *info_text(const json_t *o, const dr_job *j, const json_t *comments, const json_t *seeds,
+                       const json_t *texts)
 {
     size_t n = json_array_size(seeds);
     char stamp[32];
@@ -197,16 +202,16 @@ static char *info_text(const json_t *o, const dr_job *j, const json_t *seeds, co
         "{s:O, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:s, s:O, s:O, s:O, s:O, s:s}", "prompt", prompt,
         "all_prompts", repeat(prompt, n), "negative_prompt", negative, "all_negative_prompts", repeat(negative, n),
         "seed", json_object_get(s, "seed"), "all_seeds", seeds, "subseed", json_object_get(s, "seed"), "all_subseeds",
-        seeds, "subseed_strength", 0, "width", json_object_get(o, "width"), "height", json_object_get(o, "height"),
+        seeds, "subseed_strength", 0, "width", json_object_get(s, "width"), "height", json_object_get(s, "height"),
         "sampler_name", dr_a1111_sampler_name(json_string_value(json_object_get(s, "scheduler"))), "cfg_scale",
         json_object_get(o, "cfg_scale"), "steps", json_object_get(o, "steps"), "batch_size",
         json_object_get(o, "batch_size"), "denoising_strength", json_object_get(o, "denoising_strength"),
         "sd_model_name", json_string_value(json_object_get(s, "model")));
-    json_t *more =
-        json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s}", "restore_faces", 0,
-                  "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1, "seed_resize_from_h", -1,
-                  "extra_generation_params", "index_of_first_image", 0, "infotexts", texts, "styles", "job_timestamp",
-                  stamp, "clip_skip", 1, "is_using_inpainting_conditioning", 1, "version", drape_version());
+    json_t *more = json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}",
+                             "restore_faces", 0, "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1,
+                             "seed_resize_from_h", -1, "extra_generation_params", "index_of_first_image", 0,
+                             "infotexts", texts, "styles", "job_timestamp", stamp, "clip_skip", 1,
+                             "is_using_inpainting_conditioning", 1, "version", drape_version(), "comments", comments);
     if (info && more)
         json_object_update(info, more);
     char *text = info ? json_dumps(info, JSON_COMPACT) : NULL;
@@ -219,12 +224,15 @@ static void answer_done(dr_studio *s, dr_request *r, const dr_job *j)
 {
     const json_t *o = json_object_get(r->kept, "fields");
     json_t *images = json_array(), *seeds = json_array(), *texts = json_array();
+    json_t *comments = json_copy(json_object_get(r->kept, "comments"));
+    json_array_extend(comments, j->warnings);
     add_pictures(s, j->results, json_is_true(json_object_get(o, "send_images")), images, seeds, texts);
-    char *info = info_text(o, j, seeds, texts);
+    char *info = info_text(o, j, comments, seeds, texts);
     dr_answer_json(&r->answer, 200,
                    json_pack("{s:o, s:O, s:s}", "images", images, "parameters", json_object_get(r->kept, "parameters"),
                              "info", info ? info : ""));
     free(info);
+    json_decref(comments);
     json_decref(seeds);
     json_decref(texts);
 }
@@ -237,7 +245,8 @@ static void finish(void *studio, dr_request *r)
     if (st)
         dr_answer_error(&r->answer, 500, "gone", NULL, "the job was deleted before it was done");
     else if (strcmp(j.state, "failed") == 0)
-        dr_answer_error(&r->answer, 500, "failed", NULL, "%s", j.error ? j.error : "the job failed");
+        dr_answer_error(&r->answer, j.status == DR_EINVAL ? 422 : 500, "failed", NULL, "%s",
+                        j.error ? j.error : "the job failed");
     else if (strcmp(j.state, "done") == 0 || strcmp(j.state, "cancelled") == 0)
         answer_done(s, r, &j);
     else
@@ -265,7 +274,8 @@ void dr_a1111_img2img(dr_studio *s, dr_request *r)
             json_object_set_new(body, "init_images", json_null());
             json_object_set_new(body, "mask", json_null());
         }
-        r->kept = json_pack("{s:I, s:O, s:O}", "job", (json_int_t)id, "fields", q.o, "parameters", body);
+        r->kept = json_pack("{s:I, s:O, s:O, s:O}", "job", (json_int_t)id, "fields", q.o, "parameters", body,
+                            "comments", q.comments);
         r->wait_for = id;
         r->finish = finish;
     }

@@ -1,80 +1,10 @@
-/* Samplers, models and adapters by the names of the other world. */
+/* Models, adapters and options by the names of the other world. */
 #include "serve/a1111.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static const struct {
-    const char *scheduler, *name, *aliases; /* aliases with '|' */
-} samplers[] = {
-    {"euler-a", "Euler a", "k_euler_a|k_euler_ancestral|euler_ancestral"},
-    {"euler", "Euler", "k_euler"},
-    {"lms", "LMS", "k_lms"},
-    {"heun", "Heun", "k_heun"},
-    {"dpm++2m", "DPM++ 2M", "k_dpmpp_2m|dpmpp_2m"},
-    {"dpm++2m-sde", "DPM++ 2M SDE", "k_dpmpp_2m_sde|dpmpp_2m_sde"},
-    {"ddim", "DDIM", "k_ddim"},
-    {"ddpm", "DDPM", "k_ddpm"},
-    {"pndm", "PLMS", "k_plms"},
-    {"unipc", "UniPC", "uni_pc"},
-    {"lcm", "LCM", "k_lcm"},
-};
-enum { SAMPLERS = sizeof samplers / sizeof *samplers };
-
-static bool is_alias(const char *aliases, const char *name, size_t n)
-{
-    for (const char *at = aliases; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        if (strcspn(at, "|") == n && strncasecmp(at, name, n) == 0)
-            return true;
-    return false;
-}
-
-const char *dr_a1111_scheduler(const char *sampler, bool *karras)
-{
-    size_t n = strlen(sampler);
-    *karras = n > 7 && strcasecmp(sampler + n - 7, " karras") == 0;
-    n -= *karras ? 7 : 0;
-    for (int i = 0; i < SAMPLERS; i++)
-        if (is_alias(samplers[i].name, sampler, n) || is_alias(samplers[i].scheduler, sampler, n) ||
-            is_alias(samplers[i].aliases, sampler, n))
-            return samplers[i].scheduler;
-    return NULL;
-}
-
-const char *dr_a1111_sampler_name(const char *scheduler)
-{
-    for (int i = 0; i < SAMPLERS; i++)
-        if (strcmp(samplers[i].scheduler, scheduler) == 0)
-            return samplers[i].name;
-    return scheduler;
-}
-
-void dr_a1111_samplers(dr_studio *s, dr_request *r)
-{
-    json_t *list = json_array();
-    (void)s;
-    for (int i = 0; i < SAMPLERS; i++) {
-        json_t *aliases = json_pack("[s]", samplers[i].scheduler);
-        for (const char *at = samplers[i].aliases; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-            json_array_append_new(aliases, json_stringn(at, strcspn(at, "|")));
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:{}}", "name", samplers[i].name, "aliases", aliases, "options"));
-    }
-    dr_answer_json(&r->answer, 200, list);
-}
-
-void dr_a1111_schedulers(dr_studio *s, dr_request *r)
-{
-    static const char *const names[][2] = {{"automatic", "Automatic"}, {"uniform", "Uniform"}, {"karras", "Karras"}};
-    json_t *list = json_array();
-    (void)s;
-    for (int i = 0; i < 3; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:n, s:f, s:b}", "name", names[i][0], "label", names[i][1],
-                                              "aliases", "default_rho", i == 2 ? 7.0 : -1.0, "need_inner_model", 0));
-    dr_answer_json(&r->answer, 200, list);
-}
 
 /* --- models and adapters ------------------------------------------------------------------------- */
 
@@ -190,38 +120,48 @@ char *dr_a1111_chosen_model(dr_studio *s)
     return name;
 }
 
-static json_t *options_json(dr_studio *s)
+/* What is as it is, in the other program's words. */
+static const char fixed_options[] =
+    "{\"CLIP_stop_at_last_layers\": 1, \"sd_vae\": \"Automatic\", \"samples_format\": \"png\", \"grid_format\": "
+    "\"png\", "
+    "\"samples_save\": false, \"grid_save\": false, \"return_grid\": false, \"return_mask\": false, "
+    "\"return_mask_composite\": false, \"save_init_img\": false, \"enable_pnginfo\": true, \"eta_ddim\": 0.0, "
+    "\"eta_ancestral\": 1.0, \"eta_noise_seed_delta\": 0, \"s_churn\": 0.0, \"s_tmin\": 0.0, \"s_tmax\": 0.0, "
+    "\"s_noise\": 1.0, \"s_min_uncond\": 0.0, \"initial_noise_multiplier\": 1.0, \"inpainting_mask_weight\": 1.0, "
+    "\"img2img_color_correction\": false, \"img2img_fix_steps\": false, \"img2img_extra_noise\": 0.0, "
+    "\"always_discard_next_to_last_sigma\": false, \"randn_source\": \"CPU\", \"emphasis\": \"None\", "
+    "\"token_merging_ratio\": 0.0, \"token_merging_ratio_img2img\": 0.0, \"tiling\": false, "
+    "\"face_restoration\": false, \"sd_hypernetwork\": \"None\", \"sd_lora\": \"None\"}";
+
+json_t *dr_a1111_options_json(dr_studio *s)
 {
     char *model = dr_a1111_chosen_model(s);
-    json_t *o = json_pack("{s:s, s:i, s:s, s:f, s:f, s:b, s:s}", "sd_model_checkpoint", model ? model : "",
-                          "CLIP_stop_at_last_layers", 1, "samples_format", "png", "eta_ddim", 0.0, "eta_ancestral", 1.0,
-                          "img2img_color_correction", 0, "sd_vae", "Automatic");
+    json_t *o = json_pack("{s:s}", "sd_model_checkpoint", model ? model : ""),
+           *fixed = json_loads(fixed_options, 0, NULL);
+    if (o && fixed)
+        json_object_update(o, fixed);
+    json_decref(fixed);
     free(model);
     return o;
 }
 
 void dr_a1111_get_options(dr_studio *s, dr_request *r)
 {
-    dr_answer_json(&r->answer, 200, options_json(s));
+    dr_answer_json(&r->answer, 200, dr_a1111_options_json(s));
 }
 
-static bool same(const json_t *a, const json_t *b)
-{
-    return json_equal(a, b) || (json_is_number(a) && json_is_number(b) && json_number_value(a) == json_number_value(b));
-}
-
-/* Every option must be one that is there, with its present value; the model alone can be chosen. */
+/* Every option must have its present value, or ask for nothing; the model alone can be chosen. */
 static dr_status check_options(dr_studio *s, const json_t *in, const char **model, char *field)
 {
-    json_t *now = options_json(s), *value;
+    json_t *now = dr_a1111_options_json(s), *value;
     const char *key;
     dr_status st = DR_OK;
     *model = NULL;
     json_object_foreach((json_t *)(uintptr_t)in, key, value)
     {
-        if (!st && strcmp(key, "sd_model_checkpoint") == 0 && json_is_string(value)) {
+        if (!st && strcmp(key, "sd_model_checkpoint") == 0 && json_string_length(value) > 0) {
             *model = json_string_value(value);
-        } else if (!st && !same(value, json_object_get(now, key))) {
+        } else if (!st && !dr_a1111_at_rest(value) && !dr_a1111_same(value, json_object_get(now, key))) {
             st = dr_fail(DR_EINVAL, "option '%.60s' cannot be set here", key);
             snprintf(field, DR_FIELD_PATH, "%.60s", key);
         }
@@ -263,6 +203,19 @@ void dr_a1111_empty_list(dr_studio *s, dr_request *r)
 {
     (void)s;
     dr_answer_json(&r->answer, 200, json_array());
+}
+
+void dr_a1111_embeddings(dr_studio *s, dr_request *r)
+{
+    (void)s;
+    dr_answer_json(&r->answer, 200, json_pack("{s:{}, s:{}}", "loaded", "skipped"));
+}
+
+/* Models and adapters are those of the start; garments are looked up at every request. */
+void dr_a1111_refresh(dr_studio *s, dr_request *r)
+{
+    (void)s;
+    dr_answer_json(&r->answer, 200, json_null());
 }
 
 void dr_a1111_cmd_flags(dr_studio *s, dr_request *r)

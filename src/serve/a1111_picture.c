@@ -5,6 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The digits alone, ended as GLib wants them: encoders leave out '=', break lines, and write '-' and '_' for use in
+ * addresses. malloc'ed. */
+static dr_status digits_of(const char *text, char **out, size_t *count)
+{
+    static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    bool ended = false, good = true;
+    char *digits = malloc(strlen(text) + 4);
+    if (!digits)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (const char *at = text; good && *at; at++) {
+        char c = *at == '-' ? '+' : *at == '_' ? '/' : *at;
+        if (strchr(" \t\r\n", c))
+            continue;
+        ended = ended || c == '=';
+        good = ended ? c == '=' : strchr(all, c) != NULL;
+        if (!ended)
+            digits[n++] = c;
+    }
+    if (!good || n < 2 || n % 4 == 1) {
+        free(digits);
+        return dr_fail(DR_EINVAL,
+                       good && n > 4 ? "the base64 is cut off: %zu digits are no whole number of bytes"
+                                     : "it is not a picture as base64",
+                       n);
+    }
+    while (n % 4)
+        digits[n++] = '=';
+    digits[n] = 0;
+    *out = digits;
+    *count = n;
+    return DR_OK;
+}
+
 dr_status dr_a1111_base64(const char *text, void **out, size_t *size)
 {
     *out = NULL;
@@ -17,19 +51,16 @@ dr_status dr_a1111_base64(const char *text, void **out, size_t *size)
     }
     if (strncmp(text, "http:", 5) == 0 || strncmp(text, "https:", 6) == 0)
         return dr_fail(DR_EINVAL, "pictures are not fetched from addresses: send base64");
-    size_t n = strlen(text),
-           good = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n");
-    if (n < 4 || good != n)
-        return dr_fail(DR_EINVAL, "it is not a picture as base64");
-    gsize length;
-    guchar *bytes = g_base64_decode(text, &length);
-    void *copy = malloc(length + 1);
-    if (copy)
-        memcpy(copy, bytes, length);
-    g_free(bytes);
-    *out = copy;
+    char *digits = NULL;
+    size_t n;
+    dr_status st = digits_of(text, &digits, &n);
+    if (st)
+        return st;
+    gsize length = 0;
+    g_base64_decode_inplace(digits, &length);
+    *out = digits;
     *size = length;
-    return copy ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+    return DR_OK;
 }
 
 json_t *dr_a1111_to_base64(const void *data, size_t size)

@@ -21,6 +21,7 @@ typedef struct dr_answer {
     char etag[72];
     char download[128]; /* file name; "": shown */
     char cookie[200], location[64];
+    char allow[32]; /* with 405: the methods that are possible */
 } dr_answer;
 
 void dr_answer_clear(dr_answer *a);
@@ -32,8 +33,11 @@ void dr_answer_json(dr_answer *a, int status, json_t *j);
 void dr_answer_error(dr_answer *a, int status, const char *code, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/** The library's last failure as a client's fault where it is one, else as ours: 400, 404, 409, 503, 500. */
+/** The library's last failure as a client's fault where it is one, else as ours: 400, 404, 503, 500. */
 void dr_answer_failure(dr_answer *a, dr_status st, const char *field);
+
+/** The same for what is well said, and only does not go with what is here: 409 in place of 400. */
+void dr_answer_conflict(dr_answer *a, dr_status st, const char *field);
 
 enum { DR_MAX_ARGS = 12 };
 
@@ -45,6 +49,7 @@ typedef struct dr_request {
     int arg_count;
     const char *content_type, *last_event_id; /* may be NULL */
     char client[64];                          /* address */
+    const char *origin;                       /* of another site's page that may read the answer; NULL: none */
     const char *body;
     size_t size;
     char param[80]; /* what stood for {id} in the route */

@@ -54,6 +54,12 @@ static bool log_in(dr_exchange *x)
     return true;
 }
 
+bool dr_exchange_is_preflight(const dr_exchange *x)
+{
+    return strcmp(x->r.method, "OPTIONS") == 0 && header(x->connection, "Origin") &&
+           header(x->connection, "Access-Control-Request-Method");
+}
+
 static void check_guard(dr_exchange *x)
 {
     struct MHD_Connection *c = x->connection;
@@ -65,7 +71,14 @@ static void check_guard(dr_exchange *x)
         dr_answer_error(a, 429, "too_many", NULL, "too many wrong tokens: wait a minute");
         return;
     }
-    switch (dr_guard_check(&v->guard, &who, x->r.method)) {
+    dr_verdict verdict = dr_guard_check(&v->guard, &who, x->r.method);
+    if (verdict != DR_WRONG_HOST && dr_guard_lists(&v->guard, who.origin))
+        x->r.origin = who.origin;
+    if (x->r.origin && dr_exchange_is_preflight(x)) { /* it never brings the token */
+        *a = (dr_answer){.status = 204, .type = "text/plain", .bytes = ""};
+        return;
+    }
+    switch (verdict) {
     case DR_ALLOWED:
         break;
     case DR_WRONG_HOST:

@@ -62,6 +62,9 @@ void dr_server_stop(dr_server *v);
 /** Cuts connections that have not sent a whole request header in time. Called about once a second. */
 void dr_server_reap(dr_server *v);
 
+/** True for a browser's question whether a page of another site may send the request that it has in mind. */
+bool dr_exchange_is_preflight(const dr_exchange *x);
+
 /** Sends r.answer. */
 enum MHD_Result dr_exchange_send(dr_exchange *x);
 /** A stream of events. */

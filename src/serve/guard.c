@@ -43,6 +43,52 @@ static bool host_is_ours(const dr_guard *g, const char *host)
     return dr_is_this_machine(name) || strcasecmp(name, g->host) == 0;
 }
 
+/* The next entry of a list with commas, and its length without blanks; NULL behind the last. */
+static const char *next_entry(const char **at, size_t *n)
+{
+    const char *start = *at ? *at + strspn(*at, " ,") : "";
+    *n = strcspn(start, ",");
+    *at = start + *n;
+    while (*n > 0 && start[*n - 1] == ' ')
+        --*n;
+    return start[0] ? start : NULL;
+}
+
+bool dr_guard_lists(const dr_guard *g, const char *origin)
+{
+    size_t n;
+    const char *at = g->origins, *entry;
+    while (origin && (entry = next_entry(&at, &n)) != NULL)
+        if ((n == 1 && *entry == '*') || (strlen(origin) == n && strncasecmp(entry, origin, n) == 0))
+            return true;
+    return false;
+}
+
+bool dr_guard_allows_all(const dr_guard *g)
+{
+    return dr_guard_lists(g, "*");
+}
+
+static bool is_origin(const char *entry, size_t n)
+{
+    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~[]:";
+    size_t scheme = strspn(entry, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    if (n == 1 && *entry == '*')
+        return true;
+    return scheme > 0 && n > scheme + 3 && strncmp(entry + scheme, "://", 3) == 0 &&
+           strspn(entry + scheme + 3, host) >= n - scheme - 3;
+}
+
+bool dr_are_origins(const char *list)
+{
+    size_t n, count = 0;
+    const char *at = list, *entry;
+    for (; (entry = next_entry(&at, &n)) != NULL; count++)
+        if (!is_origin(entry, n))
+            return false;
+    return count > 0;
+}
+
 /* A page's origin is ours when it is the host it asks. */
 static bool origin_is_ours(const dr_credentials *c)
 {
@@ -101,7 +147,7 @@ dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (!g->token && !host_is_ours(g, c->host))
         return DR_WRONG_HOST;
-    if (!origin_is_ours(c) || !site_is_ours(c, get))
+    if (!dr_guard_lists(g, c->origin) && (!origin_is_ours(c) || !site_is_ours(c, get)))
         return DR_WRONG_ORIGIN;
     return g->token && !has_token(g, c) ? DR_WRONG_TOKEN : DR_ALLOWED;
 }

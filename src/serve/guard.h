@@ -8,7 +8,8 @@
 typedef struct dr_guard {
     const char *host; /* that --host named */
     _Atomic int port;
-    const char *token; /* NULL: none is needed */
+    const char *token;   /* NULL: none is needed */
+    const char *origins; /* of other sites' pages that may ask: "http://a.example,http://b.example:3000" or "*" */
 } dr_guard;
 
 /* The headers that matter; any may be NULL. */
@@ -26,6 +27,15 @@ typedef enum dr_verdict { DR_ALLOWED, DR_WRONG_HOST, DR_WRONG_ORIGIN, DR_WRONG_T
  * @param method  other than GET and HEAD must not come from another site's page; GET only where a person went there
  */
 dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method);
+
+/** True for an origin that `origins` lists; false for NULL. */
+bool dr_guard_lists(const dr_guard *g, const char *origin);
+
+/** True when `origins` is every site. */
+bool dr_guard_allows_all(const dr_guard *g);
+
+/** True for a list of "*" or of origins: a scheme, a host, perhaps a port, and nothing behind it. */
+bool dr_are_origins(const char *list);
 
 /** Equal, in a time that does not tell how much of it. */
 bool dr_same_secret(const char *a, const char *b);

@@ -13,7 +13,31 @@ static const char policy[] = "default-src 'none'; script-src 'self'; style-src '
                              "connect-src 'self'; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; "
                              "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-static void add_headers(struct MHD_Response *m, const dr_answer *a)
+/* For pages of other sites that --cors-allow-origins names. With "*" any page may ask, but none with a cookie. */
+static void add_cors(struct MHD_Response *m, const dr_exchange *x)
+{
+    struct MHD_Connection *c = x->connection;
+    const dr_guard *g = &x->server->guard;
+    if (!g->origins)
+        return;
+    MHD_add_response_header(m, "Vary", "Origin");
+    if (!x->r.origin)
+        return;
+    bool any = dr_guard_allows_all(g);
+    MHD_add_response_header(m, "Access-Control-Allow-Origin", any ? "*" : x->r.origin);
+    if (!any)
+        MHD_add_response_header(m, "Access-Control-Allow-Credentials", "true");
+    if (!dr_exchange_is_preflight(x))
+        return;
+    const char *asked = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Access-Control-Request-Headers");
+    MHD_add_response_header(m, "Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE");
+    MHD_add_response_header(m, "Access-Control-Allow-Headers", asked ? asked : "Authorization, Content-Type");
+    MHD_add_response_header(m, "Access-Control-Max-Age", "600");
+    if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Access-Control-Request-Private-Network"))
+        MHD_add_response_header(m, "Access-Control-Allow-Private-Network", "true");
+}
+
+static void add_headers(struct MHD_Response *m, const dr_answer *a, const dr_exchange *x)
 {
     static const char *const always[][2] = {{"Content-Security-Policy", policy},
                                             {"X-Content-Type-Options", "nosniff"},
@@ -33,6 +57,9 @@ static void add_headers(struct MHD_Response *m, const dr_answer *a)
         MHD_add_response_header(m, "Content-Type", a->type);
     if (a->etag[0])
         MHD_add_response_header(m, "ETag", a->etag);
+    add_cors(m, x);
+    if (a->allow[0])
+        MHD_add_response_header(m, "Allow", a->allow);
     if (a->location[0])
         MHD_add_response_header(m, "Location", a->location);
     if (a->cookie[0])
@@ -94,7 +121,7 @@ enum MHD_Result dr_exchange_send(dr_exchange *x)
     }
     if (!m)
         return MHD_NO;
-    add_headers(m, a);
+    add_headers(m, a, x);
     enum MHD_Result rc = MHD_queue_response(x->connection, (unsigned)a->status, m);
     MHD_destroy_response(m);
     return rc;
@@ -137,7 +164,7 @@ enum MHD_Result dr_exchange_stream(dr_exchange *x)
         return MHD_NO;
     }
     dr_answer a = {.status = 200, .type = "text/event-stream"};
-    add_headers(m, &a);
+    add_headers(m, &a, x);
     MHD_add_response_header(m, "X-Accel-Buffering", "no");
     enum MHD_Result rc = MHD_queue_response(x->connection, 200, m);
     MHD_destroy_response(m);

@@ -44,6 +44,16 @@ static const dr_route routes[] = {
     {"GET", "/sdapi/v1/sd-vae", dr_a1111_empty_list, 0, 0},
     {"GET", "/sdapi/v1/prompt-styles", dr_a1111_empty_list, 0, 0},
     {"GET", "/sdapi/v1/face-restorers", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/realesrgan-models", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/latent-upscale-modes", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/hypernetworks", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/script-info", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/extensions", dr_a1111_empty_list, 0, 0},
+    {"GET", "/sdapi/v1/embeddings", dr_a1111_embeddings, 0, 0},
+    {"POST", "/sdapi/v1/refresh-checkpoints", dr_a1111_refresh, 0, SMALL},
+    {"POST", "/sdapi/v1/refresh-loras", dr_a1111_refresh, 0, SMALL},
+    {"POST", "/sdapi/v1/refresh-vae", dr_a1111_refresh, 0, SMALL},
+    {"POST", "/sdapi/v1/refresh-embeddings", dr_a1111_refresh, 0, SMALL},
     {"POST", "/sdapi/v1/txt2img", dr_a1111_txt2img, 0, SMALL},
 };
 
@@ -69,18 +79,22 @@ static bool match(const char *pattern, const char *path, char param[80])
 
 const dr_route *dr_route_find(dr_request *r)
 {
-    bool get = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0, known = false;
+    bool get = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+    char allow[sizeof r->answer.allow] = "";
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const dr_route *t = &routes[i];
         if (!match(t->path, r->path, r->param))
             continue;
         if (strcmp(t->method, get ? "GET" : r->method) == 0)
             return t;
-        known = true;
+        size_t n = strlen(allow);
+        snprintf(allow + n, sizeof allow - n, "%s%s", n ? ", " : "",
+                 strcmp(t->method, "GET") == 0 ? "GET, HEAD" : t->method);
     }
-    if (known)
-        dr_answer_error(&r->answer, 405, "bad_method", NULL, "%.16s is not possible here", r->method);
-    else if (!get)
+    if (allow[0]) {
+        dr_answer_error(&r->answer, 405, "bad_method", NULL, "%.16s is not possible here: %s", r->method, allow);
+        memcpy(r->answer.allow, allow, sizeof allow);
+    } else if (!get)
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is nothing here that could be asked so");
     else if (!dr_asset_answer(r->path, &r->answer))
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is nothing at this address");

@@ -46,7 +46,7 @@ dr_handler dr_get_job_events, dr_get_events;
 dr_handler dr_get_garments, dr_delete_garment, dr_post_lint;
 dr_handler dr_a1111_img2img, dr_a1111_progress, dr_a1111_interrupt, dr_a1111_png_info, dr_a1111_samplers,
     dr_a1111_schedulers, dr_a1111_models, dr_a1111_loras, dr_a1111_get_options, dr_a1111_post_options,
-    dr_a1111_empty_list, dr_a1111_cmd_flags, dr_a1111_scripts, dr_a1111_txt2img;
+    dr_a1111_empty_list, dr_a1111_embeddings, dr_a1111_refresh, dr_a1111_cmd_flags, dr_a1111_scripts, dr_a1111_txt2img;
 
 /** What a new listener of a route's events hears first, malloc'ed; *job is the one it listens to, 0 for all. */
 char *dr_events_first(dr_studio *s, const dr_request *r, int64_t *job);

@@ -16,6 +16,7 @@ typedef struct dr_serve_options {
     int port;         /* 0: any that is free */
     const char *data; /* folder */
     const char *token, *parser;
+    const char *origins; /* of other sites' pages that may ask, see dr_guard; NULL: none */
     dr_keep keep;
     int threads;
     bool (*stop)(void *user); /* asked a few times a second */

@@ -260,7 +260,7 @@ static dr_status listen_by_name(dr_server *v)
 
 dr_status dr_server_start(dr_server *v, dr_studio *s)
 {
-    *v = (dr_server){.studio = s, .guard = {s->o->host, s->o->port, s->o->token}};
+    *v = (dr_server){.studio = s, .guard = {s->o->host, s->o->port, s->o->token, s->o->origins}};
     pthread_mutex_init(&v->mutex, NULL);
     pthread_cond_init(&v->task, NULL);
     dr_limits_init(&v->limits, MAX_BODIES);

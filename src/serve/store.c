@@ -19,7 +19,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS jobs("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, state TEXT NOT NULL, place INTEGER,"
     " created REAL NOT NULL, started REAL, ended REAL, garment INTEGER NOT NULL DEFAULT 0, error TEXT,"
-    " settings TEXT NOT NULL, results TEXT NOT NULL DEFAULT '[]', warnings TEXT NOT NULL DEFAULT '[]', search TEXT);"
+    " settings TEXT NOT NULL, results TEXT NOT NULL DEFAULT '[]', warnings TEXT NOT NULL DEFAULT '[]', search TEXT,"
+    " status INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS jobs_state ON jobs(state, place);"
     "CREATE TABLE IF NOT EXISTS images("
     " id TEXT PRIMARY KEY, type TEXT NOT NULL, width INTEGER, height INTEGER, bytes INTEGER, added REAL);"
@@ -55,6 +56,12 @@ static dr_status open_db(dr_store *s)
         dr_status st = dr_fail(DR_EINVAL, "cannot use '%s': %s", path, why ? why : "a newer drape has written it");
         sqlite3_free(why);
         return st;
+    }
+    /* a column that came later; programs from before do without it */
+    if (!dr_sql_int(s, 0, "SELECT COUNT(*) FROM pragma_table_info('jobs') WHERE name='status'", NULL)) {
+        dr_status st = dr_sql_run(s, "ALTER TABLE jobs ADD COLUMN status INTEGER NOT NULL DEFAULT 0", NULL);
+        if (st)
+            return st;
     }
     return dr_sql_run(s, "PRAGMA user_version=1", NULL);
 }
@@ -147,7 +154,7 @@ void dr_store_train_path(const dr_store *s, int64_t id, const char *rest, char *
 #define COLUMNS                                                                                                        \
     "id,type,state,created,started,ended,garment,error,settings,results,warnings,"                                     \
     "CASE state WHEN 'waiting' THEN (SELECT COUNT(*) FROM jobs b WHERE b.state='waiting' AND b.place<a.place)"         \
-    " ELSE -1 END FROM jobs a "
+    " ELSE -1 END,status FROM jobs a "
 
 void dr_job_clear(dr_job *j)
 {
@@ -183,7 +190,8 @@ static dr_status read_row(sqlite3_stmt *q, dr_job *j)
                   .settings = json_column(q, 8),
                   .results = json_column(q, 9),
                   .warnings = json_column(q, 10),
-                  .position = sqlite3_column_int(q, 11)};
+                  .position = sqlite3_column_int(q, 11),
+                  .status = (dr_status)sqlite3_column_int(q, 12)};
     snprintf(j->type, sizeof j->type, "%s", (const char *)sqlite3_column_text(q, 1));
     snprintf(j->state, sizeof j->state, "%s", (const char *)sqlite3_column_text(q, 2));
     if (json_is_object(j->settings) && json_is_array(j->results) && json_is_array(j->warnings))
@@ -308,13 +316,13 @@ dr_status dr_store_results(dr_store *s, int64_t id, const json_t *results, const
     return st;
 }
 
-dr_status dr_store_end(dr_store *s, int64_t id, const char *state, const char *error)
+dr_status dr_store_end(dr_store *s, int64_t id, const char *state, dr_status status, const char *error)
 {
     dr_store_lock(s);
     dr_status st = dr_sql_run(s,
-                              "UPDATE jobs SET state=?1, error=?2, ended=?3, place=NULL, "
+                              "UPDATE jobs SET state=?1, error=?2, ended=?3, status=?5, place=NULL, "
                               "garment=(type='train' AND ?1='done') WHERE id=?4 AND state='running'",
-                              "ssdi", state, error, dr_time(), id);
+                              "ssdii", state, error, dr_time(), id, (int64_t)status);
     dr_store_unlock(s);
     return st;
 }

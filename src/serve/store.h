@@ -31,6 +31,7 @@ typedef struct dr_job {
     int position;                          /* of a waiting job in the queue; -1 else */
     bool garment;                          /* a training whose result is kept */
     char *error;                           /* NULL: none */
+    dr_status status;                      /* what kind of error */
     json_t *settings, *results, *warnings; /* object, array, array */
 } dr_job;
 
@@ -59,8 +60,9 @@ dr_status dr_store_take(dr_store *s, dr_job *out);
 /** What a running job has so far; it is not made again after a crash. */
 dr_status dr_store_results(dr_store *s, int64_t id, const json_t *results, const json_t *warnings);
 
-/** The end of a running job. `error` may be NULL. A training that is done is a garment. */
-dr_status dr_store_end(dr_store *s, int64_t id, const char *state, const char *error);
+/** The end of a running job. `error` may be NULL, `status` says of which kind it is. A training that is done is a
+ * garment. */
+dr_status dr_store_end(dr_store *s, int64_t id, const char *state, dr_status status, const char *error);
 
 /** Running back to the front of the queue: the server stops. */
 dr_status dr_store_requeue(dr_store *s, int64_t id);

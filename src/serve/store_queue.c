@@ -93,7 +93,7 @@ dr_status dr_store_take(dr_store *s, dr_job *out)
         return st;
     st = dr_store_get(s, id, out);
     if (st) /* a row that cannot be read must not stop those behind it */
-        (void)dr_store_end(s, id, "failed", dr_error());
+        (void)dr_store_end(s, id, "failed", st, dr_error());
     return st;
 }
 

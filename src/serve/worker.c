@@ -174,7 +174,7 @@ static void record(dr_studio *s, int64_t id, dr_status st)
                                !st         ? "done"
                                : cancelled ? "cancelled"
                                            : "failed",
-                               st && !cancelled ? error : NULL);
+                               st, st && !cancelled ? error : NULL);
     if (written) /* it runs again after the next start */
         fprintf(stderr, "drape serve: job %lld: %s\n", (long long)id, dr_error());
 }

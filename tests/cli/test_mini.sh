@@ -53,6 +53,9 @@ echo "loss on the same noise: $before, after the training $after"
 below "$after" 0.9 "$before" || fail "the training has not brought the loss down: $before, then $after"
 
 dress untaught.png
+! grep -q warning err || fail "a word of warning about the model's own pace: $(cat err)"
+dress other-pace.png --steps 7
+grep -q "is made for .* steps" err || fail "no word that the model is made for other than 7 steps"
 dress taught.png --model taught
 steps=$(sed -n 's/.*"_drape_steps": \([0-9]*\).*/\1/p' "$small/scheduler/scheduler_config.json")
 grep -a -q "Steps: ${steps:-50}," taught.png || fail "the taught model has not kept the steps that suit the small one (${steps:-50})"

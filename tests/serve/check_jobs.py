@@ -1,5 +1,7 @@
 """Jobs from the queue to the result: masks, pictures, trainings, events, and what kill -9 may not lose."""
 
+import base64
+import json
 import os
 import pathlib
 import tempfile
@@ -245,7 +247,7 @@ class Adapters(Case):
         none, half, whole = (self.client.ended(self.tryon(lora=l, lora_scale=s))["results"][0]["image"]
                              for l, s in ((None, 1), (name, 0.5), (name, 1)))
         self.assertEqual(len({none, half, whole}), 3)
-        answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "lora": "other"}, 400)
+        answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "lora": "other"}, 404)
         self.assertEqual(answer["error"]["field"], "lora")
 
     def test_other_clients_name_it_in_the_prompt(self):
@@ -297,6 +299,30 @@ class Killed(Case):
         self.assertEqual([p["step"] for p in points], list(range(1, 41)))
 
 
+# Every field of img2img in AUTOMATIC1111's 1.10, with the values of its own description.
+AT_REST = {"styles": [], "subseed": -1, "subseed_strength": 0, "seed_resize_from_h": -1, "seed_resize_from_w": -1,
+           "scheduler": None, "batch_size": 1, "n_iter": 1, "restore_faces": None, "tiling": None, "do_not_save_samples": False,
+           "do_not_save_grid": False, "eta": None, "s_min_uncond": None, "s_churn": None, "s_tmax": None, "s_tmin": None,
+           "s_noise": None, "override_settings": None, "override_settings_restore_afterwards": True, "refiner_checkpoint": None,
+           "refiner_switch_at": None, "disable_extra_networks": False, "firstpass_image": None, "comments": None,
+           "resize_mode": 0, "image_cfg_scale": None, "mask_blur_x": 4, "mask_blur_y": 4, "mask_blur": None,
+           "mask_round": True, "inpainting_fill": 0, "inpaint_full_res": True, "inpaint_full_res_padding": 0,
+           "inpainting_mask_invert": 0, "initial_noise_multiplier": None, "latent_mask": None, "force_task_id": None,
+           "sampler_index": "Euler", "include_init_images": False, "script_name": None, "script_args": [], "send_images": True,
+           "save_images": False, "alwayson_scripts": {}, "infotext": None}
+
+# What tools send that fill in a number, a text and a box for each field, those of txt2img as well.
+OF_A_WORKFLOW_TOOL = {**AT_REST, "seed_resize_from_h": 0, "seed_resize_from_w": 0, "subseed": 0, "restore_faces": False,
+                      "tiling": False, "eta": 0, "s_min_uncond": 0.0, "s_churn": 0.0, "s_tmax": 0.0, "s_tmin": 0.0,
+                      "s_noise": 0.0, "override_settings": {}, "override_settings_restore_afterwards": False,
+                      "refiner_checkpoint": "", "refiner_switch_at": 0.0, "comments": {}, "image_cfg_scale": 0.0,
+                      "initial_noise_multiplier": 0.0, "firstpass_image": "", "latent_mask": "", "force_task_id": "",
+                      "script_name": "", "infotext": "", "scheduler": "", "enable_hr": False, "firstphase_width": 0,
+                      "firstphase_height": 0, "hr_scale": 2.0, "hr_upscaler": "Latent", "hr_second_pass_steps": 0,
+                      "hr_resize_x": 0, "hr_resize_y": 0, "hr_checkpoint_name": "", "hr_sampler_name": "", "hr_scheduler": "",
+                      "hr_prompt": "", "hr_negative_prompt": "", "task_id": ""}
+
+
 class Clients(Case):
     """Other programs' clients: AUTOMATIC1111's API."""
 
@@ -306,11 +332,9 @@ class Clients(Case):
         return self.client.json("POST", "/sdapi/v1/img2img", body, status)
 
     def picture(self, answer, i=0):
-        import base64
         return base64.b64decode(answer["images"][i])
 
     def test_img2img_answers_with_pictures(self):
-        import json
         answer = self.img2img(batch_size=2, n_iter=2)
         info = json.loads(answer["info"])
         self.assertEqual(info["all_seeds"], [4, 5, 6, 7])
@@ -332,11 +356,76 @@ class Clients(Case):
         self.assertEqual(self.picture(self.img2img(seed=4, tiling=False, restore_faces=None, styles=[])), plain)
         self.assertEqual(self.img2img(send_images=False)["images"], [])
 
+    def test_every_field_at_rest_asks_for_nothing(self):
+        plain = self.picture(self.img2img())
+        for more in (AT_REST, OF_A_WORKFLOW_TOOL, {"override_settings": self.client.get("/sdapi/v1/options")},
+                     {"mask_round": True, "firstpass_image": "", "latent_mask": "", "inpainting_mask_invert": False,
+                      "inpaint_full_res": "True", "restore_faces": 0, "tiling": "False", "send_images": 1, "seed": "4"},
+                     {"override_settings": {"sd_vae": "None", "CLIP_stop_at_last_layers": 1.0, "face_restoration_model": None}},
+                     {"nobody_knows": None, "nor_this": [], "hr_scale": 2, "unknown": {"enabled": False}}):
+            self.assertEqual(self.picture(self.img2img(**more)), plain, more)
+
+    def test_extensions_that_are_off_are_taken_and_others_refused(self):
+        plain = self.picture(self.img2img())
+        unit = {"enabled": False, "module": "canny", "model": "control_canny", "weight": 1.0}
+        for scripts in ({"controlnet": {"args": []}}, {"ControlNet": {"args": [unit, {}]}}, {"ADetailer": {"args": [False]}},
+                        {"ADetailer": {"args": [True, False, {"ad_model": "None", "ad_confidence": 0.3}]}}, {"x": None}):
+            self.assertEqual(self.picture(self.img2img(alwayson_scripts=scripts)), plain, scripts)
+        for scripts in ({"controlnet": {"args": [{**unit, "enabled": True}]}}, {"x": {"args": [True]}},
+                        {"ADetailer": {"args": [{"ad_model": "face_yolov8n.pt"}]}}):
+            answer = self.img2img(422, alwayson_scripts=scripts)
+            self.assertEqual(answer["error"]["field"], "alwayson_scripts." + list(scripts)[0])
+            self.assertIn(list(scripts)[0], answer["detail"])
+
+    def test_sizes_are_rounded_down_and_it_is_said(self):
+        answer = self.img2img(inpaint_full_res=False, width=37, height=63)
+        info = json.loads(answer["info"])
+        self.assertEqual((info["width"], info["height"], png_size(self.picture(answer))), (32, 56, (32, 56)))
+        self.assertIn("37x63", info["comments"][0])
+        self.assertIn("32x56", info["comments"][0])
+        self.assertEqual(json.loads(self.img2img()["info"])["comments"], [])
+        self.assertEqual(self.img2img(422, width=7)["error"]["field"], "width")
+
+    def test_what_a_job_finds_wrong_with_the_request_is_the_clients_fault(self):
+        answer = self.img2img(422, sampler_name="LCM", steps=90, denoising_strength=1)
+        self.assertIn("lcm takes at most 50 steps", answer["detail"])
+        failed = self.client.get("/api/v1/jobs?limit=1")["jobs"][0]
+        self.assertEqual((failed["state"], failed["error"]), ("failed", answer["detail"]))
+
+    def test_samplers_and_schedules_go_as_there_or_are_refused(self):
+        strength = json.loads(self.img2img(denoising_strength=0, steps=4, sampler_name="Euler")["info"])
+        self.assertIn("Denoising strength: 0.25", strength["infotexts"][0])
+        def names(**more):
+            return json.loads(self.img2img(**more)["info"])["infotexts"][0]
+        self.assertIn("Sampler: euler karras", names(sampler_name="Euler", scheduler="Karras"))
+        self.assertNotIn("karras", names(sampler_name="DDIM", scheduler="Karras"), "it has steps of its own, there as here")
+        self.assertNotIn("karras", names(sampler_name="Euler", scheduler="Automatic"))
+        self.assertNotIn("karras", names(sampler_name="Euler", scheduler="uniform"))
+        self.assertIn("Sampler: euler,", names(sampler_name="Euler a", eta=0), "without its noise it is Euler")
+        for more in ({"scheduler": "Exponential"}, {"scheduler": "SGM Uniform"}, {"scheduler": "align_your_steps"}):
+            answer = self.img2img(422, sampler_name="DPM++ 2M", **more)
+            self.assertEqual(answer["error"]["field"], "scheduler")
+        self.assertEqual(self.img2img(422, sampler_name="DPM++ 2M Exponential")["error"]["field"], "scheduler")
+        self.assertEqual(self.img2img(422, sampler_name="Euler a", eta=0.5)["error"]["field"], "eta")
+
+    def test_a_picture_without_the_end_of_its_base64_is_read(self):
+        plain = self.picture(self.img2img())
+        self.assertEqual(self.picture(self.img2img(mask=b64(MASK).rstrip("="), init_images=[b64(PHOTO).rstrip("=")])), plain)
+        answer = self.img2img(422, mask=b64(MASK).rstrip("=")[:-3] if len(b64(MASK).rstrip("=")) % 4 == 0 else b64(MASK)[:401])
+        self.assertEqual(answer["error"]["field"], "mask")
+        self.assertIn("base64", answer["detail"])
+
+    def test_what_changes_nothing_is_answered(self):
+        for path in ("refresh-checkpoints", "refresh-loras", "refresh-vae", "refresh-embeddings"):
+            self.assertIsNone(self.client.json("POST", f"/sdapi/v1/{path}", status=200))
+        for path in ("hypernetworks", "script-info", "latent-upscale-modes", "realesrgan-models", "extensions"):
+            self.assertEqual(self.client.get(f"/sdapi/v1/{path}"), [])
+
     def test_a_field_that_cannot_be_honoured_is_an_error(self):
         for field, value in (("tiling", True), ("restore_faces", True), ("subseed_strength", 0.5), ("styles", ["x"]),
                              ("script_name", "x"), ("resize_mode", 3), ("sampler_name", "no"), ("scheduler", "no"),
-                             ("alwayson_scripts", {"x": {}}), ("nonsense", 1), ("init_images", []), ("mask", "&"),
-                             ("width", 1 << 20), ("batch_size", 17), ("denoising_strength", 0), ("s_noise", 0.5)):
+                             ("scheduler", 5), ("nonsense", 1), ("mask_round", False), ("enable_hr", True), ("s_churn", 1), ("init_images", []), ("mask", "&"),
+                             ("width", 1 << 20), ("batch_size", 17), ("denoising_strength", 1.1), ("s_noise", 0.5), ("initial_noise_multiplier", 0.5), ("width", "wide")):
             answer = self.img2img(None, **{field: value})
             self.assertEqual(answer["error"]["field"].split("[")[0], field, answer)
         answer = self.img2img(422, mask_blur_x=1, mask_blur_y=2)

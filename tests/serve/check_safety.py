@@ -82,27 +82,30 @@ class Safety(unittest.TestCase):
         self.assertEqual(self.status("GET", "/api/v1/images/" + "A" * 64), 400)
         self.assertEqual(self.status("GET", "/api/v1/jobs/99999"), 404)
         self.assertEqual(self.status("GET", "/api/v1/jobs/-1"), 404)
-        self.assertEqual(self.status("PUT", "/api/v1/jobs"), 405)
+        status, headers, _ = self.client.request("PUT", "/api/v1/jobs")
+        self.assertEqual((status, headers["Allow"]), (405, "GET, HEAD, POST"))
+        self.assertEqual(self.client.request("PUT", "/api/v1/jobs/1")[1]["Allow"], "GET, HEAD, DELETE")
+        self.assertEqual(self.client.request("GET", "/sdapi/v1/img2img")[1]["Allow"], "POST")
         self.assertEqual(self.status("POST", "/"), 404)
 
     def test_bad_uploads_are_refused(self):
         def upload(data, kind="image/png"):
             return self.status("POST", "/api/v1/images", data, Content_Type=kind)
-        self.assertEqual(upload(b"no picture"), 400)
-        self.assertEqual(upload(b""), 400)
-        self.assertEqual(upload(PHOTO.read_bytes()[:20000]), 400)
-        self.assertEqual(upload(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), 400)
+        self.assertEqual(upload(b"no picture"), 422)
+        self.assertEqual(upload(b""), 422)
+        self.assertEqual(upload(PHOTO.read_bytes()[:20000]), 422)
+        self.assertEqual(upload(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), 422)
         self.assertEqual(upload(PHOTO.read_bytes(), "text/plain"), 415)
         form = b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nno picture\r\n--x--\r\n"
-        self.assertEqual(upload(form, "multipart/form-data; boundary=x"), 400)
-        self.assertEqual(upload(form[:60], "multipart/form-data; boundary=x"), 400)
-        self.assertEqual(upload(form, "multipart/form-data"), 400)
+        self.assertEqual(upload(form, "multipart/form-data; boundary=x"), 422)
+        self.assertEqual(upload(form[:60], "multipart/form-data; boundary=x"), 422)
+        self.assertEqual(upload(form, "multipart/form-data"), 422)
 
     def test_pictures_that_would_fill_the_memory_are_refused_before_they_are_decoded(self):
         for width, height in ((100000, 100000), (50000, 1001)):
             bomb = png(width, height, zlib.compress(b"\0" * 1000000))
             status, _, data = self.client.request("POST", "/api/v1/images", bomb, {"Content-Type": "image/png"})
-            self.assertEqual(status, 400)
+            self.assertEqual(status, 422)
             self.assertIn("megapixels", json.loads(data)["error"]["message"])
 
     def test_a_body_that_is_too_large_is_refused_by_its_length(self):
@@ -150,6 +153,33 @@ class Safety(unittest.TestCase):
                 except OSError:
                     pass
         self.assertEqual(self.status("GET", "/api/v1/info"), 200)
+
+    def test_queries_are_taken_as_the_description_has_them(self):
+        for query, want in (("before=0", 200), ("before=007", 200), ("before=x", 400), ("before=", 400), ("limit=200", 200),
+                            ("limit=201", 400), ("limit=5x", 400), ("limit=", 400), ("q=" + "%C3%A9" * 200, 200),
+                            ("q=" + "%C3%A9" * 201, 400), ("state=", 200), ("state=done,failed", 200), ("state=done,", 400),
+                            ("type=mask,train", 200), ("type=hat", 400), ("type=" + "mask," * 20 + "mask", 400)):
+            self.assertEqual(self.status("GET", "/api/v1/jobs?" + query), want, query)
+        self.assertEqual(self.client.get("/api/v1/jobs?before=0")["jobs"], [])
+        photo = self.client.upload(PHOTO)
+        for query, want in (("width=16", 200), ("width=16x", 400), ("width=", 400), ("width=2049", 400),
+                            ("download=" + "%C3%A9" * 100, 200), ("download=" + "a" * 101, 400)):
+            self.assertEqual(self.status("GET", f"/api/v1/images/{photo}?{query}"), want, query)
+        self.assertEqual(self.status("GET", "/api/v1/jobs/1/preview?step=x"), 400)
+
+    def test_what_only_the_server_can_judge_is_no_bad_request(self):
+        photo, wide = self.client.upload(PHOTO), self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-1.jpg")
+        job = {"type": "tryon", "photo": photo, "mask": photo}
+        train = {"type": "train", "name": "x", "photos": [{"photo": photo, "mask": photo}]}
+        for body, status, field in (({**job, "model": "none"}, 404, "model"), ({**job, "lora": "none"}, 404, "lora"),
+                                    ({**job, "garment": "5"}, 404, "garment"), ({**job, "photo": "0" * 64}, 404, "photo"),
+                                    ({**job, "mask": wide}, 409, "mask"), ({**job, "width": 12}, 400, "width"),
+                                    ({**job, "scheduler": "magic"}, 400, "scheduler"), ({**job, "garment": "05"}, 400, "garment"),
+                                    ({**train, "model": "none"}, 404, "model"), ({**train, "name": "é" * 101}, 400, "name")):
+            answer = self.client.json("POST", "/api/v1/jobs", body, status)
+            self.assertEqual(answer["error"]["field"], field)
+        self.client.json("POST", "/api/v1/lint", {**train, "model": "none"}, 404)
+        self.client.json("POST", "/api/v1/lint", {"photos": train["photos"]}, 200)
 
     def test_bad_json_is_named(self):
         def post(body, kind="application/json"):
@@ -213,6 +243,58 @@ class Token(unittest.TestCase):
         self.assertEqual(answers[-1], 429)
 
 
+class OtherSites(unittest.TestCase):
+    """--cors-allow-origins: pages of other sites that the owner names."""
+    PAGE = "http://localhost:3000"
+
+    def ask(self, method, origin=PAGE, token=None, path="/sdapi/v1/options", **headers):
+        headers = {k.replace("_", "-"): v for k, v in headers.items()}
+        headers.update({"Authorization": f"Bearer {token}"} if token else {}, **({"Origin": origin} if origin else {}))
+        status, answer, _ = Client(self.server).request(method, path, None, headers)
+        return status, answer
+
+    def serve(self, *arguments):
+        folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
+        self.addCleanup(folder.cleanup)
+        self.server = Server(DRAPE, folder.name + "/data", *arguments).start()
+        self.addCleanup(self.server.stop)
+
+    def preflight(self, **more):
+        return self.ask("OPTIONS", Access_Control_Request_Method="POST",
+                        Access_Control_Request_Headers="content-type,x-mine", **more)
+
+    def test_none_may_by_default(self):
+        self.serve()
+        status, answer = self.preflight()
+        self.assertEqual(status, 403)
+        self.assertFalse([h for h in answer if h.lower().startswith("access-control")])
+        self.assertEqual(self.ask("GET")[0], 403)
+
+    def test_named_ones_may(self):
+        self.serve("--cors-allow-origins", self.PAGE + ", http://b.example", "--token", "a-long-secret")
+        status, answer = self.preflight(path="/sdapi/v1/img2img")
+        self.assertEqual(status, 204, "without the token, which browsers leave out here")
+        self.assertEqual(answer["Access-Control-Allow-Origin"], self.PAGE)
+        self.assertIn("POST", answer["Access-Control-Allow-Methods"])
+        self.assertEqual(answer["Access-Control-Allow-Headers"], "content-type,x-mine")
+        status, answer = self.ask("GET", token="a-long-secret", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"], answer["Vary"]), (200, self.PAGE, "Origin"))
+        status, answer = self.ask("GET")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (401, self.PAGE), "the page may read errors, too")
+        status, answer = self.ask("GET", token="a-long-secret", origin="http://c.example")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (403, None))
+        self.assertEqual(self.preflight(origin="http://c.example")[0], 403)
+        self.assertEqual(self.ask("GET", token="a-long-secret", origin=None)[0], 200)
+
+    def test_all_may_with_a_star_but_by_our_own_name_alone(self):
+        self.serve("--cors-allow-origins", "*")
+        status, answer = self.ask("GET", origin="http://anywhere.example")
+        self.assertEqual((status, answer["Access-Control-Allow-Origin"]), (200, "*"))
+        self.assertIsNone(answer["Access-Control-Allow-Credentials"])
+        self.assertEqual(self.preflight(Host="evil.example")[0], 403)
+        self.assertEqual(self.ask("OPTIONS")[0], 405, "no preflight")
+
+
 class Start(unittest.TestCase):
     def refused(self, *arguments):
         with tempfile.TemporaryDirectory(prefix="drape-serve-") as folder:
@@ -229,6 +311,7 @@ class Start(unittest.TestCase):
         self.assertIn("nowhere", self.refused("--model", "nowhere"))
         self.assertIn("--keep", self.refused(*model, "--keep", "soon"))
         self.assertIn("--token", self.refused(*model, "--token", "short"))
+        self.assertIn("--cors-allow-origins", self.refused(*model, "--cors-allow-origins", "http://a.example/path"))
 
     def test_one_server_works_in_a_folder(self):
         with tempfile.TemporaryDirectory(prefix="drape-serve-") as folder:

@@ -44,6 +44,51 @@ static void only_our_own_names_are_answered(void **state)
         assert_int_equal(ask(NULL, others[i], NULL, NULL, NULL, NULL), DR_WRONG_HOST);
 }
 
+static dr_verdict ask_listed(const char *list, const char *token, const char *host, const char *origin)
+{
+    dr_guard g = {"studio.local", 7860, token, list};
+    dr_credentials c = {host, origin, "cross-site", "cors"};
+    return dr_guard_check(&g, &c, "POST");
+}
+
+static void pages_of_listed_sites_may_ask(void **state)
+{
+    static const char host[] = "127.0.0.1:7860", list[] = "http://a.example, https://b.example:3000";
+    (void)state;
+    assert_int_equal(ask_listed(list, NULL, host, "http://a.example"), DR_ALLOWED);
+    assert_int_equal(ask_listed(list, NULL, host, "https://B.example:3000"), DR_ALLOWED);
+    assert_int_equal(ask_listed("*", NULL, host, "http://c.example"), DR_ALLOWED);
+    assert_int_equal(ask_listed("*", NULL, host, "null"), DR_ALLOWED);
+    assert_int_equal(ask_listed(list, "secret-token", host, "http://a.example"), DR_WRONG_TOKEN);
+    assert_int_equal(ask_listed(list, NULL, "a.example:7860", "http://a.example"), DR_WRONG_HOST);
+    assert_int_equal(ask_listed("*", NULL, host, NULL), DR_WRONG_ORIGIN); /* a picture in a page, say */
+    static const char *const others[] = {"null",
+                                         "",
+                                         "http://a.example:80",
+                                         "https://a.example",
+                                         "http://a.exampl",
+                                         "http://b.example:3000",
+                                         "http://a.example.evil.example",
+                                         ","};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(ask_listed(list, NULL, host, others[i]), DR_WRONG_ORIGIN);
+    assert_int_equal(ask_listed(NULL, NULL, host, "http://a.example"), DR_WRONG_ORIGIN);
+}
+
+static void a_list_of_origins_has_no_paths(void **state)
+{
+    static const char *const good[] = {"*", "http://localhost:3000", "http://a, https://[::1]:5",
+                                       "moz-extension://a-b"};
+    static const char *const bad[] = {"",           ",",   "localhost:3000", "http://", "http://a/",
+                                      "http://a/b", "a b", "http://a;"};
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(dr_are_origins(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (dr_are_origins(bad[i]))
+            fail_msg("'%s'", bad[i]);
+}
+
 static void only_our_own_pages_may_ask(void **state)
 {
     static const char host[] = "127.0.0.1:7860";
@@ -191,6 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_our_own_names_are_answered),
         cmocka_unit_test(only_our_own_pages_may_ask),
+        cmocka_unit_test(pages_of_listed_sites_may_ask),
+        cmocka_unit_test(a_list_of_origins_has_no_paths),
         cmocka_unit_test(the_token_is_taken_in_three_forms_and_nothing_near_it),
         cmocka_unit_test(one_client_leaves_room_for_others),
         cmocka_unit_test(a_minute_has_so_many_requests),

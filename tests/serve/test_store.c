@@ -96,7 +96,7 @@ static void what_ran_comes_first_after_a_crash_and_what_is_done_stays_done(void 
     dr_job j;
     int64_t a = add(s, "tryon", "{}"), b = add(s, "tryon", "{}"), c = add(s, "tryon", "{}");
     take(s, a);
-    assert_int_equal(dr_store_end(s, a, "done", NULL), DR_OK);
+    assert_int_equal(dr_store_end(s, a, "done", DR_OK, NULL), DR_OK);
     take(s, b);
     json_t *results = json_of("[{'image':1}]"), *warnings = json_array();
     assert_int_equal(dr_store_results(s, b, results, warnings), DR_OK);
@@ -227,7 +227,7 @@ static void what_a_killed_server_left_behind_goes_at_the_next_start(void **state
 static void end(dr_store *s, int64_t id, double ended)
 {
     take(s, id);
-    assert_int_equal(dr_store_end(s, id, "done", NULL), DR_OK);
+    assert_int_equal(dr_store_end(s, id, "done", DR_OK, NULL), DR_OK);
     dr_sql_run(s, "UPDATE jobs SET ended=? WHERE id=?", "di", ended, id);
 }
 

@@ -2,6 +2,10 @@
 
 #include "ops/onednn/rows.h"
 
+#include <stdio.h>
+
+#include <oneapi/dnnl/dnnl.h>
+
 /* The rows that were there before: they serve the shapes for which oneDNN has no primitive. */
 static dr_ops before;
 
@@ -61,4 +65,10 @@ void dr_ops_onednn_init(dr_ops *ops)
     ops->linear_bwd = linear_bwd;
     ops->conv2d = conv2d;
     ops->conv2d_bwd = conv2d_bwd;
+}
+
+void dr_onednn_version(char *out, size_t n)
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(out, n, "%d.%d.%d", v->major, v->minor, v->patch);
 }

@@ -8,6 +8,9 @@
 /** Overwrites linear, linear_bwd, conv2d and conv2d_bwd. Does nothing if the library cannot start. */
 void dr_ops_onednn_init(dr_ops *ops);
 
+/** "2.6.3": the library that runs. */
+void dr_onednn_version(char *out, size_t n);
+
 /** Bytes that packed weights hold now, for memory figures. */
 size_t dr_onednn_pack_bytes(void);
 

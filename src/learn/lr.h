@@ -1,0 +1,21 @@
+/* Learning-rate schedules, as diffusers.optimization.get_scheduler. */
+#ifndef DR_LEARN_LR_H
+#define DR_LEARN_LR_H
+
+#include "base/status.h"
+
+typedef struct dr_lr_schedule {
+    const char *name; /* linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup */
+    double lr;
+    int warmup, steps, num_cycles; /* in optimizer steps */
+    double power;
+} dr_lr_schedule;
+
+/** DR_EINVAL listing the names when there is none such. */
+dr_status dr_lr_check(const char *name);
+/** The name, and that the rate can follow it: finite, and above 1e-7 for polynomial, which ends there. DR_EINVAL. */
+dr_status dr_lr_check_schedule(const dr_lr_schedule *s);
+/** The rate of optimizer step `step` (from 0). */
+double dr_lr_at(const dr_lr_schedule *s, int step);
+
+#endif
