@@ -35,7 +35,7 @@ def options():
 
 
 def environment(way, cache):
-    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")}
+    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     return env | {"DRAPE_CACHE_DIR": cache} | (WAYS[way] if way in WAYS else {"GOMP_SPINCOUNT": way})
 
 

@@ -42,7 +42,15 @@ const char *drape_error(void);
 /** "0.1.0" */
 const char *drape_version(void);
 
-/** Threads that computations use in this process; 0 (the default) is all physical cores it may use. */
+/**
+ * Threads that computations use in this process; 0 (the default) is OMP_NUM_THREADS, where that is set, or else all
+ * physical cores the process may use, by affinity mask and control groups.
+ *
+ * On a machine that computes something else as well, set GOMP_SPINCOUNT=1000 in the program's environment before it
+ * starts (or OMP_WAIT_POLICY=passive): libgomp's threads wait for each other in a loop otherwise, and one whose core is
+ * taken stops all, ten times slower. The program drape does so by itself; a library comes too late, since libgomp reads
+ * its environment when it is loaded.
+ */
 void drape_set_threads(int threads);
 
 /* --- pictures --------------------------------------------------------------------------------------- */

@@ -1,27 +1,49 @@
 #!/usr/bin/env bash
-# Installs what building drape needs and is not there yet, with the system's package manager.
+# Installs what drape needs and is not there yet, with the system's package manager.
 # Quiet and quick when nothing is missing.
-#   scripts/deps.sh          to build and test
-#   scripts/deps.sh web      also the browser that the studio's tests drive
+#   scripts/deps.sh [GROUP...]
+#     build    to build and use drape (what is meant without a group)
+#     test     for make test
+#     check    for make check: clang with its runtimes, clang-format
+#     package  for make package
+#     web      the browser that the studio's tests drive
 set -euo pipefail
 
-apt_packages="build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev libcurl4-openssl-dev
-    libmicrohttpd-dev libsqlite3-dev libcmocka-dev clang clang-format libclang-rt-14-dev python3"
-dnf_packages="gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel
-    libmicrohttpd-devel sqlite-devel libcmocka-devel
-    clang clang-tools-extra compiler-rt python3"
-pacman_packages="base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite cmocka clang python"
-brew_packages="cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite cmocka libomp clang-format python3"
-web_apt_packages="chromium chromium-driver python3-selenium fonts-dejavu-core"
-web_dnf_packages="chromium chromedriver python3-selenium"
-web_pacman_packages="chromium python-selenium"
+# What each group needs beside the others.
+packages() { # MANAGER GROUP
+    case $1-$2 in
+    apt-build) echo build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev \
+        libcurl4-openssl-dev libmicrohttpd-dev libsqlite3-dev ;;
+    apt-test) echo libcmocka-dev python3 ;;
+    apt-check) echo clang clang-format "libclang-rt-*-dev" python3 zsh fish groff ;;
+    apt-package) echo dpkg-dev file ;;
+    apt-web) echo chromium chromium-driver python3-selenium fonts-dejavu-core ;;
+    dnf-build) echo gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel \
+        libmicrohttpd-devel sqlite-devel ;;
+    dnf-test) echo libcmocka-devel python3 ;;
+    dnf-check) echo clang clang-tools-extra compiler-rt python3 ;;
+    dnf-web) echo chromium chromedriver python3-selenium ;;
+    pacman-build) echo base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite ;;
+    pacman-test) echo cmocka python ;;
+    pacman-check) echo clang compiler-rt python ;;
+    pacman-web) echo chromium python-selenium ;;
+    brew-build) echo cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite libomp ;;
+    brew-test) echo cmocka python3 ;;
+    brew-check) echo clang-format python3 ;;
+    esac
+}
 
-group=${1:-}
-if [ "$group" = web ]; then
-    apt_packages="$apt_packages $web_apt_packages"
-    dnf_packages="$dnf_packages $web_dnf_packages"
-    pacman_packages="$pacman_packages $web_pacman_packages"
-fi
+groups=("${@:-build}")
+for group in "${groups[@]}"; do
+    case $group in build | test | check | package | web) ;; *)
+        echo "deps.sh: '$group' is not one of build, test, check, package, web" >&2
+        exit 2
+        ;;
+    esac
+done
+wanted() { # MANAGER
+    for group in "${groups[@]}"; do packages "$1" "$group"; done | tr ' ' '\n' | awk '!seen[$0]++'
+}
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
@@ -31,21 +53,30 @@ as_root() {
     fi
 }
 
-with_apt() {
-    local missing=()
-    for p in $apt_packages; do
-        dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' && continue
-        # Ubuntu and newer Debians carry other versions of clang's runtime, which clang brings itself
-        [ "$p" = libclang-rt-14-dev ] && ls /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1 && continue
+# Debian 12 has clang's runtimes in packages of their own, named after clang's version; clang tells which.
+apt_name() {
+    case $1 in
+    'libclang-rt-*-dev') apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p' | head -1 ;;
+    *) echo "$1" ;;
+    esac
+}
+with_apt() { # PACKAGE...
+    local missing=() known=() p
+    for p in "$@"; do
+        if [ "$p" = 'libclang-rt-*-dev' ]; then
+            ls /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1 && continue
+        elif dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed'; then
+            continue
+        fi
         missing+=("$p")
     done
     [ ${#missing[@]} = 0 ] && return
     echo "deps.sh: installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -qq
-    local known=()
     for p in "${missing[@]}"; do
-        if apt-cache show "$p" >/dev/null 2>&1; then known+=("$p"); elif [ "$p" != libclang-rt-14-dev ]; then
+        p=$(apt_name "$p")
+        if [ -n "$p" ] && apt-cache show "$p" >/dev/null 2>&1; then known+=("$p"); elif [ -n "$p" ]; then
             echo "deps.sh: this system has no package '$p'" >&2
         fi
     done
@@ -53,32 +84,39 @@ with_apt() {
 }
 
 # Elsewhere: install when something is missing, and name the packages where that fails.
-have_all() { # [web]
-    { [ "${1:-}" != web ] || command -v chromedriver >/dev/null; } &&
-    command -v cmake >/dev/null && command -v ninja >/dev/null && command -v pkg-config >/dev/null &&
-        pkg-config --exists vips glib-2.0 jansson libcurl libmicrohttpd sqlite3 cmocka &&
-        printf '#include <oneapi/dnnl/dnnl.h>\nint main(void){return 0;}\n' | cc -x c -c -o /dev/null - 2>/dev/null
+have() { # GROUP
+    case $1 in
+    build) command -v cmake >/dev/null && command -v ninja >/dev/null && command -v pkg-config >/dev/null &&
+        pkg-config --exists vips glib-2.0 jansson libcurl libmicrohttpd sqlite3 &&
+        printf '#include <oneapi/dnnl/dnnl.h>\nint main(void){return 0;}\n' | cc -x c -c -o /dev/null - 2>/dev/null ;;
+    test) command -v python3 >/dev/null && pkg-config --exists cmocka ;;
+    check) command -v clang >/dev/null && command -v clang-format >/dev/null ;;
+    package) true ;;
+    web) command -v chromedriver >/dev/null ;;
+    esac
 }
-with_other() { # manager, packages...
-    local manager=$1
+have_all() {
+    for group in "${groups[@]}"; do have "$group" || return 1; done
+}
+with_other() { # NAME COMMAND...
+    local name=$1 list
     shift
-    have_all "$group" && return
-    echo "deps.sh: installing $*"
-    "$manager" "$@" || { echo "deps.sh: that failed; install these by hand: $*" >&2; exit 1; }
+    have_all && return
+    list=$(wanted "$name" | tr '\n' ' ')
+    echo "deps.sh: installing $list"
+    # shellcheck disable=SC2086 # meant to be split into words
+    "$@" $list || { echo "deps.sh: that failed; install these by hand: $list" >&2; exit 1; }
 }
-dnf_install() { as_root dnf install -y "$@"; }
-pacman_install() { as_root pacman -S --needed --noconfirm "$@"; }
-brew_install() { brew install "$@"; }
 
-# The lists are meant to be split into words.
-# shellcheck disable=SC2086
-if command -v apt-get >/dev/null; then with_apt
-elif command -v dnf >/dev/null; then with_other dnf_install $dnf_packages
-elif command -v pacman >/dev/null; then with_other pacman_install $pacman_packages
-elif command -v brew >/dev/null; then with_other brew_install $brew_packages
+if command -v apt-get >/dev/null; then
+    mapfile -t list < <(wanted apt)
+    with_apt "${list[@]}"
+elif command -v dnf >/dev/null; then with_other dnf as_root dnf install -y
+elif command -v pacman >/dev/null; then with_other pacman as_root pacman -S --needed --noconfirm
+elif command -v brew >/dev/null; then with_other brew brew install
 elif ! have_all; then
     echo "deps.sh: no known package manager; drape needs a C compiler, cmake, ninja, pkg-config, oneDNN, libvips, glib," >&2
-    echo "jansson, libcurl, libmicrohttpd, sqlite and cmocka with their headers" >&2
+    echo "jansson, libcurl, libmicrohttpd and sqlite with their headers, its tests cmocka and Python 3" >&2
     exit 1
 fi
 
@@ -86,12 +124,13 @@ fi
 python_tools() {
     local into=.cache/python
     [ -d "$into/axe_core_python" ] && return
-    python3 -m pip --version >/dev/null 2>&1 || { command -v apt-get >/dev/null && apt_packages=python3-pip with_apt; }
+    python3 -m pip --version >/dev/null 2>&1 || { command -v apt-get >/dev/null && with_apt python3-pip; }
     echo "deps.sh: installing axe-core-python into $into"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$into" \
         axe-core-python==0.1.0 || echo "deps.sh: that failed; the test for accessibility will be skipped" >&2
 }
-if [ "$group" = web ]; then
+case " ${groups[*]} " in *' web '*)
     cd "$(dirname "$0")/.."
     python_tools
-fi
+    ;;
+esac

@@ -9,8 +9,8 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
 # From the ground up: a folder may include itself and the ones before it.
-ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "tryon", "train",
-         "verify", "api", "serve", "cli"]
+ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "learn", "tryon",
+         "train", "verify", "api", "serve", "cli"]
 # Narrower than the order: these see only what is named.
 ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "serve": {"base"}}
 NEVER = {("train", "tryon"), ("tryon", "train")}

@@ -85,7 +85,7 @@ void drape_pipeline_free(drape_pipeline *p)
 static const char *sampler_of(const drape_pipeline *p)
 {
     dr_sampler_kind kind;
-    return dr_sampler_kind_parse(p->engine.schedule.class_name, &kind) ? "pndm" : dr_sampler_kind_name(kind);
+    return dr_sampler_kind_of(&p->engine.schedule, &kind) ? "pndm" : dr_sampler_kind_name(kind);
 }
 
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
@@ -148,7 +148,7 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
 
 static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
 {
-    return dr_sampler_kind_parse(name ? name : p->engine.schedule.class_name, out);
+    return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
 }
 
 /* The caller's callbacks behind the engine's, whose types are its own. */

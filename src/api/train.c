@@ -138,7 +138,7 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
                           .padding = -1,
                           .mask_blur = -1,
                           .paste = true};
-    if (dr_sampler_kind_parse(e->schedule.class_name, &o.inpaint.sampler.kind))
+    if (dr_sampler_kind_of(&e->schedule, &o.inpaint.sampler.kind))
         o.inpaint.sampler.kind = DR_SAMPLER_DDIM;
     return o;
 }

@@ -8,20 +8,18 @@
  * libgomp reads GOMP_SPINCOUNT in a constructor, before main. Only what stands in .preinit_array runs earlier, and
  * there setenv is of no use: libc's own constructor takes the environment as the kernel laid it. So one entry of that
  * is lent: it is GOMP_SPINCOUNT while the libraries start, and what it was again before main. Nobody who starts a
- * program from here, or reads our environment, sees a difference. What the user set is left alone. */
+ * program from here, or reads our environment, sees a difference. What the user set is left alone.
+ *
+ * clang's runtime, libomp, gives its core away while it waits, and needs no such help. musl runs no .preinit_array:
+ * there GOMP_SPINCOUNT is the user's to set. */
 #define _GNU_SOURCE
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-/* In libomp, clang's runtime, alone. It reads its environment at the first loop, after this. */
-extern void kmp_set_blocktime(int) __attribute__((weak));
-
-static const char *const words[] = {"OMP_WAIT_POLICY=", "GOMP_SPINCOUNT=", "KMP_BLOCKTIME="};
+#include <limits.h> /* defines __GLIBC__ */
 
 #if defined(__linux__) && defined(__GLIBC__)
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #define PLAIN __attribute__((no_sanitize("address", "undefined", "thread"))) /* runs before their runtimes start */
 
@@ -38,9 +36,8 @@ PLAIN static bool begins(const char *s, const char *with)
 PLAIN static bool user_decides(char **env)
 {
     for (; *env; env++)
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (begins(*env, words[i]))
-                return true;
+        if (begins(*env, "OMP_WAIT_POLICY=") || begins(*env, "GOMP_SPINCOUNT="))
+            return true;
     return false;
 }
 
@@ -100,17 +97,3 @@ __attribute__((constructor)) static void after_libraries(void)
             *e = kept;
 }
 #endif
-
-__attribute__((constructor)) static void tell_libomp(void)
-{
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        char name[32];
-        size_t n = strlen(words[i]) - 1;
-        memcpy(name, words[i], n);
-        name[n] = 0;
-        if (getenv(name))
-            return;
-    }
-    if (kmp_set_blocktime)
-        setenv("KMP_BLOCKTIME", "1", 1); /* milliseconds; the default is 200 */
-}

@@ -6,6 +6,7 @@
 #include "io/image.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "io/image_samples.h"
 #include "io/png_chunk.h"
 #include "io/vips_init.h"
@@ -294,6 +295,8 @@ static dr_status open_memory(VipsImage **im, const format **f, const void *data,
     if (st)
         return st;
     *f = sniff(data, size);
+    if (!*f && size && (st = dr_check_stand_in(data, size, name)))
+        return st;
     if (!*f)
         return dr_fail(DR_EINVAL, "cannot read '%s': %s", name,
                        size ? "it is no JPEG, PNG, WebP, TIFF, GIF, HEIC or AVIF picture" : "the file is empty");

@@ -100,7 +100,7 @@ static dr_status parse_keys(dr_lora *l)
         dr_lora_key_result r = dr_lora_key_parse(&l->names, e->name, &k);
         if (r == DR_LORA_KEY_NOMEM)
             return DR_ENOMEM;
-        if (r == DR_LORA_KEY_UNKNOWN) {
+        if (r == DR_LORA_KEY_UNKNOWN || dr_lora_model_kind(e->name)) {
             strangers_add(&unknown, e->name);
             continue;
         }

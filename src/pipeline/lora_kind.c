@@ -60,11 +60,19 @@ static const kind starts[] = {
 static const char *const whole[] = {"conv_in.weight", "conv_out.weight", "time_embedding.linear_1.weight",
                                     "text_model.embeddings.token_embedding.weight", "encoder.conv_in.weight"};
 
-const char *dr_lora_kind(const char *tensor)
+const char *dr_lora_model_kind(const char *tensor)
 {
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (strncmp(tensor, starts[i].text, strlen(starts[i].text)) == 0)
             return starts[i].name;
+    return NULL;
+}
+
+const char *dr_lora_kind(const char *tensor)
+{
+    const char *model = dr_lora_model_kind(tensor);
+    if (model)
+        return model;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *at = strstr(tensor, parts[i].text);
         const char *end = at ? at + strlen(parts[i].text) : NULL;

@@ -5,4 +5,7 @@
 /** "a DoRA", "a LoHa", "a whole checkpoint", ... for a tensor that a plain LoRA has not; NULL when it says nothing. */
 const char *dr_lora_kind(const char *tensor);
 
+/** The same, only by how the name begins: a LoRA's ending says nothing of the model that it is for. */
+const char *dr_lora_model_kind(const char *tensor);
+
 #endif

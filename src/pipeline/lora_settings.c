@@ -48,7 +48,7 @@ static dr_status compile(const dr_lora_settings *s, const char *what, const char
     GError *error = NULL;
     if (!is_common(key))
         return bad_pattern(s, what, key, "it is no regular expression that Python and drape read alike");
-    char *full = g_strdup_printf("(.*\\.)?(%s)$", key);
+    char *full = g_strdup_printf("(*LIMIT_MATCH=100000)(.*\\.)?(%s)$", key);
     out->regex = g_regex_new(full, G_REGEX_ANCHORED, 0, &error);
     out->key = key;
     g_free(full);

@@ -42,16 +42,44 @@ dr_status dr_vae_config_load(dr_vae_config *c, const char *dir)
     return st;
 }
 
-dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
+static dr_status unet_config(dr_unet_config *c, const char *dir, const char *part)
 {
     char path[PATH_MAX];
     json_t *j;
-    dr_status st = config_json(dir, "unet", path, &j);
+    dr_status st = config_json(dir, part, path, &j);
     if (st)
         return st;
     st = dr_unet_config_parse(c, j, path);
     json_decref(j);
     return st;
+}
+
+dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
+{
+    return unet_config(c, dir, "unet");
+}
+
+dr_status dr_folder_schedule(dr_schedule *s, const char *dir)
+{
+    char path[PATH_MAX];
+    json_t *index;
+    dr_status st = part_path(path, dir, "scheduler", "scheduler_config.json");
+    if (!st)
+        st = dr_schedule_load(s, path);
+    if (st || s->class_name[0])
+        return st;
+    st = part_path(path, dir, "model_index.json", NULL);
+    if (!st)
+        st = dr_json_load(path, &index);
+    if (st) {
+        dr_schedule_clear(s);
+        return st;
+    }
+    const char *class = json_string_value(json_array_get(json_object_get(index, "scheduler"), 1));
+    if (class)
+        snprintf(s->class_name, sizeof s->class_name, "%s", class);
+    json_decref(index);
+    return DR_OK;
 }
 
 static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)
@@ -101,16 +129,21 @@ dr_status dr_vae_load(dr_vae_model *m, const char *dir)
 
 dr_status dr_unet_load(dr_unet_model *m, const char *dir)
 {
+    return dr_unet_load_part(m, dir, "unet");
+}
+
+dr_status dr_unet_load_part(dr_unet_model *m, const char *dir, const char *part)
+{
     dr_unet_config c;
     if (m->loaded)
         return DR_OK;
-    dr_status st = dr_unet_config_load(&c, dir);
+    dr_status st = unet_config(&c, dir, part);
     if (!st)
         st = dr_params_init(&m->params);
     if (!st)
         st = dr_unet_init(&m->net, &c, &m->params);
     if (!st)
-        st = bind(&m->files, &m->params, dir, "unet", &dr_weights_unet);
+        st = bind(&m->files, &m->params, dir, part, &dr_weights_unet);
     m->loaded = true;
     if (st)
         dr_unet_unload(m);

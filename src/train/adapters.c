@@ -96,6 +96,11 @@ dr_status dr_adapters_save(const dr_adapters *a, const char *path)
     return st;
 }
 
+dr_status dr_adapters_write(const void *adapters, const char *path)
+{
+    return dr_adapters_save(adapters, path);
+}
+
 dr_status dr_adapters_load(dr_adapters *a, const char *path)
 {
     dr_safetensors f;

@@ -21,6 +21,8 @@ void dr_adapters_clear(dr_adapters *a);
 
 /** pytorch_lora_weights.safetensors with rank and alpha in the metadata, atomically. */
 dr_status dr_adapters_save(const dr_adapters *a, const char *path);
+/** The same of a part of a training (learn/training.h); `adapters` are a dr_adapters. */
+dr_status dr_adapters_write(const void *adapters, const char *path);
 /** Values of a file that dr_adapters_save() wrote for the same layers and rank. */
 dr_status dr_adapters_load(dr_adapters *a, const char *path);
 

@@ -2,8 +2,8 @@
 #include "train/trainer.h"
 
 #include "base/file.h"
+#include "learn/lr.h"
 #include "ops/ops.h"
-#include "train/lr.h"
 
 #include <math.h>
 #include <string.h>

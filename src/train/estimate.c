@@ -1,8 +1,8 @@
 #include "train/estimate.h"
 
+#include "learn/optimizer.h"
 #include "models/tokenizer.h"
 #include "train/activations.h"
-#include "train/optimizer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +101,7 @@ static trained count_trained(shapes *s, const dr_train_options *o)
 
 /* --- the step ----------------------------------------------------------------------------------- */
 
-static bool as_they_come(const dr_train_options *o)
+bool dr_train_as_they_come(const dr_train_options *o)
 {
     return o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
 }
@@ -162,7 +162,7 @@ static void reckon(dr_train_memory *m, shapes *s, const dr_train_estimate_in *in
     uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
     models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
     bool lora = o->lora_rank > 0;
-    int64_t at_once = as_they_come(o) && !lora ? a.outer_params + a.largest_params : t.values;
+    int64_t at_once = dr_train_as_they_come(o) && !lora ? a.outer_params + a.largest_params : t.values;
 
     *m = (dr_train_memory){.moments = t.moments, .program = program};
     m->weights =

@@ -28,6 +28,10 @@ typedef struct dr_train_memory {
     uint64_t total;
 } dr_train_memory;
 
+/** Without clipping and accumulation nothing needs all gradients at once: with checkpointing they are used as they
+ * come. */
+bool dr_train_as_they_come(const dr_train_options *o);
+
 /**
  * What a training step needs at its peak. Photos and texts are encoded before, with less.
  *

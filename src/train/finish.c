@@ -12,25 +12,46 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler"};
+static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE};
 #define PARTS (sizeof parts / sizeof *parts)
 
-/* One part into the folder in the making: trained weights, or a copy of what was there. */
-static dr_status write_part(const dr_trainer *t, const char *dir, const char *part)
+/* Of a distilled model: what was taught becomes unet_base/, and unet/ what was taught and distilled. */
+static dr_status write_painter(dr_trainer *t, const char *dir)
 {
-    char path[PATH_MAX];
-    bool unet = strcmp(part, "unet") == 0, text = strcmp(part, "text_encoder") == 0;
-    bool trained = unet || (text && t->o->train_text_encoder);
-    dr_status st = dr_folder_copy(t->o->pretrained_model, dir, part, !trained);
-    if (st || !trained)
+    char unet[PATH_MAX], base[PATH_MAX];
+    if (!t->distilled.change)
+        return DR_OK;
+    dr_status st = dr_folder_path(unet, sizeof unet, dir, "unet", "");
+    if (!st)
+        st = dr_folder_path(base, sizeof base, dir, DR_UNET_BASE, "");
+    if (!st && rename(unet, base) != 0)
+        st = dr_fail(DR_EIO, "cannot write '%s'", base);
+    if (!st)
+        st = dr_distilled_enter(&t->distilled, &t->unet.params);
+    if (st)
         return st;
-    st = dr_folder_path(path, sizeof path, dir, part,
-                        text ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
-    return st ? st
-              : dr_weights_save(unet ? &t->unet.params : &t->text.params, path, DR_F32, text ? "text_model." : "", 0);
+    st = dr_training_save_weights(&t->training, dir);
+    dr_distilled_leave(&t->distilled, &t->unet.params);
+    return st;
 }
 
-/* Moves a finished part over the one of an earlier run. */
+/* What is trained, as checkpoints have it, and copies of the rest. */
+static dr_status write_parts(dr_trainer *t, const char *dir)
+{
+    dr_training_swap(&t->training);
+    dr_status st = dr_training_save_weights(&t->training, dir);
+    if (!st)
+        st = write_painter(t, dir);
+    dr_training_swap(&t->training);
+    for (size_t i = 0; !st && i < PARTS - 1; i++) {
+        bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
+        if (!trained)
+            st = dr_folder_copy(t->o->pretrained_model, dir, parts[i], true);
+    }
+    return st;
+}
+
+/* Moves a finished part over the one of an earlier run; that goes where there is no new one. */
 static dr_status move_part(const dr_trainer *t, const char *tmp, const char *part)
 {
     char from[PATH_MAX], to[PATH_MAX];
@@ -39,7 +60,7 @@ static dr_status move_part(const dr_trainer *t, const char *tmp, const char *par
         st = dr_trainer_path(t, to, sizeof to, part);
     if (!st && dr_exists(to))
         st = dr_folder_remove(to);
-    if (!st && rename(from, to) != 0)
+    if (!st && dr_exists(from) && rename(from, to) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", to);
     return st;
 }
@@ -52,12 +73,7 @@ static dr_status write_pipeline(dr_trainer *t)
         st = dr_folder_begin(tmp, sizeof tmp, path);
     if (st)
         return st;
-    if (t->o->use_ema)
-        dr_ema_swap(&t->ema);
-    for (size_t i = 0; !st && i < PARTS; i++)
-        st = write_part(t, tmp, parts[i]);
-    if (t->o->use_ema)
-        dr_ema_swap(&t->ema);
+    st = write_parts(t, tmp);
     /* without its index a folder is no pipeline: nobody takes one for whole that is new and old in parts */
     if (!st)
         st = dr_trainer_path(t, path, sizeof path, "model_index.json");

@@ -6,7 +6,6 @@
 #include "base/progress.h"
 #include "models/tokenizer.h"
 #include "pipeline/folder.h"
-#include "train/checkpoint.h"
 #include "train/estimate.h"
 
 #include <errno.h>
@@ -146,7 +145,7 @@ static dr_status tell_memory(const dr_trainer *t, const configs *c)
     return st;
 }
 
-/* --- output folder and checkpoint --------------------------------------------------------------- */
+/* --- output folder and schedules ---------------------------------------------------------------- */
 
 /* One run at a time in an output folder; the lock ends with the process, however that ends. */
 static dr_status lock_output(dr_trainer *t)
@@ -160,33 +159,6 @@ static dr_status lock_output(dr_trainer *t)
     return DR_OK;
 }
 
-/* Finds the checkpoint to go on from, "" for none, and takes over its step and generator. */
-static dr_status find_checkpoint(dr_trainer *t, char *checkpoint, size_t n)
-{
-    const char *name = t->o->resume_from_checkpoint;
-    dr_status st = dr_checkpoint_find(t->o->output_dir, name ? name : "latest", checkpoint, n);
-    if (!name && !st)
-        return dr_fail(DR_EINVAL,
-                       "'%s' has checkpoints of an earlier run: add --resume_from_checkpoint=latest to go on with it, "
-                       "or remove them, or choose another --output_dir",
-                       t->o->output_dir);
-    if (st == DR_ENOENT && (!name || strcmp(name, "latest") == 0)) {
-        if (name)
-            dr_trainer_say(t, "%s: starting anew", dr_error());
-        checkpoint[0] = 0;
-        return DR_OK;
-    }
-    if (!st)
-        st = dr_checkpoint_read_state(t, checkpoint);
-    if (!st && t->step > t->plan.steps)
-        st = dr_fail(DR_EINVAL, "'%s' has %d steps already, this run is of %d: raise --max_train_steps", checkpoint,
-                     t->step, t->plan.steps);
-    if (!st)
-        dr_trainer_say(t, "resuming from '%s', step %d", checkpoint, t->step);
-    t->resumed = t->step;
-    return st;
-}
-
 static dr_status make_schedule(dr_trainer *t)
 {
     const dr_train_options *o = t->o;
@@ -197,9 +169,8 @@ static dr_status make_schedule(dr_trainer *t)
 }
 
 /* Nothing is written before all of the user's photos are found good and the memory is found to suffice. */
-dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n)
+dr_status dr_trainer_prepare(dr_trainer *t)
 {
-    char path[PATH_MAX];
     configs c;
     dr_status st = read_configs(t->o, &c);
     if (!st)
@@ -211,7 +182,7 @@ dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n)
     if (!st)
         st = lock_output(t);
     if (!st)
-        dr_checkpoint_sweep(t->o->output_dir);
+        dr_checkpoint_sweep(t->o->output_dir, (const char *[]){"result", "pytorch_lora_weights.safetensors", NULL});
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
@@ -222,10 +193,8 @@ dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n)
     if (!st)
         st = make_schedule(t);
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "scheduler", "scheduler_config.json");
-    if (!st)
-        st = dr_schedule_load(&t->schedule, path);
-    return st ? st : find_checkpoint(t, checkpoint, n);
+        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model);
+    return st ? st : dr_trainer_find_checkpoint(t);
 }
 
 /* --- caches ------------------------------------------------------------------------------------- */
@@ -245,7 +214,7 @@ static bool on_cancel(void *user)
 dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
     dr_cache_callbacks cb = {t, on_encoded, on_cancel};
-    int first = dr_plan_batch_of_step(&t->plan, t->step);
+    int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
     dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, &t->instances,
                                    t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (st || t->o->train_text_encoder)

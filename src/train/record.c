@@ -18,11 +18,11 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
         logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
-    if (!st && t->step > 0) /* what a run wrote beyond the checkpoint is about to happen again */
-        st = dr_tb_purge(t->events, t->step + 1);
+    if (!st && t->checkpoint.step > 0) /* what a run wrote beyond the checkpoint is about to happen again */
+        st = dr_tb_purge(t->events, t->checkpoint.step + 1);
     if (!st)
         st = dr_folder_path(path, sizeof path, dir, "", "train.jsonl");
-    return st ? st : dr_jsonl_open(&t->log, path, t->step);
+    return st ? st : dr_jsonl_open(&t->log, path, t->checkpoint.step);
 }
 
 dr_status dr_trainer_log(dr_trainer *t, const dr_train_report *r)
@@ -49,7 +49,7 @@ static dr_status log_pictures(dr_trainer *t, const char *dir)
     size_t size;
     for (int i = 0; i < t->o->num_validation_images; i++) {
         dr_image im = {0};
-        snprintf(name, sizeof name, "step-%06d-%d.png", t->step, i + 1);
+        snprintf(name, sizeof name, "step-%06d-%d.png", t->checkpoint.step, i + 1);
         snprintf(tag, sizeof tag, "validation/%d", i + 1);
         dr_status st = dr_folder_path(path, sizeof path, dir, "", name);
         if (!st)
@@ -57,7 +57,7 @@ static dr_status log_pictures(dr_trainer *t, const char *dir)
         if (!st)
             st = dr_file_read(path, (size_t)256 << 20, &png, &size);
         if (!st)
-            st = dr_tb_image(t->events, tag, t->step, im.width, im.height, png, size);
+            st = dr_tb_image(t->events, tag, t->checkpoint.step, im.width, im.height, png, size);
         free(png);
         png = NULL;
         dr_image_clear(&im);
@@ -74,7 +74,7 @@ static dr_status make_pictures(dr_trainer *t)
     if (!st)
         st = dr_mkdirs(dir);
     if (!st)
-        st = t->cb->validate(t->cb->user, t, t->step, dir);
+        st = t->cb->validate(t->cb->user, t, t->checkpoint.step, dir);
     return st ? st : log_pictures(t, dir);
 }
 
@@ -82,11 +82,13 @@ void dr_trainer_validate(dr_trainer *t)
 {
     if (!t->o->validation_image || !t->cb->validate)
         return;
-    if (t->o->use_ema)
-        dr_ema_swap(&t->ema);
-    dr_status st = make_pictures(t);
-    if (t->o->use_ema)
-        dr_ema_swap(&t->ema);
+    dr_training_swap(&t->training);
+    dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
+    if (!st) {
+        st = make_pictures(t);
+        dr_distilled_leave(&t->distilled, &t->unet.params);
+    }
+    dr_training_swap(&t->training);
     if (st && st != DR_ECANCELLED)
-        dr_trainer_say(t, "no validation pictures after step %d: %s", t->step, dr_error());
+        dr_trainer_say(t, "no validation pictures after step %d: %s", t->checkpoint.step, dr_error());
 }

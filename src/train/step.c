@@ -3,6 +3,7 @@
 
 #include "base/progress.h"
 #include "diffusion/sampler.h"
+#include "learn/draw.h"
 #include "models/tokenizer.h"
 
 #include <math.h>
@@ -11,6 +12,7 @@
 /* The tensors of one micro batch of N photos; in the tape's arena. */
 typedef struct batch {
     int64_t N, h, w, C;
+    int before;        /* instance photos of the step in micro batches before this one */
     dr_tensor *x;      /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
     dr_tensor *target; /* [N,h,w,C]: noise, or v */
     dr_tensor *weight; /* [N,h,w,C], or NULL when all are 1 */
@@ -39,6 +41,13 @@ static bool weighted(const dr_train_options *o)
     return o->with_prior_preservation || o->snr_gamma > 0 || o->mask_loss_weight != 1 || o->unmasked_loss_weight != 1;
 }
 
+/* Photos of a step are counted through all its micro batches, class images downwards from -1: so each gets the same
+ * noise however the step is cut into batches. */
+static int64_t sample_number(const batch *b, int64_t n, const dr_micro_batch *mb)
+{
+    return n < mb->instances ? b->before + n : -1 - (b->before + n - mb->instances);
+}
+
 /* Latents, noise and target of one photo, in the order draw, draw of the masked photo, noise, timestep. */
 static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_batch *mb, const dr_encoded *e)
 {
@@ -49,18 +58,20 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     float *masked = dr_arena_alloc(a, count * sizeof *masked), *noisy = dr_arena_alloc(a, count * sizeof *noisy);
     if (!noise || !latents || !masked || !noisy)
         return DR_ENOMEM;
-    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    dr_rng rng;
+    dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n, mb));
+    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
     dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)cells, latents);
-    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
     dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)cells, masked);
-    dr_randn_nhwc(&t->rng, noise, 1, b->h, b->w, b->C);
+    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
     if (t->o->noise_offset > 0) {
         float offset[64];
-        dr_rng_normal(&t->rng, offset, (size_t)b->C);
+        dr_rng_normal(&rng, offset, (size_t)b->C);
         for (size_t i = 0; i < count; i++)
             noise[i] += (float)t->o->noise_offset * offset[i % (size_t)b->C];
     }
-    int step = (int)dr_rng_below(&t->rng, t->schedule.train_timesteps);
+    int step = (int)dr_rng_below(&rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
 
     float *target = dr_f32(b->target) + (size_t)n * count,
@@ -102,10 +113,14 @@ static dr_status fill_text(dr_trainer *t, batch *b, const dr_micro_batch *mb)
     return DR_OK;
 }
 
-static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb)
+static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int before)
 {
     const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]];
-    *b = (batch){.N = mb->instances + mb->class_images, .h = first->h, .w = first->w, .C = t->cache.vae.latent};
+    *b = (batch){.N = mb->instances + mb->class_images,
+                 .h = first->h,
+                 .w = first->w,
+                 .C = t->cache.vae.latent,
+                 .before = before};
     b->x = dr_new4(&t->tape, b->N, b->h, b->w, 2 * b->C + 1);
     b->target = dr_new4(&t->tape, b->N, b->h, b->w, b->C);
     b->weight = weighted(t->o) ? dr_new4(&t->tape, b->N, b->h, b->w, b->C) : NULL;
@@ -119,12 +134,12 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb)
 }
 
 /* Forward and back over one micro batch; gradients are added up. */
-static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int of, double *loss)
+static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before, double *loss)
 {
     dr_tape *g = &t->tape;
     batch b;
     dr_tape_reset(g);
-    dr_status st = fill(t, &b, mb);
+    dr_status st = fill(t, &b, mb, before);
     if (st)
         return st;
     g->recording = true;
@@ -134,64 +149,36 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int of, dou
     st = dr_tape_status(g);
     if (!st) {
         *loss = (double)dr_f32(mse)[0];
-        if (!isfinite(*loss))
-            st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --learning_rate (now %g)",
-                         t->step + 1, t->o->learning_rate);
+        st = dr_training_check(&t->training, "the loss", *loss);
     }
     if (!st)
-        st = dr_backward(g, mse, 1.0f / (float)of);
+        st = dr_backward(g, mse, 1.0f / (float)t->o->gradient_accumulation_steps);
     g->recording = false;
     return st;
 }
 
-/* Uses up whatever gradients there are and drops them: they lie on the tape, which is about to take them back. */
-static void apply_as_they_come(dr_tape *g, void *owner)
-{
-    dr_trainer *t = owner;
-    float lr = (float)dr_lr_at(&t->lr, t->step);
-    for (size_t i = 0; i < t->trained_count; i++)
-        if (t->trained[i]->grad) {
-            dr_adamw_apply(&t->adamw, g->ops, i, lr, 1);
-            t->trained[i]->grad = NULL;
-        }
-}
-
 dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r)
 {
-    int first = dr_plan_batch_of_step(&t->plan, t->step), count = 0;
-    double t0 = dr_now(), sum = 0, lr = dr_lr_at(&t->lr, t->step);
+    int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step), count = 0, done = 0;
+    double t0 = dr_now(), sum = 0, lr = dr_lr_at(&t->lr, t->checkpoint.step);
     dr_status st = DR_OK;
-    t->tape.block_done = t->as_they_come ? apply_as_they_come : NULL;
-    t->tape.owner = t;
-    dr_adamw_begin(&t->adamw);
-    if (t->gradients)
-        memset(t->gradients, 0, t->gradients_size);
+    dr_training_begin(&t->training, &t->tape, lr);
     for (bool last = false; !st && !last; count++) {
         double loss = 0;
         const dr_micro_batch *mb = &t->plan.batch[first + count];
         last = mb->last;
-        st = micro_step(t, mb, t->o->gradient_accumulation_steps, &loss);
+        st = micro_step(t, mb, done, &loss);
+        done += mb->instances;
         sum += loss;
     }
+    if (!st)
+        st = dr_training_end(&t->training, &t->tape, &r->gradient_norm);
     if (st)
         return st;
-    r->gradient_norm = t->as_they_come ? NAN : dr_adamw_grad_norm(&t->adamw, t->tape.ops);
-    if (isinf(r->gradient_norm) || (isnan(r->gradient_norm) && !t->as_they_come))
-        return dr_fail(DR_EINVAL, "the gradients are not numbers at step %d: try a lower --learning_rate (now %g)",
-                       t->step + 1, t->o->learning_rate);
-    float scale = dr_adamw_clip_scale(r->gradient_norm, t->o->max_grad_norm);
-    if (t->as_they_come)
-        apply_as_they_come(&t->tape, t);
-    else
-        for (size_t i = 0; i < t->trained_count; i++)
-            dr_adamw_apply(&t->adamw, t->tape.ops, i, (float)lr, scale);
-    if (t->o->use_ema)
-        dr_ema_update(&t->ema, t->step);
-    t->step++;
-    r->step = t->step;
+    r->step = ++t->checkpoint.step;
     r->steps = t->plan.steps;
     r->loss = sum / count;
-    t->smooth_loss = t->step == 1 || t->smooth_loss == 0 ? r->loss : 0.98 * t->smooth_loss + 0.02 * r->loss;
+    t->smooth_loss = r->step == 1 || t->smooth_loss == 0 ? r->loss : 0.98 * t->smooth_loss + 0.02 * r->loss;
     r->smooth_loss = t->smooth_loss;
     r->learning_rate = lr;
     r->seconds = dr_now() - t0;

@@ -1,14 +1,13 @@
 #include "train/trainer.h"
 
 #include "pipeline/folder.h"
-#include "train/checkpoint.h"
+#include "train/estimate.h"
+#include "train/trainer_state.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 struct dr_unet_model *dr_trainer_unet(dr_trainer *t)
@@ -50,17 +49,23 @@ bool dr_trainer_cancelled(const dr_trainer *t)
 /* --- models ------------------------------------------------------------------------------------- */
 
 /* Loads what is trained, from the checkpoint when one is resumed, and makes it trainable. */
-static dr_status load_models(dr_trainer *t, const char *checkpoint)
+static dr_status load_models(dr_trainer *t)
 {
-    bool lora = t->o->lora_rank > 0;
-    const char *from = checkpoint && !lora ? checkpoint : t->o->pretrained_model;
-    dr_status st = dr_unet_load(&t->unet, from);
+    bool lora = t->o->lora_rank > 0, resumes = t->checkpoint.at[0] && !lora;
+    const char *from = resumes ? t->checkpoint.at : t->o->pretrained_model;
+    dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->o->pretrained_model);
+    if (!st && resumes)
+        dr_unet_unload(&t->unet);
+    if (!st)
+        st = dr_unet_load(&t->unet, from);
     if (!st && t->o->train_text_encoder)
         st = dr_text_load(&t->text, from);
     if (!st)
         st = dr_params_check(&t->unet.params, from);
     if (!st && t->text.loaded)
         st = dr_params_check(&t->text.params, from);
+    if (st && resumes)
+        return dr_checkpoint_blame(&t->checkpoint, st);
     if (!st && lora)
         return dr_adapters_make(&t->adapters, &t->unet.net, t->o->train_text_encoder ? &t->text.net : NULL,
                                 t->o->lora_rank, t->o->lora_alpha, t->o->seed);
@@ -71,65 +76,57 @@ static dr_status load_models(dr_trainer *t, const char *checkpoint)
     return st;
 }
 
-static void add_trained(dr_trainer *t, dr_params *p, const char *prefix)
-{
-    for (dr_param *q = p->first; q; q = q->next) {
-        t->trained[t->trained_count] = &q->t;
-        t->prefix[t->trained_count++] = prefix;
-    }
-}
-
-/* The list of what is trained, its gradients in one flat buffer, its moments. */
-static dr_status make_optimizer(dr_trainer *t)
+/* What is trained, and how a checkpoint has it. */
+static void name_parts(dr_trainer *t)
 {
     const dr_train_options *o = t->o;
-    bool lora = o->lora_rank > 0;
-    size_t n =
-        lora ? t->adapters.params.count : t->unet.params.count + (o->train_text_encoder ? t->text.params.count : 0);
-    t->trained = calloc(n, sizeof *t->trained);
-    t->prefix = calloc(n, sizeof *t->prefix);
-    if (!t->trained || !t->prefix)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    if (lora)
-        add_trained(t, &t->adapters.params, "");
-    else
-        add_trained(t, &t->unet.params, "unet.");
-    if (!lora && o->train_text_encoder)
-        add_trained(t, &t->text.params, "text_encoder.");
-
-    /* without clipping and accumulation nothing needs all gradients at once: they can be used as they come */
-    t->as_they_come = o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
-    size_t values = 0;
-    for (size_t i = 0; i < n; i++)
-        values += (size_t)dr_numel(t->trained[i]);
-    if (!t->as_they_come) {
-        t->gradients_size = values * sizeof(float);
-        void *p = mmap(NULL, t->gradients_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED)
-            return dr_fail(DR_ENOMEM, "out of memory: %zu MiB for gradients", t->gradients_size >> 20);
-        t->gradients = p;
-        float *at = p;
-        for (size_t i = 0; i < n; i++) {
-            t->trained[i]->grad = at;
-            at += dr_numel(t->trained[i]);
-        }
+    dr_training *r = &t->training;
+    if (o->lora_rank) {
+        r->part[r->parts++] = (dr_part){.params = &t->adapters.params,
+                                        .prefix = "",
+                                        .folder = "",
+                                        .file = "pytorch_lora_weights.safetensors",
+                                        .save = dr_adapters_write,
+                                        .owner = &t->adapters};
+        return;
     }
-    dr_adamw_options a = {o->adam_beta1, o->adam_beta2, o->adam_epsilon, o->adam_weight_decay, o->use_8bit_adam};
-    dr_status st = dr_adamw_init(&t->adamw, &a, t->trained, n);
-    if (!st && o->use_ema)
-        st = dr_ema_init(&t->ema, t->trained, n, 0.9999);
-    return st;
+    r->part[r->parts++] = (dr_part){.params = &t->unet.params,
+                                    .prefix = "unet.",
+                                    .folder = "unet",
+                                    .file = "diffusion_pytorch_model.safetensors",
+                                    .config_from = o->pretrained_model};
+    if (o->train_text_encoder)
+        r->part[r->parts++] = (dr_part){.params = &t->text.params,
+                                        .prefix = "text_encoder.",
+                                        .folder = "text_encoder",
+                                        .file = "model.safetensors",
+                                        .file_prefix = "text_model.",
+                                        .config_from = o->pretrained_model};
+}
+
+static dr_status make_training(dr_trainer *t)
+{
+    const dr_train_options *o = t->o;
+    name_parts(t);
+    return dr_training_init(&t->training,
+                            &(dr_training_options){.adamw = {o->adam_beta1, o->adam_beta2, o->adam_epsilon,
+                                                             o->adam_weight_decay, o->use_8bit_adam},
+                                                   .max_norm = o->max_grad_norm,
+                                                   .average = o->use_ema,
+                                                   .ema_decay = 0.9999,
+                                                   .as_they_come = dr_train_as_they_come(o),
+                                                   .rate_flag = "--learning_rate"});
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
 
 static dr_status interrupted(dr_trainer *t)
 {
-    dr_status st = dr_checkpoint_save(t);
+    dr_status st = dr_trainer_save(t);
     if (st)
         return st;
     dr_trainer_say(t, "stopped after step %d of %d; checkpoint written: add --resume_from_checkpoint=latest to go on",
-                   t->step, t->plan.steps);
+                   t->checkpoint.step, t->plan.steps);
     return dr_fail(DR_ECANCELLED, "interrupted");
 }
 
@@ -137,7 +134,7 @@ static dr_status loop(dr_trainer *t)
 {
     int every = t->o->validation_steps;
     dr_status st = DR_OK;
-    while (!st && t->step < t->plan.steps) {
+    while (!st && t->checkpoint.step < t->plan.steps) {
         dr_train_report r = {0};
         if (dr_trainer_cancelled(t))
             return interrupted(t);
@@ -146,10 +143,10 @@ static dr_status loop(dr_trainer *t)
             t->cb->step(t->cb->user, &r);
         if (!st)
             st = dr_trainer_log(t, &r);
-        if (!st && every > 0 && t->step % every == 0 && t->step < t->plan.steps)
+        if (!st && every > 0 && t->checkpoint.step % every == 0 && t->checkpoint.step < t->plan.steps)
             dr_trainer_validate(t);
-        if (!st && t->step % t->o->checkpointing_steps == 0)
-            st = dr_checkpoint_save(t);
+        if (!st && t->checkpoint.step % t->o->checkpointing_steps == 0)
+            st = dr_trainer_save(t);
     }
     if (!st)
         dr_trainer_validate(t);
@@ -160,14 +157,8 @@ static void trainer_clear(dr_trainer *t)
 {
     dr_jsonl_close(&t->log);
     dr_tb_close(t->events);
-    dr_ema_clear(&t->ema);
-    dr_adamw_clear(&t->adamw);
-    for (size_t i = 0; i < t->trained_count; i++)
-        t->trained[i]->grad = NULL;
-    if (t->gradients)
-        munmap(t->gradients, t->gradients_size);
-    free(t->trained);
-    free(t->prefix);
+    dr_training_clear(&t->training);
+    dr_checkpoint_clear(&t->checkpoint);
     dr_adapters_clear(&t->adapters);
     dr_unet_unload(&t->unet);
     dr_text_unload(&t->text);
@@ -184,18 +175,16 @@ static void trainer_clear(dr_trainer *t)
 
 static dr_status run(dr_trainer *t)
 {
-    char checkpoint[PATH_MAX] = "";
-    dr_rng_seed(&t->rng, t->o->seed);
     t->cache.precision = dr_trainer_precision(t);
-    dr_status st = dr_trainer_prepare(t, checkpoint, sizeof checkpoint);
+    dr_status st = dr_trainer_prepare(t);
     if (!st)
         st = dr_trainer_fill_caches(t);
     if (!st)
-        st = load_models(t, checkpoint[0] ? checkpoint : NULL);
+        st = load_models(t);
     if (!st)
-        st = make_optimizer(t);
-    if (!st && checkpoint[0])
-        st = dr_checkpoint_read_moments(t, checkpoint);
+        st = make_training(t);
+    if (!st)
+        st = dr_trainer_resume(t);
     if (!st)
         st = dr_tape_init(&t->tape);
     if (!st)
@@ -219,7 +208,7 @@ dr_status dr_train(const dr_train_options *o, const dr_train_callbacks *cb)
         return dr_fail(DR_ENOMEM, "out of memory");
     t->o = o;
     t->cb = cb;
-    t->lock = t->resumed = -1;
+    t->lock = -1;
     st = run(t);
     trainer_clear(t);
     free(t);

@@ -2,15 +2,14 @@
 #ifndef DR_TRAIN_TRAINER_STATE_H
 #define DR_TRAIN_TRAINER_STATE_H
 
-#include "base/rng.h"
 #include "diffusion/schedule.h"
 #include "io/tb_events.h"
+#include "learn/checkpoint.h"
+#include "learn/jsonl.h"
+#include "learn/lr.h"
 #include "train/adapters.h"
 #include "train/cache.h"
-#include "train/ema.h"
-#include "train/jsonl.h"
-#include "train/lr.h"
-#include "train/optimizer.h"
+#include "train/distilled.h"
 #include "train/trainer.h"
 
 struct dr_trainer {
@@ -23,34 +22,31 @@ struct dr_trainer {
     dr_schedule schedule;
 
     dr_unet_model unet;
-    dr_text_model text; /* loaded only when it is trained */
+    dr_distilled distilled; /* of the folder that the training starts from */
+    dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
-    dr_tensor **trained; /* [trained_count] */
-    const char **prefix; /* of each in the optimizer's file: "unet." or "text_encoder." */
-    size_t trained_count;
-    float *gradients; /* one flat buffer, NULL when they are applied as they come */
-    size_t gradients_size;
-    dr_adamw adamw;
+    dr_training training;
+    dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */
     dr_lr_schedule lr;
-    dr_ema ema;
     dr_tape tape;
-
-    dr_rng rng;  /* draws, noise, timesteps */
-    int step;    /* optimizer steps done */
-    int resumed; /* the step of the checkpoint that was resumed from; -1 */
     double smooth_loss;
-    bool as_they_come;
 
     dr_tb *events;
     dr_jsonl log;
     int lock; /* the output folder, locked; -1 */
 };
 
-/** Photos, prompts, schedules, plan, and the checkpoint to go on from, in a buffer; "" when the run starts anew. */
-dr_status dr_trainer_prepare(dr_trainer *t, char *checkpoint, size_t n);
+/** Photos, prompts, schedules, plan, and the checkpoint to go on from, if there is one. */
+dr_status dr_trainer_prepare(dr_trainer *t);
 /** What the VAE and a frozen text encoder have to say, kept; both models are gone afterwards. */
 dr_status dr_trainer_fill_caches(dr_trainer *t);
 bool dr_trainer_cancelled(const dr_trainer *t);
+
+/** Finds the checkpoint to go on from, and takes over its step. */
+dr_status dr_trainer_find_checkpoint(dr_trainer *t);
+/** What the checkpoint has of adapters, moments and average, once the models are there. */
+dr_status dr_trainer_resume(dr_trainer *t);
+dr_status dr_trainer_save(dr_trainer *t);
 
 /** One optimizer step of the plan; r gets loss, norm and rate. */
 dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r);

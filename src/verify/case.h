@@ -51,10 +51,6 @@ dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, in
 /** A channels-last [N,H,W,C] tensor against want/NAME [N,C,H,W]. */
 dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol);
 
-/** One flat buffer of zeros for the gradients of all parameters; NULL when out of memory. */
-float *dr_case_give_gradients(dr_params *p);
-void dr_case_take_gradients(dr_params *p, float *all);
-
 dr_status dr_verify_tokenize(dr_verifier *v);
 dr_status dr_verify_text_encoder(dr_verifier *v);
 dr_status dr_verify_vae_encode(dr_verifier *v);

@@ -1,28 +1,10 @@
 /* Cases that go back through the models. */
 #include "verify/case.h"
 
+#include "learn/gradients.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-float *dr_case_give_gradients(dr_params *p)
-{
-    float *all = calloc((size_t)dr_params_numel(p), sizeof *all), *at = all;
-    if (!all)
-        dr_fail(DR_ENOMEM, "out of memory");
-    for (dr_param *q = p->first; all && q; q = q->next) {
-        q->t.grad = at;
-        at += dr_numel(&q->t);
-    }
-    return all;
-}
-
-void dr_case_take_gradients(dr_params *p, float *all)
-{
-    for (dr_param *q = p->first; q; q = q->next)
-        q->t.grad = NULL;
-    free(all);
-}
 
 static dr_status judge_gradients(dr_verifier *v, const dr_params *p, const char *model)
 {
@@ -128,15 +110,17 @@ dr_status dr_verify_train_gradients(dr_verifier *v)
         st = read_inputs(v, &in);
     if (st)
         return st;
-    float *du = dr_case_give_gradients(&v->unet.params), *dt = dr_case_give_gradients(&v->text.params);
+    dr_gradients both;
+    st = dr_gradients_init(&both, (dr_params *[]){&v->unet.params, &v->text.params}, 2, true);
+    if (st)
+        return st;
     v->tape.checkpointing = true;
-    st = du && dt ? train_step(v, &in) : DR_ENOMEM;
+    st = train_step(v, &in);
     v->tape.checkpointing = false;
     if (!st)
         st = judge_gradients(v, &v->unet.params, "unet");
     if (!st)
         st = judge_gradients(v, &v->text.params, "text_encoder");
-    dr_case_take_gradients(&v->unet.params, du);
-    dr_case_take_gradients(&v->text.params, dt);
+    dr_gradients_clear(&both);
     return st;
 }

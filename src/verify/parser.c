@@ -1,6 +1,8 @@
 /* Cases of a clothes parser: its net forward and backward, and a whole photo. */
 #include "verify/case.h"
 
+#include "learn/gradients.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -161,11 +163,13 @@ dr_status dr_verify_parser_gradients(dr_verifier *v)
     if (st)
         return st;
     freeze_statistics(v);
-    float *all = dr_case_give_gradients(&v->parser.params);
-    st = all ? go_back(v, x, labels, d) : DR_ENOMEM;
+    dr_gradients all;
+    st = dr_gradients_init(&all, (dr_params *[]){&v->parser.params}, 1, true);
+    if (!st)
+        st = go_back(v, x, labels, d);
     if (!st)
         st = judge_gradients(v);
-    dr_case_take_gradients(&v->parser.params, all);
+    dr_gradients_clear(&all);
     return st;
 }
 

@@ -2,11 +2,11 @@
 #include "verify/case.h"
 
 #include "autograd/gaussian.h"
-#include "train/lr.h"
-#include "train/optimizer.h"
+#include "learn/gradients.h"
+#include "learn/lr.h"
+#include "learn/optimizer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- learning rates ------------------------------------------------------------------------------------------- */
@@ -149,15 +149,16 @@ dr_status dr_verify_vae_gradients(dr_verifier *v)
         st = dr_params_make_trainable(&v->vae.params);
     if (st)
         return st;
-    float *gradients = dr_case_give_gradients(&v->vae.params);
-    if (!gradients)
-        return DR_ENOMEM;
+    dr_gradients all;
+    st = dr_gradients_init(&all, (dr_params *[]){&v->vae.params}, 1, true);
+    if (st)
+        return st;
     st = vae_step(v, kl_weight);
     for (const dr_param *q = v->vae.params.first; !st && q; q = q->next) {
         char name[512];
         snprintf(name, sizeof name, "grad/%s", q->t.name);
         st = dr_case_output(v, name, q->t.grad, dr_numel(&q->t), DR_TOL_GRADIENT);
     }
-    dr_case_take_gradients(&v->vae.params, gradients);
+    dr_gradients_clear(&all);
     return st;
 }

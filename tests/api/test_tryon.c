@@ -409,6 +409,75 @@ static void a_text_to_image_unet_is_called_that(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* A copy of nano in `dir`, changed by a shell command that runs in it. */
+static void copy_nano(const char *dir, const char *change)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cp -RL '" GOLDEN "nano/.' %s && cd %s && %s", dir, dir, change);
+    assert_int_equal(system(command), 0);
+}
+
+static void remove_copy(const char *dir)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void the_pipelines_class_is_only_a_label(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {
+        "sed -i s/StableDiffusionInpaintPipeline/StableDiffusionPipeline/ model_index.json",
+        "sed -i s/StableDiffusionInpaintPipeline/StableDiffusionInpaintPipelineLegacy/ model_index.json",
+        "sed -i /_class_name/d model_index.json",
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char dir[] = "/tmp/drape-test-XXXXXX";
+        drape_pipeline *p;
+        assert_non_null(mkdtemp(dir));
+        copy_nano(dir, changes[i]);
+        if (drape_pipeline_load(&p, dir, NULL))
+            fail_msg("%s", drape_error());
+        drape_pipeline_free(p);
+        remove_copy(dir);
+    }
+}
+
+static void a_cut_prompt_is_told_and_a_byte_order_mark_is_none_of_it(void **state)
+{
+    (void)state;
+    char text[1024] = "\xEF\xBB\xBF", *cut;
+    scene s = open_scene(NULL);
+    for (int i = 0; i < 75; i++)
+        strcat(text, "word ");
+    assert_int_equal(drape_prompt_cut(s.p, text, &cut), DRAPE_OK);
+    assert_null(cut);
+    strcat(text, "silk Blouse, red");
+    assert_int_equal(drape_prompt_cut(s.p, text, &cut), DRAPE_OK);
+    assert_string_equal(cut, "silk blouse, red");
+    free(cut);
+    assert_int_equal(drape_prompt_cut(s.p, NULL, &cut), DRAPE_OK);
+    assert_null(cut);
+
+    run(&s);
+    drape_image first = s.out;
+    s.out = (drape_image){0};
+    s.o.prompt = "\xEF\xBB\xBFred t-shirt"; /* the scene's own with the mark in front */
+    run(&s);
+    assert_int_equal(largest_difference(&first, &s.out), 0);
+    drape_image_free(&first);
+    s.o.prompt = text;
+    run(&s);
+    first = s.out;
+    s.out = (drape_image){0};
+    s.o.long_prompt = true;
+    run(&s);
+    assert_true(largest_difference(&first, &s.out) > 0); /* its end is read */
+    drape_image_free(&first);
+    close_scene(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +490,8 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_named),
         cmocka_unit_test(a_folder_that_is_none_is_refused),
         cmocka_unit_test(a_text_to_image_unet_is_called_that),
+        cmocka_unit_test(the_pipelines_class_is_only_a_label),
+        cmocka_unit_test(a_cut_prompt_is_told_and_a_byte_order_mark_is_none_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,32 @@ refused 1 'raise --max_train_steps' int --max_train_steps=$((step - 1)) --resume
 refused 1 'also the folder' images --max_train_steps=9
 rm -f images/kept
 
+mkdir -p old
+cp -r "int/checkpoint-$step" old/
+sed -i 's/"format": 2/"format": 1/' "old/checkpoint-$step/state.json"
+touch old/kept
+refused 1 'its format is 1, expected 2' old --max_train_steps=100000 --resume_from_checkpoint=latest
+
+# --- damaged: what lies before it is named, and serves once the damaged one is gone -----------------
+works damaged --max_train_steps=3 --checkpointing_steps=1
+touch damaged/kept
+for f in state.json optimizer.safetensors unet/diffusion_pytorch_model.safetensors; do
+    cp "damaged/checkpoint-3/$f" whole
+    for cut in 0 100; do
+        head -c $cut whole >"damaged/checkpoint-3/$f"
+        refused 1 "cannot resume from 'damaged/checkpoint-3'.*go on from 'damaged/checkpoint-2'" damaged \
+            --max_train_steps=4 --resume_from_checkpoint=latest
+        grep -q "$f" err || fail "'$f' is damaged, but not named"
+    done
+    cp whole "damaged/checkpoint-3/$f"
+done
+rm damaged/checkpoint-3/optimizer.safetensors
+refused 1 "go on from 'damaged/checkpoint-2'" damaged --max_train_steps=4 --resume_from_checkpoint=latest
+rm -r damaged/checkpoint-3
+works damaged --max_train_steps=3 --checkpointing_steps=1 --resume_from_checkpoint=latest
+works undamaged --max_train_steps=3
+same damaged undamaged
+
 # --- a full disk ----------------------------------------------------------------------------------
 works disk --max_train_steps=2 --checkpointing_steps=2
 cp -r disk/checkpoint-2 before
@@ -210,6 +236,17 @@ works clipped "${steps[@]}" --max_grad_norm=1e9
 same coming clipped
 differ plain clipped
 ! grep -q gradient_norm coming/logs/train.jsonl || fail "a norm of gradients that are gone"
+
+# However a step is cut into batches, its photos get the same noise.
+close_by() { # A B: the same losses, but for rounding
+    paste <(sed 's/.*"loss":\([-0-9.e]*\).*/\1/' "$1/logs/train.jsonl") \
+        <(sed 's/.*"loss":\([-0-9.e]*\).*/\1/' "$2/logs/train.jsonl") |
+        awk '{d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) exit 1}' ||
+        fail "the losses of '$1' and '$2' differ: $(paste "$1/logs/train.jsonl" "$2/logs/train.jsonl")"
+}
+works one "${steps[@]}" --train_batch_size=2
+works two "${steps[@]}" --gradient_accumulation_steps=2
+close_by one two
 
 # --- flags that change what a step does -----------------------------------------------------------
 quick=(--max_train_steps=3 --learning_rate=1e-3)

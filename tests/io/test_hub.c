@@ -316,6 +316,30 @@ static void a_text_to_image_model_is_refused_before_its_weights(void **state)
     assert_false(there(t, UNET ".part"));
 }
 
+/* Stands for drape's own look at configs, tokenizer and scheduler. */
+static dr_status refuse(void *user, dr_hub_kind kind, const char *dir)
+{
+    const fixture *t = user;
+    assert_int_equal(kind, DR_HUB_PIPELINE);
+    assert_string_equal(dir, t->dir);
+    assert_true(there(t, "model_index.json") && there(t, "vae/config.json") && there(t, "tokenizer/vocab.json"));
+    return dr_fail(DR_EINVAL, "its scheduler is not supported");
+}
+
+static void the_callers_look_comes_before_any_weights(void **state)
+{
+    fixture *t = *state;
+    hub_file copy[FILES];
+    memcpy(copy, pipeline, sizeof copy);
+    for (int i = 0; i < FILES; i++)
+        if (strcmp(copy[i].path, UNET) == 0)
+            copy[i].size = 3; /* smaller than any other file */
+    t->hub.file = copy;
+    t->o.check = refuse;
+    assert_fails(t, DR_EINVAL, "cannot pull 'org/tiny': drape could not use it: its scheduler is not supported");
+    assert_false(there(t, UNET) || there(t, UNET ".part") || there(t, "text_encoder/model.safetensors"));
+}
+
 /* --- cut connections ------------------------------------------------------------------------------------ */
 
 static void a_cut_connection_is_carried_on_where_it_broke(void **state)
@@ -762,6 +786,7 @@ int main(void)
         TEST(weights_that_are_only_pickled_are_refused),
         TEST(shards_come_with_their_index),
         TEST(a_text_to_image_model_is_refused_before_its_weights),
+        TEST(the_callers_look_comes_before_any_weights),
         TEST(a_cut_connection_is_carried_on_where_it_broke),
         TEST(a_part_of_an_earlier_pull_is_carried_on),
         TEST(a_server_without_ranges_sends_all_again),

@@ -199,6 +199,26 @@ static int out_again(void **state)
     return rmdir(folder); /* fails if a test left a file behind */
 }
 
+static void bytes_refused(const void *data, size_t n, const char *why)
+{
+    dr_safetensors f;
+    assert_int_not_equal(dr_st_parse(&f, data, n, "x.safetensors"), DR_OK);
+    if (!strstr(dr_error(), why))
+        fail_msg("'%s' does not say '%s'", dr_error(), why);
+}
+
+static void what_is_saved_as_safetensors_is_called_what_it_is(void **state)
+{
+    (void)state;
+#define SAYS(text, why) bytes_refused(text, sizeof(text) - 1, why)
+    SAYS("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "a git-lfs pointer");
+    SAYS("<!doctype html><html><head>", "a web page");
+    SAYS("PK\3\4\0\0\10\10\0\0\0\0", "pickled PyTorch file");
+    SAYS("\x80\2}q\0X\0\0\0\0\0\0", "pickled PyTorch file");
+    SAYS("Access to model someone/something is restricted. Log in.", "but text, 'Access to model someone/something");
+    SAYS("\xff\xff\xff\xff\xff\xff\xff\xff\0\0", "not a safetensors file, or cut short");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +230,7 @@ int main(void)
         cmocka_unit_test(refuses_overlaps_and_gaps),
         cmocka_unit_test(names_dtypes_it_does_not_support),
         cmocka_unit_test(refuses_what_is_no_file),
+        cmocka_unit_test(what_is_saved_as_safetensors_is_called_what_it_is),
     };
     return cmocka_run_group_tests(tests, into_own_folder, out_again);
 }

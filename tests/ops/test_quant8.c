@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "learn/golden.h"
 #include "ops/quant8.h"
-#include "train/golden.h"
 
 #include <math.h>
 #include <string.h>

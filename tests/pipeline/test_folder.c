@@ -183,13 +183,36 @@ static void faults_of_a_folder_are_named(void **state)
     unlink(at("p"));
     assert_int_equal(dr_mkdirs(at("p/unet")), DR_OK);
     check_says("no model_index.json");
-    const char *wrong = "{\"_class_name\": \"StableDiffusionPipeline\"}";
-    assert_int_equal(dr_file_write(at("p/model_index.json"), wrong, strlen(wrong)), DR_OK);
-    check_says("is a StableDiffusionPipeline, expected StableDiffusionInpaintPipeline");
+    const char *flux = "{\"_class_name\": \"FluxPipeline\", \"transformer\": [\"diffusers\", \"X\"]}";
+    assert_int_equal(dr_file_write(at("p/model_index.json"), flux, strlen(flux)), DR_OK);
+    check_says("is a FluxPipeline, which has no unet");
+    const char *xl = "{\"_class_name\": \"StableDiffusionXLInpaintPipeline\", \"unet\": [\"diffusers\", \"X\"],"
+                     "\"text_encoder_2\": [\"transformers\", \"X\"]}";
+    assert_int_equal(dr_file_write(at("p/model_index.json"), xl, strlen(xl)), DR_OK);
+    check_says("which has a second text encoder");
     assert_int_equal(dr_folder_write_index(at("p"), "PNDMScheduler"), DR_OK);
     check_says("'unet/config.json' is missing");
     assert_int_equal(dr_file_write(at("p/unet/config.json"), "{}", 2), DR_OK);
     check_says("it has no vae");
+    assert_int_equal(dr_folder_remove(at("p")), DR_OK);
+}
+
+/* What `name` in the hub's cache says when it is passed as a model. */
+static void a_folder_of_the_hubs_cache_points_at_its_snapshot(void **state)
+{
+    (void)state;
+    char hint[1024];
+    assert_int_equal(dr_mkdirs(at("p/blobs")), DR_OK);
+    assert_false(dr_snapshot_hint(at("p"), hint, sizeof hint));
+    assert_string_equal(hint, "");
+    assert_int_equal(dr_mkdirs(at("p/snapshots/0badc0de")), DR_OK);
+    check_says("/p/snapshots/0badc0de'");
+    assert_int_equal(dr_mkdirs(at("p/snapshots/1234abcd")), DR_OK);
+    assert_int_equal(dr_mkdirs(at("p/refs")), DR_OK);
+    assert_int_equal(dr_file_write(at("p/refs/main"), "0badc0de", 8), DR_OK);
+    check_says("/p/snapshots/0badc0de'");
+    assert_int_equal(dr_file_write(at("p/refs/main"), "1234abcd\n", 9), DR_OK);
+    check_says("/p/snapshots/1234abcd'");
     assert_int_equal(dr_folder_remove(at("p")), DR_OK);
 }
 
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(bad_architectures_are_refused),
         cmocka_unit_test(built_in_architectures_are_the_published_ones),
         cmocka_unit_test(faults_of_a_folder_are_named),
+        cmocka_unit_test(a_folder_of_the_hubs_cache_points_at_its_snapshot),
         cmocka_unit_test(parts_are_copied_without_pickles),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -7,6 +7,9 @@
 
 #include "pipeline/lora.h"
 
+#include "base/file.h"
+#include "pipeline/folder.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,11 +212,10 @@ static void faults_are_named(void **state)
 
     refused(e, 1, NULL, "without its counterpart");
     e[2] = (dr_st_entry){.name = "lora_unet_a_b.hada_w1_a", .rank = 1, .dim = {2}};
+    refused(e, 3, NULL, "it is a LoHa ('lora_unet_a_b.hada_w1_a')");
+    e[2].name = "unet.a.b.something";
     refused(e, 3, NULL,
-            "1 of its 3 tensors are not of a LoRA for Stable Diffusion 1 or 2, the first is "
-            "'lora_unet_a_b.hada_w1_a'");
-    e[2].name = "lora_te2_text_model_x.alpha";
-    refused(e, 3, NULL, "'lora_te2_text_model_x.alpha'");
+            "1 of its 3 tensors are not of a LoRA for Stable Diffusion 1 or 2, the first is 'unet.a.b.something'");
     e[2] = (dr_st_entry){.name = "a.b.lora.up.weight", .rank = 2, .dim = {2, 2}};
     refused(e, 3, NULL, "are of the same layer");
     e[2] = (dr_st_entry){.name = "unet.c.lora_A.weight", .rank = 2, .dim = {2, 3}};
@@ -239,6 +241,252 @@ static void faults_are_named(void **state)
     dr_lora_close(&l);
 }
 
+/* --- settings --------------------------------------------------------------------------------------- */
+
+#define LAYER "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+
+/* The scale of one module of rank 2, DR_OK or a failure. */
+static dr_status scale_of(const char *name, const char *settings, double *scale)
+{
+    char down[256], up[256];
+    dr_lora l;
+    snprintf(down, sizeof down, "%s.lora_A.weight", name);
+    snprintf(up, sizeof up, "%s.lora_B.weight", name);
+    const dr_st_entry e[] = {{.name = down, .rank = 2, .dim = {2, 3}}, {.name = up, .rank = 2, .dim = {2, 2}}};
+    const dr_st_meta meta = {"lora_adapter_metadata", settings};
+    write_lora(e, 2, &meta);
+    dr_status st = dr_lora_open(&l, at("l.safetensors"));
+    *scale = st ? 0 : l.module[0].scale;
+    dr_lora_close(&l);
+    unlink(at("l.safetensors"));
+    return st;
+}
+
+/* `pattern` as C and JSON both have it: backslashes doubled twice. */
+static double scale_by_pattern(const char *name, const char *part, const char *pattern)
+{
+    char settings[512];
+    double scale;
+    snprintf(settings, sizeof settings, "{\"%s.lora_alpha\": 2, \"%s.alpha_pattern\": {\"%s\": 6}}", part, part,
+             pattern);
+    if (scale_of(name, settings, &scale))
+        fail_msg("'%s': %s", pattern, dr_error());
+    return scale;
+}
+
+/* What peft's get_pattern_key says of each (0.21). */
+static void patterns_fit_where_peft_fits_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        bool fits;
+    } cases[] = {
+        {"to_q", true},
+        {"^to_q", false},
+        {"attn1.to_q", true},
+        {"ttn1.to_q", false},
+        {"^" LAYER, true},
+        {"^down_blocks.0", false},
+        {"^down_blocks.0.*", true},
+        {".*attn1.*", true},
+        {".*\\\\.attn1\\\\.to_q", true},
+        {"down_blocks\\\\.\\\\d\\\\.attentions\\\\.0\\\\..*\\\\.to_(q|k)", true},
+        {"to_[kv]", false},
+        {"to_[^k]$", true},
+        {"(?:attn1|attn2).to_q", true},
+        {"to_k|attn1.to_q", true},
+        {"mid_block|^down.*to_q", true},
+        {"blocks.\\\\d.attn1.to_q", false},
+        {"(?<=attn1\\\\.)to_q", true},
+        {"(?!mid).*to_q", true},
+        {"0{1}.attn1.to_q", true},
+        {"TO_Q", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double scale = scale_by_pattern("unet." LAYER, "unet", cases[i].pattern);
+        if (scale != (cases[i].fits ? 3 : 1))
+            fail_msg("'%s' gives the scale %g", cases[i].pattern, scale);
+    }
+    /* the text encoder's layers lie below "text_model." or not, as the version of transformers has it */
+    const char *text = "text_encoder.text_model.encoder.layers.0.self_attn.q_proj";
+    assert_true(scale_by_pattern(text, "text_encoder", "^text_model.encoder.layers.0.self_attn.q_proj") == 3);
+    assert_true(scale_by_pattern(text, "text_encoder", "^encoder.layers.0.self_attn.q_proj") == 3);
+    assert_true(scale_by_pattern(text, "unet", "^encoder.layers.0.self_attn.q_proj") == 1); /* not its settings */
+}
+
+static void the_first_pattern_that_fits_counts(void **state)
+{
+    (void)state;
+    double scale;
+    assert_int_equal(scale_of("unet." LAYER,
+                              "{\"unet.r\": 4, \"unet.lora_alpha\": 2, \"unet.rank_pattern\": {\"attn1.*\": 2},"
+                              " \"unet.alpha_pattern\": {\"to_k\": 4, \"to_q\": 6, \"attn1.to_q\": 8}}",
+                              &scale),
+                     DR_OK);
+    assert_true(scale == 3);
+}
+
+static void settings_that_mean_another_sum_are_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"\"alpha_pattern\": {\"to_(q\": 4}", "the pattern 'to_(q' in its alpha_pattern cannot be read"},
+        {"\"alpha_pattern\": {\"(?i)TO_Q\": 4}", "'(?i)TO_Q'"}, /* Python has other flags */
+        {"\"alpha_pattern\": {\"to_q\\\\Z\": 4}", "cannot be read"},
+        {"\"alpha_pattern\": {\"(?P<x>to_q)\": 4}", "cannot be read"},
+        {"\"rank_pattern\": {\"(([a-z_.0-9]+)+)+[XZ]\": 4}", "cannot be read"}, /* takes for ever */
+        {"\"alpha_pattern\": {\"to_q\": \"4\"}", "its value is no number"},
+        {"\"alpha_pattern\": [4]", "must be an object"},
+        {"\"r\": 4", "has rank 2, but its settings say 4"},
+        {"\"rank_pattern\": {\"to_q\": 4}", "has rank 2, but its settings say 4"},
+        {"\"lora_alpha\": \"8\"", "'lora_alpha' must be a number"},
+        {"\"use_dora\": true", "it is a DoRA (use_dora)"},
+        {"\"lora_bias\": true", "'lora_bias' is true"},
+        {"\"bias\": \"all\"", "'bias' is \"all\""},
+        {"\"peft_type\": \"LOHA\"", "'peft_type' is \"LOHA\""},
+        {"\"init_lora_weights\": \"pissa_niter_4\"", "'init_lora_weights' is \"pissa_niter_4\""},
+        {"\"layer_replication\": [[0, 4]]", "'layer_replication' is [[0,4]]"},
+        {"\"of_next_year\": 7", "'of_next_year' is 7"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char settings[512];
+        double scale;
+        const char *rest = strchr(cases[i][0], '"') + 1;
+        snprintf(settings, sizeof settings, "{\"unet.%s}", rest);
+        if (!scale_of("unet." LAYER, settings, &scale))
+            fail_msg("%s is taken", settings);
+        if (!strstr(dr_error(), cases[i][1]))
+            fail_msg("'%s' does not say '%s'", dr_error(), cases[i][1]);
+    }
+}
+
+/* All that peft 0.21 writes for an ordinary LoRA. */
+static void settings_at_rest_ask_for_nothing(void **state)
+{
+    (void)state;
+    double scale;
+    const char *text =
+        "{\"unet.alora_invocation_tokens\": null, \"unet.alpha_pattern\": {}, \"unet.auto_mapping\": null,"
+        "\"unet.base_model_name_or_path\": \"x\", \"unet.bias\": \"none\", \"unet.corda_config\": null,"
+        "\"unet.ensure_weight_tying\": false, \"unet.fan_in_fan_out\": false, \"unet.inference_mode\": true,"
+        "\"unet.init_lora_weights\": \"gaussian\", \"unet.loftq_config\": {}, \"unet.lora_alpha\": 4, "
+        "\"unet.lora_bias\": "
+        "false,\"unet.lora_dropout\": 0.1, \"unet.megatron_core\": \"megatron.core\", \"unet.peft_type\": \"LORA\","
+        "\"unet.peft_version\": \"0.21.2\", \"unet.qalora_group_size\": 16, \"unet.r\": 2, \"unet.rank_pattern\": {},"
+        "\"unet.target_modules\": [\"to_q\"], \"unet.use_dora\": false, \"unet.use_rslora\": false,"
+        "\"transformer.use_dora\": true}";
+    if (scale_of("unet." LAYER, text, &scale))
+        fail_msg("%s", dr_error());
+    assert_true(scale == 2);
+}
+
+/* --- what else there is --------------------------------------------------------------------------------- */
+
+static void other_kinds_are_called_by_their_names(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"lora_unet_a_b.dora_scale", "a DoRA"},
+        {"unet.a.b.lora_magnitude_vector", "a DoRA"},
+        {"unet.a.b.lora_magnitude_vector.default.weight", "a DoRA"},
+        {"lora_unet_a_b.hada_w2_b", "a LoHa"},
+        {"lora_unet_a_b.lokr_w1", "a LoKr"},
+        {"lora_unet_a_b.lora_mid.weight", "a LoCon"},
+        {"lora_unet_a_b.diff", "a file of whole weight differences"},
+        {"lora_unet_a_b.diff_b", "a file of whole weight differences"},
+        {"lora_unet_a_b.oft_blocks", "an OFT"},
+        {"lora_unet_a_b.on_input", "an IA3"},
+        {"base_model.model.a.b.vera_lambda_b", "a VeRA"},
+        {"lora_te2_text_model_x.alpha", "a LoRA for Stable Diffusion XL"},
+        {"transformer.a.lora_A.weight", "a LoRA for a transformer model"},
+        {"model.diffusion_model.input_blocks.0.0.weight", "a whole checkpoint"},
+        {"conv_in.weight", "a model's own weights"},
+        {"string_to_param.*", "an embedding"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const dr_st_entry e[] = {DOWN, UP, {.name = cases[i][0], .rank = 1, .dim = {2}}};
+        char why[256];
+        snprintf(why, sizeof why, "it is %s", cases[i][1]);
+        refused(e, 3, NULL, why);
+        refused(e, 3, NULL, cases[i][0]);
+    }
+}
+
+static void a_bundled_embedding_is_left_out_with_a_word(void **state)
+{
+    (void)state;
+    const dr_st_entry e[] = {DOWN, UP, {.name = "bundle_emb.mycoat.string_to_param.*", .rank = 2, .dim = {2, 4}}};
+    dr_lora l;
+    assert_true(merged_value(e, 3, NULL) == 1);
+    write_lora(e, 3, NULL);
+    assert_int_equal(dr_lora_open(&l, at("l.safetensors")), DR_OK);
+    assert_non_null(strstr(l.note, "the embedding 'mycoat'"));
+    dr_lora_close(&l);
+    unlink(at("l.safetensors"));
+    refused(&e[2], 1, NULL, "there is no LoRA in it");
+}
+
+static void copy(const char *from, const char *to)
+{
+    char *data;
+    size_t n;
+    assert_int_equal(dr_file_read(from, 1 << 20, &data, &n), DR_OK);
+    assert_int_equal(dr_file_write(at(to), data, n), DR_OK);
+    free(data);
+}
+
+static void folder_says(const char *why)
+{
+    dr_lora l;
+    assert_int_not_equal(dr_lora_open(&l, at("f")), DR_OK);
+    if (!strstr(dr_error(), why))
+        fail_msg("'%s' does not say '%s'", dr_error(), why);
+}
+
+static void a_folder_stands_for_the_one_adapter_in_it(void **state)
+{
+    (void)state;
+    dr_lora l;
+    model m;
+    model_open(&m);
+    if (dr_lora_open(&l, GOLDEN "peft") || dr_lora_apply(&l, &m.unet, &m.text, 0.7)) /* want.safetensors beside it */
+        fail_msg("%s", dr_error());
+    assert_true(difference(&m, GOLDEN "peft/want.safetensors") < 1e-6); /* with adapter_config.json */
+    assert_string_equal(l.note, "");
+    dr_lora_close(&l);
+    model_close(&m);
+
+    assert_int_equal(dr_mkdirs(at("f")), DR_OK);
+    folder_says("there is no LoRA in folder");
+    assert_int_equal(dr_file_write(at("f/adapter_model.bin"), "x", 1), DR_OK);
+    folder_says("pickled weights");
+    copy(GOLDEN "kohya.safetensors", "f/coat.safetensors");
+    assert_int_equal(dr_lora_open(&l, at("f")), DR_OK);
+    dr_lora_close(&l);
+    copy(GOLDEN "kohya.safetensors", "f/dress.safetensors");
+    folder_says("It has coat.safetensors, dress.safetensors");
+    copy(GOLDEN "diffusers.safetensors", "f/pytorch_lora_weights.safetensors");
+    assert_int_equal(dr_lora_open(&l, at("f")), DR_OK);
+    assert_non_null(strstr(l.file.path, "pytorch_lora_weights"));
+    dr_lora_close(&l);
+    copy(GOLDEN "peft/adapter_model.safetensors", "f/adapter_model.safetensors");
+    folder_says("adapter_model.safetensors, coat.safetensors");
+    assert_int_equal(dr_folder_remove(at("f")), DR_OK);
+}
+
+/* Its alpha lies in another file. */
+static void a_peft_file_without_its_config_is_doubted(void **state)
+{
+    (void)state;
+    dr_lora l;
+    copy(GOLDEN "peft/adapter_model.safetensors", "coat.safetensors");
+    assert_int_equal(dr_lora_open(&l, at("coat.safetensors")), DR_OK);
+    assert_non_null(strstr(l.note, "adapter_config.json"));
+    dr_lora_close(&l);
+    unlink(at("coat.safetensors"));
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -258,6 +506,14 @@ int main(void)
         cmocka_unit_test(adapters_add_up_and_models_apply_apart),
         cmocka_unit_test(alpha_has_three_places),
         cmocka_unit_test(faults_are_named),
+        cmocka_unit_test(patterns_fit_where_peft_fits_them),
+        cmocka_unit_test(the_first_pattern_that_fits_counts),
+        cmocka_unit_test(settings_that_mean_another_sum_are_refused_by_name),
+        cmocka_unit_test(settings_at_rest_ask_for_nothing),
+        cmocka_unit_test(other_kinds_are_called_by_their_names),
+        cmocka_unit_test(a_bundled_embedding_is_left_out_with_a_word),
+        cmocka_unit_test(a_folder_stands_for_the_one_adapter_in_it),
+        cmocka_unit_test(a_peft_file_without_its_config_is_doubted),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -186,6 +186,40 @@ static void text_encoder_prefix_is_optional(void **state)
     }
 }
 
+/* A text encoder of one parameter, with another tensor beside it. */
+static dr_status load_beside(const char *other, dr_weights *w, dr_params *p)
+{
+    const dr_st_entry e[] = {{.name = "text_model.final.weight", .rank = 1, .dim = {3}},
+                             {.name = other, .rank = 2, .dim = {2, 2}}};
+    assert_int_equal(dr_params_init(p), DR_OK);
+    dr_param_add(p, "final", "weight", DR_INIT_ONES, 0, 1, 3, 1, 1, 1);
+    write_file("model.safetensors", e, 2);
+    return dr_weights_load(w, p, folder, &dr_weights_text);
+}
+
+static void tensors_without_a_part_in_the_picture_are_passed_over_with_a_word(void **state)
+{
+    (void)state;
+    static const char *const unused[] = {"logit_scale", "vision_model.embeddings.class_embedding",
+                                         "visual_projection.weight", "text_projection.weight"};
+    static const char *const foreign[] = {"logit_scales", "vision_model", "other.weight", "text_model.logit"};
+    for (size_t i = 0; i < 4; i++) {
+        dr_params p;
+        dr_weights w;
+        if (load_beside(unused[i], &w, &p))
+            fail_msg("%s", dr_error());
+        assert_non_null(strstr(w.note, unused[i]));
+        assert_non_null(strstr(w.note, "1 tensor that the text encoder does not need"));
+        dr_params_clear(&p);
+        dr_weights_close(&w);
+        remove_files();
+        assert_int_equal(load_beside(foreign[i], &w, &p), DR_EINVAL);
+        assert_non_null(strstr(dr_error(), foreign[i]));
+        dr_params_clear(&p);
+        remove_files();
+    }
+}
+
 static void vae_attention_loads_under_both_names_and_shapes(void **state)
 {
     (void)state;
@@ -244,6 +278,16 @@ static void faults_are_named(void **state)
     dr_st_entry e[] = {MODEL, {.name = "extra.weight", .rank = 1, .dim = {1}}};
     write_file(file, e, 3);
     load_fails("2 of its 5 tensors are missing, the first is 'norm.weight'");
+    e[5].name = "model_ema.decay";
+    write_file(file, e, 6);
+    dr_params p;
+    dr_weights w;
+    declare(&p);
+    assert_int_equal(dr_weights_load(&w, &p, folder, &dr_weights_unet), DR_OK);
+    assert_non_null(strstr(w.note, "model_ema.decay"));
+    dr_params_clear(&p);
+    dr_weights_close(&w);
+    e[5].name = "extra.weight";
     write_file(file, e, 6);
     load_fails("1 tensor that its config.json has no place for, the first is 'extra.weight'");
 
@@ -391,6 +435,7 @@ int main(void)
         cmocka_unit_test(random_weights_follow_their_rules),
         cmocka_unit_test(streamed_random_file_equals_the_one_from_memory),
         cmocka_unit_test(text_encoder_prefix_is_optional),
+        cmocka_unit_test(tensors_without_a_part_in_the_picture_are_passed_over_with_a_word),
         cmocka_unit_test(vae_attention_loads_under_both_names_and_shapes),
         cmocka_unit_test(faults_are_named),
         cmocka_unit_test(broken_indexes_are_refused),

@@ -1,8 +1,8 @@
 #include "train/estimate.h"
 
+#include "learn/optimizer.h"
 #include "pipeline/weights.h"
 #include "train/activations.h"
-#include "train/optimizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 #include "mini/checkpoint.h"
 
 #include "base/file.h"
+#include "learn/checkpoint.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
-#include "train/checkpoint.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,8 +47,10 @@ static dr_status read_state(mini_training *t)
 
 dr_status mini_checkpoint_find(mini_training *t, bool resume)
 {
-    dr_checkpoint_sweep(t->output);
-    dr_status st = dr_checkpoint_find(t->output, "latest", t->checkpoint, sizeof t->checkpoint);
+    dr_checkpoint c = {.output = t->output};
+    dr_checkpoint_sweep(t->output, NULL);
+    dr_status st = dr_checkpoint_find(&c, "latest");
+    memcpy(t->checkpoint, c.at, sizeof t->checkpoint);
     if (resume)
         return st ? st : read_state(t);
     if (!st)

@@ -7,9 +7,9 @@
 #define MINI_CHECKPOINT_H
 
 #include "base/json.h"
+#include "learn/ema.h"
+#include "learn/optimizer.h"
 #include "pipeline/weights.h"
-#include "train/ema.h"
-#include "train/optimizer.h"
 
 typedef struct mini_part {
     const char *folder; /* "unet", or "" */

@@ -43,6 +43,8 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"walk-steps", DR_OPT_INT, &o->walk_steps, "N", "steps of a picture", 1, 100},
         {"walk-weight", DR_OPT_DOUBLE, &o->walk_weight, "X", "of their squared error", 0, 1e3},
         {"freeze-text", DR_OPT_FLAG, &o->freeze_text, NULL, "keep the text encoder of --init"},
+        {"keep-base", DR_OPT_FLAG, &o->keep_base, NULL,
+         "put the UNet of --init into the result, as what training goes on from"},
         {"pull", DR_OPT_DOUBLE, &o->adversary.pull, "X", "of a critic on late steps, beside the error's 1; 0: none", 0,
          100},
         {"critic-lr", DR_OPT_DOUBLE, &o->adversary.lr, "X", "the critic's learning rate", 0, 1},
@@ -176,6 +178,8 @@ int main(int argc, char **argv)
     dr_status st = unet_run_open(&r, &o);
     if (!st && o.fresh + o.walks > o.batch)
         st = dr_fail(DR_EINVAL, "--fresh %d and --walks %d are more than --batch %d", o.fresh, o.walks, o.batch);
+    if (!st && o.keep_base && !o.init)
+        st = dr_fail(DR_EINVAL, "--keep-base needs --init, the model whose UNet is kept");
     if (!st)
         st = run(&r);
     unet_run_close(&r);

@@ -16,11 +16,11 @@
 #define MINI_UNET_RUN_H
 
 #include "diffusion/schedule.h"
+#include "learn/jsonl.h"
 #include "mini/critic.h"
 #include "mini/pool.h"
 #include "models/tokenizer.h"
 #include "pipeline/arch.h"
-#include "train/jsonl.h"
 
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;
@@ -33,6 +33,7 @@ typedef struct unet_options {
     int walks, walk_steps;            /* samples of a batch that walk; steps of a walk */
     double walk_weight;               /* of their squared error in the latents, beside the plain ones' in v */
     bool freeze_text;                 /* the UNet learns alone */
+    bool keep_base;                   /* the result has the UNet of `init` as well, as the one that goes on learning */
     mini_adversary_options adversary; /* on the later half of a walk's steps; pull 0: none */
     int look_every, look_examples;
     double minutes, checkpoint_minutes;

@@ -1,7 +1,9 @@
 /* The result: a diffusers pipeline folder. */
 #include "mini/unet_run.h"
 
+#include "base/file.h"
 #include "pipeline/folder.h"
+#include "train/distilled.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +13,24 @@ static dr_status write_part(const dr_params *p, const char *dir, const char *par
     char path[PATH_MAX];
     dr_status st = dr_folder_path(path, sizeof path, dir, part, file);
     return st ? st : dr_weights_save(p, path, DR_F16, prefix, 0);
+}
+
+/* The UNet that this one began as, for whoever teaches the model more: train/distilled.h. */
+static dr_status write_base(const unet_run *r, const char *dir)
+{
+    char made[PATH_MAX], unet[PATH_MAX], base[PATH_MAX];
+    dr_status st = dr_folder_path(made, sizeof made, dir, "base.new", "");
+    if (!st)
+        st = dr_folder_path(unet, sizeof unet, made, "unet", "");
+    if (!st)
+        st = dr_folder_path(base, sizeof base, dir, DR_UNET_BASE, "");
+    if (!st)
+        st = dr_mkdirs(made);
+    if (!st)
+        st = dr_folder_copy(r->o->init, made, "unet", true);
+    if (!st && rename(unet, base) != 0)
+        st = dr_fail(DR_EIO, "cannot write '%s'", base);
+    return st ? st : dr_folder_remove(made);
 }
 
 static dr_status write_models(unet_run *r, const char *dir)
@@ -25,7 +45,9 @@ static dr_status write_models(unet_run *r, const char *dir)
         st = dr_folder_remove(vae);
     if (!st)
         st = dr_folder_path(from, sizeof from, r->o->vae, "", "");
-    return st ? st : dr_folder_copy(from, dir, "vae", true);
+    if (!st)
+        st = dr_folder_copy(from, dir, "vae", true);
+    return st || !r->o->keep_base ? st : write_base(r, dir);
 }
 
 dr_status unet_result_write(unet_run *r)

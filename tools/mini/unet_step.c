@@ -75,12 +75,17 @@ static dr_status make_tokenizer(unet_run *r)
     return st ? st : dr_tokenizer_load(&r->tokenizer, path);
 }
 
-/* Tells VAEs apart by their weights: latents of one mean nothing to another. */
-static uint64_t hash_params(const dr_params *p)
+static bool is_decoder(const char *name)
+{
+    return strncmp(name, "decoder.", 8) == 0 || strncmp(name, "post_quant_conv.", 16) == 0;
+}
+
+/* Tells encoders apart by their weights: latents of one mean nothing to another. The decoder may change. */
+static uint64_t hash_encoder(const dr_params *p)
 {
     uint64_t h = 1469598103934665603U; /* FNV-1a over every 64th value */
     for (const dr_param *q = p->first; q; q = q->next)
-        for (int64_t i = 0; i < dr_numel(&q->t); i += 64) {
+        for (int64_t i = 0; i < dr_numel(&q->t) && !is_decoder(q->t.name); i += 64) {
             uint16_t v = 0;
             memcpy(&v, (const char *)q->t.data + (size_t)i * dr_dtype_size(q->t.dtype), sizeof v);
             h = (h ^ v) * 1099511628211U;
@@ -91,7 +96,7 @@ static uint64_t hash_params(const dr_params *p)
 static dr_status open_pools(unet_run *r)
 {
     char path[PATH_MAX];
-    uint64_t tag = hash_params(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
+    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
     r->pool = (mini_pool){.wardrobe = &r->train, .vae = &r->vae, .seed = r->o->seed};
     r->look_pool = (mini_pool){.wardrobe = &r->test, .vae = &r->vae, .seed = 1};
     dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "pool.bin");

@@ -9,10 +9,10 @@
 #ifndef MINI_VAE_RUN_H
 #define MINI_VAE_RUN_H
 
+#include "learn/jsonl.h"
 #include "mini/critic.h"
 #include "mini/photos.h"
 #include "models/vae.h"
-#include "train/jsonl.h"
 
 typedef struct vae_options {
     const char *photos, *config, *init, *output;

@@ -17,7 +17,7 @@ stage() { # NAME OPTIONS...
     shift
     if grep -q "^done" "$out/finished" 2>/dev/null; then return; fi
     local resume=()
-    [ -d "$out/checkpoint" ] && resume=(--resume)
+    compgen -G "$out/checkpoint-*" >/dev/null && resume=(--resume)
     "$build/parser_train" --data "$data" --config "$here/config.json" --out "$out" "$@" "${resume[@]}"
     echo "done" >"$out/finished"
 }

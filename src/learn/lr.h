@@ -1,6 +1,6 @@
 /* Learning-rate schedules, as diffusers.optimization.get_scheduler. */
-#ifndef DR_TRAIN_LR_H
-#define DR_TRAIN_LR_H
+#ifndef DR_LEARN_LR_H
+#define DR_LEARN_LR_H
 
 #include "base/status.h"
 

@@ -1,5 +1,5 @@
-#include "train/optimizer.h"
-#include "train/state_file.h"
+#include "learn/optimizer.h"
+#include "learn/state_file.h"
 
 static void add_moments(dr_state_file *s, const dr_moments *m, const char *prefix)
 {

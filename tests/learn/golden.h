@@ -1,6 +1,6 @@
-/* Tensors of tests/golden/train, made by tools/golden/make_train.py. */
-#ifndef TESTS_TRAIN_GOLDEN_H
-#define TESTS_TRAIN_GOLDEN_H
+/* Tensors of tests/golden/learn, made by tools/golden/make_learn.py. */
+#ifndef TESTS_LEARN_GOLDEN_H
+#define TESTS_LEARN_GOLDEN_H
 
 #include "io/safetensors.h"
 
@@ -9,7 +9,7 @@
 static inline void golden_open(dr_safetensors *f, const char *name)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/tests/golden/train/%s.safetensors", DR_SOURCE_DIR, name);
+    snprintf(path, sizeof path, "%s/tests/golden/learn/%s.safetensors", DR_SOURCE_DIR, name);
     assert_int_equal(dr_st_open(f, path), DR_OK);
 }
 

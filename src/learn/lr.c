@@ -1,4 +1,4 @@
-#include "train/lr.h"
+#include "learn/lr.h"
 
 #include <math.h>
 #include <stdbool.h>

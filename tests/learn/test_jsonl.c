@@ -1,8 +1,8 @@
-#include "train/jsonl.h"
+#include "learn/jsonl.h"
 
 #include <math.h>
 
-#include "scratch.h"
+#include "train/scratch.h"
 
 static void write_line(dr_jsonl *j, json_t *object)
 {

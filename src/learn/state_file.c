@@ -1,4 +1,4 @@
-#include "train/state_file.h"
+#include "learn/state_file.h"
 
 #include "pipeline/weights.h"
 

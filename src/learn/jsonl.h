@@ -1,6 +1,6 @@
 /* train.jsonl: what happened, one JSON object per line, for scripts and plots. */
-#ifndef DR_TRAIN_JSONL_H
-#define DR_TRAIN_JSONL_H
+#ifndef DR_LEARN_JSONL_H
+#define DR_LEARN_JSONL_H
 
 #include "base/json.h"
 

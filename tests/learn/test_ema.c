@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "train/ema.h"
-#include "train/golden.h"
+#include "learn/ema.h"
+#include "learn/golden.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * Loshchilov & Hutter 2017, arXiv:1711.05101; torch.optim.AdamW. 8 bit: block-wise dynamic quantisation of both
  * moments, Dettmers et al. 2021, arXiv:2110.02861: blocks of 256 values with one f32 scale each, a 256-entry dynamic
  * code (signed for the first moment, unsigned for the second); tensors under 4,096 values keep 32 bits. */
-#ifndef DR_TRAIN_OPTIMIZER_H
-#define DR_TRAIN_OPTIMIZER_H
+#ifndef DR_LEARN_OPTIMIZER_H
+#define DR_LEARN_OPTIMIZER_H
 
 #include "nn/params.h"
 #include "ops/quant8.h"

@@ -1,4 +1,4 @@
-#include "train/jsonl.h"
+#include "learn/jsonl.h"
 
 #include "base/file.h"
 

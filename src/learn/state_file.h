@@ -1,7 +1,7 @@
 /* A safetensors file of training state: a list of names, shapes and buffers, written as it is and read back into the
  * same buffers once every name, dtype and shape has been compared. */
-#ifndef DR_TRAIN_STATE_FILE_H
-#define DR_TRAIN_STATE_FILE_H
+#ifndef DR_LEARN_STATE_FILE_H
+#define DR_LEARN_STATE_FILE_H
 
 #include "io/safetensors.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/train/*.safetensors: what PyTorch and diffusers give (torch 2.15, diffusers 0.42.1).
+"""Writes tests/golden/learn/*.safetensors: what PyTorch and diffusers give (torch 2.15, diffusers 0.42.1).
 
-    make_train.py OUT_DIR
+    make_learn.py OUT_DIR
 """
 import itertools, os, sys
 import torch

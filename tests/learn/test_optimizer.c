@@ -7,8 +7,8 @@
 
 #include "base/rng.h"
 #include "base/threads.h"
-#include "train/golden.h"
-#include "train/optimizer.h"
+#include "learn/golden.h"
+#include "learn/optimizer.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Exponential moving average of the trained values.
  *
  * decay = min(max_decay, (1 + step) / (10 + step)), as diffusers' EMAModel without inverse-power warm-up. */
-#ifndef DR_TRAIN_EMA_H
-#define DR_TRAIN_EMA_H
+#ifndef DR_LEARN_EMA_H
+#define DR_LEARN_EMA_H
 
 #include "nn/params.h"
 

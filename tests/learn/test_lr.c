@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "train/golden.h"
-#include "train/lr.h"
+#include "learn/golden.h"
+#include "learn/lr.h"
 
 #include <math.h>
 #include <string.h>

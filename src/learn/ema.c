@@ -1,6 +1,6 @@
-#include "train/ema.h"
+#include "learn/ema.h"
 
-#include "train/state_file.h"
+#include "learn/state_file.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double 
     e->average = storage == MAP_FAILED ? NULL : storage;
     if (!e->param || !e->average) {
         dr_ema_clear(e);
-        return dr_fail(DR_ENOMEM, "out of memory: --use_ema needs %zu MiB for a second set of weights", size >> 20);
+        return dr_fail(DR_ENOMEM, "out of memory: the average needs %zu MiB for a second set of weights", size >> 20);
     }
     float *at = e->average;
     for (size_t i = 0; i < count; i++) {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "train/optimizer.h"
+#include "learn/optimizer.h"
 
 #include <math.h>
 #include <string.h>

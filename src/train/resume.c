@@ -1,0 +1,92 @@
+/* What a run's course depends on, and going on with one from a checkpoint. */
+#include "train/trainer_state.h"
+
+#include "pipeline/folder.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define FORMAT 2 /* of checkpoints. 1: noise came from one generator for the whole run */
+
+/* Resumed with other values it would be another run. */
+static json_t *fingerprint(const dr_trainer *t)
+{
+    const dr_train_options *o = t->o;
+    json_t *photos = json_array();
+    for (int i = 0; i < t->instances.count; i++) {
+        const char *slash = strrchr(t->instances.example[i].image, '/');
+        json_array_append_new(photos, json_string(slash ? slash + 1 : t->instances.example[i].image));
+    }
+    double alpha = o->lora_rank && o->lora_alpha <= 0 ? o->lora_rank : o->lora_alpha;
+    return json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:f, s:b, s:b, s:b, s:f, s:b, s:i, s:o}", "seed",
+                     (json_int_t)o->seed, "resolution", o->resolution, "train_batch_size", o->train_batch_size,
+                     "gradient_accumulation_steps", o->gradient_accumulation_steps, "train_text_encoder",
+                     o->train_text_encoder, "use_8bit_adam", o->use_8bit_adam, "use_ema", o->use_ema, "lora_rank",
+                     o->lora_rank, "lora_alpha", alpha, "center_crop", o->center_crop, "bucket", o->bucket, "flip",
+                     o->flip, "noise_offset", o->noise_offset, "with_prior_preservation", o->with_prior_preservation,
+                     "num_class_images", t->classes.count, "photos", photos);
+}
+
+static dr_status read_state(dr_trainer *t)
+{
+    dr_checkpoint *c = &t->checkpoint;
+    dr_status st = dr_checkpoint_read(c);
+    if (!st)
+        st = dr_checkpoint_blame(c, dr_json_double(c->own, c->at, "smooth_loss", 0, &t->smooth_loss));
+    if (!st && c->step > t->plan.steps)
+        st = dr_fail(DR_EINVAL, "'%s' has %d steps already, this run is of %d: raise --max_train_steps", c->at, c->step,
+                     t->plan.steps);
+    if (!st)
+        dr_trainer_say(t, "resuming from '%s', step %d", c->at, c->step);
+    return st;
+}
+
+dr_status dr_trainer_find_checkpoint(dr_trainer *t)
+{
+    const char *name = t->o->resume_from_checkpoint;
+    dr_checkpoint *c = &t->checkpoint;
+    *c = (dr_checkpoint){.output = t->o->output_dir,
+                         .training = {&t->training},
+                         .trainings = 1,
+                         .keep = t->o->checkpoints_total_limit,
+                         .format = FORMAT,
+                         .run = fingerprint(t),
+                         .own = json_object()};
+    if (!c->run || !c->own)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = dr_checkpoint_find(c, name ? name : "latest");
+    if (!name && !st)
+        return dr_fail(DR_EINVAL,
+                       "'%s' has checkpoints of an earlier run: add --resume_from_checkpoint=latest to go on with it, "
+                       "or remove them, or choose another --output_dir",
+                       t->o->output_dir);
+    if (st == DR_ENOENT && (!name || strcmp(name, "latest") == 0)) {
+        if (name)
+            dr_trainer_say(t, "%s: starting anew", dr_error());
+        return DR_OK;
+    }
+    return st ? st : read_state(t);
+}
+
+dr_status dr_trainer_resume(dr_trainer *t)
+{
+    char path[PATH_MAX];
+    dr_checkpoint *c = &t->checkpoint;
+    if (!c->at[0])
+        return DR_OK;
+    dr_status st = DR_OK;
+    if (t->o->lora_rank) {
+        st = dr_folder_path(path, sizeof path, c->at, "", "pytorch_lora_weights.safetensors");
+        if (!st)
+            st = dr_adapters_load(&t->adapters, path);
+    }
+    return st ? dr_checkpoint_blame(c, st) : dr_checkpoint_moments(c);
+}
+
+dr_status dr_trainer_save(dr_trainer *t)
+{
+    dr_checkpoint *c = &t->checkpoint;
+    if (json_object_set_new(c->own, "smooth_loss", json_real(t->smooth_loss)))
+        return dr_fail(DR_ENOMEM, "out of memory");
+    return dr_checkpoint_save(c);
+}
