@@ -232,16 +232,23 @@ static bool on_cancel(void *user)
     return dr_trainer_cancelled(user);
 }
 
+static void on_doubt(void *user, const char *text)
+{
+    dr_trainer_say(user, "%s", text);
+}
+
 dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
-    dr_cache_callbacks cb = {t, on_encoded, on_cancel};
+    dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, &t->instances,
-                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, t->o->mask_any_white,
+                                   &t->instances, t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (st || t->o->train_text_encoder)
         return st;
     dr_text_model text = {0};
     st = dr_text_load(&text, t->o->pretrained_model);
+    if (!st && text.files.note[0])
+        dr_trainer_say(t, "%s", text.files.note);
     if (!st)
         st = dr_cache_texts(&t->cache, &text, t->ids, t->instances.count, t->classes.count);
     dr_text_unload(&text);

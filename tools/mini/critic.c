@@ -14,7 +14,8 @@
 #define GROUPS 8
 #define SKILL 0.98 /* what the running mean keeps */
 
-static const dr_weights_rules plain = {.what = "critic"};
+static const char *const stems[] = {"critic", NULL};
+static const dr_weights_rules plain = {.what = "critic", .stems = stems};
 
 /* --- the net ----------------------------------------------------------------------------------------- */
 
@@ -38,7 +39,7 @@ dr_status mini_critic_init(mini_critic *c, const mini_critic_config *config, dr_
     }
     for (int i = 0; i < 2; i++)
         conv_init(p, &c->head[i], dr_join_index(name, "", "head", i), config->width[layers - 2 + i], 1, 1);
-    c->skill = dr_param_add(p, "", "skill", DR_INIT_ZEROS, 0, 1, 1, 0, 0, 0);
+    c->skill = dr_param_add(p, "", "skill", DR_INIT_ZEROS, 0, 1, 1, 1, 1, 1);
     return p->status;
 }
 
