@@ -3,17 +3,19 @@ BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CMAKE_FLAGS ?=
 DRAPE = $(BUILD)/drape
+CONFIGURE = cmake -S . -G Ninja $(CMAKE_FLAGS)
 
-.PHONY: all demo studio test check bench install clean format deps fuzz
+.PHONY: all demo studio test check bench install package clean format deps fuzz
 
 all: $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
 
+# The tests are built from the first `make test` on.
 $(BUILD)/build.ninja: CMakeLists.txt | deps
-	cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
+	$(CONFIGURE) -B $(BUILD) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-DBUILD_TESTING=OFF)
 
 deps:
-	@scripts/deps.sh
+	@scripts/deps.sh build
 
 demo: all
 	scripts/demo/demo.sh $(BUILD)
@@ -24,17 +26,21 @@ studio: all
 	    { mkdir -p demo && $(DRAPE) init --arch examples/small.json --quiet demo/small; }
 	$(DRAPE) serve --open $(if $(wildcard models/mini/model_index.json),,--model demo/small)
 
-test: all
+test:
+	@scripts/deps.sh build test
+	$(CONFIGURE) -B $(BUILD) -DBUILD_TESTING=ON
+	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) --output-on-failure
 
 # Sanitizers (ThreadSanitizer over the server), fuzz seeds, format and include order.
-check: deps
+check:
+	@scripts/deps.sh build test check
 	tools/check_includes.py
 	tools/check_format.sh
-	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
+	$(CONFIGURE) -B $(BUILD)-asan -DDRAPE_SANITIZE=ON
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -E '^web_' --output-on-failure
-	cmake -S . -B $(BUILD)-tsan -G Ninja -DDRAPE_TSAN=ON $(CMAKE_FLAGS)
+	$(CONFIGURE) -B $(BUILD)-tsan -DDRAPE_TSAN=ON
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/serve/tsan.supp ignore_noninstrumented_modules=1" \
 	    ctest --test-dir $(BUILD)-tsan -R '^serve_' --output-on-failure
@@ -42,7 +48,8 @@ check: deps
 
 # Every harness of fuzz/ for RUNS executions: make fuzz RUNS=1000000
 RUNS ?= 1000000
-fuzz: deps
+fuzz:
+	@scripts/deps.sh build check
 	scripts/fuzz.sh $(BUILD)-fuzz $(RUNS)
 
 bench: all
@@ -51,8 +58,18 @@ bench: all
 install: all
 	cmake --install $(BUILD)
 
+# drape_*.deb, libdrape-dev_*.deb and a .tar.gz for this system and those like it, in build-package
+package:
+	@scripts/deps.sh build package
+	$(CONFIGURE) -B $(BUILD)-package -DDRAPE_PACKAGE=ON -DBUILD_TESTING=OFF -DCMAKE_INSTALL_PREFIX=/usr \
+	    $(if $(wildcard /etc/debian_version),-DDRAPE_ZSH_DIR=share/zsh/vendor-completions)
+	cmake --build $(BUILD)-package -j $(JOBS)
+	cd $(BUILD)-package && cpack
+	@ls -1 $(BUILD)-package/*.deb $(BUILD)-package/*.tar.gz 2>/dev/null
+
 format:
+	@scripts/deps.sh check
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz demo
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-package demo

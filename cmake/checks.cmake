@@ -4,9 +4,11 @@ add_test(NAME package_header COMMAND ${checks}/header.sh ${CMAKE_C_COMPILER})
 add_test(NAME package_example COMMAND ${checks}/example.sh $<TARGET_FILE:example_tryon> $<TARGET_FILE:drape>)
 add_test(NAME package_example_mask COMMAND ${checks}/example_mask.sh $<TARGET_FILE:example_mask> $<TARGET_FILE:drape>)
 add_test(NAME package_example_train COMMAND ${checks}/example_train.sh $<TARGET_FILE:example_train> $<TARGET_FILE:drape>)
+add_test(NAME package_deps COMMAND ${checks}/deps.sh)
 add_test(NAME package_man COMMAND ${checks}/man.sh $<TARGET_FILE:drape>)
 if(TARGET drape_shared)
   add_test(NAME package_install COMMAND ${checks}/install.sh ${CMAKE_COMMAND} ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+  add_test(NAME package_package COMMAND ${checks}/package.sh ${CMAKE_BINARY_DIR})
 endif()
 find_program(DRAPE_PYTHON python3)
 if(DRAPE_PYTHON)
@@ -33,14 +35,17 @@ endforeach()
 
 # The small model's training is no part of the build: a test makes it first.
 add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet
-                                                                                           parser_label parser_train)
+                                                                                           mini_eval parser_label parser_train)
 add_test(NAME tools_mini_vae COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_vae.sh $<TARGET_FILE:mini_vae>)
 add_test(NAME tools_mini_unet COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_unet.sh $<TARGET_FILE:mini_unet>
                                       $<TARGET_FILE:parser_label> $<TARGET_FILE:drape>)
 add_test(NAME tools_parser_train COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/parser_train.sh $<TARGET_FILE:drape>
                                          $<TARGET_FILE:parser_train> $<TARGET_FILE:parser_label>)
+add_test(NAME tools_mini_eval COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_eval.sh $<TARGET_FILE:mini_eval>
+                                      $<TARGET_FILE:parser_label> $<TARGET_FILE:drape>)
 set_tests_properties(tools_mini_build PROPERTIES TIMEOUT 600 FIXTURES_SETUP mini)
-set_tests_properties(tools_mini_vae tools_mini_unet tools_parser_train PROPERTIES TIMEOUT 600 FIXTURES_REQUIRED mini)
+set_tests_properties(tools_mini_vae tools_mini_unet tools_mini_eval tools_parser_train PROPERTIES TIMEOUT 600
+                                                                                           FIXTURES_REQUIRED mini)
 
 # The golden cases once more with every other way to compute them.
 foreach(setting DRAPE_BACKEND=ref DRAPE_ISA=base DRAPE_ISA=avx2)

@@ -15,7 +15,7 @@ packages() { # MANAGER GROUP
     apt-build) echo build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev \
         libcurl4-openssl-dev libmicrohttpd-dev libsqlite3-dev ;;
     apt-test) echo libcmocka-dev python3 ;;
-    apt-check) echo clang clang-format 'libclang-rt-*-dev' python3 ;;
+    apt-check) echo clang clang-format "libclang-rt-*-dev" python3 zsh fish groff ;;
     apt-package) echo dpkg-dev file ;;
     apt-web) echo chromium chromium-driver python3-selenium fonts-dejavu-core ;;
     dnf-build) echo gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel \

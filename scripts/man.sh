@@ -38,8 +38,18 @@ where drape remembers which convolution algorithms are fastest on this machine
 .B DRAPE_PARSER
 folder of the clothes parser to use instead of the one that comes with drape
 .TP
+.B DRAPE_MODEL
+folder of the model that is taken without \-\-model, instead of the small one
+.TP
 .B DRAPE_BACKEND
 ref: plain C for all computations, to find a fault
+.TP
+.B OMP_NUM_THREADS
+how many threads compute, where \-\-threads does not say; without it as many as there are physical cores, or as the
+control groups' quota and the affinity mask allow
+.TP
+.BR OMP_WAIT_POLICY ", " GOMP_SPINCOUNT
+how those threads wait for each other; without them drape chooses what goes well beside other programs
 .TP
 .BR HF_TOKEN ", " HF_ENDPOINT ", " HF_HUB_OFFLINE
 for drape pull, as other programs for the Hugging Face hub use them

@@ -85,7 +85,7 @@ void drape_pipeline_free(drape_pipeline *p)
 static const char *sampler_of(const drape_pipeline *p)
 {
     dr_sampler_kind kind;
-    return dr_sampler_kind_parse(p->engine.schedule.class_name, &kind) ? "pndm" : dr_sampler_kind_name(kind);
+    return dr_sampler_kind_of(&p->engine.schedule, &kind) ? "pndm" : dr_sampler_kind_name(kind);
 }
 
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
@@ -148,7 +148,14 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
 
 static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
 {
-    return dr_sampler_kind_parse(name ? name : p->engine.schedule.class_name, out);
+    return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
+}
+
+drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_options *options)
+{
+    dr_sampler_kind kind;
+    dr_status st = check_options(p, options);
+    return (drape_status)(st ? st : sampler_kind(p, options->scheduler, &kind));
 }
 
 /* The caller's callbacks behind the engine's, whose types are its own. */
@@ -163,6 +170,12 @@ static void pass_picture(void *user, int step, const dr_image *im)
 {
     const drape_callbacks *cb = user;
     cb->preview(cb->user, step, (const drape_image *)im);
+}
+
+static void pass_warning(void *user, const char *message)
+{
+    const drape_callbacks *cb = user;
+    cb->warn(cb->user, message);
 }
 
 static bool pass_cancel(void *user)
@@ -196,6 +209,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
         .paste = options->paste,
         .color_match = options->color_match,
         .picture = cb.preview ? pass_picture : NULL,
+        .warn = cb.warn ? pass_warning : NULL,
     };
     dr_image result = {0};
     dr_status st = check_options(p, options);

@@ -91,6 +91,7 @@ static dr_train_options internal_options(const drape_train_options *p)
         .logging_dir = p->logging_dir,
         .lora_rank = p->lora_rank,
         .lora_alpha = p->lora_alpha,
+        .mask_any_white = p->mask_any_white,
         .mask_loss_weight = p->mask_loss_weight,
         .unmasked_loss_weight = p->unmasked_loss_weight,
         .snr_gamma = p->snr_gamma,
@@ -138,7 +139,7 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
                           .padding = -1,
                           .mask_blur = -1,
                           .paste = true};
-    if (dr_sampler_kind_parse(e->schedule.class_name, &o.inpaint.sampler.kind))
+    if (dr_sampler_kind_of(&e->schedule, &o.inpaint.sampler.kind))
         o.inpaint.sampler.kind = DR_SAMPLER_DDIM;
     return o;
 }

@@ -1,5 +1,5 @@
-/* What a game between a generator and a critic needs besides layers: the critic's hinge, the generator's share, and a way
- * for a gradient that was computed elsewhere to enter a tape.
+/* What a game between a generator and a critic needs besides layers: the critic's hinge, the generator's share, and a
+ * way for a gradient that was computed elsewhere to enter a tape.
  *
  * Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957. */
 #ifndef DR_AUTOGRAD_ADVERSARIAL_H

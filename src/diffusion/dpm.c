@@ -1,7 +1,7 @@
 /* DPM-Solver++ of second order, multistep, with and without noise.
  *
  * Lu et al. 2022, arXiv:2211.01095, algorithm 2; the noisy variant is its SDE form. Same as diffusers'
- * DPMSolverMultistepScheduler, midpoint, algorithm_type dpmsolver++ or sde-dpmsolver++.
+ * DPMSolverMultistepScheduler, solver_type midpoint or heun, algorithm_type dpmsolver++ or sde-dpmsolver++.
  *
  * past[0], past[1]: the last two estimates of the picture. */
 #include "diffusion/sampler_impl.h"
@@ -15,7 +15,7 @@ static bool every_step_draws(const dr_sampler *s, int at)
     return true;
 }
 
-/* x to the next level from the newest estimate d0 and `half` of its change d1 (0 in first-order steps). At the last
+/* x to the next level from the newest estimate d0 and a part of its change d1 (0 in first-order steps). At the last
  * level sigma is 0 and h infinite: x becomes d0. */
 static void solve(const dr_sampler *s, int at, bool second, float *x, size_t n)
 {
@@ -23,22 +23,24 @@ static void solve(const dr_sampler *s, int at, bool second, float *x, size_t n)
     float alpha = dr_vp_alpha(s->sigmas[at + 1]), sigma = s->sigmas[at + 1] * alpha;
     float sigma_from = s->sigmas[at] * dr_vp_alpha(s->sigmas[at]);
     float lambda = dr_vp_lambda(s->sigmas[at]), h = dr_vp_lambda(s->sigmas[at + 1]) - lambda;
-    float inverse_r = 0, of_x, of_d, of_noise = 0;
+    float inverse_r = 0, of_x, of_d, of_d1, of_noise = 0;
 
     if (noisy) {
         of_x = sigma / sigma_from * expf(-h);
         of_d = alpha * (1.0F - expf(-2.0F * h));
+        of_d1 = s->heun ? alpha * ((1.0F - expf(-2.0F * h)) / (-2.0F * h) + 1.0F) : 0.5F * of_d;
         of_noise = sigma * sqrtf(1.0F - expf(-2.0F * h));
     } else {
         of_x = sigma / sigma_from;
         of_d = -(alpha * (expf(-h) - 1.0F));
+        of_d1 = s->heun ? alpha * ((expf(-h) - 1.0F) / h + 1.0F) : 0.5F * of_d;
     }
     if (second)
         inverse_r = 1.0F / ((lambda - dr_vp_lambda(s->sigmas[at - 1])) / h);
     const float *m0 = s->past[0], *m1 = second ? s->past[1] : m0;
     for (size_t i = 0; i < n; i++) {
         float d1 = inverse_r * (m0[i] - m1[i]);
-        x[i] = of_x * x[i] + of_d * m0[i] + 0.5F * of_d * d1;
+        x[i] = of_x * x[i] + of_d * m0[i] + of_d1 * d1;
         if (noisy)
             x[i] += of_noise * s->noise[i];
     }

@@ -41,6 +41,21 @@ dr_status dr_sampler_kind_parse(const char *name, dr_sampler_kind *out)
     return dr_fail(DR_EINVAL, "there is no sampler '%.60s', expected one of %s", name, names);
 }
 
+dr_status dr_sampler_kind_of(const dr_schedule *sch, dr_sampler_kind *out)
+{
+    const char *name = sch->class_name;
+    if (dr_sampler_kind_parse(name, out)) {
+        dr_error_clear();
+        return dr_fail(DR_EUNSUPPORTED,
+                       "the model's scheduler is %s%.60s%s, which drape does not have; choose one with "
+                       "--scheduler, ddim for one",
+                       name[0] ? "'" : "without a name", name, name[0] ? "'" : "");
+    }
+    if (*out == DR_SAMPLER_DPMPP_2M && sch->sde)
+        *out = DR_SAMPLER_DPMPP_2M_SDE;
+    return DR_OK;
+}
+
 static dr_status check_options(const dr_sampler_class *c, const dr_schedule *sch, const dr_sampler_options *o)
 {
     if (o->steps < 1 || o->steps > sch->train_timesteps)
@@ -54,6 +69,11 @@ static dr_status check_options(const dr_sampler_class *c, const dr_schedule *sch
                        c->name);
     if (o->karras && !c->knows_karras)
         return dr_fail(DR_EINVAL, "%s has no Karras sigmas, expected euler, heun, lms, dpm++2m, dpm++2m-sde or unipc",
+                       c->name);
+    if (sch->solver_bh1 && o->kind == DR_SAMPLER_UNIPC)
+        return dr_fail(DR_EUNSUPPORTED,
+                       "the scheduler's solver_type is bh1, which is not supported with %s (its last step is "
+                       "not a number); expected bh2",
                        c->name);
     if (sch->prediction == DR_PREDICT_SAMPLE && !c->knows_sample)
         return dr_fail(DR_EINVAL, "%s cannot sample a model that predicts samples; choose ddim, say", c->name);
@@ -83,6 +103,7 @@ static void take_config(dr_sampler *s, const dr_schedule *sch, const dr_sampler_
     s->clip = c->knows_clip && (sch->clip_sample_given ? sch->clip_sample : c->clips);
     s->clip_range = (float)sch->clip_sample_range;
     s->skip_prk = sch->skip_prk_steps;
+    s->heun = sch->solver_heun;
     s->cosine = strcmp(own.beta_schedule, "squaredcos_cap_v2") == 0;
     s->prediction = sch->prediction;
     s->spacing = sch->spacing_given ? sch->spacing : c->spacing;

@@ -35,6 +35,10 @@ typedef enum dr_sampler_kind {
 dr_status dr_sampler_kind_parse(const char *name, dr_sampler_kind *out);
 const char *dr_sampler_kind_name(dr_sampler_kind k);
 
+/** The kind that a scheduler's config asks for: its class, and for DPM-Solver++ its algorithm_type. DR_EUNSUPPORTED for
+ * a class that is none of these. */
+dr_status dr_sampler_kind_of(const dr_schedule *sch, dr_sampler_kind *out);
+
 typedef struct dr_sampler_options {
     dr_sampler_kind kind;
     int steps;

@@ -38,6 +38,7 @@ struct dr_sampler {
     int steps, train, steps_offset;
     float eta, clip_range;
     bool karras, clip, skip_prk, cosine;
+    bool heun; /* how DPM-Solver++ weighs the change of its estimates; otherwise midpoint */
     dr_prediction prediction;
     dr_spacing spacing;
 

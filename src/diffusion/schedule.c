@@ -23,7 +23,9 @@ static const struct {
     {"use_beta_sigmas", {"false"}},
     {"use_lu_lambdas", {"false"}},
     {"use_flow_sigmas", {"false"}},
-    {"euler_at_final", {"false"}},
+    {"use_dynamic_shifting", {"false"}},
+    {"shift_terminal", {NULL}},
+    {"euler_at_final", {"false", "true"}}, /* with a last sigma of zero the last step is Euler's anyway */
     {"lower_order_final", {"true"}},
     {"predict_x0", {"true"}},
     {"solver_order", {"2"}},
@@ -106,11 +108,29 @@ static dr_status parse_betas(dr_schedule *s, const json_t *config, const char *w
     return DR_OK;
 }
 
+/* One name for the settings of two classes: each takes the other's words for its own default. */
+static dr_status parse_solver(dr_schedule *s, const json_t *config, const char *where)
+{
+    static const char *const known[] = {"midpoint", "heun", "bh1", "bh2", "logrho"};
+    const char *solver;
+    dr_status st = dr_json_string(config, where, "solver_type", "midpoint", &solver);
+    if (st)
+        return st;
+    s->solver_heun = strcmp(solver, "heun") == 0;
+    s->solver_bh1 = strcmp(solver, "bh1") == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(solver, known[i]) == 0)
+            return DR_OK;
+    return dr_fail(DR_EUNSUPPORTED,
+                   "'%s': 'solver_type' is '%.40s', which is not supported; expected midpoint, heun or bh2", where,
+                   solver);
+}
+
 static dr_status parse_names(dr_schedule *s, const json_t *config, const char *where)
 {
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample", NULL};
     static const char *const spacings[] = {"leading", "linspace", "trailing", NULL};
-    const char *class_name, *prediction, *spacing;
+    const char *class_name, *prediction, *spacing, *algorithm;
     int which;
     dr_status st;
 
@@ -130,7 +150,10 @@ static dr_status parse_names(dr_schedule *s, const json_t *config, const char *w
         return st;
     s->spacing = (dr_spacing)which;
     s->spacing_given = given(config, "timestep_spacing");
-    return DR_OK;
+    if ((st = dr_json_string(config, where, "algorithm_type", "", &algorithm)))
+        return st;
+    s->sde = strcmp(algorithm, "sde-dpmsolver++") == 0;
+    return parse_solver(s, config, where);
 }
 
 static dr_status parse_numbers(dr_schedule *s, const json_t *config, const char *where)

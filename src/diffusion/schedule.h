@@ -26,7 +26,9 @@ typedef struct dr_schedule {
     bool set_alpha_to_one, skip_prk_steps, clip_sample;
     bool set_alpha_to_one_given, clip_sample_given; /* as spacing_given */
     bool beta_start_given, beta_end_given, beta_schedule_given;
-    bool karras; /* use_karras_sigmas */
+    bool karras;                  /* use_karras_sigmas */
+    bool sde;                     /* algorithm_type sde-dpmsolver++ */
+    bool solver_heun, solver_bh1; /* solver_type, for the classes that know them; otherwise their own default */
     double clip_sample_range;
     bool rescale_betas_zero_snr;
     int advised_steps;       /* _drape_steps: what suits the model best; diffusers skips keys that begin with "_" */

@@ -119,15 +119,22 @@ static dr_tensor *blocks(dr_tape *g, const dr_clothes_block *b, int n, dr_tensor
     return x;
 }
 
+void dr_clothes_net_encode(dr_tape *g, const dr_clothes_net *m, dr_tensor *x, dr_tensor *level[DR_CLOTHES_MAX_LEVELS])
+{
+    const dr_clothes_net_config *c = &m->config;
+    for (int i = 0; i < c->levels; i++) {
+        const dr_clothes_level *l = &m->level[i];
+        x = dr_norm_forward(g, &l->norm, dr_conv_forward(g, &l->down, x, NULL), DR_ACT_NONE);
+        level[i] = x = blocks(g, l->block, c->depth[i], x);
+    }
+}
+
 dr_tensor *dr_clothes_net_forward(dr_tape *g, const dr_clothes_net *m, dr_tensor *x)
 {
     const dr_clothes_net_config *c = &m->config;
     dr_tensor *skip[DR_CLOTHES_MAX_LEVELS];
-    for (int i = 0; i < c->levels; i++) {
-        const dr_clothes_level *l = &m->level[i];
-        x = dr_norm_forward(g, &l->norm, dr_conv_forward(g, &l->down, x, NULL), DR_ACT_NONE);
-        skip[i] = x = blocks(g, l->block, c->depth[i], x);
-    }
+    dr_clothes_net_encode(g, m, x, skip);
+    x = skip[c->levels - 1];
     for (int i = c->levels - 1; i > 0; i--) { /* 1x1 before the doubling: a quarter of the work */
         x = dr_resize_bilinear(g, dr_lin_forward(g, &m->level[i].up, x, NULL), skip[i - 1]->dim[1],
                                skip[i - 1]->dim[2]);

@@ -51,6 +51,9 @@ dr_status dr_clothes_net_init(dr_clothes_net *m, const dr_clothes_net_config *c,
 /** Pixels that height and width must be multiples of: 2^levels. */
 int dr_clothes_net_multiple(const dr_clothes_net_config *c);
 
+/** The way down alone: x [N,H,W,3], normalised -> level[i] [N,H/2^(i+1),W/2^(i+1),width[i]]. */
+void dr_clothes_net_encode(dr_tape *g, const dr_clothes_net *m, dr_tensor *x, dr_tensor *level[DR_CLOTHES_MAX_LEVELS]);
+
 /** x [N,H,W,3], normalised -> logits [N,H/2,W/2,labels]. */
 dr_tensor *dr_clothes_net_forward(dr_tape *g, const dr_clothes_net *m, dr_tensor *x);
 

@@ -59,6 +59,29 @@ dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
     return unet_config(c, dir, "unet");
 }
 
+dr_status dr_folder_schedule(dr_schedule *s, const char *dir)
+{
+    char path[PATH_MAX];
+    json_t *index;
+    dr_status st = part_path(path, dir, "scheduler", "scheduler_config.json");
+    if (!st)
+        st = dr_schedule_load(s, path);
+    if (st || s->class_name[0])
+        return st;
+    st = part_path(path, dir, "model_index.json", NULL);
+    if (!st)
+        st = dr_json_load(path, &index);
+    if (st) {
+        dr_schedule_clear(s);
+        return st;
+    }
+    const char *class = json_string_value(json_array_get(json_object_get(index, "scheduler"), 1));
+    if (class)
+        snprintf(s->class_name, sizeof s->class_name, "%s", class);
+    json_decref(index);
+    return DR_OK;
+}
+
 static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)
 {
     char path[PATH_MAX];

@@ -2,6 +2,7 @@
 #ifndef DR_PIPELINE_MODELS_H
 #define DR_PIPELINE_MODELS_H
 
+#include "diffusion/schedule.h"
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -49,6 +50,9 @@ void dr_unet_unload(dr_unet_model *m);
 dr_status dr_text_config(dr_clip_config *c, const char *dir);
 dr_status dr_vae_config_load(dr_vae_config *c, const char *dir);
 dr_status dr_unet_config_load(dr_unet_config *c, const char *dir);
+
+/** DIR/scheduler/scheduler_config.json. A config that names no class is of model_index.json's. */
+dr_status dr_folder_schedule(dr_schedule *s, const char *dir);
 
 /** DR_EINVAL naming the first parameter with a value that is not finite and the file `path`. Reads everything once. */
 dr_status dr_params_check(const dr_params *p, const char *path);

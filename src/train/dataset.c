@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 enum { FAULTS_SIZE = 15000 }; /* bytes; a message holds 16 KiB */
@@ -48,22 +47,19 @@ static int by_image(const void *a, const void *b)
     return strcmp(x->image, y->image);
 }
 
-static bool is_picture(const char *name)
-{
-    /* also kinds that cannot be read: saying so is better than passing them over */
-    static const char *const known[] = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".tif",
-                                        ".tiff", ".gif",  ".heic", ".heif", ".avif", ".bmp",  ".jxl"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(dot, known[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_caption(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return dot && strcmp(dot, ".txt") == 0;
+}
+
+static char *join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir), size = n + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
+    return path;
 }
 
 static void listing_clear(listing *l)
@@ -91,7 +87,19 @@ static dr_status listing_add(listing *l, const char *name)
     return DR_OK;
 }
 
-/* Hidden files are passed over: macOS leaves "._photo.jpg" on foreign disks, which is no picture. */
+static dr_status listing_add_file(listing *l, const char *name)
+{
+    char *path = join(l->dir, name);
+    if (!path)
+        return dr_fail(DR_ENOMEM, "out of memory listing '%s'", l->dir);
+    /* what is there but no file is passed over; what a broken link promises is missed when it is read */
+    dr_status st = dr_exists(path) && !dr_is_file(path) ? DR_OK : listing_add(l, name);
+    free(path);
+    return st;
+}
+
+/* Hidden files are passed over: macOS leaves "._photo.jpg" on foreign disks, which is no picture. Folders as well,
+ * though they may be called like pictures. */
 static dr_status list(listing *l, const char *dir, bool (*wanted)(const char *name))
 {
     *l = (listing){.dir = dir};
@@ -101,7 +109,7 @@ static dr_status list(listing *l, const char *dir, bool (*wanted)(const char *na
     dr_status st = DR_OK;
     for (struct dirent *e; !st && (e = readdir(d));)
         if (e->d_name[0] != '.' && wanted(e->d_name))
-            st = listing_add(l, e->d_name);
+            st = listing_add_file(l, e->d_name);
     closedir(d);
     if (l->count > 0)
         qsort(l->name, (size_t)l->count, sizeof *l->name, by_stem);
@@ -138,15 +146,6 @@ static void report_single(const listing *l, const listing *other, const char *wh
         if (!find_stem(other, l->name[i]))
             dr_findings_add(out, "%s '%s' has no %s: there is no picture '%.*s.*' in '%s'", what, l->name[i], partner,
                             (int)stem_length(l->name[i]), l->name[i], other->dir);
-}
-
-static char *join(const char *dir, const char *name)
-{
-    size_t n = strlen(dir), size = n + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
-    return path;
 }
 
 static bool has_letter(const char *s)
@@ -219,7 +218,7 @@ dr_status dr_dataset_open(dr_dataset *d, const char *images_dir, const char *mas
     if (warnings && size)
         warnings[0] = 0;
     char *text = calloc(1, FAULTS_SIZE);
-    dr_status st = text ? list(&images, images_dir, is_picture) : dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = text ? list(&images, images_dir, dr_image_has_name) : dr_fail(DR_ENOMEM, "out of memory");
     dr_findings_init(&faults, text, text ? FAULTS_SIZE : 0);
     dr_findings_init(&doubts, warnings, warnings ? size : 0);
     if (!st && images.count == 0)
@@ -229,7 +228,7 @@ dr_status dr_dataset_open(dr_dataset *d, const char *images_dir, const char *mas
         st = dr_fail(DR_EINVAL, "photos and masks are both in '%s': put the masks into a folder of their own",
                      images_dir);
     if (!st && masks_dir)
-        st = list(&masks, masks_dir, is_picture);
+        st = list(&masks, masks_dir, dr_image_has_name);
     if (!st)
         st = list(&captions, images_dir, is_caption);
     if (!st) {

@@ -55,7 +55,8 @@ void dr_resized_size(int width, int height, int crop_width, int crop_height, int
  *  nearest to width:height. */
 void dr_bucket_size(int width, int height, int resolution, int step, int *bucket_width, int *bucket_height);
 
-/** Photo (RGB) and mask (binary, NULL out for class images) through one and the same resize, crop and flip. */
-dr_status dr_example_load(const dr_example *e, const dr_crop *crop, dr_image *photo, dr_image *mask);
+/** Photo (RGB) and mask (binary, NULL out for class images) through one and the same resize, crop and flip. The mask is
+ *  resized as the photo is, or with `any_white` so that no part of it is too thin. */
+dr_status dr_example_load(const dr_example *e, const dr_crop *crop, bool any_white, dr_image *photo, dr_image *mask);
 
 #endif

@@ -1,8 +1,8 @@
 /* Models distilled for few steps, and how they learn.
  *
- * A UNet that was distilled (Luo et al. 2023, arXiv:2311.05556, and its kind) paints in a few steps and is no denoiser any
- * more: DreamBooth's loss on it begins at many times its usual value, and drives out what distilling brought. What it
- * was distilled from still learns as every denoiser does, and what it learns carries over: weights are added. So a
+ * A UNet that was distilled (Luo et al. 2023, arXiv:2311.05556, and its kind) paints in a few steps and is no denoiser
+ * any more: DreamBooth's loss on it begins at many times its usual value, and drives out what distilling brought. What
+ * it was distilled from still learns as every denoiser does, and what it learns carries over: weights are added. So a
  * folder may hold both,
  *
  *   unet/        paints: what try-on and diffusers take

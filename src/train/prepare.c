@@ -171,7 +171,6 @@ static dr_status make_schedule(dr_trainer *t)
 /* Nothing is written before all of the user's photos are found good and the memory is found to suffice. */
 dr_status dr_trainer_prepare(dr_trainer *t)
 {
-    char path[PATH_MAX];
     configs c;
     dr_status st = read_configs(t->o, &c);
     if (!st)
@@ -194,9 +193,7 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = make_schedule(t);
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "scheduler", "scheduler_config.json");
-    if (!st)
-        st = dr_schedule_load(&t->schedule, path);
+        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model);
     return st ? st : dr_trainer_find_checkpoint(t);
 }
 
@@ -214,12 +211,17 @@ static bool on_cancel(void *user)
     return dr_trainer_cancelled(user);
 }
 
+static void on_doubt(void *user, const char *text)
+{
+    dr_trainer_say(user, "%s", text);
+}
+
 dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
-    dr_cache_callbacks cb = {t, on_encoded, on_cancel};
+    dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, &t->instances,
-                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, t->o->mask_any_white,
+                                   &t->instances, t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (st || t->o->train_text_encoder)
         return st;
     dr_text_model text = {0};

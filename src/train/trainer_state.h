@@ -23,7 +23,7 @@ struct dr_trainer {
 
     dr_unet_model unet;
     dr_distilled distilled; /* of the folder that the training starts from */
-    dr_text_model text; /* loaded only when it is trained */
+    dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
     dr_training training;
     dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */

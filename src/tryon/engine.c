@@ -48,9 +48,8 @@ static dr_status open_parts(dr_engine *e)
         st = dr_text_config(&e->text_config, e->dir);
     if (!st)
         st = check_fit(e);
-    snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", e->dir);
     if (!st)
-        st = dr_schedule_load(&e->schedule, path);
+        st = dr_folder_schedule(&e->schedule, e->dir);
     if (!st)
         mend_schedule(&e->schedule);
     snprintf(path, sizeof path, "%s/tokenizer", e->dir);

@@ -358,6 +358,51 @@ static void trailing_steps_end_with_their_number(void **state)
     dr_schedule_clear(&sch);
 }
 
+/* The config's class, and what else in it chooses. */
+static void a_config_chooses_its_sampler(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config;
+        dr_sampler_kind kind;
+    } cases[] = {
+        {"{\"_class_name\":\"PNDMScheduler\"}", DR_SAMPLER_PNDM},
+        {"{\"_class_name\":\"DPMSolverMultistepScheduler\"}", DR_SAMPLER_DPMPP_2M},
+        {"{\"_class_name\":\"DPMSolverMultistepScheduler\",\"algorithm_type\":\"dpmsolver++\"}", DR_SAMPLER_DPMPP_2M},
+        {"{\"_class_name\":\"DPMSolverMultistepScheduler\",\"algorithm_type\":\"deis\"}", DR_SAMPLER_DPMPP_2M},
+        {"{\"_class_name\":\"DPMSolverMultistepScheduler\",\"algorithm_type\":\"sde-dpmsolver++\"}",
+         DR_SAMPLER_DPMPP_2M_SDE},
+        {"{\"_class_name\":\"UniPCMultistepScheduler\",\"algorithm_type\":\"sde-dpmsolver++\"}", DR_SAMPLER_UNIPC},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dr_schedule sch = schedule_of(cases[i].config);
+        dr_sampler_kind kind;
+        assert_int_equal(dr_sampler_kind_of(&sch, &kind), DR_OK);
+        assert_int_equal(kind, cases[i].kind);
+        dr_schedule_clear(&sch);
+    }
+    dr_schedule sch = schedule_of("{\"_class_name\":\"DEISMultistepScheduler\"}");
+    dr_sampler_kind kind;
+    assert_int_equal(dr_sampler_kind_of(&sch, &kind), DR_EUNSUPPORTED);
+    assert_non_null(strstr(dr_error(), "'DEISMultistepScheduler', which drape does not have"));
+    dr_schedule_clear(&sch);
+}
+
+/* diffusers' own numbers end in NaN there. */
+static void unipc_with_bh1_is_refused(void **state)
+{
+    (void)state;
+    dr_schedule sch = schedule_of("{\"_class_name\":\"UniPCMultistepScheduler\",\"solver_type\":\"bh1\"}");
+    dr_sampler_options o = {.kind = DR_SAMPLER_UNIPC, .steps = 5, .strength = 1};
+    dr_sampler *s;
+    assert_int_equal(dr_sampler_new(&s, &sch, &o), DR_EUNSUPPORTED);
+    assert_non_null(strstr(dr_error(), "solver_type is bh1"));
+    o.kind = DR_SAMPLER_DPMPP_2M; /* takes it for midpoint */
+    assert_int_equal(dr_sampler_new(&s, &sch, &o), DR_OK);
+    dr_sampler_free(s);
+    dr_schedule_clear(&sch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +415,8 @@ int main(void)
         cmocka_unit_test(noise_needs_a_generator_and_samples_keep_their_size),
         cmocka_unit_test(names_go_both_ways),
         cmocka_unit_test(trailing_steps_end_with_their_number),
+        cmocka_unit_test(a_config_chooses_its_sampler),
+        cmocka_unit_test(unipc_with_bh1_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

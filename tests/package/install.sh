@@ -16,13 +16,15 @@ fail() {
 
 "$cmake" --install "$build" --prefix "$root" >"$dir/log" || { cat "$dir/log" >&2; fail "cmake --install"; }
 lib=$(dirname "$(find "$root" -name libdrape.a)")
-for f in bin/drape include/drape.h share/man/man1/drape.1; do
+for f in bin/drape include/drape.h share/man/man1/drape.1 share/bash-completion/completions/drape \
+    share/fish/vendor_completions.d/drape.fish; do
     [ -s "$root/$f" ] || fail "$f is missing"
 done
 for f in libdrape.so libdrape.so.0 pkgconfig/drape.pc; do
     [ -s "$lib/$f" ] || fail "$lib/$f is missing"
 done
 [ "$(find "$root/include" -type f | wc -l)" = 1 ] || fail "more than one header"
+[ -n "$(find "$root/share/zsh" -name _drape)" ] || fail "no completion for zsh"
 case $("$root/bin/drape" --version) in "drape "*) ;; *) fail "drape --version" ;; esac
 
 # The program finds the clothes parser that lies beside it, wherever it was installed.
@@ -50,5 +52,23 @@ for program in tryon tryon-static; do
     LD_LIBRARY_PATH=$lib "$dir/$program" tests/golden/nano examples/astronaut.jpg examples/astronaut_mask.png "red t-shirt" \
         "$dir/$program.png" 1 >/dev/null 2>"$dir/err" || fail "$program: $(cat "$dir/err")"
 done
+# The shared library finds the parser that lies beside it, wherever it was installed.
+cat >"$dir/where.c" <<'END'
+#include <drape.h>
+#include <stdio.h>
+int main(void)
+{
+    drape_parser *p;
+    if (drape_parser_load(&p, NULL) != DRAPE_OK)
+        return fprintf(stderr, "%s\n", drape_error()), 1;
+    puts(drape_parser_dir(p));
+    drape_parser_free(p);
+    return 0;
+}
+END
+# shellcheck disable=SC2046
+"$cc" -Wall -Wextra -Werror "$dir/where.c" -o "$dir/where" $(pkg-config --cflags --libs drape)
+found=$(LD_LIBRARY_PATH=$lib "$dir/where" 2>"$dir/err") || fail "the library finds no parser: $(cat "$dir/err")"
+[ "$found" = "$root/share/drape/models/mini/parser" ] || fail "the library finds another parser than the installed one: $found"
 cmp "$dir/tryon.png" "$dir/tryon-static.png" || fail "shared and static library give different pictures"
 echo "install: complete"

@@ -28,15 +28,15 @@ echo '{"train": ["1", "2"], "test_open": ["3"]}' >data/splits.json
 echo '{"pixel_level": {"1": [0, 24], "2": [0, 24], "3": [0, 24]}}' >data/image_tags.json
 
 cat >arch.json <<'END'
-{"unet": {"in_channels": 9, "out_channels": 4, "sample_size": 64, "layers_per_block": 1, "norm_num_groups": 4,
+{"unet": {"in_channels": 9, "out_channels": 4, "sample_size": 32, "layers_per_block": 1, "norm_num_groups": 4,
   "block_out_channels": [8, 8, 16, 16], "attention_head_dim": 2, "cross_attention_dim": 16,
   "use_linear_projection": true,
   "down_block_types": ["DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
   "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"]},
- "vae": {"block_out_channels": [8, 8, 16], "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4,
+ "vae": {"block_out_channels": [8, 8, 8, 16], "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4,
   "mid_block_add_attention": false, "sample_size": 256, "scaling_factor": 1.0,
-  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
-  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]},
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]},
  "text_encoder": {"vocab_size": 49408, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
   "num_attention_heads": 2, "max_position_embeddings": 77, "hidden_act": "gelu", "projection_dim": 16},
  "scheduler": {"class": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -72,7 +72,23 @@ cmp whole/model/vae/diffusion_pytorch_model.safetensors base/vae/diffusion_pytor
 "$drape" tryon --model whole/model --image "$root/examples/astronaut.jpg" --mask "$root/examples/astronaut_mask.png" \
     --prompt "a red jacket" --steps 2 --quiet -o out.png >/dev/null 2>err || fail "tryon does not take the model"
 
+# the few-step stage: walks and a critic, the text encoder as it was, and the UNet that it began as kept beside
+train steps 9 --init whole/model --freeze-text --keep-base --batch 5 --walks 4 --pull 0.5 --critic-warmup 1 ||
+    fail "the few-step stage failed"
+grep -q '"late":0.*"critic"' steps/train.jsonl || fail "no late walks or no critic in the log"
+cmp steps/model/unet_base/diffusion_pytorch_model.safetensors whole/model/unet/diffusion_pytorch_model.safetensors ||
+    fail "unet_base is not what the stage began as"
+! cmp -s steps/model/unet/diffusion_pytorch_model.safetensors whole/model/unet/diffusion_pytorch_model.safetensors ||
+    fail "the stage has changed nothing"
+cmp steps/model/text_encoder/model.safetensors whole/model/text_encoder/model.safetensors ||
+    fail "the text encoder has changed"
+train steps 10 --init whole/model --freeze-text --keep-base --batch 5 --walks 4 --pull 0.5 --critic-warmup 1 --resume ||
+    fail "the few-step stage does not go on"
+
+refused "--init" other 4 --freeze-text
+refused "--init" other 4 --keep-base
+refused "--walks" other 4 --walks 2
 refused "add --resume" whole 5
-refused '"lr"' whole 5 --resume --lr 0.5
+refused 'made with lr = 0.0005, this run has 0.5' whole 5 --resume --lr 0.5
 refused "--fresh" other 4 --fresh 3
 refused "image_tags.json" other 4 --photos .

@@ -95,8 +95,34 @@ cmp "killed/vae/diffusion_pytorch_model.safetensors" "again/vae/diffusion_pytorc
 works brief 1000000 --minutes 0.0001
 [ "$(step_of brief)" = 1 ] && [ -s brief/vae/config.json ] || fail "no result when the time is over"
 
+# the decoder alone, with a critic: latents stay, the critic goes on too
+rivals() { # OUT STEPS FLAGS...
+    works "$@" --config whole/vae/config.json --init whole/vae --freeze-encoder --pull 0.5 --critic-warmup 1 --look-every 0
+}
+rivals contest 4
+rivals pause 2
+rivals pause 4 --resume
+same contest pause 4
+for f in critic optimizer; do
+    cmp "contest/checkpoint-4/critic/$f.safetensors" "pause/checkpoint-4/critic/$f.safetensors" ||
+        fail "a resumed critic differs in $f"
+done
+grep -q '"pull":0.[1-9]' contest/train.jsonl || grep -q '"critic"' contest/train.jsonl || fail "the log has no critic"
+python3 - whole/vae contest/vae <<'END' || fail "the latents' weights have changed, or the decoder's have not"
+import json, struct, sys
+def tensors(folder):
+    data = open(folder + "/diffusion_pytorch_model.safetensors", "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8:8 + n])
+    head.pop("__metadata__", None)
+    return {k: data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in head.items()}
+a, b = map(tensors, sys.argv[1:])
+changed = {k.split(".")[0] for k in a if a[k] != b[k]}
+sys.exit(not (changed and changed <= {"decoder", "post_quant_conv"}))
+END
+
 refused "add --resume" brief 3
-refused '"lr"' brief 3 --resume --lr 0.5
+refused 'made with lr = 0.0008, this run has 0.5' brief 3 --resume --lr 0.5
 refused "no checkpoint" nothing 3 --resume
 refused "do not divide" odd 3 --crop 36
 refused "splits.json" brief 3 --resume --photos .

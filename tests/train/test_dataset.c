@@ -193,7 +193,7 @@ static void photo_and_mask_are_cut_alike(void **state)
     put_photo("images/a.png", W, H);
     put_mask("masks/a.png", W, H, 20, 10, 21, 20);
     assert_int_equal(open_set(&d), DR_OK);
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &photo, &mask), DR_OK);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &photo, &mask), DR_OK);
     assert_int_equal(dr_image_resize(&resized, &source, 48, R, DR_BILINEAR), DR_OK);
     assert_true(photo.width == R && photo.height == R && photo.channels == 3 && mask.channels == 1);
     for (int y = 0; y < R; y++)
@@ -204,7 +204,7 @@ static void photo_and_mask_are_cut_alike(void **state)
         assert_int_equal(mask.data[i], x >= 16 && x <= 32 && y >= 8 && y < 24 ? 255 : 0);
     }
     crop.flip = true;
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &flipped, &flipped_mask), DR_OK);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &flipped, &flipped_mask), DR_OK);
     for (int i = 0; i < R * R; i++) {
         int j = i / R * R + R - 1 - i % R;
         assert_memory_equal(flipped.data + 3 * i, photo.data + 3 * j, 3);
@@ -217,8 +217,46 @@ static void photo_and_mask_are_cut_alike(void **state)
     dr_image_clear(&resized);
     dr_image_clear(&source);
     put_photo("images/a.png", W, H + 1);
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &photo, &mask), DR_EINVAL);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &photo, &mask), DR_EINVAL);
     assert_non_null(strstr(dr_error(), "is 60x41, but was 60x40 when training began"));
+    dr_dataset_close(&d);
+}
+
+static void what_is_called_like_a_picture_but_is_a_folder_is_passed_over(void **state)
+{
+    dr_dataset d;
+    (void)state;
+    put_photo("images/coat.png", 40, 30);
+    put_mask("masks/coat.png", 40, 30, 5, 5, 20, 20);
+    assert_int_equal(dr_mkdirs(scratch("images/old.jpg")), DR_OK);
+    assert_int_equal(dr_mkdirs(scratch("masks/coat.jpg")), DR_OK);
+    if (open_set(&d))
+        fail_msg("%s", dr_error());
+    assert_int_equal(d.count, 1);
+    assert_string_equal(warnings, "");
+    dr_dataset_close(&d);
+}
+
+/* Three pixels of 300 are a third of a pixel of 38, which is black when resized as the photo is. */
+static void with_any_white_a_thin_mask_outlives_the_resizing(void **state)
+{
+    enum { W = 300, H = 300, R = 38 };
+    dr_crop crop = {.width = R, .height = R};
+    dr_dataset d;
+    (void)state;
+    put_photo("images/a.png", W, H);
+    put_mask("masks/a.png", W, H, 0, 96, W, 3);
+    assert_int_equal(open_set(&d), DR_OK);
+    for (int any = 0; any < 2; any++) {
+        dr_image photo, mask;
+        int white = 0;
+        assert_int_equal(dr_example_load(&d.example[0], &crop, any, &photo, &mask), DR_OK);
+        for (int i = 0; i < R * R; i++)
+            white += mask.data[i] == 255;
+        assert_int_equal(white, any ? R : 0);
+        dr_image_clear(&photo);
+        dr_image_clear(&mask);
+    }
     dr_dataset_close(&d);
 }
 
@@ -232,6 +270,8 @@ int main(void)
         IN_FOLDERS(doubts_do_not_stop),
         IN_FOLDERS(says_how_many_doubts_there_was_no_room_for),
         IN_FOLDERS(folders_that_cannot_be_are_told),
+        IN_FOLDERS(what_is_called_like_a_picture_but_is_a_folder_is_passed_over),
+        IN_FOLDERS(with_any_white_a_thin_mask_outlives_the_resizing),
         cmocka_unit_test(the_short_side_gets_the_resolution),
         cmocka_unit_test(buckets_hold_the_area_and_follow_the_aspect),
         IN_FOLDERS(photo_and_mask_are_cut_alike),

@@ -34,6 +34,7 @@ COSINE = {**DDIM, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "samp
 SHORT = {**PNDM, "num_train_timesteps": 300, "skip_prk_steps": False, "timestep_spacing": "trailing"}
 BARE = {"_class_name": "PNDMScheduler", "beta_schedule": "linear"}
 CONFIGS = (PNDM, DDIM, ZERO_SNR, LINEAR, COSINE, SHORT, BARE)
+HEUN = ({**PNDM, "solver_type": "heun"}, {**ZERO_SNR, "solver_type": "heun", "timestep_spacing": "leading"})
 SDE = {"algorithm_type": "sde-dpmsolver++"}
 KARRAS = {"use_karras_sigmas": True}
 KINDS = (("pndm", "PNDMScheduler", {}, 0), ("ddim", "DDIMScheduler", {}, 0), ("ddim", "DDIMScheduler", {}, 0.7),
@@ -96,6 +97,11 @@ def small():
         yield config, *kind, steps, strength
     for kind in ("dpm++2m", "unipc"):  # from 15 steps on DPM-Solver++ treats its last steps otherwise
         yield PNDM, *next(k for k in KINDS if k[0] == kind), 16, 0.25
+    for config in HEUN:  # UniPC takes "heun" for its own default
+        for kind in KINDS:
+            if kind[0] in ("dpm++2m", "dpm++2m-sde", "unipc"):
+                yield config, *kind, 5, 1.0
+    yield {**PNDM, "solver_type": "bh1"}, *next(k for k in KINDS if k[0] == "dpm++2m"), 4, 1.0  # taken for midpoint
 
 
 def sweep():

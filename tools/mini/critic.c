@@ -40,7 +40,7 @@ dr_status mini_critic_init(mini_critic *c, const mini_critic_config *config, dr_
     }
     for (int i = 0; i < 2; i++)
         conv_init(p, &c->head[i], dr_join_index(name, "", "head", i), config->width[layers - 2 + i], 1, 1);
-    c->skill = dr_param_add(p, "", "skill", DR_INIT_ZEROS, 0, 1, 1, 0, 0, 0);
+    c->skill = dr_param_add(p, "", "skill", DR_INIT_ZEROS, 0, 1, 1, 1, 1, 1);
     return p->status;
 }
 

@@ -2,7 +2,7 @@
 # Trains the small model of models/mini from nothing: docs/mini.md.
 #     tools/mini/train.sh DATA WORK
 # DATA is laid out as tools/mini/wardrobe.h says; WORK keeps checkpoints and logs: run the same command again after an
-# interruption, and it goes on from there. The model becomes WORK/unet/model. PARSER (default models/mini/parser) labels
+# interruption, and it goes on from there. The model becomes WORK/steps/model. PARSER (default models/mini/parser) labels
 # the photos that people have not labelled.
 set -euo pipefail
 [ $# = 2 ] || { sed -n '2,6p' "$0" | cut -c3-; exit 2; }
@@ -31,5 +31,14 @@ stage() { # NAME PROGRAM OPTIONS...
 if [ ! -e "$work/labels/splits.json" ]; then
     "$build/parser_label" --data "$data" --model "$parser" --out "$work/labels"
 fi
-stage vae mini_vae --steps 4050 --cool 2000
-stage unet mini_unet --labels "$work/labels" --vae "$work/vae" --steps 24000 --cool 9000
+# Encoder and decoder, for likeness; then the decoder alone, for looks: latents stay what they are.
+stage vae mini_vae --batch 6 --steps 12000 --cool 2500 --kl-weight 3e-3 --colour-weight 60 --vivid 0.6
+stage decoder mini_vae --config "$work/vae/vae/config.json" --init "$work/vae/vae" --freeze-encoder --batch 6 \
+    --steps 8000 --warmup 100 --cool 2000 --lr 5e-4 --ema-decay 0.995 --square-weight 2 --pull 0.5
+# A denoiser that also walks its own four steps; then four steps that a critic likes.
+stage unet mini_unet --labels "$work/labels" --vae "$work/decoder" --batch 16 --fresh 2 --walks 8 --steps 40000 \
+    --cool 12000 --lr 6e-4
+mkdir -p "$work/steps"
+[ -e "$work/steps/pool.bin" ] || cp "$work/unet/pool.bin" "$work/steps/" # the same examples need no encoding again
+stage steps mini_unet --labels "$work/labels" --vae "$work/decoder" --init "$work/unet/model" --freeze-text \
+    --keep-base --batch 16 --fresh 2 --walks 16 --steps 12000 --warmup 100 --cool 4000 --lr 2e-4 --pull 0.7
