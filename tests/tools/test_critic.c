@@ -31,12 +31,20 @@ static void draw(dr_rng *rng)
     }
 }
 
-static void open_critic(mini_adversary *a, int warmup, bool resume)
+/* The critic joins a checkpoint that here has no rival in it. */
+static void open_critic(mini_adversary *a, dr_checkpoint *c, int warmup, bool resume)
 {
     mini_adversary_options o = {.lr = 2e-3, .features = 1, .pull = 0.5, .noise = 0.05, .warmup = warmup};
+    *c = (dr_checkpoint){.output = scratch_dir, .format = 1, .run = json_object(), .own = json_object()};
     dr_set_threads(1);
-    if (mini_adversary_open(a, &o, &config, scratch_dir, 3, resume) != DR_OK)
+    if (dr_checkpoint_start(c, resume) != DR_OK || mini_adversary_open(a, &o, &config, c, 3) != DR_OK)
         fail_msg("%s", dr_error());
+}
+
+static void close_critic(mini_adversary *a, dr_checkpoint *c)
+{
+    mini_adversary_close(a);
+    dr_checkpoint_clear(c);
 }
 
 static void learn(mini_adversary *a, int steps, mini_adversary_report *last)
@@ -64,13 +72,14 @@ static void a_critic_that_warms_up_does_not_pull(void **state)
 {
     (void)state;
     mini_adversary a;
+    dr_checkpoint c;
     mini_adversary_report last;
-    open_critic(&a, 10, false);
+    open_critic(&a, &c, 10, false);
     learn(&a, 9, &last);
     assert_true(pull(&a, 1) == 0);
     for (int i = 1; i < COUNT; i++)
         assert_true(gradient[i] == gradient[0]);
-    mini_adversary_close(&a);
+    close_critic(&a, &c);
 }
 
 /* The pull's length is a part of the other gradient's, by the critic's skill; a step against it makes stripes stronger.
@@ -79,8 +88,9 @@ static void it_learns_and_pulls_towards_the_real_ones(void **state)
 {
     (void)state;
     mini_adversary a;
+    dr_checkpoint c;
     mini_adversary_report last;
-    open_critic(&a, 0, false);
+    open_critic(&a, &c, 0, false);
     learn(&a, 150, &last);
     assert_true(last.real > last.made + 0.5);
     assert_true(last.skill > 0.2);
@@ -93,23 +103,25 @@ static void it_learns_and_pulls_towards_the_real_ones(void **state)
     }
     assert_true(fabs(sqrt(length) - 2 * used) < 1e-3);
     assert_true(along > 0);
-    mini_adversary_close(&a);
+    close_critic(&a, &c);
 }
 
 static void it_goes_on_from_a_checkpoint_bit_for_bit(void **state)
 {
     (void)state;
     mini_adversary a;
+    dr_checkpoint c;
     mini_adversary_report whole = {0}, half = {0};
-    open_critic(&a, 0, false);
+    open_critic(&a, &c, 0, false);
     learn(&a, 5, &whole);
-    assert_int_equal(mini_adversary_save(&a), DR_OK);
+    c.step = 5;
+    assert_int_equal(dr_checkpoint_save(&c), DR_OK);
     learn(&a, 5, &whole);
-    mini_adversary_close(&a);
-    open_critic(&a, 0, true);
+    close_critic(&a, &c);
+    open_critic(&a, &c, 0, true);
     learn(&a, 5, &half);
     assert_memory_equal(&whole, &half, sizeof whole);
-    mini_adversary_close(&a);
+    close_critic(&a, &c);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
