@@ -61,7 +61,10 @@ typedef struct drape_image {
     uint8_t *data;
 } drape_image;
 
-/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most 67 megapixels (8192x8192). */
+/** Pixels of the largest picture that is read: 8192x8192. */
+#define DRAPE_MAX_PIXELS (8192 * 8192)
+
+/** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most DRAPE_MAX_PIXELS. */
 drape_status drape_image_read(drape_image *out, const char *path);
 
 /** The same from a file's bytes; `name` stands in messages. The size is checked before anything is decoded. */
@@ -168,6 +171,8 @@ typedef struct drape_callbacks {
     int preview_every;
     /** Asked often; true stops with DRAPE_ECANCELLED. May be called from a signal-safe flag. */
     bool (*cancel)(void *user);
+    /** A doubt about what was asked for, one sentence. Borrowed for the call. */
+    void (*warn)(void *user, const char *message);
 } drape_callbacks;
 
 typedef struct drape_tryon_options {
@@ -216,12 +221,16 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
  * itself takes neither for open. */
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options);
 
+/** What drape_tryon() would find wrong with the options, whatever the photo. */
+drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_options *options);
+
 /**
  * Replaces what the mask covers in the photo by what the prompt says.
  *
  * With `whole`, paste off, and a photo of the working size this is diffusers' StableDiffusionInpaintPipeline: the
- * same seed gives the same picture. With paste (the default), pixels outside the mask and its feather are the
- * photo's, byte for byte.
+ * same seed gives the same picture, and parts of the mask that are too thin for diffusers' sampling of it are told to
+ * callbacks.warn; in all other ways no part of a mask is too thin. With paste (the default), pixels outside the mask
+ * and its feather are the photo's, byte for byte.
  *
  * @param mask  1 channel, the photo's size
  * @param out   the photo's size with paste, else the working size; untouched on failure
@@ -251,6 +260,9 @@ void drape_parser_free(drape_parser *p);
 
 /** The folder it was loaded from. Borrowed. */
 const char *drape_parser_dir(const drape_parser *p);
+
+/** Names of the parser's classes that drape does not know, "'a', 'b'": background to it. NULL: it knows all. */
+const char *drape_parser_unknown(const drape_parser *p);
 
 typedef enum drape_mask_what {
     DRAPE_MASK_AGNOSTIC, /* where a new garment may go: the old one, and the body it could cover; for try-on */
@@ -389,6 +401,7 @@ typedef struct drape_train_options {
     const char *logging_dir; /* TensorBoard events and train.jsonl; below output_dir unless absolute */
     int lora_rank;           /* above 0: train adapters of this rank instead of the weights */
     double lora_alpha;       /* 0: the rank */
+    bool mask_any_white;     /* thin parts of a mask count; without it masks are sampled as diffusers does */
     double mask_loss_weight, unmasked_loss_weight; /* of the loss inside and outside the garment's mask */
     double snr_gamma;                              /* min-SNR weighting; 0: off */
     double noise_offset;

@@ -151,6 +151,13 @@ static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_samp
     return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
 }
 
+drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_options *options)
+{
+    dr_sampler_kind kind;
+    dr_status st = check_options(p, options);
+    return (drape_status)(st ? st : sampler_kind(p, options->scheduler, &kind));
+}
+
 /* The caller's callbacks behind the engine's, whose types are its own. */
 static void pass_progress(void *user, dr_stage stage, int done, int total)
 {
@@ -163,6 +170,12 @@ static void pass_picture(void *user, int step, const dr_image *im)
 {
     const drape_callbacks *cb = user;
     cb->preview(cb->user, step, (const drape_image *)im);
+}
+
+static void pass_warning(void *user, const char *message)
+{
+    const drape_callbacks *cb = user;
+    cb->warn(cb->user, message);
 }
 
 static bool pass_cancel(void *user)
@@ -196,6 +209,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
         .paste = options->paste,
         .color_match = options->color_match,
         .picture = cb.preview ? pass_picture : NULL,
+        .warn = cb.warn ? pass_warning : NULL,
     };
     dr_image result = {0};
     dr_status st = check_options(p, options);

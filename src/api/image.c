@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+_Static_assert(DRAPE_MAX_PIXELS == DR_IMAGE_MAX_PIXELS, "the public number is ours");
+
 drape_status drape_image_read(drape_image *out, const char *path)
 {
     *out = (drape_image){0};

@@ -49,6 +49,11 @@ const char *drape_parser_dir(const drape_parser *p)
     return p->parser.dir;
 }
 
+const char *drape_parser_unknown(const drape_parser *p)
+{
+    return p->parser.unknown;
+}
+
 const char *drape_label_name(int label)
 {
     return label >= 0 && label < DR_LABELS ? dr_label_name(label) : NULL;

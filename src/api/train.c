@@ -91,6 +91,7 @@ static dr_train_options internal_options(const drape_train_options *p)
         .logging_dir = p->logging_dir,
         .lora_rank = p->lora_rank,
         .lora_alpha = p->lora_alpha,
+        .mask_any_white = p->mask_any_white,
         .mask_loss_weight = p->mask_loss_weight,
         .unmasked_loss_weight = p->unmasked_loss_weight,
         .snr_gamma = p->snr_gamma,

@@ -229,6 +229,12 @@ bool dr_is_dir(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+bool dr_is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 uint64_t dr_disk_free(const char *path)
 {
     struct statvfs v;

@@ -45,6 +45,7 @@ dr_status dr_dir_sync(const char *path);
 
 bool dr_exists(const char *path);
 bool dr_is_dir(const char *path);
+bool dr_is_file(const char *path); /* a regular one, or a link to one */
 
 /** Free bytes on the disk that holds `path` (or its nearest existing parent); UINT64_MAX if unknown. */
 uint64_t dr_disk_free(const char *path);

@@ -18,7 +18,8 @@ typedef enum dr_status {
 } dr_status;
 
 /** Sets the thread's message and returns `code`, so that `return dr_fail(...)` is one line.
- *  Messages: lower case, no full stop; what failed, the subject in quotes, both values, what to do. */
+ *  Messages: lower case, no full stop; what failed, the subject in quotes, both values, what to do. Characters that
+ *  cannot be seen (a byte order mark in a path, control characters) are put as <U+FEFF>. */
 dr_status dr_fail(dr_status code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** Puts "prefix: " in front of the current message and returns `code`. */

@@ -131,13 +131,15 @@ static json_t *parser_json(const char *dir)
     dr_status st = dr_parser_open(&m, dir);
     json_t *more =
         st ? json_object()
-           : json_pack("{s:s, s:i}", "net", m.is_segformer ? "SegFormer" : "clothes net", "labels", DR_LABELS);
+           : json_pack("{s:s, s:i}", "net", m.is_segformer ? "SegFormer" : "clothes net", "labels", m.classes);
     if (!st && m.sizes) /* the largest */
         json_object_set_new(more, "longest_edge", json_integer(m.longest_edge[m.sizes - 1]));
     else if (!st)
         json_object_update_new(more, json_pack("{s:i, s:i}", "width", m.width, "height", m.height));
     if (!st)
         json_object_set_new(more, "flip_average", json_boolean(m.flip_average));
+    if (!st && m.unknown)
+        json_object_set_new(more, "unknown_labels", json_string(m.unknown));
     json_t *j = part_json("clothes parser", st, st ? 0 : dr_params_numel(&m.params), more);
     dr_parser_unload(&m);
     return j;

@@ -24,6 +24,7 @@ typedef struct mask_cli {
     drape_mask_options o;
     /* while running */
     drape_parser *parser;
+    bool at_fault; /* the parser failed, which it would do for every photo */
     json_t *report;
 } mask_cli;
 
@@ -56,7 +57,8 @@ static drape_status snap(const mask_cli *c, int i, sheet *s)
 {
     char warnings[1024], *path = dr_mask_for(&c->rough, s->name, i);
     drape_image rough = {0};
-    drape_status st = path ? drape_mask_read(&rough, path, &s->photo, warnings, sizeof warnings) : DRAPE_ENOENT;
+    drape_status st =
+        path ? drape_mask_read_for(&rough, path, &s->photo, s->name, warnings, sizeof warnings) : DRAPE_ENOENT;
     if (!st && warnings[0])
         fprintf(stderr, "drape mask: warning: %s\n", warnings);
     if (!st)
@@ -158,8 +160,10 @@ static drape_status mask_photo(mask_cli *c, int i)
     double t0 = dr_now();
     c->o.name = s.name;
     drape_status st = drape_image_read(&s.photo, s.name);
-    if (!st)
+    if (!st) {
         st = drape_mask_labels(c->parser, &s.photo, &c->o, &s.labels);
+        c->at_fault = st && st != DRAPE_ENOMEM;
+    }
     if (!st)
         st = c->refine ? snap(c, i, &s) : drape_mask_from_labels(&s.labels, &c->o, &s.mask);
     if (!st && dr_cli_interrupted(NULL))
@@ -178,16 +182,16 @@ static drape_status mask_photo(mask_cli *c, int i)
     return st;
 }
 
-/* A photo that fails is named and the next goes on. Returns 0, 1, or 130. */
+/* A photo that fails is named and the next goes on; a parser that fails ends it all. Returns 0, 1, or 130. */
 static int mask_all(mask_cli *c)
 {
     int failed = 0;
     for (int i = 0; i < c->photos.count; i++) {
         drape_status st = mask_photo(c, i);
-        if (st == DRAPE_ECANCELLED)
+        if (st == DRAPE_ECANCELLED || c->at_fault)
             return dr_cli_fail(&dr_cmd_mask, (int)st);
         if (st)
-            fprintf(stderr, "drape mask: '%s': %s\n", c->photos.item[i], drape_error());
+            dr_photo_failed(&dr_cmd_mask, c->photos.item[i], drape_error());
         failed += st != DRAPE_OK;
     }
     return failed ? DR_EXIT_FAILED : 0;
@@ -262,6 +266,8 @@ static int parse(mask_cli *c, int argc, char **argv)
     };
     int bad = dr_opt_parse(&dr_cmd_mask, opts, sizeof opts / sizeof *opts, argc, argv, &c->photos);
     if (!bad)
+        dr_pass_over_folders(&dr_cmd_mask, &c->photos, &c->rough);
+    if (!bad)
         bad = check(c);
     o->what = c->what ? (drape_mask_what)dr_choice_index(DR_MASK_WHATS, c->what) : o->what;
     o->category = c->category ? (drape_category)dr_choice_index(DR_MASK_CATEGORIES, c->category) : o->category;
@@ -278,6 +284,8 @@ static int run(int argc, char **argv)
         dr_set_threads(c.threads);
         c.report = json_array();
         drape_status st = drape_parser_load(&c.parser, c.parser_dir);
+        if (!st)
+            dr_warn_of_labels(&dr_cmd_mask, c.parser);
         rc = st ? dr_cli_fail(&dr_cmd_mask, (int)st) : mask_all(&c);
         drape_parser_free(c.parser);
         if (c.json) {

@@ -136,6 +136,9 @@ static int parse(train_cli *c, int argc, char **argv)
         {"adam-epsilon", DR_OPT_DOUBLE, &o->adam_epsilon, "X", "keeps the division by the deviation finite", 0, 1},
         {"max-grad-norm", DR_OPT_DOUBLE, &o->max_grad_norm, "X",
          "clip gradients to this norm; 0 clips nothing and, with checkpointing, frees gradients as they come", 0, 1e9},
+        {"mask-any-white", DR_OPT_FLAG, &o->mask_any_white, NULL,
+         "mask a latent cell if any pixel of it is white, so that straps and belts count; else by one sample, as "
+         "diffusers"},
         {"mask-loss-weight", DR_OPT_DOUBLE, &o->mask_loss_weight, "X", "weight of the loss inside the mask", 0, 1e6},
         {"unmasked-loss-weight", DR_OPT_DOUBLE, &o->unmasked_loss_weight, "X", "and outside", 0, 1e6},
         {"snr-gamma", DR_OPT_DOUBLE, &o->snr_gamma, "G", "min-SNR weighting, 5 is usual; 0 is off", 0, 1e6},

@@ -24,6 +24,9 @@ typedef struct tryon_cli {
     dr_progress bar;
     bool bar_open;
     const char *preview_path;
+    bool begun;           /* the models are at work on a picture */
+    bool at_fault;        /* a model failed, which it would do for every photo */
+    bool warned;          /* of this photo */
     drape_parser *parser; /* for automatic masks */
     json_t *report;
 } tryon_cli;
@@ -34,6 +37,7 @@ static void on_progress(void *user, drape_stage stage, int done, int total)
 {
     static const char *const labels[] = {"reading prompt", "encoding", "denoising", "decoding"};
     tryon_cli *c = user;
+    c->begun = true;
     if (done == 0) {
         if (c->bar_open)
             dr_progress_end(&c->bar);
@@ -60,6 +64,14 @@ static void on_preview(void *user, int step, const drape_image *picture)
         fprintf(stderr, "drape tryon: %s\n", drape_error()); /* the picture itself goes on */
 }
 
+static void on_warning(void *user, const char *message)
+{
+    tryon_cli *c = user;
+    if (!c->warned)
+        fprintf(stderr, "drape tryon: warning: %s\n", message);
+    c->warned = true;
+}
+
 /* --- masks --------------------------------------------------------------------------------------- */
 
 static const char *given_mask(const tryon_cli *c, int i)
@@ -73,7 +85,12 @@ static drape_status make_mask(tryon_cli *c, const char *image, const char *categ
     drape_mask_options o = c->mask;
     o.category = (drape_category)dr_choice_index(DR_MASK_CATEGORIES, category);
     o.name = image;
-    drape_status st = drape_mask(c->parser, photo, &o, mask);
+    drape_image labels = {0};
+    drape_status st = drape_mask_labels(c->parser, photo, &o, &labels);
+    c->at_fault = st && st != DRAPE_ENOMEM;
+    if (!st)
+        st = drape_mask_from_labels(&labels, &o, mask);
+    drape_image_free(&labels);
     if (c->images.count == 1) { /* room for the large models */
         drape_parser_free(c->parser);
         c->parser = NULL;
@@ -84,7 +101,8 @@ static drape_status make_mask(tryon_cli *c, const char *image, const char *categ
 static drape_status read_mask(const tryon_cli *c, int i, const drape_image *photo, drape_image *mask)
 {
     char warnings[1024], *path = dr_mask_for(&c->masks, c->images.item[i], i);
-    drape_status st = path ? drape_mask_read(mask, path, photo, warnings, sizeof warnings) : DRAPE_ENOENT;
+    drape_status st =
+        path ? drape_mask_read_for(mask, path, photo, c->images.item[i], warnings, sizeof warnings) : DRAPE_ENOENT;
     if (!st && warnings[0])
         fprintf(stderr, "drape tryon: warning: %s\n", warnings);
     free(path);
@@ -136,7 +154,9 @@ static drape_status dress(tryon_cli *c, drape_pipeline *p, const char *image, co
     char *preview = dr_preview_name(path);
     double t0 = dr_now();
     c->preview_path = preview;
+    c->begun = false;
     drape_status st = drape_tryon(p, photo, mask, &c->o, &out);
+    c->at_fault = st && c->begun;
     if (c->bar_open)
         dr_progress_end(&c->bar);
     c->bar_open = false;
@@ -156,6 +176,7 @@ static drape_status dress_photo(tryon_cli *c, drape_pipeline *p, int i)
     dr_results results = {"--output", c->output, c->num_images};
     uint64_t first_seed = c->o.seed;
     drape_image photo = {0}, mask = {0};
+    c->warned = false;
     drape_status st = drape_image_read(&photo, image);
     if (!st)
         st = get_mask(c, i, &photo, &mask);
@@ -171,16 +192,16 @@ static drape_status dress_photo(tryon_cli *c, drape_pipeline *p, int i)
     return st;
 }
 
-/* A photo that fails is named and the next goes on. Returns 0, 1, or 130. */
+/* A photo that fails is named and the next goes on; a model that fails ends it all. Returns 0, 1, or 130. */
 static int dress_all(tryon_cli *c, drape_pipeline *p)
 {
     int failed = 0;
     for (int i = 0; i < c->images.count; i++) {
         drape_status st = dress_photo(c, p, i);
-        if (st == DRAPE_ECANCELLED)
+        if (st == DRAPE_ECANCELLED || c->at_fault)
             return dr_cli_fail(&dr_cmd_tryon, (int)st);
         if (st)
-            fprintf(stderr, "drape tryon: '%s': %s\n", c->images.item[i], drape_error());
+            dr_photo_failed(&dr_cmd_tryon, c->images.item[i], drape_error());
         failed += st != DRAPE_OK;
     }
     return failed ? DR_EXIT_FAILED : 0;
@@ -270,11 +291,15 @@ static int load(tryon_cli *c, drape_pipeline **p)
         drape_pipeline_advise(*p, &c->o);
     }
     if (!st)
+        st = drape_tryon_check(*p, &c->o);
+    if (!st)
         st = warn_of_cut(c, *p, "prompt", c->o.prompt);
     if (!st)
         st = warn_of_cut(c, *p, "negative prompt", c->o.negative_prompt);
     if (!st && needs_parser(c))
         st = drape_parser_load(&c->parser, c->parser_dir);
+    if (!st && c->parser)
+        dr_warn_of_labels(&dr_cmd_tryon, c->parser);
     for (int i = 0; texts && i < c->loras.count; i++)
         free(texts[i]);
     free(texts);
@@ -383,10 +408,13 @@ static int parse(tryon_cli *c, int argc, char **argv)
     o->seed = random_seed();
     int bad = dr_opt_parse(&dr_cmd_tryon, opts, sizeof opts / sizeof *opts, argc, argv, &c->images);
     if (!bad)
+        dr_pass_over_folders(&dr_cmd_tryon, &c->images, &c->masks);
+    if (!bad)
         bad = check(c);
     o->width = c->size[0];
     o->height = c->size[1];
     o->scheduler = c->scheduler;
+    o->callbacks.warn = on_warning;
     o->whole = strcmp(c->region, "whole") == 0;
     o->callbacks.user = c;
     o->callbacks.progress = on_progress;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "io/image.h"
 
 #include <dirent.h>
@@ -15,6 +16,45 @@ bool dr_is_folder_name(const char *path)
 {
     size_t n = strlen(path);
     return (n && path[n - 1] == '/') || dr_is_dir(path);
+}
+
+static void drop(dr_opt_list *l, int i)
+{
+    memmove(l->item + i, l->item + i + 1, (size_t)(l->count - i - 1) * sizeof *l->item);
+    l->count--;
+}
+
+void dr_pass_over_folders(const dr_command *cmd, dr_opt_list *photos, dr_opt_list *masks)
+{
+    bool each = masks && masks->count == photos->count && masks->count > 1, other = false;
+    for (int i = 0; i < photos->count; i++)
+        other = other || !dr_is_dir(photos->item[i]);
+    for (int i = photos->count - 1; other && i >= 0; i--) {
+        if (!dr_is_dir(photos->item[i]))
+            continue;
+        fprintf(stderr, "drape %s: '%s' is a folder, no photo: passed over\n", cmd->name, photos->item[i]);
+        drop(photos, i);
+        if (each)
+            drop(masks, i);
+    }
+}
+
+void dr_photo_failed(const dr_command *cmd, const char *photo, const char *message)
+{
+    char *quoted = NULL;
+    bool named = asprintf(&quoted, "'%s'", photo) >= 0 && strstr(message, quoted);
+    if (named)
+        fprintf(stderr, "drape %s: %s\n", cmd->name, message);
+    else
+        fprintf(stderr, "drape %s: '%s': %s\n", cmd->name, photo, message);
+    free(quoted);
+}
+
+void dr_warn_of_labels(const dr_command *cmd, const drape_parser *parser)
+{
+    if (drape_parser_unknown(parser))
+        fprintf(stderr, "drape %s: warning: labels of '%s' that drape does not know are background to it: %s\n",
+                cmd->name, drape_parser_dir(parser), drape_parser_unknown(parser));
 }
 
 int dr_check_masks(const dr_command *cmd, const dr_opt_list *photos, const dr_opt_list *masks)
@@ -48,6 +88,7 @@ static const char *stem(const char *path, int *n)
 
 /* --- masks -------------------------------------------------------------------------------------- */
 
+/* A folder or a text may have the photo's name as well. */
 static char *mask_in_folder(const char *dir, const char *photo)
 {
     int n, m;
@@ -57,9 +98,15 @@ static char *mask_in_folder(const char *dir, const char *photo)
     const struct dirent *f;
     while (d && !found && (f = readdir(d))) {
         const char *have = stem(f->d_name, &m);
-        if (m == n && memcmp(have, want, (size_t)n) == 0 && f->d_name[0] != '.' &&
-            asprintf(&found, "%s/%s", dir, f->d_name) < 0)
+        if (dr_compare_names(have, (size_t)m, want, (size_t)n) != 0 || f->d_name[0] == '.' ||
+            !dr_image_has_name(f->d_name))
+            continue;
+        if (asprintf(&found, "%s/%s", dir, f->d_name) < 0)
             found = NULL;
+        if (found && !dr_is_file(found)) {
+            free(found);
+            found = NULL;
+        }
     }
     if (d)
         closedir(d);

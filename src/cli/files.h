@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "cli/opt.h"
+#include "drape.h"
 
 /** One option that says where results go. */
 typedef struct dr_results {
@@ -28,6 +29,16 @@ dr_status dr_check_outputs(const dr_opt_list *photos, const dr_opt_list *masks, 
 /** The mask of photo number i: the only one, the i-th, or the file of the photo's stem in a folder of masks.
  *  malloc'ed; NULL with the library's message set. */
 char *dr_mask_for(const dr_opt_list *masks, const char *photo, int i);
+
+/** Takes folders out of a list of photos and says so, where anything else is in it: shells' patterns find folders that
+ *  are called like pictures. With a mask for each photo its mask goes too. `masks` may be NULL. */
+void dr_pass_over_folders(const dr_command *cmd, dr_opt_list *photos, dr_opt_list *masks);
+
+/** The library's message about a photo on stderr, with the photo's name where the message does not have it. */
+void dr_photo_failed(const dr_command *cmd, const char *photo, const char *message);
+
+/** Says once which labels of the parser drape does not know. */
+void dr_warn_of_labels(const dr_command *cmd, const drape_parser *parser);
 
 /** The path of the result number k of a photo: the option's value itself; with several photos or a folder,
  *  FOLDER/STEM.png; with several pictures a number before the extension. A folder is made. malloc'ed; NULL with the

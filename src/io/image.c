@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void dr_image_clear(dr_image *im)
 {
@@ -58,4 +59,15 @@ void dr_image_mirror(dr_image *im)
                 right[k] = v;
             }
     }
+}
+
+bool dr_image_has_name(const char *path)
+{
+    static const char *const known[] = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".tif",
+                                        ".tiff", ".gif",  ".heic", ".heif", ".avif", ".bmp",  ".jxl"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(dot, known[i]) == 0)
+            return true;
+    return false;
 }

@@ -63,6 +63,10 @@ dr_status dr_image_encode(const dr_image *im, const char *name, const dr_image_w
 /** True if the extension is one that dr_image_write knows; so that it is said before the long work. */
 bool dr_image_can_write(const char *path);
 
+/** True if a file is called like a picture; also of kinds that cannot be read, where saying so is better than passing
+ *  it over. */
+bool dr_image_has_name(const char *path);
+
 /** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point);
  *  NEAREST as PIL's. */
 typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS } dr_resample;

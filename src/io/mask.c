@@ -134,3 +134,33 @@ void dr_mask_binarize(dr_image *mask)
     for (int64_t i = 0; i < n; i++)
         mask->data[i] = mask->data[i] >= 128 ? 255 : 0;
 }
+
+/* A row or column of the mask's reduction: source pixels under output i, at least one. */
+static void footprint(int i, int in, int out, int *from, int *to)
+{
+    *from = (int)((int64_t)i * in / out);
+    *to = (int)(((int64_t)(i + 1) * in + out - 1) / out);
+}
+
+dr_status dr_mask_resize_any(dr_image *out, const dr_image *in, int width, int height)
+{
+    dr_status st = dr_image_alloc(out, width, height, 1);
+    if (st)
+        return st;
+#pragma omp parallel for schedule(static) if ((int64_t)in->width * in->height > 65536)
+    for (int y = 0; y < height; y++) {
+        int y0, y1, x0, x1;
+        uint8_t *to = out->data + (size_t)y * (size_t)width;
+        footprint(y, in->height, height, &y0, &y1);
+        memset(to, 0, (size_t)width);
+        for (int j = y0; j < y1; j++) {
+            const uint8_t *row = in->data + (size_t)j * (size_t)in->width;
+            for (int x = 0; x < width; x++) {
+                footprint(x, in->width, width, &x0, &x1);
+                for (int i = x0; i < x1 && !to[x]; i++)
+                    to[x] = row[i] >= 128 ? 255 : 0;
+            }
+        }
+    }
+    return DR_OK;
+}

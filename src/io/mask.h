@@ -31,4 +31,7 @@ dr_status dr_mask_from_image(dr_image *out, const dr_image *in, const char *name
 /** 0 below one half and 255 from there on, as diffusers' VaeImageProcessor.binarize: 127 is black, 128 white. */
 void dr_mask_binarize(dr_image *mask);
 
+/** Another size of a mask, binary: white where any pixel under it is (from 128 on), so that thin parts survive. */
+dr_status dr_mask_resize_any(dr_image *out, const dr_image *in, int width, int height);
+
 #endif

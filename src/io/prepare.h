@@ -20,4 +20,11 @@ void dr_masked_f32(const float *pixels, const dr_image *mask, float *out);
  *  torch.nn.functional.interpolate(mode="nearest"), source index floor(i * float(in / out)). */
 void dr_mask_to_latent(const dr_image *mask, int width, int height, float *out);
 
+/** The same, but 1 for every cell that has any white in it: no part of a mask is too thin. */
+void dr_mask_to_latent_any(const dr_image *mask, int width, int height, float *out);
+
+/** How much of a mask's white, 0 to 1, the first of the two loses: what lies in cells that are 0 there as all their
+ *  neighbours are, so that a strap or a belt is gone and no edge merely moved. */
+double dr_mask_lost(const dr_image *mask, int width, int height);
+
 #endif

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "pipeline/folder.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,48 +19,50 @@ bool dr_is_parser_folder(const char *dir)
 
 /* --- labels ---------------------------------------------------------------------------------------- */
 
-static char plain(char c)
+/* Puts a name behind the unknown ones. */
+static dr_status add_unknown(dr_parser *m, const char *name)
 {
-    return c == '-' || c == '_' ? ' ' : (char)tolower((unsigned char)c);
+    size_t had = m->unknown ? strlen(m->unknown) : 0, n = strnlen(name, 64);
+    char *more = realloc(m->unknown, had + n + 5);
+    if (!more)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    m->unknown = more;
+    snprintf(more + had, n + 5, "%s'%.*s'", had ? ", " : "", (int)n, name);
+    return DR_OK;
 }
 
-static bool same_name(const char *a, const char *b)
-{
-    for (; *a && plain(*a) == plain(*b); a++)
-        b++;
-    return !*a && !*b;
-}
-
-static int label_named(const char *name)
-{
-    for (int i = 0; name && i < DR_LABELS; i++)
-        if (same_name(name, dr_label_name(i)))
-            return i;
-    return -1;
-}
-
-/* {"0": "Background", ...} in any order: each of the 18 labels exactly once. */
+/* {"0": "Background", ...} in any order: each class by its name. */
 static dr_status parse_labels(dr_parser *m, const json_t *j, const char *where)
 {
     const json_t *names = json_object_get(j, "id2label");
-    bool taken[DR_LABELS] = {false};
-    if (json_object_size(names) != DR_LABELS)
-        return dr_fail(DR_EINVAL,
-                       "'%s': \"id2label\" names %zu labels, a clothes parser has the %d of the ATR data set", where,
-                       json_object_size(names), DR_LABELS);
-    for (int i = 0; i < DR_LABELS; i++) {
+    bool has[DR_CLASS_UNKNOWN + 1] = {false};
+    m->classes = (int)json_object_size(names);
+    if (m->classes < 2 || m->classes > 255)
+        return dr_fail(DR_EINVAL, "'%s': \"id2label\" names %zu labels; expected 2 to 255", where,
+                       json_object_size(names));
+    for (int i = 0; i < m->classes; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d", i);
         const char *name = json_string_value(json_object_get(names, key));
-        int label = label_named(name);
-        if (label < 0)
-            return dr_fail(DR_EINVAL,
-                           "'%s': \"id2label\" has '%.64s' for class %d, expected a label of the ATR data set", where,
-                           name ? name : "nothing", i);
-        if (taken[label])
-            return dr_fail(DR_EINVAL, "'%s': \"id2label\" has '%s' twice", where, dr_label_name(label));
-        taken[label] = true;
-        m->label[i] = (uint8_t)label;
+        if (!name)
+            return dr_fail(DR_EINVAL, "'%s': \"id2label\" has no name for class %d of %d", where, i, m->classes);
+        int class = dr_class_named(name);
+        has[class] = true;
+        m->label[i] = (uint8_t) class;
+        if (class == DR_CLASS_UNKNOWN && add_unknown(m, name))
+            return DR_ENOMEM;
+    }
+    bool upper = has[DR_LABEL_UPPER] || has[DR_LABEL_DRESS];
+    if (!has[DR_LABEL_BACKGROUND] || (!upper && !has[DR_CLASS_TORSO] && !has[DR_LABEL_SKIRT] && !has[DR_LABEL_PANTS]))
+        return dr_fail(DR_EINVAL,
+                       "'%s': \"id2label\" has no %s that drape knows by its name%s%.200s; a clothes parser is needed",
+                       where, has[DR_LABEL_BACKGROUND] ? "garment" : "background",
+                       m->unknown ? "; unknown to it: " : "", m->unknown ? m->unknown : "");
+    for (int i = 0; i < m->classes; i++) {
+        if (m->label[i] == DR_CLASS_TORSO)
+            m->label[i] = upper ? DR_LABEL_FACE : DR_LABEL_UPPER; /* face is with the neck and the chest */
+        if (m->label[i] == DR_CLASS_UNKNOWN)
+            m->label[i] = DR_LABEL_BACKGROUND;
     }
     return DR_OK;
 }
@@ -272,5 +273,6 @@ void dr_parser_unload(dr_parser *m)
     dr_params_clear(&m->params); /* before the files: parameters point into them */
     dr_weights_close(&m->files);
     free(m->dir);
+    free(m->unknown);
     *m = (dr_parser){0};
 }

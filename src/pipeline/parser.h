@@ -10,6 +10,7 @@
 #include "io/labels.h"
 #include "models/clothes_net.h"
 #include "models/segformer.h"
+#include "pipeline/parser_labels.h"
 #include "pipeline/weights.h"
 
 #define DR_PARSER_SIZES 4
@@ -29,15 +30,18 @@ typedef struct dr_parser {
     bool flip_average;                        /* logits are the mean of the photo's and its mirror picture's */
     float scale;                              /* takes a byte to [0,1] */
     float mean[3], std[3];                    /* of pixels in [0,1] */
-    uint8_t label[256];                       /* the model's class -> dr_label, from id2label by name */
-    dr_precision precision;                   /* EXACT unless changed after loading */
-    char *dir;                                /* for messages */
+    int classes;                              /* of the model */
+    uint8_t label[256];                       /* class -> dr_label or dr_class, from id2label by name */
+    char *unknown;          /* names of classes that are none of ours, "'a', 'b'": background; or NULL */
+    dr_precision precision; /* EXACT unless changed after loading */
+    char *dir;              /* for messages */
 } dr_parser;
 
 /** True if `dir` is laid out as a parser: config.json and no model_index.json. */
 bool dr_is_parser_folder(const char *dir);
 
-/** No-op when loaded. DR_EINVAL for a folder that is no parser, whose labels are not the 18 of io/labels.h, or with
+/** No-op when loaded. DR_EINVAL for a folder that is no parser, whose labels have no background or no garment by name
+ *  (pipeline/parser_labels.h), or with
  *  weights that are not finite; after a failure as before. Files beside the three are not looked at. */
 dr_status dr_parser_load(dr_parser *m, const char *dir);
 /** The config and the table of parameters alone, without a weight; unload it as well. */

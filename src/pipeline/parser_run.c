@@ -49,17 +49,51 @@ static dr_tensor *pixels(dr_tape *g, const dr_parser *m, const dr_image *im, vie
     return x;
 }
 
+#define NEVER (-1e4f) /* the logit of a label that the model does not have; finite, for sums */
+
+/* The larger; NaN if either is, so that a model which gives NaN is found out. */
+static float larger(float a, float b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
+/* The likeliest of the garments that a detail may belong to. */
+static int likeliest(const float *logit, bool upper)
+{
+    static const uint8_t garments[] = {DR_LABEL_UPPER, DR_LABEL_DRESS, DR_LABEL_SKIRT, DR_LABEL_PANTS};
+    int best = garments[0];
+    for (size_t k = 1; k < (upper ? 2u : 4u); k++)
+        if (logit[garments[k]] > logit[best])
+            best = garments[k];
+    return best;
+}
+
+/* Logits of the model's classes to those of our labels: a label is as likely as the likeliest of its classes. Details
+ * come last, when it is known what they may be details of. */
+static void by_label(const dr_parser *m, const float *x, float *y)
+{
+    float part[2] = {NEVER, NEVER};
+    for (int i = 0; i < DR_LABELS; i++)
+        y[i] = NEVER;
+    for (int i = 0; i < m->classes; i++) {
+        float *to = m->label[i] < DR_LABELS ? &y[m->label[i]] : &part[m->label[i] == DR_CLASS_ANY_PART];
+        *to = larger(*to, x[i]);
+    }
+    int garment[2] = {likeliest(y, true), likeliest(y, false)};
+    for (int k = 0; k < 2; k++)
+        y[garment[k]] = larger(y[garment[k]], part[k]);
+}
+
 /* Logits [1,h,w,labels] in the order of dr_label. */
 static dr_tensor *net_block(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_parser *m = self;
     dr_tensor *x = m->is_segformer ? dr_segformer_forward(g, &m->net.segformer, in[0])
                                    : dr_clothes_net_forward(g, &m->net.clothes_net, in[0]);
-    dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new_like(g, x);
-    int64_t places = g->status ? 0 : dr_numel(x) / DR_LABELS;
+    dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new4(g, 1, x->dim[1], x->dim[2], DR_LABELS);
+    int64_t places = g->status ? 0 : dr_numel(x) / m->classes;
     for (int64_t p = 0; p < places; p++)
-        for (int i = 0; i < DR_LABELS; i++)
-            dr_f32(y)[p * DR_LABELS + m->label[i]] = dr_f32(x)[p * DR_LABELS + i];
+        by_label(m, dr_f32(x) + p * m->classes, dr_f32(y) + p * DR_LABELS);
     return y;
 }
 

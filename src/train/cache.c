@@ -2,6 +2,7 @@
 
 #include "io/prepare.h"
 #include "models/tokenizer.h"
+#include "train/dataset_lint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,13 +81,15 @@ static dr_status middle_box(dr_image *mask, int width, int height)
     return DR_OK;
 }
 
-static dr_status encode_entry(dr_encoded *e, const dr_example *example, dr_tape *g, const dr_vae *vae)
+/* `lost`: the part of the mask that the latents' grid does not show. */
+static dr_status encode_entry(dr_encoded *e, const dr_example *example, bool any_white, dr_tape *g, const dr_vae *vae,
+                              double *lost)
 {
     dr_image photo = {0}, mask = {0};
     int f = dr_vae_factor(&vae->config);
     e->w = e->item.crop.width / f;
     e->h = e->item.crop.height / f;
-    dr_status st = dr_example_load(example, &e->item.crop, &photo, example->mask ? &mask : NULL);
+    dr_status st = dr_example_load(example, &e->item.crop, any_white, &photo, example->mask ? &mask : NULL);
     if (!st && !example->mask)
         st = middle_box(&mask, photo.width, photo.height);
     if (!st)
@@ -96,19 +99,37 @@ static dr_status encode_entry(dr_encoded *e, const dr_example *example, dr_tape 
     if (!st) {
         e->mask = malloc((size_t)e->w * (size_t)e->h * sizeof *e->mask);
         if (e->mask)
-            dr_mask_to_latent(&mask, e->w, e->h, e->mask);
+            (any_white ? dr_mask_to_latent_any : dr_mask_to_latent)(&mask, e->w, e->h, e->mask);
         else
             st = dr_fail(DR_ENOMEM, "out of memory");
     }
+    *lost = st || any_white || !example->mask ? 0 : dr_mask_lost(&mask, e->w, e->h);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
     return st;
 }
 
-static dr_status encode_all(dr_cache *c, const dr_vae *vae, const dr_dataset *instances, const dr_dataset *classes,
-                            const dr_cache_callbacks *cb)
+/* One line per photo, however many crops of it there are. */
+static void add_lost(dr_findings *doubts, const dr_cache *c, int i, const dr_dataset *d, double lost)
+{
+    for (int k = 0; k < i; k++)
+        if (!c->entry[k].item.class_image && c->entry[k].item.example == c->entry[i].item.example)
+            return;
+    const char *path = d->example[c->entry[i].item.example].mask, *slash = strrchr(path, '/');
+    if (lost >= 0.005)
+        dr_findings_add(doubts,
+                        "%.0f %% of mask '%s' is too thin for the latents' grid and will not be learned: "
+                        "--mask_any_white takes it in",
+                        lost > 0.01 ? 100 * lost : 1, slash ? slash + 1 : path);
+}
+
+static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, const dr_dataset *instances,
+                            const dr_dataset *classes, const dr_cache_callbacks *cb)
 {
     dr_tape g;
+    char text[4096] = "";
+    dr_findings doubts;
+    dr_findings_init(&doubts, text, sizeof text);
     dr_status st = dr_tape_init(&g);
     g.precision = c->precision;
     g.cancelled = cb->cancelled;
@@ -118,15 +139,20 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, const dr_dataset *in
         const dr_dataset *d = e->item.class_image ? classes : instances;
         if (cb->progress)
             cb->progress(cb->user, i, c->count);
-        st = encode_entry(e, &d->example[e->item.example], &g, vae);
+        double lost;
+        st = encode_entry(e, &d->example[e->item.example], any_white, &g, vae, &lost);
+        if (!st && !e->item.class_image)
+            add_lost(&doubts, c, i, instances, lost);
     }
     if (!st && cb->progress)
         cb->progress(cb->user, c->count, c->count);
+    if (!st && text[0] && cb->doubt)
+        cb->doubt(cb->user, text);
     dr_tape_clear(&g);
     return st;
 }
 
-dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch,
+dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch, bool any_white,
                           const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb)
 {
     dr_vae_model vae = {0};
@@ -136,7 +162,7 @@ dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int
         st = dr_vae_load(&vae, dir);
     if (!st) {
         c->vae = vae.net.config;
-        st = encode_all(c, &vae.net, instances, classes, cb);
+        st = encode_all(c, &vae.net, any_white, instances, classes, cb);
     }
     dr_vae_unload(&vae);
     return st;

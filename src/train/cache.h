@@ -26,15 +26,17 @@ typedef struct dr_cache {
     dr_vae_config vae;
 } dr_cache;
 
-/* Called while encoding; false from `go_on` stops. */
+/* Called while encoding. */
 typedef struct dr_cache_callbacks {
     void *user;
     void (*progress)(void *user, int done, int total);
     bool (*cancelled)(void *user);
+    void (*doubt)(void *user, const char *text); /* one sentence a line; may be NULL */
 } dr_cache_callbacks;
 
-/** Encodes what the plan needs from micro batch `first_batch` on. Loads the VAE from `dir` and lets it go. */
-dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch,
+/** Encodes what the plan needs from micro batch `first_batch` on. Loads the VAE from `dir` and lets it go. Masks on the
+ *  latents' grid: `any_white` as in dr_train_options; without it, masks that lose a part are a doubt. */
+dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch, bool any_white,
                           const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb);
 
 /** Encodes one text per example with a loaded text encoder. ids: [instances + classes][77]. */

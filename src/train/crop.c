@@ -33,12 +33,13 @@ void dr_bucket_size(int width, int height, int resolution, int step, int *bucket
 }
 
 /* Replaces *im by its resized and cropped self. */
-static dr_status cut(dr_image *im, const dr_crop *c)
+static dr_status cut(dr_image *im, const dr_crop *c, bool any_white)
 {
     dr_image resized, out;
     int width, height;
     dr_resized_size(im->width, im->height, c->width, c->height, &width, &height);
-    dr_status st = dr_image_resize(&resized, im, width, height, DR_BILINEAR);
+    dr_status st = any_white ? dr_mask_resize_any(&resized, im, width, height)
+                             : dr_image_resize(&resized, im, width, height, DR_BILINEAR);
     if (st)
         return st;
     st = dr_image_crop(&out, &resized, c->x, c->y, c->width, c->height);
@@ -52,7 +53,7 @@ static dr_status cut(dr_image *im, const dr_crop *c)
     return DR_OK;
 }
 
-dr_status dr_example_load(const dr_example *e, const dr_crop *crop, dr_image *photo, dr_image *mask)
+dr_status dr_example_load(const dr_example *e, const dr_crop *crop, bool any_white, dr_image *photo, dr_image *mask)
 {
     *photo = (dr_image){0};
     if (mask)
@@ -64,9 +65,9 @@ dr_status dr_example_load(const dr_example *e, const dr_crop *crop, dr_image *ph
     if (!st && mask && e->mask)
         st = dr_mask_load(mask, e->mask, e->width, e->height, e->image, NULL);
     if (!st)
-        st = cut(photo, crop);
+        st = cut(photo, crop, false);
     if (!st && mask && e->mask)
-        st = cut(mask, crop);
+        st = cut(mask, crop, any_white);
     if (!st && mask && e->mask)
         dr_mask_binarize(mask);
     if (st) {

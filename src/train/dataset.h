@@ -1,16 +1,18 @@
 /* The training photos: which there are, what is wrong with them, and one of them ready for the VAE.
  *
  * A photo and its garment mask are paired by stem ("t-shirt (1).jpg" with "t-shirt (1).png"). The prompt is the
- * text of STEM.txt beside the photo, or --instance_prompt, or comes from the file name. */
+ * text of STEM.txt or STEM.caption beside the photo, or --instance_prompt, or comes from the file name. */
 #ifndef DR_TRAIN_DATASET_H
 #define DR_TRAIN_DATASET_H
 
 #include "io/image.h"
+#include "train/prompt.h"
 
 typedef struct dr_example {
     char *image, *mask; /* paths; mask NULL for class images */
     char *prompt;
-    int width, height; /* of the photo, upright */
+    dr_prompt_source source; /* where it comes from */
+    int width, height;       /* of the photo, upright */
 } dr_example;
 
 typedef struct dr_dataset {
@@ -55,7 +57,8 @@ void dr_resized_size(int width, int height, int crop_width, int crop_height, int
  *  nearest to width:height. */
 void dr_bucket_size(int width, int height, int resolution, int step, int *bucket_width, int *bucket_height);
 
-/** Photo (RGB) and mask (binary, NULL out for class images) through one and the same resize, crop and flip. */
-dr_status dr_example_load(const dr_example *e, const dr_crop *crop, dr_image *photo, dr_image *mask);
+/** Photo (RGB) and mask (binary, NULL out for class images) through one and the same resize, crop and flip. The mask is
+ *  resized as the photo is, or with `any_white` so that no part of it is too thin. */
+dr_status dr_example_load(const dr_example *e, const dr_crop *crop, bool any_white, dr_image *photo, dr_image *mask);
 
 #endif

@@ -31,8 +31,9 @@ typedef struct dr_train_options {
     const char *mixed_precision;                      /* "no", "bf16" */
     uint64_t seed;
     const char *logging_dir;
-    int lora_rank;     /* 0: train the weights themselves */
-    double lora_alpha; /* 0: the rank */
+    int lora_rank;       /* 0: train the weights themselves */
+    double lora_alpha;   /* 0: the rank */
+    bool mask_any_white; /* latent cells are masked if any pixel of theirs is; else by diffusers' nearest sample */
     double mask_loss_weight, unmasked_loss_weight;
     double snr_gamma; /* 0: off */
     double noise_offset;

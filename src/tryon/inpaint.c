@@ -92,7 +92,7 @@ static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mas
     int total = from_photo ? 2 : 1;
     dr_status st = DR_OK;
     progress(r, DR_STAGE_ENCODE, 0, total);
-    dr_mask_to_latent(mask, r->w, r->h, r->mask);
+    (r->o->mask_any ? dr_mask_to_latent_any : dr_mask_to_latent)(mask, r->w, r->h, r->mask);
     if (from_photo)
         st = encode(r, photo, NULL, r->masked); /* borrowed until the masked latents come */
     if (st)

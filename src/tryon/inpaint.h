@@ -15,6 +15,7 @@ typedef struct dr_inpaint_options {
     dr_sampler_options sampler;
     uint64_t seed;
     int width, height; /* pixels; multiples of the VAE's factor */
+    bool mask_any;     /* a latent cell is masked if any pixel of it is; else by diffusers' nearest sample */
     dr_stage_callbacks cb;
 } dr_inpaint_options;
 

@@ -1,5 +1,7 @@
 #include "tryon/region.h"
 
+#include "io/mask.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -104,44 +106,13 @@ static dr_status spread(dr_image *out, dr_image *part, const dr_region *r)
     return st;
 }
 
-/* A row or column of the mask's reduction: source pixels under output i, at least one. */
-static void footprint(int i, int in, int out, int *from, int *to)
-{
-    *from = (int)((int64_t)i * in / out);
-    *to = (int)(((int64_t)(i + 1) * in + out - 1) / out);
-}
-
-/* Mask resize by maximum: white where any pixel of the footprint is. */
-static dr_status resize_mask(dr_image *out, const dr_image *in, int width, int height)
-{
-    dr_status st = dr_image_alloc(out, width, height, 1);
-    if (st)
-        return st;
-#pragma omp parallel for schedule(static) if ((int64_t)in->width * in->height > SMALL)
-    for (int y = 0; y < height; y++) {
-        int y0, y1, x0, x1;
-        uint8_t *to = out->data + (size_t)y * (size_t)width;
-        footprint(y, in->height, height, &y0, &y1);
-        memset(to, 0, (size_t)width);
-        for (int j = y0; j < y1; j++) {
-            const uint8_t *row = in->data + (size_t)j * (size_t)in->width;
-            for (int x = 0; x < width; x++) {
-                footprint(x, in->width, width, &x0, &x1);
-                for (int i = x0; i < x1 && !to[x]; i++)
-                    to[x] = row[i] >= 128 ? 255 : 0;
-            }
-        }
-    }
-    return DR_OK;
-}
-
 static dr_status extract(dr_image *out, const dr_image *in, const dr_region *r)
 {
     dr_image part = {0}, sized = {0};
     const dr_rect *p = &r->photo;
     dr_status st = dr_image_crop(&part, in, p->x, p->y, p->width, p->height);
     if (!st && in->channels == 1)
-        st = resize_mask(&sized, &part, r->canvas.width, r->canvas.height);
+        st = dr_mask_resize_any(&sized, &part, r->canvas.width, r->canvas.height);
     else if (!st)
         st = dr_image_resize(&sized, &part, r->canvas.width, r->canvas.height, DR_LANCZOS);
     if (!st)

@@ -3,6 +3,7 @@
 #include "io/prepare.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void dr_tryon_size(const dr_engine *e, int *width, int *height)
@@ -98,6 +99,23 @@ static dr_status paste(const dr_tryon_options *o, const dr_image *photo, dr_imag
     return st;
 }
 
+/* diffusers samples the mask at one pixel per latent cell, so a thin part may fall between the samples: the model is
+ * shown grey there and told to keep it. */
+static void warn_of_thin_parts(const dr_engine *e, const dr_tryon_options *o, const dr_image *mask)
+{
+    int f = dr_vae_factor(&e->vae_config);
+    double lost = dr_mask_lost(mask, mask->width / f, mask->height / f);
+    char text[256];
+    if (lost < 0.005 || !o->warn)
+        return;
+    snprintf(
+        text, sizeof text,
+        "%.0f %% of the mask falls between the samples that are taken of it, one in %d pixels as in diffusers, and "
+        "comes out grey; grow the mask, or leave the region and the paste as they are",
+        fmax(1, 100 * lost), f);
+    o->warn(o->inpaint.cb.user, text);
+}
+
 /* `mask` is ready: binary, grown. */
 static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *photo, dr_image *mask, dr_rect box,
                       dr_image *out)
@@ -121,7 +139,10 @@ static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *p
     dr_region_options ro = {in.width, in.height, o->padding >= 0 ? o->padding : default_padding(box), feather};
     dr_region r = o->whole ? dr_region_whole(photo->width, photo->height, in.width, in.height)
                            : dr_region_around(box, photo->width, photo->height, &ro);
+    in.mask_any = !(o->whole && !o->paste);
     dr_status st = dr_region_extract(&rgb, &small, photo, mask, &r);
+    if (!st && !in.mask_any)
+        warn_of_thin_parts(e, o, &small);
     if (!st)
         st = dr_inpaint(e, &in, &rgb, &small, &picture);
     if (!st && o->paste) {

@@ -11,10 +11,12 @@ typedef struct dr_tryon_options {
     int padding;                /* pixels of the photo; -1: 32, or an eighth of the mask's box */
     int mask_grow;              /* pixels of the photo; negative shrinks */
     int mask_blur;              /* pixels of feather; -1: 1 per 128 pixels of the region, at least 2 */
-    bool paste;
+    bool paste;                 /* with `whole` and without this the numbers are diffusers' */
     bool color_match;
     /* gets the picture as far as it is, at the working size; may be NULL */
     void (*picture)(void *user, int step, const dr_image *im);
+    /* gets a doubt, one sentence; may be NULL */
+    void (*warn)(void *user, const char *message);
 } dr_tryon_options;
 
 /** The working size that width and height 0 stand for. */

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -132,6 +133,50 @@ static void latent_mask_picks_torchs_pixels(void **state)
     assert_true(got[41] == 1.0f && got[42] == 0.0f);
 }
 
+/* A strap of 6 rows of 64, as diffusers' samples (every 8th) find or miss it. */
+static void a_strap_between_the_samples_is_lost_to_nearest_alone(void **state)
+{
+    enum { N = 64, F = 8, CELLS = N / F };
+    (void)state;
+    for (int row = 0; row <= N - 6; row++) {
+        uint8_t m[N * N] = {0};
+        float near[CELLS * CELLS], any[CELLS * CELLS];
+        dr_image mask = {N, N, 1, m};
+        memset(m + row * N, 255, 6 * N);
+        dr_mask_to_latent(&mask, CELLS, CELLS, near);
+        dr_mask_to_latent_any(&mask, CELLS, CELLS, any);
+        bool hit = false;
+        for (int y = 0; y < CELLS; y++) {
+            bool inside = F * y < row + 6 && F * y + F > row;
+            hit = hit || near[y * CELLS] == 1.0f;
+            for (int x = 0; x < CELLS; x++)
+                assert_true(any[y * CELLS + x] == (inside ? 1.0f : 0.0f));
+        }
+        assert_true(dr_mask_lost(&mask, CELLS, CELLS) == (hit ? 0.0 : 1.0));
+    }
+}
+
+static void only_what_vanishes_counts_as_lost(void **state)
+{
+    enum { N = 64, CELLS = 8 };
+    uint8_t m[N * N] = {0};
+    dr_image mask = {N, N, 1, m};
+    (void)state;
+    assert_true(dr_mask_lost(&mask, CELLS, CELLS) == 0);
+    for (int y = 3; y < 30; y++) /* a box whose edges lie between samples loses nothing but edges */
+        memset(m + y * N + 5, 255, 24);
+    assert_true(dr_mask_lost(&mask, CELLS, CELLS) == 0);
+    for (int y = 41; y < 63; y++) /* 22 x 3 pixels that lie on no sample, beside the 27 x 24 */
+        memset(m + y * N + 50, 255, 3);
+    double want = 66.0 / (27 * 24 + 66), got = dr_mask_lost(&mask, CELLS, CELLS);
+    assert_true(got > want - 1e-9 && got < want + 1e-9);
+    uint8_t small[9] = {0, 0, 0, 0, 255, 0, 0, 0, 0}; /* fewer pixels than cells */
+    float out[36];
+    dr_mask_to_latent_any(&(dr_image){3, 3, 1, small}, 6, 6, out);
+    for (int i = 0; i < 36; i++)
+        assert_true(out[i] == (i % 6 / 2 == 1 && i / 12 == 1 ? 1.0f : 0.0f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +187,8 @@ int main(void)
         cmocka_unit_test(refuses_not_a_number),
         cmocka_unit_test(masked_pixels_become_grey),
         cmocka_unit_test(latent_mask_picks_torchs_pixels),
+        cmocka_unit_test(a_strap_between_the_samples_is_lost_to_nearest_alone),
+        cmocka_unit_test(only_what_vanishes_counts_as_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

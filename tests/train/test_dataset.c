@@ -1,6 +1,7 @@
 #include "train/dataset.h"
 
 #include "scratch.h"
+#include "train/prompt_tell.h"
 
 static char warnings[8192];
 
@@ -117,6 +118,69 @@ static void doubts_do_not_stop(void **state)
     dr_dataset_close(&d);
 }
 
+static void captions_of_other_tools_are_read_or_told(void **state)
+{
+    dr_dataset d;
+    char told[2048];
+    (void)state;
+    put_photo("images/a.png", 40, 30);
+    put_photo("images/b.png", 40, 30);
+    put_photo("images/c.png", 40, 30);
+    put_photo("images/IMG_0001.JPG", 40, 30);
+    put_text("images/a.caption", "red coat");
+    put_text("images/b.TXT", "blue coat");
+    put_text("images/c.json", "{}");
+    put_text("images/c.Caption", "red coat\n");
+    put_text("images/metadata.jsonl", "");
+    assert_int_equal(dr_dataset_open(&d, scratch("images"), NULL, NULL, warnings, sizeof warnings), DR_OK);
+    assert_int_equal(d.count, 4);
+    assert_string_equal(d.example[0].prompt, "IMG");
+    assert_string_equal(d.example[1].prompt, "red coat");
+    assert_string_equal(d.example[2].prompt, "blue coat");
+    assert_non_null(strstr(warnings, "the prompt of photo 'IMG_0001.JPG' is 'IMG', which says nothing of the garment: "
+                                     "write it into 'IMG_0001.txt'"));
+    assert_non_null(strstr(warnings, "'c.json' is not read: captions are"));
+    assert_non_null(strstr(warnings, "'metadata.jsonl' is not read"));
+    dr_prompts_tell(&d, told, sizeof told);
+    assert_string_equal(told, "the prompts that are taught:\n"
+                              "  'IMG' of 'IMG_0001.JPG', from file name\n"
+                              "  'red coat' of 2 photos, from their captions\n"
+                              "  'blue coat' of 'b.png', from caption");
+    dr_dataset_close(&d);
+    put_text("images/a.txt", "green coat");
+    assert_int_equal(dr_dataset_open(&d, scratch("images"), NULL, NULL, warnings, sizeof warnings), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "captions 'a.caption' and 'a.txt' have one name"));
+}
+
+static void accents_pair_however_they_are_stored(void **state)
+{
+    dr_dataset d;
+    (void)state;
+    put_photo("images/cafe\xCC\x81 coat.png", 40, 30); /* as macOS stores it */
+    put_mask("masks/caf\xC3\xA9 coat.png", 40, 30, 10, 5, 10, 20);
+    put_text("images/caf\xC3\xA9 coat.txt", "a sks coat");
+    if (open_set(&d))
+        fail_msg("%s", dr_error());
+    assert_int_equal(d.count, 1);
+    assert_non_null(d.example[0].mask);
+    assert_string_equal(d.example[0].prompt, "a sks coat");
+    dr_dataset_close(&d);
+}
+
+static void a_large_set_shows_a_few_of_its_prompts(void **state)
+{
+    dr_example e[40];
+    char prompt[40][32], told[2048], image[] = "photos/a.png";
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        snprintf(prompt[i], sizeof prompt[i], "coat %d", i);
+        e[i] = (dr_example){.image = image, .prompt = prompt[i], .source = DR_PROMPT_FROM_NAME};
+    }
+    dr_prompts_tell(&(dr_dataset){e, 40}, told, sizeof told);
+    assert_non_null(strstr(told, "\n  'coat 7' of 'a.png', from file name\n  and those of 32 photos more"));
+    assert_null(strstr(told, "coat 8"));
+}
+
 static void says_how_many_doubts_there_was_no_room_for(void **state)
 {
     dr_dataset d;
@@ -193,7 +257,7 @@ static void photo_and_mask_are_cut_alike(void **state)
     put_photo("images/a.png", W, H);
     put_mask("masks/a.png", W, H, 20, 10, 21, 20);
     assert_int_equal(open_set(&d), DR_OK);
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &photo, &mask), DR_OK);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &photo, &mask), DR_OK);
     assert_int_equal(dr_image_resize(&resized, &source, 48, R, DR_BILINEAR), DR_OK);
     assert_true(photo.width == R && photo.height == R && photo.channels == 3 && mask.channels == 1);
     for (int y = 0; y < R; y++)
@@ -204,7 +268,7 @@ static void photo_and_mask_are_cut_alike(void **state)
         assert_int_equal(mask.data[i], x >= 16 && x <= 32 && y >= 8 && y < 24 ? 255 : 0);
     }
     crop.flip = true;
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &flipped, &flipped_mask), DR_OK);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &flipped, &flipped_mask), DR_OK);
     for (int i = 0; i < R * R; i++) {
         int j = i / R * R + R - 1 - i % R;
         assert_memory_equal(flipped.data + 3 * i, photo.data + 3 * j, 3);
@@ -217,8 +281,46 @@ static void photo_and_mask_are_cut_alike(void **state)
     dr_image_clear(&resized);
     dr_image_clear(&source);
     put_photo("images/a.png", W, H + 1);
-    assert_int_equal(dr_example_load(&d.example[0], &crop, &photo, &mask), DR_EINVAL);
+    assert_int_equal(dr_example_load(&d.example[0], &crop, false, &photo, &mask), DR_EINVAL);
     assert_non_null(strstr(dr_error(), "is 60x41, but was 60x40 when training began"));
+    dr_dataset_close(&d);
+}
+
+static void what_is_called_like_a_picture_but_is_a_folder_is_passed_over(void **state)
+{
+    dr_dataset d;
+    (void)state;
+    put_photo("images/coat.png", 40, 30);
+    put_mask("masks/coat.png", 40, 30, 5, 5, 20, 20);
+    assert_int_equal(dr_mkdirs(scratch("images/old.jpg")), DR_OK);
+    assert_int_equal(dr_mkdirs(scratch("masks/coat.jpg")), DR_OK);
+    if (open_set(&d))
+        fail_msg("%s", dr_error());
+    assert_int_equal(d.count, 1);
+    assert_string_equal(warnings, "");
+    dr_dataset_close(&d);
+}
+
+/* Three pixels of 300 are a third of a pixel of 38, which is black when resized as the photo is. */
+static void with_any_white_a_thin_mask_outlives_the_resizing(void **state)
+{
+    enum { W = 300, H = 300, R = 38 };
+    dr_crop crop = {.width = R, .height = R};
+    dr_dataset d;
+    (void)state;
+    put_photo("images/a.png", W, H);
+    put_mask("masks/a.png", W, H, 0, 96, W, 3);
+    assert_int_equal(open_set(&d), DR_OK);
+    for (int any = 0; any < 2; any++) {
+        dr_image photo, mask;
+        int white = 0;
+        assert_int_equal(dr_example_load(&d.example[0], &crop, any, &photo, &mask), DR_OK);
+        for (int i = 0; i < R * R; i++)
+            white += mask.data[i] == 255;
+        assert_int_equal(white, any ? R : 0);
+        dr_image_clear(&photo);
+        dr_image_clear(&mask);
+    }
     dr_dataset_close(&d);
 }
 
@@ -228,10 +330,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDERS(pairs_by_stem_whatever_the_extension),
+        IN_FOLDERS(captions_of_other_tools_are_read_or_told),
+        IN_FOLDERS(accents_pair_however_they_are_stored),
+        cmocka_unit_test(a_large_set_shows_a_few_of_its_prompts),
         IN_FOLDERS(lists_all_faults_by_name_at_once),
         IN_FOLDERS(doubts_do_not_stop),
         IN_FOLDERS(says_how_many_doubts_there_was_no_room_for),
         IN_FOLDERS(folders_that_cannot_be_are_told),
+        IN_FOLDERS(what_is_called_like_a_picture_but_is_a_folder_is_passed_over),
+        IN_FOLDERS(with_any_white_a_thin_mask_outlives_the_resizing),
         cmocka_unit_test(the_short_side_gets_the_resolution),
         cmocka_unit_test(buckets_hold_the_area_and_follow_the_aspect),
         IN_FOLDERS(photo_and_mask_are_cut_alike),

@@ -46,6 +46,7 @@ static void each_default_is_the_trainers(void **state)
     SAME(seed);
     SAME(lora_rank);
     SAME(lora_alpha);
+    SAME(mask_any_white);
     SAME(mask_loss_weight);
     SAME(unmasked_loss_weight);
     SAME(snr_gamma);

@@ -2,6 +2,7 @@
 
 import { tests } from './check.js';
 import './mask.js';
+import './kind.js';
 import './rest.js';
 
 const failures = [];

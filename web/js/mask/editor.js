@@ -3,6 +3,7 @@
 
 import { h, uid } from '../dom.js';
 import { Mask, maskSize } from './model.js';
+import { maskBytes } from './kind.js';
 import { paintLine } from './brush.js';
 import { View } from './view.js';
 import { Pointers } from './pointers.js';
@@ -56,7 +57,7 @@ export class Editor extends EventTarget {
     this.changed(this.mask.all);
   }
 
-  /** Takes a mask from a picture, as one stroke that can be undone. Transparent and dark is kept, light is replaced. */
+  /** Takes a mask from a picture, as one stroke that can be undone. Throws where the picture is no mask (kind.js). */
   setMaskFrom(source) {
     const { width, height } = this.mask;
     const canvas = document.createElement('canvas');
@@ -64,10 +65,7 @@ export class Editor extends EventTarget {
     canvas.height = height;
     const g = canvas.getContext('2d', { willReadFrequently: true });
     g.drawImage(source, 0, 0, width, height);
-    const rgba = g.getImageData(0, 0, width, height).data;
-    const bytes = new Uint8Array(width * height);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = rgba[4 * i];
-    this.mask.replace(bytes);
+    this.mask.replace(maskBytes(g.getImageData(0, 0, width, height).data, width, height));
     this.changed(this.mask.all);
   }
 
