@@ -37,8 +37,10 @@ dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name);
 dr_status dr_checkpoint_read(dr_checkpoint *c);
 /** dr_training_weights(): from c->at when a checkpoint was read, else from `init`. */
 dr_status dr_checkpoint_weights(const dr_checkpoint *c, dr_training *t, const char *init, uint64_t seed);
-/** Moments and averages of all trainings from c->at; nothing when no checkpoint was read. */
-dr_status dr_checkpoint_moments(dr_checkpoint *c);
+/** Moments and average of one of the trainings from c->at; nothing when no checkpoint was read. */
+dr_status dr_checkpoint_moments(const dr_checkpoint *c, dr_training *t);
+/** DR_EINVAL, with both values, when a key of `now` was another in `was`, which c->at has. */
+dr_status dr_checkpoint_compare(const dr_checkpoint *c, const json_t *was, const json_t *now);
 
 /** For programs with a flag --resume: removes what a kill left, then with `resume` finds the newest and reads it
  * (DR_ENOENT without one), else makes sure that there is none (DR_EINVAL). */

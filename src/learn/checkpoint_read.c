@@ -13,16 +13,16 @@ static char *text_of(const json_t *v)
 }
 
 /* Resumed with other values it would be another run. */
-static dr_status compare_runs(const dr_checkpoint *c, const json_t *saved)
+dr_status dr_checkpoint_compare(const dr_checkpoint *c, const json_t *was, const json_t *now)
 {
     const char *key;
-    json_t *now;
-    json_object_foreach(c->run, key, now)
+    json_t *value;
+    json_object_foreach((json_t *)now, key, value) /* which changes nothing */
     {
-        const json_t *was = json_object_get(saved, key);
-        if (json_equal(now, was))
+        const json_t *before = json_object_get(was, key);
+        if (json_equal(value, before))
             continue;
-        char *a = text_of(was), *b = text_of(now);
+        char *a = text_of(before), *b = text_of(value);
         dr_status st = dr_fail(DR_EINVAL, "cannot resume from '%s': it was made with %s = %.200s, this run has %.200s",
                                c->at, key, a ? a : "nothing", b ? b : "nothing");
         free(a);
@@ -36,12 +36,15 @@ static dr_status compare_runs(const dr_checkpoint *c, const json_t *saved)
 static dr_status read_updates(dr_checkpoint *c, const json_t *j, const char *path)
 {
     const json_t *all = json_object_get(j, "updates");
-    for (int i = 0; i < c->trainings; i++) {
+    for (int i = 0; i < DR_CHECKPOINT_TRAININGS; i++) {
         const json_t *n = json_array_get(all, (size_t)i);
-        c->updates[i] = all ? json_integer_value(n) : c->step;
-        if (all && (!json_is_integer(n) || c->updates[i] < 0 || c->updates[i] > INT_MAX))
+        c->updates[i] = n ? json_integer_value(n) : all ? 0 : c->step;
+        if ((n && !json_is_integer(n)) || c->updates[i] < 0 || c->updates[i] > INT_MAX)
             return dr_fail(DR_EINVAL, "'%s': \"updates\" has no number of updates of optimizer %d", path, i + 1);
     }
+    if (all && json_array_size(all) < (size_t)c->trainings)
+        return dr_fail(DR_EINVAL, "'%s': \"updates\" is of %zu optimizers, expected %d", path, json_array_size(all),
+                       c->trainings);
     return DR_OK;
 }
 
@@ -83,7 +86,7 @@ dr_status dr_checkpoint_read(dr_checkpoint *c)
             "go on with that version, or start anew in another folder",
             c->at, (long long)format, c->format);
     if (!st)
-        st = compare_runs(c, json_object_get(j, "run"));
+        st = dr_checkpoint_compare(c, json_object_get(j, "run"), c->run);
     if (!st)
         st = dr_checkpoint_blame(c, read_state(c, j, path));
     json_decref(j);
@@ -97,10 +100,11 @@ dr_status dr_checkpoint_weights(const dr_checkpoint *c, dr_training *t, const ch
     return dr_training_weights(t, init, seed);
 }
 
-dr_status dr_checkpoint_moments(dr_checkpoint *c)
+dr_status dr_checkpoint_moments(const dr_checkpoint *c, dr_training *t)
 {
-    dr_status st = DR_OK;
-    for (int i = 0; !st && c->at[0] && i < c->trainings; i++)
-        st = dr_training_load_moments(c->training[i], c->at, c->updates[i]);
-    return c->at[0] ? dr_checkpoint_blame(c, st) : st;
+    int i = 0;
+    while (i < c->trainings && c->training[i] != t)
+        i++;
+    DR_ASSERT(i < c->trainings, "a training of another checkpoint than '%s'", c->at);
+    return c->at[0] ? dr_checkpoint_blame(c, dr_training_load_moments(t, c->at, c->updates[i])) : DR_OK;
 }

@@ -102,3 +102,9 @@ double dr_lr_at(const dr_lr_schedule *s, int step)
         return s->lr * (step / at_least_one(s->warmup));
     return s->lr * schedules[i].factor(s, step);
 }
+
+double dr_lr_trapezoid(double lr, int step, int steps, int warmup, int cool)
+{
+    double rise = warmup > 0 ? (step + 1.0) / warmup : 1, fall = cool > 0 ? (steps - step) / (double)cool : 1;
+    return lr * fmax(0, fmin(1, fmin(rise, fall)));
+}

@@ -17,5 +17,7 @@ dr_status dr_lr_check(const char *name);
 dr_status dr_lr_check_schedule(const dr_lr_schedule *s);
 /** The rate of optimizer step `step` (from 0). */
 double dr_lr_at(const dr_lr_schedule *s, int step);
+/** `lr` after a rise over `warmup` steps, until it falls to 0 over the last `cool` of `steps`; `step` counts from 0. */
+double dr_lr_trapezoid(double lr, int step, int steps, int warmup, int cool);
 
 #endif

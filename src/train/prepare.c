@@ -247,6 +247,8 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
         return st;
     dr_text_model text = {0};
     st = dr_text_load(&text, t->o->pretrained_model);
+    if (!st && text.files.note[0])
+        dr_trainer_say(t, "%s", text.files.note);
     if (!st)
         st = dr_cache_texts(&t->cache, &text, t->ids, t->instances.count, t->classes.count);
     dr_text_unload(&text);

@@ -80,7 +80,7 @@ dr_status dr_trainer_resume(dr_trainer *t)
         if (!st)
             st = dr_adapters_load(&t->adapters, path);
     }
-    return st ? dr_checkpoint_blame(c, st) : dr_checkpoint_moments(c);
+    return st ? dr_checkpoint_blame(c, st) : dr_checkpoint_moments(c, &t->training);
 }
 
 dr_status dr_trainer_save(dr_trainer *t)

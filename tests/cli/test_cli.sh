@@ -9,6 +9,16 @@ refused 2 "unknown command 'dance'" "$drape" dance
 expect 2 'usage: drape COMMAND' "$drape"
 expect 0 'usage: drape COMMAND' "$drape" --help
 expect 0 'drape 0.' "$drape" --version
+for asked in --version version; do
+    expect 0 '"version": "0.' "$drape" $asked --json
+    python3 -c 'import json, sys
+j = json.load(sys.stdin)
+assert j["compiler"] and j["threads"] >= 1 and j["backends"]["ref"] == "plain C" and j["data"]["parser"], j' <out || fail "$asked --json: $(cat out)"
+    refused 2 'takes --json and nothing else' "$drape" $asked --yaml
+done
+DRAPE_BACKEND=ref "$drape" --version --json >out
+! grep -q onednn out || fail "a backend that is turned off is named: $(cat out)"
+expect 0 '"instruction_set"' "$drape" info --json
 commands=$("$drape" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 [ "$(wc -w <<<"$commands")" -ge 6 ] || fail "only these commands: $commands"
 for command in $commands; do

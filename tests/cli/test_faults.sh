@@ -78,7 +78,7 @@ unfit '"hidden_act"' text_encoder/config.json 'b = b.replace(b"\"gelu\"", b"\"sw
 unfit "scheduler_config.json" scheduler/scheduler_config.json 'b = b.replace(b"scaled_linear", b"scaled_banana")'
 unfit "vocab.json" tokenizer/vocab.json 'b = b"[1, 2]"'
 unfit "merges.txt" tokenizer/merges.txt 'b = b[:5000] + b"\xff\xfe" + b[5002:]'
-unfit "inpainting" model_index.json 'b = b.replace(b"Inpaint", b"Upscale")'
+unfit "which has no unet" model_index.json 'b = b.replace(b"Inpaint", b"Upscale").replace(b"\"unet\"", b"\"dit\"")'
 for part in unet vae text_encoder tokenizer scheduler; do
     rm -rf broken
     cp -R whole broken

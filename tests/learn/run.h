@@ -36,8 +36,10 @@ __attribute__((unused)) static dr_status load(run *r)
         st = dr_checkpoint_weights(&r->c, r->c.training[i], NULL, 5 + (uint64_t)i);
         if (!st)
             st = dr_training_init(r->c.training[i], &o);
+        if (!st)
+            st = dr_checkpoint_moments(&r->c, r->c.training[i]);
     }
-    return st ? st : dr_checkpoint_moments(&r->c);
+    return st;
 }
 
 __attribute__((unused)) static void end(run *r)

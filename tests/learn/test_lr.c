@@ -71,6 +71,17 @@ static void a_run_without_steps_has_finite_rates(void **state)
     }
 }
 
+static void a_trapezoid_rises_stays_and_falls(void **state)
+{
+    (void)state;
+    const double want[] = {0.5, 1, 1.5, 2, 2, 2, 1.5, 1, 0.5, 0};
+    for (int step = 0; step < 10; step++)
+        assert_true(dr_lr_trapezoid(2, step, 9, 4, 4) == want[step]);
+    assert_true(dr_lr_trapezoid(2, 0, 9, 0, 0) == 2);
+    assert_true(dr_lr_trapezoid(2, 8, 9, 0, 0) == 2);
+    assert_true(dr_lr_trapezoid(2, 10, 9, 0, 4) == 0); /* beyond the end */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +89,7 @@ int main(void)
         cmocka_unit_test(an_unknown_name_is_answered_with_the_list),
         cmocka_unit_test(rates_that_cannot_be_followed_are_refused),
         cmocka_unit_test(a_run_without_steps_has_finite_rates),
+        cmocka_unit_test(a_trapezoid_rises_stays_and_falls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

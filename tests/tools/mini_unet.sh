@@ -89,6 +89,6 @@ refused "--init" other 4 --freeze-text
 refused "--init" other 4 --keep-base
 refused "--walks" other 4 --walks 2
 refused "add --resume" whole 5
-refused '"lr"' whole 5 --resume --lr 0.5
+refused 'made with lr = 0.0005, this run has 0.5' whole 5 --resume --lr 0.5
 refused "--fresh" other 4 --fresh 3
 refused "image_tags.json" other 4 --photos .

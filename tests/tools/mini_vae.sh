@@ -103,8 +103,10 @@ rivals contest 4
 rivals pause 2
 rivals pause 4 --resume
 same contest pause 4
-cmp contest/critic/checkpoint-4/critic.safetensors pause/critic/checkpoint-4/critic.safetensors ||
-    fail "a resumed critic differs"
+for f in critic optimizer; do
+    cmp "contest/checkpoint-4/critic/$f.safetensors" "pause/checkpoint-4/critic/$f.safetensors" ||
+        fail "a resumed critic differs in $f"
+done
 grep -q '"pull":0.[1-9]' contest/train.jsonl || grep -q '"critic"' contest/train.jsonl || fail "the log has no critic"
 python3 - whole/vae contest/vae <<'END' || fail "the latents' weights have changed, or the decoder's have not"
 import json, struct, sys
@@ -120,7 +122,7 @@ sys.exit(not (changed and changed <= {"decoder", "post_quant_conv"}))
 END
 
 refused "add --resume" brief 3
-refused '"lr"' brief 3 --resume --lr 0.5
+refused 'made with lr = 0.0008, this run has 0.5' brief 3 --resume --lr 0.5
 refused "no checkpoint" nothing 3 --resume
 refused "do not divide" odd 3 --crop 36
 refused "splits.json" brief 3 --resume --photos .

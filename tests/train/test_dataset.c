@@ -170,11 +170,11 @@ static void accents_pair_however_they_are_stored(void **state)
 static void a_large_set_shows_a_few_of_its_prompts(void **state)
 {
     dr_example e[40];
-    char prompt[40][32], told[2048];
+    char prompt[40][32], told[2048], image[] = "photos/a.png";
     (void)state;
     for (int i = 0; i < 40; i++) {
         snprintf(prompt[i], sizeof prompt[i], "coat %d", i);
-        e[i] = (dr_example){.image = (char[]){"photos/a.png"}, .prompt = prompt[i], .source = DR_PROMPT_FROM_NAME};
+        e[i] = (dr_example){.image = image, .prompt = prompt[i], .source = DR_PROMPT_FROM_NAME};
     }
     dr_prompts_tell(&(dr_dataset){e, 40}, told, sizeof told);
     assert_non_null(strstr(told, "\n  'coat 7' of 'a.png', from file name\n  and those of 32 photos more"));

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "pipeline/folder.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #define SKILL 0.98 /* what the running mean keeps */
 
 static const char *const stems[] = {"critic", NULL};
-static const dr_weights_rules plain = {.what = "critic", .stems = stems};
+static const dr_weights_rules rules = {.what = "critic", .stems = stems};
 
 /* --- the net ----------------------------------------------------------------------------------------- */
 
@@ -58,27 +59,61 @@ mini_verdict mini_critic_forward(dr_tape *g, const mini_critic *c, dr_tensor *x)
 
 /* --- training ---------------------------------------------------------------------------------------- */
 
-static dr_status open_training(mini_adversary *a, const char *output, uint64_t seed, bool resume)
+static dr_status load(mini_adversary *a, const dr_checkpoint *from, uint64_t seed)
 {
-    const mini_adversary_options *o = &a->o;
-    dr_status st = dr_folder_path(a->output, sizeof a->output, output, "critic", "");
+    dr_status st = dr_checkpoint_weights(from, &a->t, NULL, seed);
     if (!st)
-        st = dr_mkdirs(a->output);
-    if (st)
-        return st;
-    a->t = (mini_training){.output = a->output,
-                           .part = {{"", "critic.safetensors", &plain, &a->params}},
-                           .parts = 1,
-                           .run = json_pack("{s:f, s:f}", "lr", o->lr, "noise", o->noise)};
-    st = a->t.run ? mini_checkpoint_find(&a->t, resume) : dr_fail(DR_ENOMEM, "out of memory");
+        st = dr_training_init(
+            &a->t,
+            &(dr_training_options){.adamw = {0.5, 0.99, 1e-8, 0, false}, .max_norm = 1, .rate_flag = "--critic-lr"});
+    return st ? st : dr_checkpoint_moments(from, &a->t);
+}
+
+/* Checkpoints of before have the critic in one of its own, OUTPUT/critic/checkpoint-N. */
+static dr_status load_apart(mini_adversary *a, const char *output, json_t *run, uint64_t seed)
+{
+    char critic[PATH_MAX];
+    dr_checkpoint c = {.output = critic, .training = {&a->t}, .trainings = 1, .format = 1, .run = run};
+    dr_status st = dr_folder_path(critic, sizeof critic, output, "critic", "");
     if (!st)
-        st = mini_training_weights(&a->t, seed, NULL);
-    dr_adamw_options adam = {0.5, 0.99, 1e-8, 0, false};
-    return st ? st : mini_training_optimizer(&a->t, &adam, 0);
+        st = dr_checkpoint_find(&c, "latest");
+    if (!st)
+        st = dr_checkpoint_read(&c);
+    if (!st)
+        st = load(a, &c, seed);
+    json_decref(c.own);
+    return st;
+}
+
+static dr_status open_training(mini_adversary *a, dr_checkpoint *c, uint64_t seed)
+{
+    char dir[PATH_MAX];
+    const json_t *was = json_object_get(c->own, "critic");
+    json_t *run = json_pack("{s:f, s:f}", "lr", a->o.lr, "noise", a->o.noise);
+    if (!run)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    a->t = (dr_training){
+        .part = {{.params = &a->params, .prefix = "", .folder = "", .file = "critic.safetensors", .rules = &rules}},
+        .parts = 1};
+    c->training[c->trainings++] = &a->t;
+    dr_status st = dr_folder_path(dir, sizeof dir, c->at, "critic", "");
+    if (!st && c->at[0] && !dr_is_dir(dir)) {
+        st = load_apart(a, c->output, run, seed);
+        a->t.folder = a->t.part[0].folder = "critic";
+    } else if (!st) {
+        a->t.folder = a->t.part[0].folder = "critic";
+        st = was ? dr_checkpoint_compare(c, was, run) : DR_OK;
+        if (!st)
+            st = load(a, c, seed);
+    }
+    if (!st && json_object_set(c->own, "critic", run))
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    json_decref(run);
+    return st;
 }
 
 dr_status mini_adversary_open(mini_adversary *a, const mini_adversary_options *o, const mini_critic_config *config,
-                              const char *output, uint64_t seed, bool resume)
+                              dr_checkpoint *c, uint64_t seed)
 {
     *a = (mini_adversary){.o = *o};
     dr_status st = dr_params_init(&a->params);
@@ -86,13 +121,13 @@ dr_status mini_adversary_open(mini_adversary *a, const mini_adversary_options *o
         st = mini_critic_init(&a->net, config, &a->params);
     if (!st)
         st = dr_tape_init(&a->tape);
-    return st ? st : open_training(a, output, seed, resume);
+    return st ? st : open_training(a, c, seed);
 }
 
 void mini_adversary_close(mini_adversary *a)
 {
     dr_tape_clear(&a->tape);
-    mini_training_clear(&a->t);
+    dr_training_clear(&a->t);
     dr_params_clear(&a->params);
     *a = (mini_adversary){0};
 }
@@ -113,8 +148,8 @@ static dr_tensor *leaf(dr_tape *g, dr_tensor *x, float *grad)
 
 static void set_trainable(mini_adversary *a, bool on)
 {
-    for (size_t i = 0; i < a->t.count; i++)
-        a->t.trained[i]->needs_grad = on;
+    for (size_t i = 0; i < a->t.gradients.count; i++)
+        a->t.gradients.param[i]->needs_grad = on;
 }
 
 /* Of features to match and scores to raise, the gradient at the made picture. */
@@ -143,7 +178,7 @@ dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *rea
 {
     int64_t n = dr_numel(made);
     report->pull = 0;
-    if (a->t.step < a->o.warmup)
+    if (a->t.adamw.step < a->o.warmup)
         return DR_OK;
     float *at = calloc((size_t)n, sizeof *at);
     if (!at)
@@ -204,22 +239,17 @@ dr_status mini_adversary_learn(mini_adversary *a, dr_tensor *made, dr_tensor *re
                                mini_adversary_report *report)
 {
     dr_tape_reset(&a->tape);
-    memset(a->t.gradients, 0, a->t.gradients_size);
+    dr_training_begin(&a->t, &a->tape, a->o.lr);
     dr_status st = judge(a, made, real, rng, report);
+    double norm;
+    if (!st)
+        st = dr_training_end(&a->t, &a->tape, &norm);
     if (st)
-        return st;
-    double norm = mini_training_update(&a->t, a->tape.ops, a->o.lr, 1);
-    if (!isfinite(norm))
-        return dr_fail(DR_EINVAL, "the critic's gradients are not numbers at step %d", a->t.step);
+        return dr_fail_prefix(st, "critic");
     float *skill = dr_f32(a->net.skill);
     *skill = (float)(SKILL * (double)*skill + (1 - SKILL) * (report->real - report->made) / 2);
     report->skill = (double)*skill;
     return DR_OK;
-}
-
-dr_status mini_adversary_save(mini_adversary *a)
-{
-    return mini_checkpoint_save(&a->t);
 }
 
 json_t *mini_adversary_json(const mini_adversary_report *r)

@@ -10,7 +10,7 @@
 #define MINI_CRITIC_H
 
 #include "base/rng.h"
-#include "mini/checkpoint.h"
+#include "learn/checkpoint.h"
 #include "nn/layers.h"
 
 #define MINI_CRITIC_LAYERS 4
@@ -46,23 +46,22 @@ typedef struct mini_adversary_options {
     int warmup;      /* steps in which the critic learns alone */
 } mini_adversary_options;
 
-/* A critic in training. Its checkpoints lie in OUTPUT/critic. */
+/* A critic in training: one of two in the checkpoints of its rival, who counts the steps. */
 typedef struct mini_adversary {
     mini_adversary_options o;
     mini_critic net;
     dr_params params;
-    mini_training t;
+    dr_training t;
     dr_tape tape;
-    char output[4096];
 } mini_adversary;
 
 typedef struct mini_adversary_report {
     double loss, real, made, features, pull, skill; /* the critic's hinge; mean scores; features' distance */
 } mini_adversary_report;
 
-/** With `resume` from the newest checkpoint in OUTPUT/critic. */
+/** Joins the checkpoint that its rival starts or goes on from, and has read. */
 dr_status mini_adversary_open(mini_adversary *a, const mini_adversary_options *o, const mini_critic_config *config,
-                              const char *output, uint64_t seed, bool resume);
+                              dr_checkpoint *c, uint64_t seed);
 /** Safe on a zeroed struct. */
 void mini_adversary_close(mini_adversary *a);
 /** Adds to gradient [of made's shape] the pull towards what the critic takes for real; `gradient` holds the other
@@ -72,7 +71,6 @@ dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *rea
 /** One step of the critic. `rng` draws the noise. */
 dr_status mini_adversary_learn(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng,
                                mini_adversary_report *report);
-dr_status mini_adversary_save(mini_adversary *a);
 /** A report for the log; NULL when out of memory. */
 json_t *mini_adversary_json(const mini_adversary_report *r);
 

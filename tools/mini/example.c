@@ -1,6 +1,7 @@
 #include "mini/example.h"
 
 #include "io/labels.h"
+#include "learn/draw.h"
 #include "mask/garment.h"
 #include "mask/mask_shape.h"
 #include "mini/photos.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STREAM 7   /* of mini_rng: another than the crops' */
+#define STREAM 7   /* of dr_draw: another than the crops' */
 #define HEIGHT 512 /* of a photo that lengths in pixels below are meant for: others in proportion */
 
 static float between(dr_rng *r, float low, float high)
@@ -246,7 +247,7 @@ dr_status mini_example_draw(mini_example *e, const mini_wardrobe *w, uint64_t se
     dr_rect box;
     const char *colour[MINI_GARMENTS];
     *e = (mini_example){0};
-    mini_rng(&r, seed, k, STREAM);
+    dr_draw(&r, seed, k, STREAM);
     const mini_person *p = &w->person[dr_rng_below(&r, w->count)];
     dr_status st = draw_mask(&mask, p, choose_garment(p, &r), &r);
     if (!st)

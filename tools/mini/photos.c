@@ -1,6 +1,7 @@
 #include "mini/photos.h"
 
 #include "base/file.h"
+#include "learn/draw.h"
 #include "pipeline/folder.h"
 
 #include <dirent.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STREAM_ORDER (-1) /* of mini_rng; steps draw from streams 0 and up */
+#define STREAM_ORDER (-1) /* of dr_draw; steps draw from streams 0 and up */
 
 /* --- the folder --------------------------------------------------------------------------------- */
 
@@ -124,30 +125,13 @@ void mini_photos_clear(mini_photos *p)
 
 /* --- crops -------------------------------------------------------------------------------------- */
 
-/* splitmix64's last step: every bit of the input moves every bit of the result. */
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= 0xbf58476d1ce4e5b9U;
-    x ^= x >> 27;
-    x *= 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
-
-void mini_rng(dr_rng *r, uint64_t seed, int64_t step, int stream)
-{
-    uint64_t h = mix(seed + 0x9e3779b97f4a7c15U);
-    h = mix(h ^ (uint64_t)step);
-    dr_rng_seed(r, mix(h ^ (uint64_t)(int64_t)stream)); /* which takes the low half */
-}
-
 /* The photo of draw number `at` since the beginning. */
 static int photo_of(mini_photos *p, uint64_t seed, int64_t at)
 {
     int64_t pass = at / p->count;
     if (pass != p->pass) {
         dr_rng r;
-        mini_rng(&r, seed, pass, STREAM_ORDER);
+        dr_draw(&r, seed, pass, STREAM_ORDER);
         dr_rng_perm(&r, p->count, p->order);
         p->pass = pass;
     }
@@ -172,7 +156,7 @@ static mini_crop draw(const mini_photos *p, int photo, dr_rng *r, int size, int 
 void mini_crops_draw(mini_photos *p, uint64_t seed, int64_t step, int batch, int size, int frame, mini_crop *out)
 {
     dr_rng r;
-    mini_rng(&r, seed, step, 0);
+    dr_draw(&r, seed, step, 0);
     for (int i = 0; i < batch; i++)
         out[i] = draw(p, photo_of(p, seed, step * batch + i), &r, size, frame);
 }

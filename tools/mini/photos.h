@@ -50,9 +50,6 @@ void mini_photos_clear(mini_photos *p);
 /** True if a list of names has this one. */
 bool mini_in_list(const json_t *names, const char *name);
 
-/** A generator of its own for what `stream` draws at a step. */
-void mini_rng(dr_rng *r, uint64_t seed, int64_t step, int stream);
-
 /** The crops of step `step` (from 0), out [batch]. Every photo comes once before one comes again. */
 void mini_crops_draw(mini_photos *p, uint64_t seed, int64_t step, int batch, int size, int frame, mini_crop *out);
 

@@ -67,13 +67,13 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
 static dr_status log_step(unet_run *r, const unet_report *p)
 {
     const mini_adversary_report *c = &p->critic;
-    printf("step %d/%d  loss %.4f  walks %.4f %.4f  norm %.3f  lr %.2e  %.2f s\n", r->t.step, r->o->steps, p->loss,
+    printf("step %d/%d  loss %.4f  walks %.4f %.4f  norm %.3f  lr %.2e  %.2f s\n", r->c.step, r->o->steps, p->loss,
            p->walk[0], p->walk[1], p->norm, p->lr, p->seconds);
     if (r->o->adversary.pull > 0)
         printf("    critic: hinge %.3f  real %.2f  made %.2f  features %.3f  pull %.3f\n", c->loss, c->real, c->made,
                c->features, c->pull);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss, "early",
+    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->c.step, "loss", p->loss, "early",
                           p->walk[0], "late", p->walk[1], "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
     if (j && r->o->adversary.pull > 0)
         json_object_set_new(j, "critic", mini_adversary_json(c));
@@ -88,18 +88,12 @@ static dr_status look(unet_run *r)
     dr_status st = unet_run_look(r, &loss);
     if (st)
         return st;
-    printf("step %d: loss %.4f on %d examples of test photos\n", r->t.step, loss, r->o->look_examples);
+    printf("step %d: loss %.4f on %d examples of test photos\n", r->c.step, loss, r->o->look_examples);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f}", "step", r->t.step, "test_loss", loss);
+    json_t *j = json_pack("{s:i, s:f}", "step", r->c.step, "test_loss", loss);
     st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
-}
-
-static dr_status save(unet_run *r)
-{
-    dr_status st = r->o->adversary.pull > 0 ? mini_adversary_save(&r->adversary) : DR_OK;
-    return st ? st : mini_checkpoint_save(&r->t);
 }
 
 /* Steps until the plan, the time or the user ends it. */
@@ -108,16 +102,16 @@ static dr_status train(unet_run *r)
     const unet_options *o = r->o;
     double begun = dr_now(), saved = begun;
     dr_status st = DR_OK;
-    while (!st && !stopped && r->t.step < o->steps) {
+    while (!st && !stopped && r->c.step < o->steps) {
         unet_report report = {0};
         st = unet_run_step(r, &report);
         if (!st)
             st = log_step(r, &report);
-        if (!st && o->look_every > 0 && r->t.step % o->look_every == 0)
+        if (!st && o->look_every > 0 && r->c.step % o->look_every == 0)
             st = look(r);
         double now = dr_now();
         if (!st && now - saved >= 60 * o->checkpoint_minutes) {
-            st = save(r);
+            st = dr_checkpoint_save(&r->c);
             if (!st)
                 st = unet_result_write(r);
             saved = now;
@@ -132,11 +126,11 @@ static dr_status run(unet_run *r)
 {
     printf("%.2f + %.2f million parameters, %d people to train on, %d to test on, from step %d\n",
            (double)dr_params_numel(&r->unet_params) / 1e6, (double)dr_params_numel(&r->text_params) / 1e6,
-           r->train.count, r->test.count, r->t.step);
+           r->train.count, r->test.count, r->c.step);
     fflush(stdout);
     dr_status st = train(r);
-    if (!st && r->t.step > 0)
-        st = save(r);
+    if (!st && r->c.step > 0)
+        st = dr_checkpoint_save(&r->c);
     if (!st && stopped)
         return dr_fail(DR_ECANCELLED, "interrupted");
     return st ? st : unet_result_write(r);

@@ -69,14 +69,14 @@ static dr_status log_step(vae_run *r, const vae_report *p)
 {
     printf("step %d/%d  loss %.4f  pixels %.4f  edges %.4f  squares %.4f  colour %.4f  kl %.2f  norm %.3f  lr %.2e  "
            "%.2f s\n",
-           r->t.step, r->o->steps, p->loss, p->pixels, p->edges, p->squares, p->colour, p->kl, p->norm, p->lr,
+           r->c.step, r->o->steps, p->loss, p->pixels, p->edges, p->squares, p->colour, p->kl, p->norm, p->lr,
            p->seconds);
     const mini_adversary_report *c = &p->critic;
     if (r->o->adversary.pull > 0)
         printf("    critic: hinge %.3f  real %.2f  made %.2f  features %.3f  pull %.3f\n", c->loss, c->real, c->made,
                c->features, c->pull);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->t.step, "loss", p->loss,
+    json_t *j = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step", r->c.step, "loss", p->loss,
                           "pixels", p->pixels, "edges", p->edges, "squares", p->squares, "colour", p->colour, "kl",
                           p->kl, "norm", p->norm, "lr", p->lr, "seconds", p->seconds);
     if (j && r->o->adversary.pull > 0)
@@ -92,19 +92,13 @@ static dr_status look(vae_run *r)
     dr_status st = vae_look(r, &psnr);
     if (st)
         return st;
-    printf("step %d: %.2f dB on %d test photos at %d pixels, %.1f s\n", r->t.step, psnr, r->test.count, r->o->look_size,
+    printf("step %d: %.2f dB on %d test photos at %d pixels, %.1f s\n", r->c.step, psnr, r->test.count, r->o->look_size,
            dr_now() - t0);
     fflush(stdout);
-    json_t *j = json_pack("{s:i, s:f}", "step", r->t.step, "psnr", psnr);
+    json_t *j = json_pack("{s:i, s:f}", "step", r->c.step, "psnr", psnr);
     st = dr_jsonl_write(&r->log, j);
     json_decref(j);
     return st;
-}
-
-static dr_status save(vae_run *r)
-{
-    dr_status st = r->o->adversary.pull > 0 ? mini_adversary_save(&r->adversary) : DR_OK;
-    return st ? st : mini_checkpoint_save(&r->t);
 }
 
 /* Steps until the plan, the time or the user ends it; *looked is the step of the last look. */
@@ -114,18 +108,18 @@ static dr_status train(vae_run *r, int *looked)
     double begun = dr_now(), saved = begun;
     dr_status st = DR_OK;
     *looked = -1;
-    while (!st && !stopped && r->t.step < o->steps) {
+    while (!st && !stopped && r->c.step < o->steps) {
         vae_report report = {0};
         st = vae_run_step(r, &report);
         if (!st)
             st = log_step(r, &report);
-        if (!st && o->look_every > 0 && r->t.step % o->look_every == 0) {
+        if (!st && o->look_every > 0 && r->c.step % o->look_every == 0) {
             st = look(r);
-            *looked = r->t.step;
+            *looked = r->c.step;
         }
         double now = dr_now();
         if (!st && now - saved >= 60 * o->checkpoint_minutes) {
-            st = save(r);
+            st = dr_checkpoint_save(&r->c);
             saved = now;
         }
         if (o->minutes > 0 && now - begun >= 60 * o->minutes)
@@ -138,13 +132,13 @@ static dr_status run(vae_run *r)
 {
     int looked;
     printf("%.2f million parameters, %d photos to train on, %d to test on, from step %d\n",
-           (double)dr_params_numel(&r->params) / 1e6, r->train.count, r->test.count, r->t.step);
+           (double)dr_params_numel(&r->params) / 1e6, r->train.count, r->test.count, r->c.step);
     dr_status st = train(r, &looked);
-    if (!st && r->t.step > 0)
-        st = save(r);
+    if (!st && r->c.step > 0)
+        st = dr_checkpoint_save(&r->c);
     if (!st && stopped)
         return dr_fail(DR_ECANCELLED, "interrupted");
-    if (!st && looked != r->t.step && r->o->look_every > 0)
+    if (!st && looked != r->c.step && r->o->look_every > 0)
         st = look(r);
     return st ? st : vae_result_write(r);
 }

@@ -75,7 +75,8 @@ typedef struct unet_run {
     dr_tokenizer *tokenizer;
     mini_wardrobe train, test;
     mini_pool pool, look_pool;
-    mini_training t;
+    dr_training t;
+    dr_checkpoint c; /* c.step: steps done */
     dr_tape tape;
     mini_walk *walk; /* [walks] */
     bool walking;    /* they have begun */

@@ -63,10 +63,10 @@ dr_status unet_result_write(unet_run *r)
         return st;
     dr_folder_remove(made); /* of a run that was killed here */
     st = dr_pipeline_init_folder(made, &init);
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     if (!st)
         st = write_models(r, made);
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     if (!st) {
         dr_folder_remove(dir);
         if (rename(made, dir) != 0)

@@ -5,7 +5,8 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/threads.h"
-#include "mini/photos.h"
+#include "learn/draw.h"
+#include "learn/lr.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STREAM_BATCH 21 /* of mini_rng: which examples, noise, timesteps */
+#define STREAM_BATCH 21 /* of dr_draw: which examples, noise, timesteps */
 #define STREAM_LOOK 22
 #define STREAM_WEIGHTS 23
 #define STREAM_CRITIC 24
@@ -107,16 +108,43 @@ static dr_status open_pools(unet_run *r)
     return st ? st : mini_pool_open(&r->look_pool, path, r->o->look_examples > 0 ? r->o->look_examples : 1, tag);
 }
 
+static dr_part text_part(unet_run *r)
+{
+    return (dr_part){.params = &r->text_params,
+                     .prefix = "2/", /* the UNet has names like its own */
+                     .folder = "text_encoder",
+                     .file = "model.safetensors",
+                     .rules = &dr_weights_text};
+}
+
 /* A text encoder that does not learn: read once, in no checkpoint. */
 static dr_status read_text(unet_run *r)
 {
-    mini_training text = {.part = {{"text_encoder", "model.safetensors", &dr_weights_text, &r->text_params}},
-                          .parts = 1};
+    dr_training text = {.part = {text_part(r)}, .parts = 1};
     if (!r->o->init)
         return dr_fail(DR_EINVAL, "--freeze-text needs --init, a model whose text encoder is kept");
-    dr_status st = mini_training_weights(&text, 0, r->o->init);
+    dr_status st = dr_training_weights(&text, r->o->init, 0);
     for (dr_param *q = r->text_params.first; !st && q; q = q->next)
         q->t.needs_grad = false;
+    return st;
+}
+
+static dr_status load(unet_run *r)
+{
+    const unet_options *o = r->o;
+    dr_status st = dr_checkpoint_weights(&r->c, &r->t, o->init, o->seed + STREAM_WEIGHTS);
+    if (!st && o->freeze_text)
+        st = read_text(r);
+    if (!st)
+        st = dr_training_init(&r->t, &(dr_training_options){.adamw = {0.9, 0.99, 1e-8, o->weight_decay, false},
+                                                            .max_norm = o->max_norm,
+                                                            .average = true,
+                                                            .ema_decay = o->ema_decay,
+                                                            .rate_flag = "--lr"});
+    if (!st)
+        st = dr_checkpoint_moments(&r->c, &r->t);
+    if (!st && o->adversary.pull > 0)
+        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, &r->c, o->seed + STREAM_CRITIC);
     return st;
 }
 
@@ -124,27 +152,28 @@ static dr_status open_training(unet_run *r)
 {
     const unet_options *o = r->o;
     char path[PATH_MAX];
-    r->t = (mini_training){.output = o->output,
-                           .part = {{"unet", "diffusion_pytorch_model.safetensors", &dr_weights_unet, &r->unet_params},
-                                    {"text_encoder", "model.safetensors", &dr_weights_text, &r->text_params}},
-                           .parts = o->freeze_text ? 1 : 2,
-                           .run = fingerprint(o)};
-    dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
+    r->t = (dr_training){.part = {{.params = &r->unet_params,
+                                   .prefix = "",
+                                   .folder = "unet",
+                                   .file = "diffusion_pytorch_model.safetensors",
+                                   .rules = &dr_weights_unet},
+                                  text_part(r)},
+                         .parts = o->freeze_text ? 1 : 2};
+    r->c = (dr_checkpoint){.output = o->output,
+                           .training = {&r->t},
+                           .trainings = 1,
+                           .keep = 1,
+                           .format = 1,
+                           .run = fingerprint(o),
+                           .own = json_object()};
+    dr_status st = r->c.run && r->c.own ? dr_checkpoint_start(&r->c, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, o->init);
-    if (!st && o->freeze_text)
-        st = read_text(r);
-    dr_adamw_options a = {0.9, 0.99, 1e-8, o->weight_decay, false};
-    if (!st)
-        st = mini_training_optimizer(&r->t, &a, o->ema_decay);
-    if (!st && o->adversary.pull > 0)
-        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, o->output, o->seed + STREAM_CRITIC,
-                                 o->resume);
+        st = load(r);
     if (!st && o->walks > 0 && !(r->walk = calloc((size_t)o->walks, sizeof *r->walk)))
         st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_folder_path(path, sizeof path, o->output, "", "train.jsonl");
-    return st ? st : dr_jsonl_open(&r->log, path, r->t.step ? r->t.step : -1);
+    return st ? st : dr_jsonl_open(&r->log, path, r->c.step ? r->c.step : -1);
 }
 
 dr_status unet_run_open(unet_run *r, const unet_options *o)
@@ -180,7 +209,8 @@ void unet_run_close(unet_run *r)
     mini_wardrobe_clear(&r->test);
     mini_adversary_close(&r->adversary);
     free(r->walk);
-    mini_training_clear(&r->t);
+    dr_training_clear(&r->t);
+    dr_checkpoint_clear(&r->c);
     dr_params_clear(&r->unet_params);
     dr_params_clear(&r->text_params);
     dr_vae_unload(&r->vae);
@@ -254,7 +284,7 @@ static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *po
 void unet_examples(const unet_run *r, int64_t *from, int64_t *to)
 {
     const unet_options *o = r->o;
-    *to = FIRST_EXAMPLES + (int64_t)o->fresh * (r->t.step + 1);
+    *to = FIRST_EXAMPLES + (int64_t)o->fresh * (r->c.step + 1);
     *from = *to > o->pool ? *to - o->pool : 0;
 }
 
@@ -265,7 +295,7 @@ static dr_status fill_batch(unet_run *r, mini_batch *b)
     int64_t begin, end, plain = o->batch - o->walks;
     dr_rng rng;
     unet_examples(r, &begin, &end);
-    mini_rng(&rng, o->seed, r->t.step, STREAM_BATCH);
+    dr_draw(&rng, o->seed, r->c.step, STREAM_BATCH);
     dr_status st = new_batch(r, b, o->batch, plain);
     int64_t turn = dr_rng_below(&rng, o->batch); /* so that the new ones are not always those with the least noise */
     for (int64_t i = 0; !st && i < plain; i++) {
@@ -313,6 +343,8 @@ static dr_status learn(unet_run *r, const mini_batch *b, unet_report *report)
             st = unet_walks_step(r, b, dr_f32(v), gradient, report);
     }
     if (!st)
+        st = dr_training_check(&r->t, "the loss", report->loss);
+    if (!st)
         st = dr_backward(g, dr_inner(g, v, gradient), 1);
     g->recording = false;
     return st;
@@ -323,18 +355,17 @@ dr_status unet_run_step(unet_run *r, unet_report *report)
     const unet_options *o = r->o;
     mini_batch b;
     double t0 = dr_now();
-    memset(r->t.gradients, 0, r->t.gradients_size);
+    report->lr = dr_lr_trapezoid(o->lr, r->c.step, o->steps, o->warmup, o->cool);
+    dr_training_begin(&r->t, &r->tape, report->lr);
     dr_tape_reset(&r->tape);
     dr_status st = fill_batch(r, &b);
     if (!st)
         st = learn(r, &b, report);
+    if (!st)
+        st = dr_training_end(&r->t, &r->tape, &report->norm);
     if (st)
         return st;
-    report->lr = mini_lr(o->lr, r->t.step, o->steps, o->warmup, o->cool);
-    report->norm = mini_training_update(&r->t, r->tape.ops, report->lr, o->max_norm);
-    if (!isfinite(report->loss) || !isfinite(report->norm))
-        return dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
-                       o->lr);
+    r->c.step++;
     report->seconds = dr_now() - t0;
     return DR_OK;
 }
@@ -343,7 +374,7 @@ static dr_status look(unet_run *r, double *loss)
 {
     int64_t n = r->o->look_examples, done = 0;
     dr_rng rng;
-    mini_rng(&rng, 1, 0, STREAM_LOOK);
+    dr_draw(&rng, 1, 0, STREAM_LOOK);
     *loss = 0;
     while (done < n) {
         mini_batch b;
@@ -363,20 +394,10 @@ static dr_status look(unet_run *r, double *loss)
     return DR_OK;
 }
 
-static void repack(dr_params *p)
-{
-    for (dr_param *q = p->first; q; q = q->next)
-        dr_weight_unpack(&q->t);
-}
-
 dr_status unet_run_look(unet_run *r, double *loss)
 {
-    for (int i = 0; i < r->t.parts; i++)
-        repack(r->t.part[i].params);
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     dr_status st = look(r, loss);
-    dr_ema_swap(&r->t.ema);
-    for (int i = 0; i < r->t.parts; i++)
-        repack(r->t.part[i].params);
+    dr_training_swap(&r->t);
     return st;
 }

@@ -1,12 +1,12 @@
 /* Walks: samples that the net makes itself, in the few steps that pictures are made with. */
 #include "mini/unet_run.h"
 
-#include "mini/photos.h"
+#include "learn/draw.h"
 
 #include <math.h>
 #include <string.h>
 
-#define STREAM_WALK 31 /* of mini_rng: examples and noise of walks that begin */
+#define STREAM_WALK 31 /* of dr_draw: examples and noise of walks that begin */
 #define STREAM_CRITIC 32
 #define CHANNELS (MINI_CHANNELS + 1) /* what the critic sees: latents and mask */
 #define CELLS (MINI_CELLS * MINI_CELLS)
@@ -35,7 +35,7 @@ static void begin(unet_run *r, mini_walk *w, int64_t slot)
 {
     int64_t from, to;
     dr_rng rng;
-    mini_rng(&rng, r->o->seed + (uint64_t)slot, r->t.step, STREAM_WALK);
+    dr_draw(&rng, r->o->seed + (uint64_t)slot, r->c.step, STREAM_WALK);
     unet_examples(r, &from, &to);
     w->example = from + dr_rng_below(&rng, to - from);
     w->phase = 0;
@@ -161,7 +161,7 @@ static dr_status critic(unet_run *r, const mini_batch *b, const float *latents, 
     exchange(b, &l, gradient, false);
     st = mini_adversary_pull(&r->adversary, l.made, l.real, l.pull, &report->critic);
     exchange(b, &l, gradient, true);
-    mini_rng(&rng, r->o->seed, r->t.step, STREAM_CRITIC);
+    dr_draw(&rng, r->o->seed, r->c.step, STREAM_CRITIC);
     return st ? st : mini_adversary_learn(&r->adversary, l.made, l.real, &rng, &report->critic);
 }
 

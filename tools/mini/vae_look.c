@@ -52,7 +52,7 @@ static dr_status write_sheet(const vae_run *r, const dr_image *tiles, int photos
 {
     char path[PATH_MAX], name[64];
     dr_image sheet = {0};
-    snprintf(name, sizeof name, "sheet-%06d.png", r->t.step);
+    snprintf(name, sizeof name, "sheet-%06d.png", r->c.step);
     dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", name);
     if (!st)
         st = dr_contact_sheet(&sheet, tiles, 2 * photos, photos, r->o->look_size);
@@ -91,8 +91,8 @@ static dr_status look(vae_run *r, double *psnr)
 
 dr_status vae_look(vae_run *r, double *psnr)
 {
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     dr_status st = look(r, psnr);
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     return st;
 }

@@ -48,7 +48,8 @@ typedef struct vae_run {
     json_t *config; /* the file, for the result */
     dr_vae net;
     dr_params params;
-    mini_training t;
+    dr_training t;
+    dr_checkpoint c;         /* c.step: steps done */
     dr_tape tape, loss_tape; /* the losses are walked back to the picture on a tape of their own */
     mini_adversary adversary;
     mini_crop *crop; /* [batch] */

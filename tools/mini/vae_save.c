@@ -162,10 +162,10 @@ dr_status vae_result_write(vae_run *r)
         st = dr_mkdirs(dir);
     if (st)
         return st;
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     copy_scaled(&r->net, kept, false);
     st = write_average(r, dir);
     copy_scaled(&r->net, kept, true);
-    dr_ema_swap(&r->t.ema);
+    dr_training_swap(&r->t);
     return st ? dr_fail_prefix(st, "cannot write '%s'", dir) : DR_OK;
 }

@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "learn/draw.h"
+#include "learn/lr.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 
@@ -18,7 +20,7 @@
 
 #define SCALES 3       /* of edges: whole, half and quarter size */
 #define EPS 0.01f      /* of Charbonnier: one and a quarter of 255 steps */
-#define STREAM_NOISE 1 /* of mini_rng; crops are stream 0 */
+#define STREAM_NOISE 1 /* of dr_draw; crops are stream 0 */
 #define STREAM_VIVID 2
 #define STREAM_WEIGHTS 11 /* far from those: seeds of steps and weights do not meet */
 #define STREAM_CRITIC 12
@@ -68,24 +70,38 @@ static void strengthen_colours(dr_tensor *w, int axis, float strength)
 static dr_status open_training(vae_run *r)
 {
     const vae_options *o = r->o;
-    r->t = (mini_training){.output = o->output,
-                           .part = {{"", "diffusion_pytorch_model.safetensors", &dr_weights_vae, &r->params}},
-                           .parts = 1,
-                           .run = vae_fingerprint(r)};
-    dr_status st = r->t.run ? mini_checkpoint_find(&r->t, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
+    r->t = (dr_training){.part = {{.params = &r->params,
+                                   .prefix = "",
+                                   .folder = "",
+                                   .file = "diffusion_pytorch_model.safetensors",
+                                   .rules = &dr_weights_vae}},
+                         .parts = 1};
+    r->c = (dr_checkpoint){.output = o->output,
+                           .training = {&r->t},
+                           .trainings = 1,
+                           .keep = 1,
+                           .format = 1,
+                           .run = vae_fingerprint(r),
+                           .own = json_object()};
+    dr_status st = r->c.run && r->c.own ? dr_checkpoint_start(&r->c, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = mini_training_weights(&r->t, o->seed + STREAM_WEIGHTS, o->init);
-    if (!st && r->t.step == 0 && !o->init) {
+        st = dr_checkpoint_weights(&r->c, &r->t, o->init, o->seed + STREAM_WEIGHTS);
+    if (!st && r->c.step == 0 && !o->init) {
         strengthen_colours(r->net.encoder.conv_in.w, 1, 4);
         strengthen_colours(r->net.decoder.conv_out.w, 0, 2);
     }
     /* without decay, parameters that get no gradient stay what they are */
-    dr_adamw_options a = {0.9, 0.99, 1e-8, o->freeze_encoder ? 0 : o->weight_decay, false};
+    double decay = o->freeze_encoder ? 0 : o->weight_decay;
     if (!st)
-        st = mini_training_optimizer(&r->t, &a, o->ema_decay);
+        st = dr_training_init(&r->t, &(dr_training_options){.adamw = {0.9, 0.99, 1e-8, decay, false},
+                                                            .max_norm = o->max_norm,
+                                                            .average = true,
+                                                            .ema_decay = o->ema_decay,
+                                                            .rate_flag = "--lr"});
+    if (!st)
+        st = dr_checkpoint_moments(&r->c, &r->t);
     if (!st && o->adversary.pull > 0)
-        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, o->output, o->seed + STREAM_CRITIC,
-                                 o->resume);
+        st = mini_adversary_open(&r->adversary, &o->adversary, &critic_config, &r->c, o->seed + STREAM_CRITIC);
     return st;
 }
 
@@ -93,7 +109,7 @@ static dr_status open_log(vae_run *r)
 {
     char path[PATH_MAX];
     dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "train.jsonl");
-    return st ? st : dr_jsonl_open(&r->log, path, r->t.step ? r->t.step : -1);
+    return st ? st : dr_jsonl_open(&r->log, path, r->c.step ? r->c.step : -1);
 }
 
 dr_status vae_run_open(vae_run *r, const vae_options *o)
@@ -127,7 +143,8 @@ void vae_run_close(vae_run *r)
     mini_adversary_close(&r->adversary);
     dr_tape_clear(&r->loss_tape);
     dr_tape_clear(&r->tape);
-    mini_training_clear(&r->t);
+    dr_training_clear(&r->t);
+    dr_checkpoint_clear(&r->c);
     dr_params_clear(&r->params);
     free(r->crop);
     mini_photos_clear(&r->train);
@@ -155,7 +172,7 @@ static void make_some_vivid(const vae_run *r, float *x)
 {
     const vae_options *o = r->o;
     dr_rng rng;
-    mini_rng(&rng, o->seed, r->t.step, STREAM_VIVID);
+    dr_draw(&rng, o->seed, r->c.step, STREAM_VIVID);
     for (int i = 0; i < o->batch; i++) {
         bool wanted = (double)dr_rng_uniform(&rng) < o->vivid;
         float turn = 6.2831853f * dr_rng_uniform(&rng), strength = 1 + 1.5f * dr_rng_uniform(&rng);
@@ -174,9 +191,9 @@ static dr_status fill(vae_run *r, dr_tensor **x, dr_tensor **noise)
     *noise = dr_new4(&r->tape, o->batch, cells, cells, r->net.config.latent);
     if (r->tape.status)
         return dr_tape_status(&r->tape);
-    mini_rng(&rng, o->seed, r->t.step, STREAM_NOISE);
+    dr_draw(&rng, o->seed, r->c.step, STREAM_NOISE);
     dr_rng_normal(&rng, dr_f32(*noise), (size_t)dr_numel(*noise));
-    mini_crops_draw(&r->train, o->seed, r->t.step, o->batch, o->crop, o->frame, r->crop);
+    mini_crops_draw(&r->train, o->seed, r->c.step, o->batch, o->crop, o->frame, r->crop);
     dr_status st = mini_crops_load(&r->train, r->crop, o->batch, o->crop, dr_f32(*x));
     if (!st)
         make_some_vivid(r, dr_f32(*x));
@@ -259,7 +276,7 @@ static dr_tensor *forward(vae_run *r, dr_tensor *x, dr_tensor *noise, dr_tensor 
 static dr_status critic_step(vae_run *r, dr_tensor *made, dr_tensor *photo, vae_report *report)
 {
     dr_rng rng;
-    mini_rng(&rng, r->o->seed, r->t.step, STREAM_CRITIC);
+    dr_draw(&rng, r->o->seed, r->c.step, STREAM_CRITIC);
     return mini_adversary_learn(&r->adversary, made, photo, &rng, &report->critic);
 }
 
@@ -280,9 +297,8 @@ static dr_status gradients(vae_run *r, vae_report *report)
         st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = picture_losses(r, y, x, gradient, report);
-    if (!st && !isfinite(report->loss))
-        st = dr_fail(DR_EINVAL, "the loss is not a number at step %d: try a lower --lr (now %g)", r->t.step + 1,
-                     r->o->lr);
+    if (!st)
+        st = dr_training_check(&r->t, "the loss", report->loss);
     if (!st && rivals)
         st = mini_adversary_pull(&r->adversary, y, x, gradient, &report->critic);
     if (st)
@@ -300,15 +316,14 @@ static dr_status gradients(vae_run *r, vae_report *report)
 dr_status vae_run_step(vae_run *r, vae_report *report)
 {
     double t0 = dr_now();
-    memset(r->t.gradients, 0, r->t.gradients_size);
+    report->lr = dr_lr_trapezoid(r->o->lr, r->c.step, r->o->steps, r->o->warmup, r->o->cool);
+    dr_training_begin(&r->t, &r->tape, report->lr);
     dr_status st = gradients(r, report);
+    if (!st)
+        st = dr_training_end(&r->t, &r->tape, &report->norm);
     if (st)
         return st;
-    report->lr = mini_lr(r->o->lr, r->t.step, r->o->steps, r->o->warmup, r->o->cool);
-    report->norm = mini_training_update(&r->t, r->tape.ops, report->lr, r->o->max_norm);
-    if (!isfinite(report->norm))
-        return dr_fail(DR_EINVAL, "the gradients are not numbers at step %d: try a lower --lr (now %g)", r->t.step + 1,
-                       r->o->lr);
+    r->c.step++;
     report->seconds = dr_now() - t0;
     return DR_OK;
 }

@@ -88,7 +88,7 @@ static dr_status make_training(trainer *t)
                                                                    .average = true,
                                                                    .ema_decay = 0.999,
                                                                    .rate_flag = "--learning-rate"});
-    return st ? st : dr_checkpoint_moments(&t->checkpoint);
+    return st ? st : dr_checkpoint_moments(&t->checkpoint, &t->training);
 }
 
 static dr_status make_room(trainer *t)
