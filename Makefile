@@ -32,7 +32,7 @@ test:
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) --output-on-failure
 
-# Sanitizers (ThreadSanitizer over the server), fuzz seeds, format and include order.
+# Sanitizers (ThreadSanitizer over the server), the API against its description, fuzz seeds, format and include order.
 check:
 	@scripts/deps.sh build test check
 	tools/check_includes.py
@@ -40,6 +40,7 @@ check:
 	$(CONFIGURE) -B $(BUILD)-asan -DDRAPE_SANITIZE=ON
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -E '^web_' --output-on-failure
+	tests/serve/api_fuzz.sh $(BUILD)-asan/drape
 	$(CONFIGURE) -B $(BUILD)-tsan -DDRAPE_TSAN=ON
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	OMP_NUM_THREADS=1 TSAN_OPTIONS="suppressions=$(CURDIR)/tests/serve/tsan.supp ignore_noninstrumented_modules=1" \

@@ -2,13 +2,11 @@
 # the example photos; both libraries, the header, drape.pc.
 file(RELATIVE_PATH DRAPE_PC_PREFIX "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/drape.pc.in ${CMAKE_BINARY_DIR}/drape.pc @ONLY)
-set(installed drape_lib)
-if(TARGET drape_shared) # not with sanitizers
-  list(APPEND installed drape_shared)
-endif()
 install(TARGETS drape RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-install(TARGETS ${installed} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library
-                             ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+install(TARGETS drape_lib ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+if(TARGET drape_shared) # not with sanitizers
+  install(TARGETS drape_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT shared NAMELINK_COMPONENT library)
+endif()
 install(FILES include/drape.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library)
 install(FILES ${CMAKE_BINARY_DIR}/drape.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
 # What drape_pipeline_load() and drape_parser_load() find without being told.
@@ -23,6 +21,10 @@ if(NOT CMAKE_CROSSCOMPILING)
   set(man ${CMAKE_BINARY_DIR}/drape.1)
   add_custom_command(OUTPUT ${man} COMMAND ${CMAKE_SOURCE_DIR}/scripts/man.sh $<TARGET_FILE:drape> > ${man}
                      DEPENDS drape scripts/man.sh)
+  if(DRAPE_PACKAGE) # as Debian wants its pages
+    add_custom_command(OUTPUT ${man}.gz COMMAND gzip -9nc ${man} > ${man}.gz DEPENDS ${man})
+    set(man ${man}.gz)
+  endif()
   set(made ${man})
   foreach(shell bash zsh fish)
     set(file ${CMAKE_BINARY_DIR}/completion.${shell})

@@ -1,5 +1,7 @@
-/* libFuzzer: any bytes as a picture. Pixels that come out must be there in the promised number. */
+/* libFuzzer: any bytes as a picture. Pixels that come out must be there in the promised number; with alpha, the picture
+ * is taken for a mask as well. */
 #include "io/image.h"
+#include "io/mask_kind.h"
 
 #include <stdlib.h>
 
@@ -19,6 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     for (size_t i = 0; i < (size_t)im.width * (size_t)im.height * (size_t)im.channels; i += 61)
         sum += im.data[i];
+    dr_image mask;
+    if (im.channels != 3 && dr_mask_to_grey(&mask, &im, "fuzz") == DR_OK) {
+        if (mask.width != im.width || mask.height != im.height || mask.channels != 1)
+            abort();
+        dr_image_clear(&mask);
+    }
     dr_image_clear(&im);
     return sum == 0xffffffffu; /* keeps the reads from being optimised away; never so large */
 }

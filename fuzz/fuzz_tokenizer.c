@@ -48,6 +48,22 @@ static void check_prompt(const dr_tokenizer *t, const char *text)
     DR_ASSERT(ids[0] == t->start && ids[end] == t->end, "%d tokens without their start or end", count);
 }
 
+/* The long way: every chunk is framed, and what is cut off is text. */
+static void check_long(const dr_tokenizer *t, const char *text)
+{
+    int32_t *ids;
+    int chunks;
+    char *cut;
+    if (!dr_tokenizer_chunks(t, text, &ids, &chunks)) {
+        DR_ASSERT(chunks >= 1 && chunks <= DR_LONG_CHUNKS, "%d chunks", chunks);
+        for (int i = 0; i < chunks * DR_TOKENS; i += DR_TOKENS)
+            DR_ASSERT(ids[i] == t->start, "chunk %d without its start", i / DR_TOKENS);
+        free(ids);
+    }
+    if (!dr_tokenizer_cut(t, text, &cut))
+        free(cut);
+}
+
 /* The text up to the next 0 byte; moves on behind it. NULL when nothing is left or the text is empty. */
 static dr_tokenizer_file next_file(char **at, char *end)
 {
@@ -71,6 +87,7 @@ static void try_folder(char *text, size_t size)
         return;
     }
     check_prompt(t, f[FILES].text ? f[FILES].text : "a ab <|endoftext|>");
+    check_long(t, f[FILES].text ? f[FILES].text : "a ab <|endoftext|>");
     dr_tokenizer_free(t);
 }
 
@@ -83,8 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = 0;
     if (text[0] == 'T')
         check_prompt(clip(), text + 1);
-    else
-        try_folder(text + (size > 0), size - (size > 0));
+    check_long(clip(), text + 1);
+    else try_folder(text + (size > 0), size - (size > 0));
     free(text);
     return 0;
 }

@@ -4,7 +4,7 @@
 #   scripts/deps.sh [GROUP...]
 #     build    to build and use drape (what is meant without a group)
 #     test     for make test
-#     check    for make check: clang with its runtimes, clang-format
+#     check    for make check: clang with its runtimes, clang-format, schemathesis
 #     package  for make package
 #     web      the browser that the studio's tests drive
 set -euo pipefail
@@ -120,17 +120,21 @@ elif ! have_all; then
     exit 1
 fi
 
-# axe-core, the checker for accessibility, comes from PyPI alone. One test skips, and says so, where it cannot be had.
-python_tools() {
-    local into=.cache/python
-    [ -d "$into/axe_core_python" ] && return
+# Two tools come from PyPI alone: axe-core, the checker for accessibility, and schemathesis, which tries the server's API
+# against its description. The test that needs one is skipped, and says so, where it cannot be had.
+python_tool() { # folder, module, package, test, pip's options...
+    local into=$1 module=$2 package=$3 test=$4
+    shift 4
+    [ -d "$into/$module" ] && return
     python3 -m pip --version >/dev/null 2>&1 || { command -v apt-get >/dev/null && with_apt python3-pip; }
-    echo "deps.sh: installing axe-core-python into $into"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$into" \
-        axe-core-python==0.1.0 || echo "deps.sh: that failed; the test for accessibility will be skipped" >&2
+    echo "deps.sh: installing $package into $into"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$into" "$@" \
+        "$package" || echo "deps.sh: that failed; $test will be skipped" >&2
 }
-case " ${groups[*]} " in *' web '*)
-    cd "$(dirname "$0")/.."
-    python_tools
-    ;;
-esac
+cd "$(dirname "$0")/.."
+for group in "${groups[@]}"; do
+    case $group in
+    web) python_tool .cache/python axe_core_python axe-core-python==0.1.0 "the test for accessibility" --no-deps ;;
+    check) python_tool .cache/schemathesis schemathesis schemathesis==4.32.5 "the check of the API's description" ;;
+    esac
+done

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,31 @@ enum { LOOK = 1024 }; /* bytes: a pointer has 130, a page says what it is in the
 const char *dr_skip_bom(const char *text)
 {
     return strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
+}
+
+static bool is_ascii(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (s[i] & 0x80)
+            return false;
+    return true;
+}
+
+static int compare_bytes(const char *a, size_t na, const char *b, size_t nb)
+{
+    int c = memcmp(a, b, na < nb ? na : nb);
+    return c ? c : (na > nb) - (na < nb);
+}
+
+int dr_compare_names(const char *a, size_t na, const char *b, size_t nb)
+{
+    /* plain letters are their own normal form */
+    char *x = is_ascii(a, na) ? NULL : g_utf8_normalize(a, (gssize)na, G_NORMALIZE_NFC);
+    char *y = is_ascii(b, nb) ? NULL : g_utf8_normalize(b, (gssize)nb, G_NORMALIZE_NFC);
+    int c = compare_bytes(x ? x : a, x ? strlen(x) : na, y ? y : b, y ? strlen(y) : nb);
+    g_free(x);
+    g_free(y);
+    return c;
 }
 
 static bool starts(const char *s, const char *with)

@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+/** Compares two file names as people see them: an accent may be stored in the letter or behind it (macOS), which looks
+ * the same. Bytes that are no UTF-8 compare as bytes. As strcmp; a total order. */
+int dr_compare_names(const char *a, size_t na, const char *b, size_t nb);
+
 /** `text` behind the byte order mark (U+FEFF in UTF-8) that Windows editors put in front: it is invisible and means
  *  nothing. */
 const char *dr_skip_bom(const char *text);

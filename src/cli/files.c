@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "io/image.h"
 
 #include <dirent.h>
@@ -97,7 +98,8 @@ static char *mask_in_folder(const char *dir, const char *photo)
     const struct dirent *f;
     while (d && !found && (f = readdir(d))) {
         const char *have = stem(f->d_name, &m);
-        if (m != n || memcmp(have, want, (size_t)n) != 0 || f->d_name[0] == '.' || !dr_image_has_name(f->d_name))
+        if (dr_compare_names(have, (size_t)m, want, (size_t)n) != 0 || f->d_name[0] == '.' ||
+            !dr_image_has_name(f->d_name))
             continue;
         if (asprintf(&found, "%s/%s", dir, f->d_name) < 0)
             found = NULL;

@@ -12,12 +12,13 @@
 
 int dr_usage_error(const dr_command *cmd, const char *fmt, ...)
 {
+    char text[2048];
     va_list ap;
-    fprintf(stderr, "drape %s: ", cmd->name);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "; see 'drape %s --help'\n", cmd->name);
+    dr_fail(DR_EINVAL, "%s", text); /* which shows what cannot be seen */
+    fprintf(stderr, "drape %s: %s; see 'drape %s --help'\n", cmd->name, dr_error(), cmd->name);
     return DR_EXIT_USAGE;
 }
 

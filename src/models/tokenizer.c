@@ -204,7 +204,7 @@ dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t i
         return st;
     dr_tokenizer_frame(t, all, n, ids);
     if (count)
-        *count = (int)n; /* a text has at most 1 MiB, a token at least one byte */
+        *count = (int)n; /* a text has at most 1 MiB, and a byte becomes a dozen tokens at most */
     free(all);
     return DR_OK;
 }

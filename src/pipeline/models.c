@@ -54,11 +54,6 @@ static dr_status unet_config(dr_unet_config *c, const char *dir, const char *par
     return st;
 }
 
-dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
-{
-    return unet_config(c, dir, "unet");
-}
-
 dr_status dr_folder_schedule(dr_schedule *s, const char *dir)
 {
     char path[PATH_MAX];
@@ -80,6 +75,11 @@ dr_status dr_folder_schedule(dr_schedule *s, const char *dir)
         snprintf(s->class_name, sizeof s->class_name, "%s", class);
     json_decref(index);
     return DR_OK;
+}
+
+dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
+{
+    return unet_config(c, dir, "unet");
 }
 
 static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)

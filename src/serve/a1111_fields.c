@@ -122,10 +122,9 @@ static dr_status sort_out(const json_t *body, json_t *rest, char *field)
     {
         const dr_field *f = find(key);
         dr_status st = DR_OK;
-        if (f)
-            st = json_object_set_new(rest, key, dr_a1111_coerced(f, value)) ? dr_fail(DR_ENOMEM, "out of memory")
-                                                                            : DR_OK;
-        else if (!dr_is_choice(own, key))
+        if (f && json_object_set_new(rest, key, dr_a1111_coerced(f, value)))
+            st = dr_fail(DR_ENOMEM, "out of memory");
+        else if (!f && !dr_is_choice(own, key))
             st = check_other(key, value, field);
         if (st)
             return st;

@@ -74,6 +74,14 @@ void dr_answer_failure(dr_answer *a, dr_status st, const char *field)
     }
 }
 
+void dr_answer_conflict(dr_answer *a, dr_status st, const char *field)
+{
+    if (st == DR_EINVAL || st == DR_EUNSUPPORTED)
+        say(a, 409, "conflict", field, dr_error());
+    else
+        dr_answer_failure(a, st, field);
+}
+
 const char *dr_request_arg(const dr_request *r, const char *name)
 {
     for (int i = 0; i < r->arg_count; i++)

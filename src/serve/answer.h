@@ -33,8 +33,11 @@ void dr_answer_json(dr_answer *a, int status, json_t *j);
 void dr_answer_error(dr_answer *a, int status, const char *code, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 
-/** The library's last failure as a client's fault where it is one, else as ours: 400, 404, 409, 503, 500. */
+/** The library's last failure as a client's fault where it is one, else as ours: 400, 404, 503, 500. */
 void dr_answer_failure(dr_answer *a, dr_status st, const char *field);
+
+/** The same for what is well said, and only does not go with what is here: 409 in place of 400. */
+void dr_answer_conflict(dr_answer *a, dr_status st, const char *field);
 
 enum { DR_MAX_ARGS = 12 };
 

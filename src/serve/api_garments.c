@@ -176,11 +176,13 @@ void dr_post_lint(dr_studio *s, dr_request *r)
     json_t *in, *settings = NULL;
     if (dr_request_json(r, &in))
         return;
-    if (!json_string_length(json_object_get(in, "name"))) /* not named yet */
+    const json_t *name = json_object_get(in, "name");
+    if (!name || json_is_null(name) || (json_is_string(name) && json_string_length(name) == 0)) /* not named yet */
         json_object_set_new(in, "name", json_string("garment"));
-    if (!json_object_get(in, "type"))
+    const json_t *type = json_object_get(in, "type");
+    if (!type || json_is_null(type))
         json_object_set_new(in, "type", json_string("train"));
-    dr_status st = dr_fields_read(dr_train_fields, in, &settings, field);
+    dr_status wrong = dr_fields_read(dr_train_fields, in, &settings, field), st = wrong;
     if (!st)
         st = dr_studio_complete(s, settings, field);
     json_decref(in);
@@ -196,8 +198,11 @@ void dr_post_lint(dr_studio *s, dr_request *r)
         dr_remove_tree(dir);
     }
     json_decref(settings);
+    if (wrong)
+        dr_answer_failure(&r->answer, wrong, field);
+    else if (st)
+        dr_answer_conflict(&r->answer, st, field);
     if (st) {
-        dr_answer_failure(&r->answer, st, field);
         json_decref(answer);
     } else {
         dr_answer_json(&r->answer, 200, answer);

@@ -31,7 +31,9 @@ void dr_post_image(dr_studio *s, dr_request *r)
         st = dr_studio_keep_picture(s, data ? data : "", size, "the picture", &b);
     if (st)
         dr_answer_failure(&r->answer, st == DR_EUNSUPPORTED ? DR_EINVAL : st, NULL);
-    else
+    if (st && r->answer.status == 400)
+        r->answer.status = 422; /* the request is in order, what it brings is none */
+    if (!st)
         dr_answer_json(&r->answer, 201, dr_blob_json(&b));
 }
 
@@ -103,16 +105,21 @@ void dr_get_image(dr_studio *s, dr_request *r)
     dr_blob b;
     dr_status st = DR_OK;
     const char *width = dr_request_arg(r, "width"), *download = dr_request_arg(r, "download");
-    long w = width ? strtol(width, NULL, 10) : 0;
+    int w = 0;
     if (!find(s, r, &b))
         return;
-    if (width && (w < 16 || w > 2048)) {
+    if (width && !dr_query_int(width, 16, 2048, &w)) {
         dr_answer_error(&r->answer, 400, "bad_field", "width", "width is '%.20s', must be 16 to 2048", width);
+        return;
+    }
+    if (download && dr_characters(download) > 100) {
+        dr_answer_error(&r->answer, 400, "bad_field", "download", "download has %zu characters, must have 0 to 100",
+                        dr_characters(download));
         return;
     }
     if (w > 0 && w < b.width) {
         pthread_mutex_lock(&s->decode);
-        st = shrink(s, &b, (int)w, &r->answer);
+        st = shrink(s, &b, w, &r->answer);
         pthread_mutex_unlock(&s->decode);
     } else {
         dr_store_blob_path(s->store, b.id, path, sizeof path);
@@ -124,7 +131,7 @@ void dr_get_image(dr_studio *s, dr_request *r)
         return;
     }
     r->answer.for_ever = true;
-    snprintf(r->answer.etag, sizeof r->answer.etag, "\"%.24s-%ld\"", b.id, w);
+    snprintf(r->answer.etag, sizeof r->answer.etag, "\"%.24s-%d\"", b.id, w);
     if (download)
         name_download(&r->answer, download);
 }

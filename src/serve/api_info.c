@@ -58,9 +58,9 @@ void dr_get_info(dr_studio *s, dr_request *r)
     int64_t job = s->live.job;
     pthread_mutex_unlock(&s->mutex);
     snprintf(running, sizeof running, "%lld", (long long)job);
-    json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "upload_bytes", 64 << 20, "pixels", 50000000,
-                               "photos", DR_MAX_PHOTOS, "count", DR_MAX_COUNT, "steps", DR_MAX_STEPS, "train_steps",
-                               DR_MAX_TRAIN_STEPS, "waiting", DR_MAX_WAITING);
+    json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "upload_bytes", 64 << 20, "pixels",
+                               DRAPE_MAX_PIXELS, "photos", DR_MAX_PHOTOS, "count", DR_MAX_COUNT, "steps", DR_MAX_STEPS,
+                               "train_steps", DR_MAX_TRAIN_STEPS, "waiting", DR_MAX_WAITING);
     dr_answer_json(&r->answer, 200,
                    json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:{s:i, s:s?}}", "version",
                              drape_version(), "api", 1, "models", models_json(s), "loras", loras_json(s), "schedulers",

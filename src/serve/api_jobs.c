@@ -4,6 +4,7 @@
 #include "serve/routes.h"
 #include "serve/settings.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,9 @@ void dr_get_job(dr_studio *s, dr_request *r)
 static bool are_words(const char *list, const char *choices)
 {
     char word[16];
-    for (const char *at = list; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+    if (strlen(list) > 60)
+        return false;
+    for (const char *at = list[0] ? list : NULL; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         size_t n = strcspn(at, ",");
         if (n >= sizeof word)
             return false;
@@ -61,17 +64,19 @@ static bool read_filter(dr_request *r, dr_job_filter *f)
                          .states = dr_request_arg(r, "state"),
                          .words = dr_request_arg(r, "q"),
                          .before = dr_job_number(before),
-                         .limit = limit ? atoi(limit) : 50};
+                         .limit = 50};
     if (f->types && !are_words(f->types, "tryon|mask|train"))
         wrong = "type";
     else if (f->states && !are_words(f->states, "waiting|running|done|failed|cancelled"))
         wrong = "state";
-    else if (before && f->before == 0)
+    else if (before && !dr_is_job_id(before))
         wrong = "before";
-    else if (f->limit < 1 || f->limit > 200)
+    else if (limit && !dr_query_int(limit, 1, 200, &f->limit))
         wrong = "limit";
-    else if (f->words && strlen(f->words) > 200)
+    else if (f->words && dr_characters(f->words) > 200)
         wrong = "q";
+    if (before && f->before == 0) /* there is none before the first */
+        f->before = 1;
     if (wrong)
         dr_answer_error(&r->answer, 400, "bad_field", wrong, "%s does not have a value that is possible", wrong);
     return !wrong;
@@ -105,21 +110,23 @@ void dr_post_job(dr_studio *s, dr_request *r)
     if (dr_request_json(r, &in))
         return;
     const dr_field *table = dr_settings_table(json_string_value(json_object_get(in, "type")));
-    dr_status st = DR_OK;
+    dr_status wrong = DR_OK, st = DR_OK;
     if (!table) {
         snprintf(field, sizeof field, "type");
-        st = dr_fail(DR_EINVAL, "type must be one of tryon|mask|train");
+        wrong = dr_fail(DR_EINVAL, "type must be one of tryon|mask|train");
     }
-    if (!st)
-        st = dr_fields_read(table, in, &settings, field);
-    if (!st)
+    if (!wrong)
+        wrong = dr_fields_read(table, in, &settings, field);
+    if (!wrong)
         st = dr_studio_submit(s, settings, field, &id);
     json_decref(in);
     json_decref(settings);
-    if (st == DR_EUNSUPPORTED && !field[0] && strstr(dr_error(), "jobs wait"))
+    if (wrong)
+        dr_answer_failure(&r->answer, wrong, field);
+    else if (st == DR_EUNSUPPORTED && strstr(dr_error(), "jobs wait"))
         dr_answer_error(&r->answer, 429, "queue_full", NULL, "%s", dr_error());
     else if (st)
-        dr_answer_failure(&r->answer, st, field);
+        dr_answer_conflict(&r->answer, st, field);
     else
         answer_job(s, r, 201, id);
 }
@@ -219,6 +226,12 @@ void dr_get_loss(dr_studio *s, dr_request *r)
 void dr_get_preview(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
+    const char *step = dr_request_arg(r, "step");
+    int ignored;
+    if (step && !dr_query_int(step, INT_MIN, INT_MAX, &ignored)) {
+        dr_answer_error(&r->answer, 400, "bad_field", "step", "step must be a whole number");
+        return;
+    }
     pthread_mutex_lock(&s->mutex);
     bool have = id > 0 && s->live.job == id && s->live.preview;
     void *copy = have ? malloc(s->live.preview_size) : NULL;

@@ -56,28 +56,19 @@ static dr_status check_model(dr_studio *s, json_t *o, char *field, const dr_mode
         json_object_set_new(o, "model", json_string((*m)->id));
         return DR_OK;
     }
-    dr_fail(DR_EINVAL, "there is no model '%.100s' here", text(o, "model"));
-    return fault(field, "model");
+    fault(field, "model");
+    return dr_fail(DR_ENOENT, "there is no model '%.100s' here", text(o, "model"));
 }
 
-static dr_status check_scheduler(json_t *o, char *field)
-{
-    const char *name = text(o, "scheduler");
-    if (!name || !name[0]) {
-        json_object_set_new(o, "scheduler", json_null());
-        return DR_OK;
-    }
-    for (int i = 0; drape_scheduler_name(i); i++)
-        if (strcmp(drape_scheduler_name(i), name) == 0)
-            return DR_OK;
-    dr_fail(DR_EINVAL, "there is no scheduler '%.40s'", name);
-    return fault(field, "scheduler");
-}
-
-static dr_status check_size(const json_t *o, const dr_model *m, char *field)
+/* One side alone goes with the model's other one. */
+static dr_status complete_size(json_t *o, const dr_model *m, char *field)
 {
     int64_t w = integer(o, "width"), h = integer(o, "height");
-    if (w % m->multiple == 0 && h % m->multiple == 0 && (w == 0) == (h == 0))
+    if (w == 0 && h > 0)
+        json_object_set_new(o, "width", json_integer(m->width));
+    if (h == 0 && w > 0)
+        json_object_set_new(o, "height", json_integer(m->height));
+    if (w % m->multiple == 0 && h % m->multiple == 0)
         return DR_OK;
     dr_fail(DR_EINVAL, "the size %lldx%lld does not work: this model takes multiples of %d", (long long)w, (long long)h,
             m->multiple);
@@ -106,7 +97,7 @@ static dr_status check_lora(const dr_studio *s, json_t *o, char *field)
     if (!id || !id[0])
         json_object_set_new(o, "lora", json_null());
     else if (!dr_studio_lora(s, id))
-        return dr_fail(DR_EINVAL, "there is no adapter '%.100s' here", id), fault(field, "lora");
+        return fault(field, "lora"), dr_fail(DR_ENOENT, "there is no adapter '%.100s' here", id);
     return DR_OK;
 }
 
@@ -168,9 +159,7 @@ static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
     if (!st)
         st = check_model(s, o, field, &m);
     if (!st)
-        st = check_scheduler(o, field);
-    if (!st)
-        st = check_size(o, m, field);
+        st = complete_size(o, m, field);
     if (!st)
         complete_pace(o, m);
     draw_seed(o);
@@ -230,7 +219,7 @@ static dr_status complete_train(dr_studio *s, json_t *o, char *field)
     int64_t resolution = integer(o, "resolution");
     if (resolution == 0)
         json_object_set_new(o, "resolution", json_integer(m->width < m->height ? m->width : m->height));
-    else if (resolution < 8 || resolution % m->multiple) {
+    else if (resolution % m->multiple) {
         dr_fail(DR_EINVAL, "the resolution is %lld, must be a multiple of %d for this model", (long long)resolution,
                 m->multiple);
         return fault(field, "resolution");

@@ -10,10 +10,33 @@ bool dr_is_image_id(const char *s)
     return s && strspn(s, "0123456789abcdef") == 64 && s[64] == 0;
 }
 
-int64_t dr_job_number(const char *s)
+bool dr_is_job_id(const char *s)
 {
     size_t n = s ? strspn(s, "0123456789") : 0;
-    return n > 0 && n <= 18 && s[n] == 0 ? strtoll(s, NULL, 10) : 0;
+    return n > 0 && n <= 18 && s[n] == 0;
+}
+
+int64_t dr_job_number(const char *s)
+{
+    return dr_is_job_id(s) ? strtoll(s, NULL, 10) : 0;
+}
+
+size_t dr_characters(const char *s)
+{
+    size_t n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+bool dr_query_int(const char *s, int min, int max, int *out)
+{
+    size_t sign = s[0] == '-', n = strspn(s + sign, "0123456789");
+    if (n == 0 || n > 18 || s[sign + n])
+        return false;
+    long long v = strtoll(s, NULL, 10);
+    *out = (int)v;
+    return v >= min && v <= max;
 }
 
 bool dr_is_choice(const char *choices, const char *word)
@@ -46,6 +69,8 @@ static dr_status check_number(const dr_field *f, double v)
     if (!isfinite(v) || v < f->min || v > f->max || (f->above && v == f->min))
         return dr_fail(DR_EINVAL, "%s is %.10g, must be %s%.10g %s %.10g", f->name, v, f->above ? "above " : "", f->min,
                        f->above ? "and at most" : "to", f->max);
+    if (f->multiple && fmod(v, f->multiple) != 0)
+        return dr_fail(DR_EINVAL, "%s is %.10g, must be a multiple of %d", f->name, v, f->multiple);
     return DR_OK;
 }
 
@@ -76,15 +101,15 @@ static dr_status read_string(const dr_field *f, const json_t *in, json_t **out)
     const char *s = json_string_value(in);
     if (!s)
         return dr_fail(DR_EINVAL, "%s must be a string", f->name);
-    size_t n = json_string_length(in);
+    size_t n = dr_characters(s);
     shown(s, word);
     if (f->kind == DR_FIELD_STRING && ((double)n < f->min || (double)n > f->max))
-        return dr_fail(DR_EINVAL, "%s has %zu bytes, must have %g to %g", f->name, n, f->min, f->max);
+        return dr_fail(DR_EINVAL, "%s has %zu characters, must have %g to %g", f->name, n, f->min, f->max);
     if (f->kind == DR_FIELD_CHOICE && !dr_is_choice(f->choices, s))
         return dr_fail(DR_EINVAL, "%s is '%s', must be one of %s", f->name, word, f->choices);
     if (f->kind == DR_FIELD_IMAGE && !dr_is_image_id(s))
         return dr_fail(DR_EINVAL, "%s is '%s', must be the id of a picture: 64 hexadecimal digits", f->name, word);
-    if (f->kind == DR_FIELD_ID && dr_job_number(s) <= 0)
+    if (f->kind == DR_FIELD_ID && (!dr_is_job_id(s) || s[0] == '0'))
         return dr_fail(DR_EINVAL, "%s is '%s', must be a number as a string", f->name, word);
     *out = json_string(s);
     return DR_OK;

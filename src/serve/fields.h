@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef enum dr_field_kind {
-    DR_FIELD_STRING, /* min..max bytes of UTF-8 */
+    DR_FIELD_STRING, /* min..max characters */
     DR_FIELD_INT,    /* min..max; 30.0 counts as one */
     DR_FIELD_NUMBER, /* min..max, finite */
     DR_FIELD_BOOL,
@@ -28,6 +28,7 @@ typedef struct dr_field {
     const char *def; /* as JSON, also for a null; NULL: the field is required */
     double min, max; /* of numbers, strings and lists */
     bool above;      /* min itself is too little */
+    int multiple;    /* numbers are multiples of it; 0: any */
     const char *choices;
     const struct dr_field *of;
 } dr_field;
@@ -47,6 +48,15 @@ bool dr_is_image_id(const char *s);
 
 /** The number in "17"; 0 for what is none. */
 int64_t dr_job_number(const char *s);
+
+/** True for what may be a job's number: 1 to 18 digits. */
+bool dr_is_job_id(const char *s);
+
+/** Characters of a text in UTF-8. */
+size_t dr_characters(const char *s);
+
+/** A whole number in a query, "-?[0-9]+", within bounds. */
+bool dr_query_int(const char *s, int min, int max, int *out);
 
 /** True when `word` is one of "a|b|c". */
 bool dr_is_choice(const char *choices, const char *word);

@@ -14,6 +14,11 @@ enum {
 
 #define DR_CATEGORIES "upper|lower|dress|outer"
 #define DR_SLEEVES "keep|long|short"
+#define DR_SCHEDULERS                                                                                                  \
+    "pndm|ddim|ddpm|euler|euler-a|heun|lms|dpm++2m|dpm++2m-sde|unipc|lcm" /* drape_scheduler_name()                    \
+                                                                           */
+
+enum { DR_SIZE_UNIT = 8 }; /* of sides in pixels */
 
 extern const dr_field dr_tryon_fields[], dr_mask_fields[], dr_train_fields[];
 

@@ -2,6 +2,7 @@
 #include "train/dataset.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "train/dataset_lint.h"
 #include "train/prompt.h"
 
@@ -29,9 +30,7 @@ static size_t stem_length(const char *name)
 
 static int compare_stems(const char *a, const char *b)
 {
-    size_t na = stem_length(a), nb = stem_length(b);
-    int c = memcmp(a, b, na < nb ? na : nb);
-    return c ? c : (na > nb) - (na < nb);
+    return dr_compare_names(a, stem_length(a), b, stem_length(b));
 }
 
 static int by_stem(const void *a, const void *b)
@@ -50,7 +49,19 @@ static int by_image(const void *a, const void *b)
 static bool is_caption(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    return dot && strcmp(dot, ".txt") == 0;
+    return dot && (strcasecmp(dot, ".txt") == 0 || strcasecmp(dot, ".caption") == 0);
+}
+
+/* Where other tools keep captions and drape does not look. */
+static bool is_other_caption(const char *name)
+{
+    static const char *const known[] = {".json", ".jsonl", ".csv", ".tags", ".cap",
+                                        ".yaml", ".xml",   ".rtf", ".docx", ".odt"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(dot, known[i]) == 0)
+            return true;
+    return false;
 }
 
 static char *join(const char *dir, const char *name)
@@ -148,6 +159,17 @@ static void report_single(const listing *l, const listing *other, const char *wh
                             (int)stem_length(l->name[i]), l->name[i], other->dir);
 }
 
+/* A file of one photo's name, or one list for all of them: whoever wrote it thinks that it is read. */
+static void report_unread(const listing *others, const listing *images, dr_findings *doubts)
+{
+    for (int i = 0; i < others->count; i++) {
+        const char *name = others->name[i];
+        if (find_stem(images, name) || strncmp(name, "metadata.", 9) == 0 || strncmp(name, "captions.", 9) == 0)
+            dr_findings_add(doubts, "'%s' is not read: captions are NAME.txt or NAME.caption beside the photo NAME.*",
+                            name);
+    }
+}
+
 static bool has_letter(const char *s)
 {
     for (; *s; s++)
@@ -156,22 +178,40 @@ static bool has_letter(const char *s)
     return false;
 }
 
-static dr_status add_example(dr_dataset *d, const char *images_dir, const char *name, const char *masks_dir,
-                             const char *mask, const char *given, dr_findings *faults, dr_findings *doubts)
+static dr_status find_prompt(dr_example *e, const char *images_dir, const char *name, const char *caption,
+                             const char *given, dr_findings *faults, dr_findings *doubts)
+{
+    char *path = caption ? join(images_dir, caption) : NULL;
+    if (caption && !path)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = dr_prompt_for(&e->prompt, &e->source, e->image, path, given);
+    free(path);
+    if (st == DR_ENOMEM)
+        return st;
+    if (st)
+        dr_findings_add(faults, "%s", dr_error());
+    else if (e->source == DR_PROMPT_FROM_NAME && dr_name_says_nothing(name))
+        dr_findings_add(
+            doubts,
+            "the prompt of photo '%s' is '%s', which says nothing of the garment: write it into '%.*s.txt', "
+            "or pass --instance_prompt",
+            name, e->prompt, (int)stem_length(name), name);
+    else if (!has_letter(e->prompt))
+        dr_findings_add(doubts, "the prompt of photo '%s' is '%s', which says nothing of the garment", name, e->prompt);
+    return DR_OK;
+}
+
+static dr_status add_example(dr_dataset *d, const char *images_dir, const char *name, const char *caption,
+                             const char *masks_dir, const char *mask, const char *given, dr_findings *faults,
+                             dr_findings *doubts)
 {
     dr_example *e = &d->example[d->count++];
     e->image = join(images_dir, name);
     e->mask = mask ? join(masks_dir, mask) : NULL;
     if (!e->image || (mask && !e->mask))
         return dr_fail(DR_ENOMEM, "out of memory");
-    dr_status st = dr_prompt_for(&e->prompt, e->image, given);
-    if (st == DR_ENOMEM)
-        return st;
-    if (st)
-        dr_findings_add(faults, "%s", dr_error());
-    else if (!has_letter(e->prompt))
-        dr_findings_add(doubts, "the prompt of photo '%s' is '%s', which says nothing of the garment", name, e->prompt);
-    return dr_lint_example(e, faults, doubts);
+    dr_status st = find_prompt(e, images_dir, name, caption, given, faults, doubts);
+    return st ? st : dr_lint_example(e, faults, doubts);
 }
 
 static bool same_folder(const char *a, const char *b)
@@ -181,14 +221,15 @@ static bool same_folder(const char *a, const char *b)
 }
 
 /* Adds the pictures of `images`; with masks, those that have one. */
-static dr_status pair(dr_dataset *d, const listing *images, const listing *masks, const char *given,
-                      dr_findings *faults, dr_findings *doubts)
+static dr_status pair(dr_dataset *d, const listing *images, const listing *masks, const listing *captions,
+                      const char *given, dr_findings *faults, dr_findings *doubts)
 {
     dr_status st = DR_OK;
     d->example = calloc((size_t)images->count + 1, sizeof *d->example);
     if (!d->example)
         return dr_fail(DR_ENOMEM, "out of memory");
     report_twins(images, "photos", faults);
+    report_twins(captions, "captions", faults);
     if (masks->dir) {
         report_twins(masks, "masks", faults);
         report_single(images, masks, "photo", "mask", faults);
@@ -197,7 +238,8 @@ static dr_status pair(dr_dataset *d, const listing *images, const listing *masks
     for (int i = 0; !st && i < images->count; i++) {
         const char *mask = masks->dir ? find_stem(masks, images->name[i]) : NULL;
         if (mask || !masks->dir)
-            st = add_example(d, images->dir, images->name[i], masks->dir, mask, given, faults, doubts);
+            st = add_example(d, images->dir, images->name[i], find_stem(captions, images->name[i]), masks->dir, mask,
+                             given, faults, doubts);
     }
     qsort(d->example, (size_t)d->count, sizeof *d->example, by_image);
     return st;
@@ -212,7 +254,7 @@ static dr_status refuse(const char *images_dir, const dr_findings *faults)
 dr_status dr_dataset_open(dr_dataset *d, const char *images_dir, const char *masks_dir, const char *instance_prompt,
                           char *warnings, size_t size)
 {
-    listing images = {0}, masks = {0}, captions = {0};
+    listing images = {0}, masks = {0}, captions = {0}, others = {0};
     dr_findings faults, doubts;
     *d = (dr_dataset){0};
     if (warnings && size)
@@ -231,15 +273,19 @@ dr_status dr_dataset_open(dr_dataset *d, const char *images_dir, const char *mas
         st = list(&masks, masks_dir, dr_image_has_name);
     if (!st)
         st = list(&captions, images_dir, is_caption);
+    if (!st)
+        st = list(&others, images_dir, is_other_caption);
     if (!st) {
-        st = pair(d, &images, &masks, instance_prompt, &faults, &doubts);
+        st = pair(d, &images, &masks, &captions, instance_prompt, &faults, &doubts);
         report_single(&captions, &images, "caption", "photo", &doubts);
+        report_unread(&others, &images, &doubts);
     }
     if (!st && faults.count > 0)
         st = refuse(images_dir, &faults);
     listing_clear(&images);
     listing_clear(&masks);
     listing_clear(&captions);
+    listing_clear(&others);
     free(text);
     if (st)
         dr_dataset_close(d);

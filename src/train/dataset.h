@@ -1,16 +1,18 @@
 /* The training photos: which there are, what is wrong with them, and one of them ready for the VAE.
  *
  * A photo and its garment mask are paired by stem ("t-shirt (1).jpg" with "t-shirt (1).png"). The prompt is the
- * text of STEM.txt beside the photo, or --instance_prompt, or comes from the file name. */
+ * text of STEM.txt or STEM.caption beside the photo, or --instance_prompt, or comes from the file name. */
 #ifndef DR_TRAIN_DATASET_H
 #define DR_TRAIN_DATASET_H
 
 #include "io/image.h"
+#include "train/prompt.h"
 
 typedef struct dr_example {
     char *image, *mask; /* paths; mask NULL for class images */
     char *prompt;
-    int width, height; /* of the photo, upright */
+    dr_prompt_source source; /* where it comes from */
+    int width, height;       /* of the photo, upright */
 } dr_example;
 
 typedef struct dr_dataset {

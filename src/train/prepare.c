@@ -7,6 +7,7 @@
 #include "models/tokenizer.h"
 #include "pipeline/folder.h"
 #include "train/estimate.h"
+#include "train/prompt_tell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,24 @@ static dr_status open_photos(dr_trainer *t)
     return st;
 }
 
+/* Which prompts will be taught, and what of them the model does not get to see. */
+static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
+{
+    char text[4096], *cut = NULL;
+    dr_prompts_tell(&t->instances, text, sizeof text);
+    dr_trainer_say(t, "%s", text);
+    dr_status st = dr_prompts_tell_cut(&t->instances, tok, text, sizeof text);
+    if (!st && text[0])
+        dr_trainer_say(t, "%s", text);
+    if (!st && t->o->with_prior_preservation)
+        st = dr_tokenizer_cut(tok, t->o->class_prompt, &cut);
+    if (!st && cut)
+        dr_trainer_say(t, "--class_prompt is longer than the 75 tokens that the model reads; its end is cut off: '%s'",
+                       cut);
+    free(cut);
+    return st;
+}
+
 static dr_status tokenize(dr_trainer *t)
 {
     char path[PATH_MAX];
@@ -66,6 +85,8 @@ static dr_status tokenize(dr_trainer *t)
             i < t->instances.count ? &t->instances.example[i] : &t->classes.example[i - t->instances.count];
         st = dr_tokenizer_encode(tok, e->prompt, t->ids + i * DR_TOKENS, NULL);
     }
+    if (!st)
+        st = tell_prompts(t, tok);
     dr_tokenizer_free(tok);
     return st;
 }
@@ -226,6 +247,8 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
         return st;
     dr_text_model text = {0};
     st = dr_text_load(&text, t->o->pretrained_model);
+    if (!st && text.files.note[0])
+        dr_trainer_say(t, "%s", text.files.note);
     if (!st)
         st = dr_cache_texts(&t->cache, &text, t->ids, t->instances.count, t->classes.count);
     dr_text_unload(&text);

@@ -1,6 +1,7 @@
 #include "train/prompt.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "train/dataset.h"
 
 #include <ctype.h>
@@ -72,20 +73,17 @@ static dr_status check_utf8(const char *text, size_t size, const char *what, con
                    (size_t)(end - text));
 }
 
-/* STEM.txt beside the photo into *out; *out stays NULL when there is none. */
 static dr_status read_caption(char **out, const char *path)
 {
     char *text;
     size_t size;
-    if (!dr_exists(path))
-        return DR_OK;
     dr_status st = dr_file_read(path, MAX_CAPTION, &text, &size);
     if (st)
         return st;
-    st = check_utf8(text, size, "caption", path);
-    char *from = text, *to = text + size;
-    if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) /* the mark that Windows editors put in front */
-        from += 3;
+    st = dr_check_stand_in(text, size, path);
+    if (!st)
+        st = check_utf8(text, size, "caption", path);
+    char *from = text + (dr_skip_bom(text) - text), *to = text + size;
     while (from < to && is_space(*from))
         from++;
     while (to > from && is_space(to[-1]))
@@ -124,21 +122,16 @@ static dr_status from_name(char **out, const char *image_path)
     return st;
 }
 
-dr_status dr_prompt_for(char **out, const char *image_path, const char *given)
+dr_status dr_prompt_for(char **out, dr_prompt_source *source, const char *image_path, const char *caption,
+                        const char *given)
 {
-    size_t stem = (size_t)(base_name(image_path) - image_path) + stem_length(base_name(image_path));
-    char *caption = malloc(stem + sizeof ".txt");
     *out = NULL;
-    if (!caption)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    memcpy(caption, image_path, stem);
-    memcpy(caption + stem, ".txt", sizeof ".txt");
-    dr_status st = read_caption(out, caption);
-    free(caption);
-    if (st || *out)
-        return st;
+    *source = DR_PROMPT_FROM_CAPTION;
+    if (caption)
+        return read_caption(out, caption);
+    *source = given ? DR_PROMPT_GIVEN : DR_PROMPT_FROM_NAME;
     if (!given)
         return from_name(out, image_path);
-    *out = strdup(given);
+    *out = strdup(dr_skip_bom(given));
     return *out ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
 }

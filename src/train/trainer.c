@@ -60,6 +60,10 @@ static dr_status load_models(dr_trainer *t)
         st = dr_unet_load(&t->unet, from);
     if (!st && t->o->train_text_encoder)
         st = dr_text_load(&t->text, from);
+    if (!st && t->unet.files.note[0])
+        dr_trainer_say(t, "%s", t->unet.files.note);
+    if (!st && t->text.loaded && t->text.files.note[0])
+        dr_trainer_say(t, "%s", t->text.files.note);
     if (!st)
         st = dr_params_check(&t->unet.params, from);
     if (!st && t->text.loaded)

@@ -65,6 +65,23 @@ static void a_byte_order_mark_is_no_word(void **state)
     assert_string_equal(dr_skip_bom("\xEF\xBB"), "\xEF\xBB");
 }
 
+static int names(const char *a, const char *b)
+{
+    return dr_compare_names(a, strlen(a), b, strlen(b));
+}
+
+static void accents_compare_equal_however_they_are_stored(void **state)
+{
+    (void)state;
+    assert_int_equal(names("caf\xC3\xA9 coat", "cafe\xCC\x81 coat"), 0);    /* composed, decomposed */
+    assert_int_equal(names("\xEA\xB0\x80", "\xE1\x84\x80\xE1\x85\xA1"), 0); /* Hangul */
+    assert_int_not_equal(names("caf\xC3\xA9", "cafe"), 0);
+    assert_int_not_equal(names("caf\xC3\xA9", "caf\xC3\xA8"), 0);
+    assert_true(names("a", "b") < 0 && names("b", "a") > 0 && names("a", "ab") < 0);
+    assert_int_equal(names("\xFF\xFE", "\xFF\xFE"), 0); /* no UTF-8 */
+    assert_int_not_equal(names("\xFF\xFE", "\xFF\xFD"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +89,7 @@ int main(void)
         cmocka_unit_test(what_is_a_file_is_left_alone),
         cmocka_unit_test(json_may_begin_with_a_byte_order_mark),
         cmocka_unit_test(a_byte_order_mark_is_no_word),
+        cmocka_unit_test(accents_compare_equal_however_they_are_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

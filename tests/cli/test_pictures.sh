@@ -124,5 +124,6 @@ for name, t in json.loads(b[8:start]).items():  # finite, but too large for sums
 open(sys.argv[1], "wb").write(b)
 END
 refused 1 "drape mask: the clothes parser" "$drape" mask in/person.png in/photo.png --parser spoiled -q --threads 1 -o many/
+refused 2 "'<U+FEFF>5'" tryon in/photo.png in/mask.png --steps $'\xef\xbb\xbf5'
 expect 1 "<U+FEFF>in/photo.png" tryon $'\xef\xbb\xbfin/photo.png' in/mask.png
 echo "pictures: works"

@@ -46,10 +46,13 @@ done
 
 if [ "$generators" != TGZ ]; then
     program=$(echo "$dir"/packages/drape_*.deb) library=$(echo "$dir"/packages/libdrape-dev_*.deb)
+    shared=$(echo "$dir"/packages/libdrape0_*.deb)
     dpkg-deb -x "$program" "$dir/program"
     dpkg-deb -x "$library" "$dir/library"
-    has "$dir/program/usr" bin/drape share/man/man1/drape.1* share/bash-completion/completions/drape \
+    dpkg-deb -x "$shared" "$dir/library"
+    has "$dir/program/usr" bin/drape share/bash-completion/completions/drape \
         share/fish/vendor_completions.d/drape.fish share/doc/drape/copyright share/drape/models/mini/model_index.json
+    [ -n "$(find "$dir/program/usr/share/man/man1" -name 'drape.1*')" ] || fail "no man page"
     [ -n "$(find "$dir/program/usr/share/zsh" -name _drape)" ] || fail "no completion for zsh"
     has "$dir/library/usr" include/drape.h
     [ -z "$(find "$dir/program" -name '*.h' -o -name 'libdrape*')" ] || fail "the library is in the program's package"
@@ -57,7 +60,9 @@ if [ "$generators" != TGZ ]; then
     for library_name in libdnnl libvips libmicrohttpd libsqlite3 libjansson libcurl libgomp; do
         grep -q "$library_name" <<<"$depends" || fail "drape does not depend on $library_name: $depends"
     done
-    grep -q '^drape (= ' <<<"$(dpkg-deb -f "$library" Depends)" || fail "libdrape-dev goes with any drape"
+    grep -q '^libdrape0 (= ' <<<"$(dpkg-deb -f "$library" Depends)" || fail "libdrape-dev goes with any libdrape0"
+    grep -q libvips <<<"$(dpkg-deb -f "$shared" Depends)" || fail "libdrape0 does not depend on libvips"
+    [ -n "$(find "$dir/library" -name libdrape.so -xtype f)" ] || fail "libdrape.so leads to nothing"
     works "$dir/program/usr"
     # shellcheck disable=SC1091 # made just now
     [ "$(bash --norc -c '. "$1"; COMP_WORDS=(drape tr); COMP_CWORD=1; _drape; echo "${COMPREPLY[@]}"' - \

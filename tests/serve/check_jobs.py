@@ -247,7 +247,7 @@ class Adapters(Case):
         none, half, whole = (self.client.ended(self.tryon(lora=l, lora_scale=s))["results"][0]["image"]
                              for l, s in ((None, 1), (name, 0.5), (name, 1)))
         self.assertEqual(len({none, half, whole}), 3)
-        answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "lora": "other"}, 400)
+        answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "lora": "other"}, 404)
         self.assertEqual(answer["error"]["field"], "lora")
 
     def test_other_clients_name_it_in_the_prompt(self):

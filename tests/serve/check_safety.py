@@ -91,21 +91,21 @@ class Safety(unittest.TestCase):
     def test_bad_uploads_are_refused(self):
         def upload(data, kind="image/png"):
             return self.status("POST", "/api/v1/images", data, Content_Type=kind)
-        self.assertEqual(upload(b"no picture"), 400)
-        self.assertEqual(upload(b""), 400)
-        self.assertEqual(upload(PHOTO.read_bytes()[:20000]), 400)
-        self.assertEqual(upload(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), 400)
+        self.assertEqual(upload(b"no picture"), 422)
+        self.assertEqual(upload(b""), 422)
+        self.assertEqual(upload(PHOTO.read_bytes()[:20000]), 422)
+        self.assertEqual(upload(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"), 422)
         self.assertEqual(upload(PHOTO.read_bytes(), "text/plain"), 415)
         form = b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\nno picture\r\n--x--\r\n"
-        self.assertEqual(upload(form, "multipart/form-data; boundary=x"), 400)
-        self.assertEqual(upload(form[:60], "multipart/form-data; boundary=x"), 400)
-        self.assertEqual(upload(form, "multipart/form-data"), 400)
+        self.assertEqual(upload(form, "multipart/form-data; boundary=x"), 422)
+        self.assertEqual(upload(form[:60], "multipart/form-data; boundary=x"), 422)
+        self.assertEqual(upload(form, "multipart/form-data"), 422)
 
     def test_pictures_that_would_fill_the_memory_are_refused_before_they_are_decoded(self):
         for width, height in ((100000, 100000), (50000, 1001)):
             bomb = png(width, height, zlib.compress(b"\0" * 1000000))
             status, _, data = self.client.request("POST", "/api/v1/images", bomb, {"Content-Type": "image/png"})
-            self.assertEqual(status, 400)
+            self.assertEqual(status, 422)
             self.assertIn("megapixels", json.loads(data)["error"]["message"])
 
     def test_a_body_that_is_too_large_is_refused_by_its_length(self):
@@ -153,6 +153,33 @@ class Safety(unittest.TestCase):
                 except OSError:
                     pass
         self.assertEqual(self.status("GET", "/api/v1/info"), 200)
+
+    def test_queries_are_taken_as_the_description_has_them(self):
+        for query, want in (("before=0", 200), ("before=007", 200), ("before=x", 400), ("before=", 400), ("limit=200", 200),
+                            ("limit=201", 400), ("limit=5x", 400), ("limit=", 400), ("q=" + "%C3%A9" * 200, 200),
+                            ("q=" + "%C3%A9" * 201, 400), ("state=", 200), ("state=done,failed", 200), ("state=done,", 400),
+                            ("type=mask,train", 200), ("type=hat", 400), ("type=" + "mask," * 20 + "mask", 400)):
+            self.assertEqual(self.status("GET", "/api/v1/jobs?" + query), want, query)
+        self.assertEqual(self.client.get("/api/v1/jobs?before=0")["jobs"], [])
+        photo = self.client.upload(PHOTO)
+        for query, want in (("width=16", 200), ("width=16x", 400), ("width=", 400), ("width=2049", 400),
+                            ("download=" + "%C3%A9" * 100, 200), ("download=" + "a" * 101, 400)):
+            self.assertEqual(self.status("GET", f"/api/v1/images/{photo}?{query}"), want, query)
+        self.assertEqual(self.status("GET", "/api/v1/jobs/1/preview?step=x"), 400)
+
+    def test_what_only_the_server_can_judge_is_no_bad_request(self):
+        photo, wide = self.client.upload(PHOTO), self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-1.jpg")
+        job = {"type": "tryon", "photo": photo, "mask": photo}
+        train = {"type": "train", "name": "x", "photos": [{"photo": photo, "mask": photo}]}
+        for body, status, field in (({**job, "model": "none"}, 404, "model"), ({**job, "lora": "none"}, 404, "lora"),
+                                    ({**job, "garment": "5"}, 404, "garment"), ({**job, "photo": "0" * 64}, 404, "photo"),
+                                    ({**job, "mask": wide}, 409, "mask"), ({**job, "width": 12}, 400, "width"),
+                                    ({**job, "scheduler": "magic"}, 400, "scheduler"), ({**job, "garment": "05"}, 400, "garment"),
+                                    ({**train, "model": "none"}, 404, "model"), ({**train, "name": "é" * 101}, 400, "name")):
+            answer = self.client.json("POST", "/api/v1/jobs", body, status)
+            self.assertEqual(answer["error"]["field"], field)
+        self.client.json("POST", "/api/v1/lint", {**train, "model": "none"}, 404)
+        self.client.json("POST", "/api/v1/lint", {"photos": train["photos"]}, 200)
 
     def test_bad_json_is_named(self):
         def post(body, kind="application/json"):

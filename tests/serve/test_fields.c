@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "drape.h"
 #include "serve/fields.h"
 #include "serve/settings.h"
 
@@ -25,6 +26,7 @@ static const dr_field table[] = {
     {"id", DR_FIELD_ID, "null"},
     {"o", DR_FIELD_OBJECT, "null", .of = inner},
     {"l", DR_FIELD_LIST, "[]", 0, 3, .of = inner},
+    {"m", DR_FIELD_INT, "0", 0, 64, .multiple = 8},
     {NULL},
 };
 
@@ -51,7 +53,7 @@ static void refused(const char *text, const char *at, const char *why)
 static void what_is_left_out_has_its_default(void **state)
 {
     char field[DR_FIELD_PATH];
-    json_t *out, *want = json_of("{'n':7,'v':1.5,'b':true,'c':'up','image':null,'id':null,'o':null,'l':[]}");
+    json_t *out, *want = json_of("{'n':7,'v':1.5,'b':true,'c':'up','image':null,'id':null,'o':null,'l':[],'m':0}");
     (void)state;
     assert_int_equal(try("{}", &out, field), DR_OK);
     assert_true(json_equal(out, want));
@@ -67,10 +69,10 @@ static void values_within_bounds_are_taken(void **state)
     char field[DR_FIELD_PATH];
     json_t *out,
         *want = json_of("{'n':10,'v':2,'b':false,'c':'down','image':'" ID "','id':'17','o':{'x':9,'word':'abcde'},"
-                        "'l':[{'x':1,'word':'none'}]}");
+                        "'l':[{'x':1,'word':'none'}],'m':56}");
     (void)state;
     assert_int_equal(try("{'n':10.0,'v':2,'b':false,'c':'down','image':'" ID "','id':'17','o':{'x':9,'word':'abcde'},"
-                         "'l':[{'x':1}]}",
+                         "'l':[{'x':1}],'m':56}",
                          &out, field),
                      DR_OK);
     assert_true(json_equal(out, want));
@@ -97,6 +99,9 @@ static void faults_are_named_with_their_path(void **state)
     refused("{'image':'" ID "0'}", "image", "64 hexadecimal");
     refused("{'id':'-1'}", "id", "number as a string");
     refused("{'id':'0'}", "id", "number as a string");
+    refused("{'id':'07'}", "id", "number as a string");
+    refused("{'m':12}", "m", "multiple of 8");
+    refused("{'o':{'x':1,'word':'\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9'}}", "o.word", "6 characters");
     refused("{'id':'9999999999999999999'}", "id", "number as a string");
     refused("{'o':{}}", "o.x", "missing");
     refused("{'o':[]}", "o", "object");
@@ -105,6 +110,40 @@ static void faults_are_named_with_their_path(void **state)
     refused("{'l':[{'x':1},7]}", "l[1]", "object");
     refused("{'other':1}", "other", "no field 'other'");
     refused("[]", "", "object");
+}
+
+static void lengths_are_counted_in_characters(void **state)
+{
+    char field[DR_FIELD_PATH];
+    json_t *out;
+    (void)state;
+    assert_int_equal(try("{'o':{'x':1,'word':'\u00e9\u20ac\u00e9\u00e9\u00e9'}}", &out, field), DR_OK);
+    json_decref(out);
+    assert_int_equal(dr_characters("a\xc3\xa9\xe2\x82\xac"), 3);
+}
+
+static void numbers_of_a_query_are_whole_and_nothing_else(void **state)
+{
+    int v = 0;
+    (void)state;
+    assert_true(dr_query_int("200", 1, 200, &v));
+    assert_int_equal(v, 200);
+    assert_true(dr_query_int("-3", -5, 5, &v));
+    static const char *const wrong[] = {"", "-", "5x", "x", " 5", "5.0", "1e2", "201", "0", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (dr_query_int(wrong[i], 1, 200, &v))
+            fail_msg("'%s'", wrong[i]);
+}
+
+static void the_schedulers_are_the_librarys(void **state)
+{
+    char all[400] = "";
+    (void)state;
+    for (int i = 0; drape_scheduler_name(i); i++) {
+        strcat(all, i ? "|" : "");
+        strcat(all, drape_scheduler_name(i));
+    }
+    assert_string_equal(all, DR_SCHEDULERS);
 }
 
 static void names_of_files_never_pass_as_pictures(void **state)
@@ -147,6 +186,9 @@ int main(void)
         cmocka_unit_test(what_is_left_out_has_its_default),
         cmocka_unit_test(values_within_bounds_are_taken),
         cmocka_unit_test(faults_are_named_with_their_path),
+        cmocka_unit_test(lengths_are_counted_in_characters),
+        cmocka_unit_test(numbers_of_a_query_are_whole_and_nothing_else),
+        cmocka_unit_test(the_schedulers_are_the_librarys),
         cmocka_unit_test(names_of_files_never_pass_as_pictures),
         cmocka_unit_test(every_default_of_a_job_is_within_its_own_bounds),
     };

@@ -50,7 +50,7 @@ for key in sharpness blotches; do
 done
 between agreement 1 0.2 1
 between agreement 5 0.9 1 # its own labels
-between frechet_floor 1 0 0.01 # of one photo twice
+between frechet 1 0.01 1000
 between colour 3 1 1
 between seam 2 0.1 1.2
 

@@ -83,16 +83,26 @@ static void crops_lie_inside_and_have_many_framings(void **state)
     int least = 1000, most = 0, flips = 0;
     for (int step = 0; step < 300; step++) {
         mini_crop c;
-        mini_crops_draw(&photos, 1, step, 1, 32, 64, &c);
+        mini_crops_draw(&photos, 1, step, 1, 12, 24, &c);
         const dr_image *im = &photos.photo[c.photo].image;
         assert_true(c.x >= 0 && c.y >= 0 && c.x + c.side <= im->width && c.y + c.side <= im->height);
         least = c.side < least ? c.side : least;
         most = c.side > most ? c.side : most;
         flips += c.flip;
     }
-    assert_in_range(least, 15, 18); /* half of 0.35 of a height of 90 */
+    assert_in_range(least, 12, 14); /* half of 0.28 of a height of 90 */
     assert_in_range(most, 43, 48);
     assert_in_range(flips, 110, 190);
+}
+
+static void no_crop_is_enlarged_where_the_photo_is_large_enough(void **state)
+{
+    (void)state;
+    for (int step = 0; step < 100; step++) {
+        mini_crop c;
+        mini_crops_draw(&photos, 1, step, 1, 32, 64, &c);
+        assert_in_range(c.side, 32, 48);
+    }
 }
 
 static void a_crop_is_the_photo_s_part_in_minus_one_to_one(void **state)
@@ -142,6 +152,7 @@ int main(void)
         TEST(a_step_s_crops_do_not_depend_on_what_came_before),
         TEST(every_photo_comes_once_in_a_pass),
         TEST(crops_lie_inside_and_have_many_framings),
+        TEST(no_crop_is_enlarged_where_the_photo_is_large_enough),
         TEST(a_crop_is_the_photo_s_part_in_minus_one_to_one),
         TEST(the_middle_is_the_largest_square),
         TEST(a_missing_list_or_a_folder_without_photos_is_said),

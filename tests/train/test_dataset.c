@@ -1,6 +1,7 @@
 #include "train/dataset.h"
 
 #include "scratch.h"
+#include "train/prompt_tell.h"
 
 static char warnings[8192];
 
@@ -115,6 +116,69 @@ static void doubts_do_not_stop(void **state)
             fail_msg("'%s' is not in: %s", want[i], warnings);
     assert_null(strstr(warnings, "0223.png' is 40x40"));
     dr_dataset_close(&d);
+}
+
+static void captions_of_other_tools_are_read_or_told(void **state)
+{
+    dr_dataset d;
+    char told[2048];
+    (void)state;
+    put_photo("images/a.png", 40, 30);
+    put_photo("images/b.png", 40, 30);
+    put_photo("images/c.png", 40, 30);
+    put_photo("images/IMG_0001.JPG", 40, 30);
+    put_text("images/a.caption", "red coat");
+    put_text("images/b.TXT", "blue coat");
+    put_text("images/c.json", "{}");
+    put_text("images/c.Caption", "red coat\n");
+    put_text("images/metadata.jsonl", "");
+    assert_int_equal(dr_dataset_open(&d, scratch("images"), NULL, NULL, warnings, sizeof warnings), DR_OK);
+    assert_int_equal(d.count, 4);
+    assert_string_equal(d.example[0].prompt, "IMG");
+    assert_string_equal(d.example[1].prompt, "red coat");
+    assert_string_equal(d.example[2].prompt, "blue coat");
+    assert_non_null(strstr(warnings, "the prompt of photo 'IMG_0001.JPG' is 'IMG', which says nothing of the garment: "
+                                     "write it into 'IMG_0001.txt'"));
+    assert_non_null(strstr(warnings, "'c.json' is not read: captions are"));
+    assert_non_null(strstr(warnings, "'metadata.jsonl' is not read"));
+    dr_prompts_tell(&d, told, sizeof told);
+    assert_string_equal(told, "the prompts that are taught:\n"
+                              "  'IMG' of 'IMG_0001.JPG', from file name\n"
+                              "  'red coat' of 2 photos, from their captions\n"
+                              "  'blue coat' of 'b.png', from caption");
+    dr_dataset_close(&d);
+    put_text("images/a.txt", "green coat");
+    assert_int_equal(dr_dataset_open(&d, scratch("images"), NULL, NULL, warnings, sizeof warnings), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "captions 'a.caption' and 'a.txt' have one name"));
+}
+
+static void accents_pair_however_they_are_stored(void **state)
+{
+    dr_dataset d;
+    (void)state;
+    put_photo("images/cafe\xCC\x81 coat.png", 40, 30); /* as macOS stores it */
+    put_mask("masks/caf\xC3\xA9 coat.png", 40, 30, 10, 5, 10, 20);
+    put_text("images/caf\xC3\xA9 coat.txt", "a sks coat");
+    if (open_set(&d))
+        fail_msg("%s", dr_error());
+    assert_int_equal(d.count, 1);
+    assert_non_null(d.example[0].mask);
+    assert_string_equal(d.example[0].prompt, "a sks coat");
+    dr_dataset_close(&d);
+}
+
+static void a_large_set_shows_a_few_of_its_prompts(void **state)
+{
+    dr_example e[40];
+    char prompt[40][32], told[2048], image[] = "photos/a.png";
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        snprintf(prompt[i], sizeof prompt[i], "coat %d", i);
+        e[i] = (dr_example){.image = image, .prompt = prompt[i], .source = DR_PROMPT_FROM_NAME};
+    }
+    dr_prompts_tell(&(dr_dataset){e, 40}, told, sizeof told);
+    assert_non_null(strstr(told, "\n  'coat 7' of 'a.png', from file name\n  and those of 32 photos more"));
+    assert_null(strstr(told, "coat 8"));
 }
 
 static void says_how_many_doubts_there_was_no_room_for(void **state)
@@ -266,6 +330,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDERS(pairs_by_stem_whatever_the_extension),
+        IN_FOLDERS(captions_of_other_tools_are_read_or_told),
+        IN_FOLDERS(accents_pair_however_they_are_stored),
+        cmocka_unit_test(a_large_set_shows_a_few_of_its_prompts),
         IN_FOLDERS(lists_all_faults_by_name_at_once),
         IN_FOLDERS(doubts_do_not_stop),
         IN_FOLDERS(says_how_many_doubts_there_was_no_room_for),

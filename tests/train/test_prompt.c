@@ -43,18 +43,29 @@ static void a_name_is_cut_between_characters(void **state)
     assert_string_equal(out, "");
 }
 
-static void expect(const char *photo, const char *given, const char *want)
+/* scratch() has one buffer. */
+static dr_status ask(char **got, dr_prompt_source *source, const char *photo, const char *caption, const char *given)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s", scratch(photo));
+    return dr_prompt_for(got, source, path, caption ? scratch(caption) : NULL, given);
+}
+
+static void expect(const char *photo, const char *caption, const char *given, const char *want, dr_prompt_source from)
 {
     char *got;
-    assert_int_equal(dr_prompt_for(&got, scratch(photo), given), DR_OK);
+    dr_prompt_source source;
+    assert_int_equal(ask(&got, &source, photo, caption, given), DR_OK);
     assert_string_equal(got, want);
+    assert_int_equal(source, from);
     free(got);
 }
 
-static void expect_fault(const char *photo, const char *given, const char *want)
+static void expect_fault(const char *photo, const char *caption, const char *given, const char *want)
 {
     char *got;
-    assert_int_equal(dr_prompt_for(&got, scratch(photo), given), DR_EINVAL);
+    dr_prompt_source source;
+    assert_int_equal(ask(&got, &source, photo, caption, given), DR_EINVAL);
     assert_null(got);
     assert_non_null(strstr(dr_error(), want));
 }
@@ -63,10 +74,11 @@ static void a_caption_comes_before_the_given_prompt_and_the_name(void **state)
 {
     (void)state;
     put_text("coat_1.txt", "\xEF\xBB\xBF  a photo of sks coat\r\n\n");
-    expect("coat_1.jpg", NULL, "a photo of sks coat");
-    expect("coat_1.jpg", "sks", "a photo of sks coat");
-    expect("coat_2.jpg", "sks", "sks");
-    expect("coat_2.jpg", NULL, "coat");
+    expect("coat_1.jpg", "coat_1.txt", NULL, "a photo of sks coat", DR_PROMPT_FROM_CAPTION);
+    expect("coat_1.jpg", "coat_1.txt", "sks", "a photo of sks coat", DR_PROMPT_FROM_CAPTION);
+    expect("coat_2.jpg", NULL, "sks", "sks", DR_PROMPT_GIVEN);
+    expect("coat_2.jpg", NULL, "\xEF\xBB\xBFsks", "sks", DR_PROMPT_GIVEN);
+    expect("coat_2.jpg", NULL, NULL, "coat", DR_PROMPT_FROM_NAME);
 }
 
 static void bad_captions_and_names_are_told(void **state)
@@ -74,10 +86,53 @@ static void bad_captions_and_names_are_told(void **state)
     (void)state;
     put_text("empty.txt", " \n");
     put_text("latin.txt", "robe d'\xE9t\xE9");
-    expect_fault("empty.jpg", "sks", "empty.txt' is empty");
-    expect_fault("latin.jpg", NULL, "latin.txt' is not UTF-8 text (byte 7)");
-    expect_fault("_1.jpg", NULL, "pass --instance_prompt");
-    expect_fault("\xE9t\xE9.jpg", NULL, "is not UTF-8");
+    put_text("page.txt", "<!DOCTYPE html><html>");
+    expect_fault("page.jpg", "page.txt", NULL, "it is a web page");
+    expect_fault("empty.jpg", "empty.txt", "sks", "empty.txt' is empty");
+    expect_fault("latin.jpg", "latin.txt", NULL, "latin.txt' is not UTF-8 text (byte 7)");
+    expect_fault("_1.jpg", NULL, NULL, "pass --instance_prompt");
+    expect_fault("\xE9t\xE9.jpg", NULL, NULL, "is not UTF-8");
+}
+
+static void names_that_nobody_chose_are_known(void **state)
+{
+    (void)state;
+    static const char *const nothing[] = {
+        "IMG_0001.JPG",
+        "DSC01234.jpg",
+        "DSC_0042 (2).jpg",
+        "20240501_101010.jpg",
+        "PXL_20240501_101010123.MP.jpg",
+        "IMG-20240501-WA0003.jpg",
+        "P1010001.JPG",
+        "_MG_4711.jpg",
+        "DJI_0001.JPG",
+        "1000012345.jpg",
+        "12.png",
+        "Screenshot_20240501-101010_Chrome.png",
+        "Screen Shot 2024-05-01 at 10.10.10.png",
+        "WhatsApp Image 2024-05-01 at 10.10.10.jpeg",
+        "d41d8cd98f00b204e9800998ecf8427e.png",
+        "123e4567-e89b-12d3-a456-426614174000.jpg",
+        "9f86d081.png",
+        "photo (3).jpg",
+        "image.png",
+        "a.png",
+        "x9Kq2Lm4Tz7b.jpg",
+        "in/IMG_2.jpg",
+        "untitled.png",
+        "FB_IMG_1714550000000.jpg",
+    };
+    static const char *const words[] = {
+        "red coat.jpg",      "t-shirt (1).jpg", "coat_20240501.jpg", "dress-03.webp",    "facade.jpg", "IMG coat.jpg",
+        "size 42 jeans.png", "caf\xC3\xA9.jpg", "501 jeans.jpg",     "H&M 2024 top.jpg", "decade.png", "imgdress.jpg",
+    };
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (!dr_name_says_nothing(nothing[i]))
+            fail_msg("'%s' passes for a garment", nothing[i]);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (dr_name_says_nothing(words[i]))
+            fail_msg("'%s' passes for a number", words[i]);
 }
 
 int main(void)
@@ -85,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_lose_extension_counter_and_underscores),
         cmocka_unit_test(a_name_is_cut_between_characters),
+        cmocka_unit_test(names_that_nobody_chose_are_known),
         cmocka_unit_test_setup_teardown(a_caption_comes_before_the_given_prompt_and_the_name, scratch_make,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(bad_captions_and_names_are_told, scratch_make, scratch_remove),

@@ -68,8 +68,6 @@ static dr_status do_column(evaluation *e, eval_column *c)
 {
     dr_progress bar;
     dr_status st = alloc_column(c, e->items.count);
-    if (!st)
-        st = eval_painter_open(&c->painter);
     dr_progress_start(&bar, c->name, e->items.count, false);
     for (int i = 0; !st && i < e->items.count; i++) {
         st = do_item(e, c, i);
@@ -93,6 +91,10 @@ static dr_status do_real(evaluation *e)
 static dr_status evaluate(evaluation *e)
 {
     dr_status st = dr_parser_load(&e->parser, e->parser_dir);
+    for (int i = 0; !st && i < e->columns; i++) /* what is no model is said before the long work */
+        st = eval_painter_open(&e->column[i].painter);
+    if (!st && e->sheet && !dr_image_can_write(e->sheet))
+        st = dr_fail(DR_EINVAL, "cannot write '%s': the name must end in .png, .jpg, .webp or .tif", e->sheet);
     if (!st)
         st = eval_items_open(&e->items, &e->wardrobe, e->count);
     if (!st)
@@ -108,8 +110,10 @@ static dr_status evaluate(evaluation *e)
 
 static void clear(evaluation *e)
 {
-    for (int i = 0; i < e->columns; i++)
+    for (int i = 0; i < e->columns; i++) {
+        eval_painter_close(&e->column[i].painter);
         clear_column(&e->column[i], e->items.count);
+    }
     clear_column(&e->real, e->items.count);
     eval_reference_clear(&e->reference);
     eval_items_clear(&e->items);

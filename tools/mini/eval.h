@@ -53,7 +53,7 @@ void eval_items_clear(eval_items *all);
 dr_status eval_item_frame(eval_item *it);
 /** The region around a mask, as drape_tryon() takes it with `*padding`, which is its own choice. */
 dr_region eval_frame(const dr_image *mask, int *padding);
-/** The close-up of a picture of the photo's size; of a mask if it has one channel. */
+/** The close-up of a picture of the photo's size. */
 dr_status eval_closeup(dr_image *out, const dr_image *picture, const dr_region *region);
 
 const char *eval_colour_name(int colour);

@@ -52,16 +52,7 @@ dr_region eval_frame(const dr_image *mask, int *padding)
 
 dr_status eval_closeup(dr_image *out, const dr_image *picture, const dr_region *region)
 {
-    dr_image black = {0};
-    if (picture->channels == 3)
-        return dr_region_extract(out, NULL, picture, NULL, region);
-    dr_image ignored = {0}; /* a mask comes along with a photo */
-    dr_status st = dr_image_alloc(&black, picture->width, picture->height, 3);
-    if (!st)
-        st = dr_region_extract(&ignored, out, &black, picture, region);
-    dr_image_clear(&ignored);
-    dr_image_clear(&black);
-    return st;
+    return dr_region_extract(out, NULL, picture, NULL, region);
 }
 
 static dr_mask_category category_of(const char *word, uint8_t label)
@@ -99,17 +90,16 @@ static dr_status mask_item(eval_item *it, const char *word)
 
 dr_status eval_item_frame(eval_item *it)
 {
+    dr_image again = {0};
+    const dr_image *photo = &it->person->photo;
     it->region = eval_frame(&it->mask, &it->padding);
-    dr_status st = eval_closeup(&it->photo, &it->person->photo, &it->region);
+    dr_status st = dr_region_extract(&it->photo, &it->place, photo, &it->mask, &it->region);
     if (!st)
-        st = eval_closeup(&it->place, &it->mask, &it->region);
-    if (!st)
-        st = eval_closeup(&it->cloth, &it->worn, &it->region);
+        st = dr_region_extract(&again, &it->cloth, photo, &it->worn, &it->region);
     if (!st)
         st = dr_image_copy(&it->inside, &it->cloth);
-    if (!st)
-        st = dr_mask_grow(&it->inside, -EVAL_INSIDE);
-    return st;
+    dr_image_clear(&again);
+    return st ? st : dr_mask_grow(&it->inside, -EVAL_INSIDE);
 }
 
 static void phrase(eval_item *it, const char *word)

@@ -87,7 +87,7 @@ static dr_status fill(mini_pool *p, int64_t k, mini_entry *out)
     if (!st)
         st = encode(p, &e, &e.mask, out->masked);
     if (!st) {
-        dr_mask_to_latent(&e.mask, MINI_CELLS, MINI_CELLS, mask);
+        dr_mask_to_latent_any(&e.mask, MINI_CELLS, MINI_CELLS, mask);
         for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++)
             out->mask[i] = mask[i] >= 0.5f;
         memcpy(out->caption, e.caption, sizeof out->caption);
