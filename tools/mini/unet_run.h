@@ -104,6 +104,9 @@ dr_status unet_walks_step(unet_run *r, const mini_batch *b, const float *v, floa
 /** The average's loss on examples of test photos, each time with the same noise. */
 dr_status unet_run_look(unet_run *r, double *loss);
 
+/** What the run's course depends on, but its length. */
+json_t *unet_fingerprint(const unet_options *o);
+
 /** OUTPUT/model: the whole pipeline in f16, with the average's weights and the VAE. */
 dr_status unet_result_write(unet_run *r);
 

@@ -26,18 +26,6 @@ static const mini_critic_config critic_config = {
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
-/* What a run's course depends on, but its length. */
-static json_t *fingerprint(const unet_options *o)
-{
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f}",
-                     "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh,
-                     "pool", o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
-                     o->max_norm, "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption",
-                     o->no_caption, "arch", o->arch, "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight",
-                     o->walk_weight, "freeze_text", o->freeze_text, "pull", o->adversary.pull, "critic_features",
-                     o->adversary.features);
-}
-
 static dr_status make_models(unet_run *r)
 {
     dr_unet_config uc;
@@ -164,7 +152,7 @@ static dr_status open_training(unet_run *r)
                            .trainings = 1,
                            .keep = 1,
                            .format = 1,
-                           .run = fingerprint(o),
+                           .run = unet_fingerprint(o),
                            .own = json_object()};
     dr_status st = r->c.run && r->c.own ? dr_checkpoint_start(&r->c, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
