@@ -29,7 +29,7 @@ test: all
 
 # Sanitizers (ThreadSanitizer over the server), the API against its description, fuzz seeds, format and include order.
 check: deps
-	@scripts/deps.sh api
+	@scripts/deps.sh check
 	tools/check_includes.py
 	tools/check_format.sh
 	cmake -S . -B $(BUILD)-asan -G Ninja -DDRAPE_SANITIZE=ON $(CMAKE_FLAGS)
