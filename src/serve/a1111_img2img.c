@@ -121,6 +121,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "padding", json_integer(region ? integer(o, "inpaint_full_res_padding") : -1));
     json_object_set_new(s, "mask_blur", json_integer(blur));
     json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
+    json_object_set_new(s, "long_prompt", json_true()); /* chunk by chunk, as there */
     return s;
 }
 

@@ -147,6 +147,7 @@ static drape_tryon_options options_of(const json_t *o)
     drape_tryon_options t = DRAPE_TRYON_DEFAULTS;
     t.prompt = dr_work_text(o, "prompt");
     t.negative_prompt = dr_work_text(o, "negative_prompt");
+    t.long_prompt = dr_work_bool(o, "long_prompt");
     t.steps = dr_work_int(o, "steps");
     t.guidance_scale = dr_work_number(o, "guidance_scale");
     t.strength = dr_work_number(o, "strength");
@@ -163,6 +164,33 @@ static drape_tryon_options options_of(const json_t *o)
     t.color_match = dr_work_bool(o, "color_match");
     t.callbacks.preview_every = dr_work_int(o, "preview_every");
     return t;
+}
+
+/* Words that change nothing: whoever wrote them should know. */
+static dr_status warn_of_cut(dr_work *w, const char *what, const char *prompt)
+{
+    char text[900], *cut;
+    dr_status st = (dr_status)drape_prompt_cut(*w->pipeline, prompt, &cut);
+    if (st || !cut)
+        return st;
+    size_t shown = strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
+        ;
+    snprintf(text, sizeof text,
+             "the %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
+             "'%.*s%s'",
+             what, (int)shown, cut, cut[shown] ? "..." : "");
+    dr_work_warn(w, text);
+    free(cut);
+    return DR_OK;
+}
+
+static dr_status check_prompts(dr_work *w)
+{
+    if (dr_work_bool(w->settings, "long_prompt"))
+        return DR_OK;
+    dr_status st = warn_of_cut(w, "prompt", dr_work_text(w->settings, "prompt"));
+    return st ? st : warn_of_cut(w, "negative prompt", dr_work_text(w->settings, "negative_prompt"));
 }
 
 static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mask)
@@ -218,6 +246,8 @@ dr_status dr_work_tryon(dr_work *w)
         st = get_mask(w, &photo, &mask);
     if (!st)
         st = open_pipeline(w);
+    if (!st)
+        st = check_prompts(w);
     r.began = dr_now();
     for (r.picture = r.first; !st && r.picture < r.count; r.picture++) {
         pthread_mutex_lock(&w->s->mutex);

@@ -96,6 +96,17 @@ class Jobs(Case):
         self.assertTrue([p for p in events.of("preview") if p["job"] == job["id"]])
         events.close()
 
+    def test_the_end_of_a_prompt_that_nobody_reads_is_told(self):
+        long = "red shirt " * 40 + "with violet buttons"
+        job = self.client.ended(self.tryon(prompt=long, negative_prompt="é" * 200))
+        self.assertEqual(len(job["warnings"]), 2, job["warnings"])
+        self.assertRegex(job["warnings"][0], "^the prompt is longer than .*violet buttons'$")
+        self.assertRegex(job["warnings"][1], "^the negative prompt is longer")
+        whole = self.client.ended(self.tryon(prompt=long, negative_prompt="é" * 200, long_prompt=True))
+        self.assertEqual(whole["warnings"], [])
+        self.assertNotEqual(whole["results"][0]["image"], job["results"][0]["image"], "the end counts")
+        self.assertEqual(self.client.ended(self.tryon())["warnings"], [])
+
     def test_a_mask_is_found_and_overtakes(self):
         blocking, waiting = self.long(), self.tryon()
         mask = self.client.submit(type="mask", photo=self.photo)
@@ -414,6 +425,12 @@ class Clients(Case):
         answer = self.img2img(422, mask=b64(MASK).rstrip("=")[:-3] if len(b64(MASK).rstrip("=")) % 4 == 0 else b64(MASK)[:401])
         self.assertEqual(answer["error"]["field"], "mask")
         self.assertIn("base64", answer["detail"])
+
+    def test_long_prompts_are_read_to_their_end(self):
+        begin = "red shirt " * 40
+        first, second = (self.img2img(prompt=begin + end) for end in ("violet", "green"))
+        self.assertNotEqual(self.picture(first), self.picture(second))
+        self.assertEqual(json.loads(first["info"])["comments"], [])
 
     def test_what_changes_nothing_is_answered(self):
         for path in ("refresh-checkpoints", "refresh-loras", "refresh-vae", "refresh-embeddings"):
