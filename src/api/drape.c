@@ -193,6 +193,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
             {.prompt = dr_skip_bom(options->prompt ? options->prompt : ""),
              .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
              .long_prompts = options->long_prompt,
+             .clip_skip = options->clip_skip,
              .guidance_scale = options->guidance_scale,
              .sampler = {.steps = options->steps,
                          .karras = options->karras,

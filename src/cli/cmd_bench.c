@@ -27,7 +27,7 @@ static dr_status stage_text(bench *b, int i)
 {
     char prompt[32]; /* another prompt each time: the engine remembers the last one */
     snprintf(prompt, sizeof prompt, "t-shirt %d", i);
-    return dr_engine_text(&b->engine, prompt, "", false);
+    return dr_engine_text(&b->engine, prompt, "", false, 0);
 }
 
 static dr_status stage_encode(bench *b, int i)

@@ -358,6 +358,8 @@ static int parse(tryon_cli *c, int argc, char **argv)
         {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
         {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
          .shown_default = "empty"},
+        {"clip-skip", DR_OPT_INT, &o->clip_skip, "N",
+         "last layers of the text encoder to leave out; AUTOMATIC1111's \"Clip skip\" is one more", 0, 31},
         {"long-prompt", DR_OPT_FLAG, &o->long_prompt, NULL,
          "read prompts of more than 75 tokens to their end, in chunks as AUTOMATIC1111 does; BREAK begins a new one"},
         {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000,

@@ -114,7 +114,7 @@ dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids
     int64_t C = m->config.width;
     h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
     h = dr_view3(g, h, N, L, C);
-    for (int i = 0; i < m->config.layers; i++)
+    for (int i = 0; i < m->config.layers - m->skip; i++)
         h = dr_block(g, layer_forward, &m->layer[i], 1, &h);
     return dr_norm_forward(g, &m->final, h, DR_ACT_NONE);
 }

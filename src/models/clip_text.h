@@ -33,6 +33,7 @@ typedef struct dr_clip_text {
     dr_tensor *tokens, *places; /* [vocab,C], [positions,C] */
     dr_clip_layer layer[DR_CLIP_MAX_LAYERS];
     dr_norm final;
+    int skip; /* last layers that are left out, less than config.layers; the final norm is not. diffusers' clip_skip */
 } dr_clip_text;
 
 /** From text_encoder/config.json. Values that cannot be right are DR_EINVAL, naming `where`. */

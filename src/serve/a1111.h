@@ -75,6 +75,7 @@ typedef struct dr_img2img {
     bool karras;
     double eta, strength;
     int width, height;
+    int clip_skip;    /* as drape counts: layers left out */
     json_t *comments; /* sentences on what was done otherwise than asked */
     const dr_model *model;
     int64_t garment; /* 0: none */

@@ -151,13 +151,26 @@ static dr_status take_pictures(const json_t *body, dr_img2img *q, char *field)
 
 /* --- settings ----------------------------------------------------------------------------------- */
 
+/* "Clip skip": 1 is the whole text encoder there. */
+static dr_status take_clip_skip(const json_t *value, dr_img2img *q, char *field, const char *path)
+{
+    double n = json_is_number(value) ? json_number_value(value) : 0;
+    if (!(n >= 1 && n <= 12 && n == (int)n))
+        return refuse(field, path, "must be a whole number from 1 to 12");
+    q->clip_skip = (int)n - 1;
+    return DR_OK;
+}
+
 /* One of override_settings. *model gets the name of one, new. */
-static dr_status take_setting(const char *key, const json_t *value, const json_t *options, char **model, char *field)
+static dr_status take_setting(const char *key, const json_t *value, const json_t *options, dr_img2img *q, char **model,
+                              char *field)
 {
     char path[DR_FIELD_PATH];
     snprintf(path, sizeof path, "override_settings.%.60s", key);
     if (dr_a1111_at_rest(value) || dr_a1111_same(value, json_object_get(options, key)))
         return DR_OK;
+    if (strcmp(key, "CLIP_stop_at_last_layers") == 0)
+        return take_clip_skip(value, q, field, path);
     if (strcmp(key, "sd_model_checkpoint") != 0 || !json_is_string(value))
         return refuse(field, path,
                       json_object_get(options, key) ? "drape has this one way only, see GET /sdapi/v1/options"
@@ -179,7 +192,7 @@ static dr_status take_override(dr_studio *s, const json_t *body, dr_img2img *q, 
     {
         if (st)
             break;
-        st = take_setting(key, value, options, &model, field);
+        st = take_setting(key, value, options, q, &model, field);
     }
     if (!st && (st = dr_a1111_find_model(s, model, &q->model, &q->garment)) != DR_OK)
         snprintf(field, DR_FIELD_PATH, "override_settings.sd_model_checkpoint");

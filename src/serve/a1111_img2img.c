@@ -121,6 +121,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "padding", json_integer(region ? integer(o, "inpaint_full_res_padding") : -1));
     json_object_set_new(s, "mask_blur", json_integer(blur));
     json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
+    json_object_set_new(s, "clip_skip", json_integer(q->clip_skip));
     json_object_set_new(s, "long_prompt", json_true()); /* chunk by chunk, as there */
     return s;
 }
@@ -208,11 +209,12 @@ static char *info_text(const json_t *o, const dr_job *j, const json_t *comments,
         json_object_get(o, "cfg_scale"), "steps", json_object_get(o, "steps"), "batch_size",
         json_object_get(o, "batch_size"), "denoising_strength", json_object_get(o, "denoising_strength"),
         "sd_model_name", json_string_value(json_object_get(s, "model")));
-    json_t *more = json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}",
-                             "restore_faces", 0, "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1,
-                             "seed_resize_from_h", -1, "extra_generation_params", "index_of_first_image", 0,
-                             "infotexts", texts, "styles", "job_timestamp", stamp, "clip_skip", 1,
-                             "is_using_inpainting_conditioning", 1, "version", drape_version(), "comments", comments);
+    json_t *more =
+        json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}", "restore_faces", 0,
+                  "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1, "seed_resize_from_h", -1,
+                  "extra_generation_params", "index_of_first_image", 0, "infotexts", texts, "styles", "job_timestamp",
+                  stamp, "clip_skip", 1 + (int)json_integer_value(json_object_get(s, "clip_skip")),
+                  "is_using_inpainting_conditioning", 1, "version", drape_version(), "comments", comments);
     if (info && more)
         json_object_update(info, more);
     char *text = info ? json_dumps(info, JSON_COMPACT) : NULL;

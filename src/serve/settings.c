@@ -21,6 +21,7 @@ const dr_field dr_tryon_fields[] = {
     {"prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
     {"negative_prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
     {"long_prompt", DR_FIELD_BOOL, "false"},
+    {"clip_skip", DR_FIELD_INT, "0", 0, 31},
     {"garment", DR_FIELD_ID, "null"},
     {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4},
     {"lora", DR_FIELD_STRING, "null", 0, 200},

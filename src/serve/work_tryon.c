@@ -148,6 +148,7 @@ static drape_tryon_options options_of(const json_t *o)
     t.prompt = dr_work_text(o, "prompt");
     t.negative_prompt = dr_work_text(o, "negative_prompt");
     t.long_prompt = dr_work_bool(o, "long_prompt");
+    t.clip_skip = dr_work_int(o, "clip_skip");
     t.steps = dr_work_int(o, "steps");
     t.guidance_scale = dr_work_number(o, "guidance_scale");
     t.strength = dr_work_number(o, "strength");

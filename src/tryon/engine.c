@@ -260,17 +260,22 @@ static dr_status encode_text(dr_engine *e, const int32_t *ids, int chunks, float
     return st;
 }
 
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts)
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts, int clip_skip)
 {
     const char *const texts[2] = {negative, prompt};
     int32_t *ids;
     int chunks;
-    if (e->context && same(e->prompt, prompt) && same(e->negative, negative) && e->long_prompts == long_prompts)
+    if (e->context && same(e->prompt, prompt) && same(e->negative, negative) && e->long_prompts == long_prompts &&
+        e->clip_skip == clip_skip)
         return DR_OK;
+    if (clip_skip < 0 || clip_skip >= e->text_config.layers)
+        return dr_fail(DR_EINVAL, "clip_skip is %d, expected 0 to %d: the text encoder has %d layers", clip_skip,
+                       e->text_config.layers - 1, e->text_config.layers);
     dr_status st = token_chunks(e, texts, long_prompts, &ids, &chunks);
     if (!st)
         st = load_text(e);
     float *context = NULL;
+    e->text.net.skip = clip_skip;
     if (!st)
         st = encode_text(e, ids, chunks, &context);
     free(ids);
@@ -290,6 +295,7 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative,
     e->prompt = p;
     e->negative = n;
     e->long_prompts = long_prompts;
+    e->clip_skip = clip_skip;
     e->length = chunks * DR_TOKENS;
     return DR_OK;
 }

@@ -54,8 +54,9 @@ typedef struct dr_engine {
 
     char *prompt, *negative; /* that `context` belongs to */
     bool long_prompts;       /* how it was made */
-    float *context;          /* [2,L,C]: negative, prompt; malloc'ed */
-    int length;              /* L: 77, or 77 for each chunk of a long prompt */
+    int clip_skip;
+    float *context; /* [2,L,C]: negative, prompt; malloc'ed */
+    int length;     /* L: 77, or 77 for each chunk of a long prompt */
 } dr_engine;
 
 /** Checks the folder, its configs, and that they fit together: an inpainting UNet for this VAE and text
@@ -70,7 +71,7 @@ void dr_engine_release(dr_engine *e);
 /** Encodes both prompts into e->context (kept for the next call with the same prompts). `long_prompts`: in as many
  *  chunks of 75 tokens as the longer one needs, the shorter one filled up with empty chunks; otherwise what goes beyond
  *  75 tokens is left out. */
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts);
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts, int clip_skip);
 
 /** rgb [H,W,3] in [-1,1] -> moments [h,w,2*latent] (caller's, floats). H and W are multiples of the factor. */
 dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments);

@@ -376,6 +376,15 @@ class Clients(Case):
                      {"nobody_knows": None, "nor_this": [], "hr_scale": 2, "unknown": {"enabled": False}}):
             self.assertEqual(self.picture(self.img2img(**more)), plain, more)
 
+    def test_clip_skip_leaves_out_the_text_encoder_s_last_layers(self):
+        plain = self.img2img()
+        skipped = self.img2img(override_settings={"CLIP_stop_at_last_layers": 2})
+        self.assertNotEqual(self.picture(skipped), self.picture(plain))
+        self.assertEqual([json.loads(a["info"])["clip_skip"] for a in (plain, skipped)], [1, 2])
+        for wrong in (0.5, "two", 13):
+            answer = self.img2img(422, override_settings={"CLIP_stop_at_last_layers": wrong})
+            self.assertEqual(answer["error"]["field"], "override_settings.CLIP_stop_at_last_layers")
+
     def test_extensions_that_are_off_are_taken_and_others_refused(self):
         plain = self.picture(self.img2img())
         unit = {"enabled": False, "module": "canny", "model": "control_canny", "weight": 1.0}
