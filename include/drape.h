@@ -192,8 +192,8 @@ typedef struct drape_tryon_options {
     int mask_blur;         /* pixels of the paste's feather; -1: 4 per 512 pixels of region */
     bool paste;            /* paste back into the untouched photo; without, the model's picture is the result */
     bool color_match;      /* shift the picture's mean colour to the photo's around the mask */
-    int clip_skip;    /* last layers of the text encoder to leave out, both prompts, counted as by diffusers: 0 is none;
-                         AUTOMATIC1111's    "Clip skip" counts from 1 */
+    int clip_skip;    /* last layers of the text encoder to leave out, for both prompts: 0 is none, as diffusers counts;
+                         AUTOMATIC1111's "Clip skip" begins at 1 */
     bool long_prompt; /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
 } drape_tryon_options;
