@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_base(const char *dir)
+bool dr_distilled_is(const char *dir)
 {
     char path[PATH_MAX];
     return dr_folder_path(path, sizeof path, dir, DR_UNET_BASE, "config.json") == DR_OK && dr_exists(path);
@@ -36,7 +36,7 @@ dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const char *di
 {
     dr_unet_model base = {0};
     *d = (dr_distilled){0};
-    if (!has_base(dir))
+    if (!dr_distilled_is(dir))
         return DR_OK;
     dr_status st = dr_unet_load(unet, dir);
     if (!st)

@@ -96,6 +96,8 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
         return st;
     m->weights =
         lora ? models * dr_dtype_size(in->stored) + (uint64_t)t.values * sizeof(float) : models * sizeof(float);
+    if (in->distilled) /* what distilling changed, and room for the weights without it */
+        m->weights += 2 * (uint64_t)dr_params_numel(&s->unet_params) * sizeof(float);
     m->gradients = come ? step.gradients : (uint64_t)t.values * sizeof(float);
     m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) : 0;
     m->activations = step.kept;

@@ -13,6 +13,7 @@ typedef struct dr_train_estimate_in {
     const dr_clip_config *text;
     const dr_vae_config *vae;
     dr_dtype stored; /* of the weights in the files: what frozen ones keep in memory. Trained ones are f32 */
+    bool distilled;  /* the folder has two UNets: train/distilled.h */
 } dr_train_estimate_in;
 
 /* Bytes. */

@@ -139,7 +139,7 @@ static dr_status need(const dr_train_options *o, const configs *c, uint64_t avai
                       size_t size)
 {
     dr_train_memory m = {0};
-    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32};
+    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32, dr_distilled_is(o->pretrained_model)};
     dr_status st = stored_type(o, &in.stored);
     if (!st)
         st = dr_train_estimate(&in, &m);

@@ -109,6 +109,17 @@ static void adapters_leave_the_weights_as_they_are_stored(void **state)
     assert_int_equal(m.weights, 2ull * UNET_VALUES + 4ull * 829952);
 }
 
+static void a_distilled_model_keeps_what_distilling_changed(void **state)
+{
+    dr_train_options o = options();
+    dr_train_memory m;
+    (void)state;
+    dr_train_estimate_in in = sd2(&o);
+    in.distilled = true;
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    assert_int_equal(m.weights, 3 * 4ull * UNET_VALUES);
+}
+
 static void gradients_used_as_they_come_need_one_block(void **state)
 {
     dr_train_options o = options();
@@ -342,6 +353,7 @@ int main(void)
         cmocka_unit_test(names_the_fewest_flags_that_make_it_fit),
         cmocka_unit_test(leaves_out_flags_that_a_later_one_makes_needless),
         cmocka_unit_test(says_so_when_nothing_makes_it_fit),
+        cmocka_unit_test(a_distilled_model_keeps_what_distilling_changed),
     };
     setenv("DRAPE_TUNE", "off", 1); /* which convolution is fastest does not matter here */
     return cmocka_run_group_tests(tests, NULL, NULL);
