@@ -165,6 +165,7 @@ static void trainer_clear(dr_trainer *t)
     dr_checkpoint_clear(&t->checkpoint);
     dr_adapters_clear(&t->adapters);
     dr_unet_unload(&t->unet);
+    dr_distilled_clear(&t->distilled);
     dr_text_unload(&t->text);
     dr_tape_clear(&t->tape);
     dr_cache_clear(&t->cache);
