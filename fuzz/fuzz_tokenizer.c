@@ -98,10 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data, size);
     text[size] = 0;
-    if (text[0] == 'T')
+    if (text[0] == 'T') {
         check_prompt(clip(), text + 1);
-    check_long(clip(), text + 1);
-    else try_folder(text + (size > 0), size - (size > 0));
+        check_long(clip(), text + 1);
+    } else
+        try_folder(text + (size > 0), size - (size > 0));
     free(text);
     return 0;
 }

@@ -32,6 +32,16 @@ static dr_status subtract(dr_distilled *d, const dr_params *painter, const dr_pa
     return DR_OK;
 }
 
+static dr_status make_room(dr_distilled *d, size_t values)
+{
+    d->values = values;
+    d->change = malloc(values * sizeof(float));
+    d->plain = malloc(values * sizeof(float));
+    return d->change && d->plain ? DR_OK
+                                 : dr_fail(DR_ENOMEM, "out of memory: %zu MiB for the change by distilling",
+                                           2 * values * sizeof(float) >> 20);
+}
+
 dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const char *dir)
 {
     dr_unet_model base = {0};
@@ -41,19 +51,17 @@ dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const char *di
     dr_status st = dr_unet_load(unet, dir);
     if (!st)
         st = dr_unet_load_part(&base, dir, DR_UNET_BASE);
-    if (st)
-        return st;
-    d->values = (size_t)dr_params_numel(&unet->params);
-    d->change = malloc(d->values * sizeof(float));
-    d->plain = malloc(d->values * sizeof(float));
-    st = d->change && d->plain ? subtract(d, &unet->params, &base.params, dir)
-                               : dr_fail(DR_ENOMEM, "out of memory: %zu MiB for the change by distilling",
-                                         2 * d->values * sizeof(float) >> 20);
-    dr_unet_unload(st ? &base : unet);
-    if (st)
+    if (!st)
+        st = make_room(d, (size_t)dr_params_numel(&unet->params));
+    if (!st)
+        st = subtract(d, &unet->params, &base.params, dir);
+    dr_unet_unload(unet);
+    if (st) {
+        dr_unet_unload(&base);
         dr_distilled_clear(d);
-    else
+    } else {
         *unet = base;
+    }
     return st;
 }
 
