@@ -228,8 +228,8 @@ void dr_get_preview(dr_studio *s, dr_request *r)
     int64_t id = dr_job_number(r->param);
     const char *step = dr_request_arg(r, "step");
     int ignored;
-    if (step && !dr_query_int(step, INT_MIN, INT_MAX, &ignored)) {
-        dr_answer_error(&r->answer, 400, "bad_field", "step", "step must be a whole number");
+    if (step && !dr_query_int(step, 0, INT_MAX, &ignored)) {
+        dr_answer_error(&r->answer, 400, "bad_field", "step", "step must be a whole number from 0 to 2147483647");
         return;
     }
     pthread_mutex_lock(&s->mutex);
