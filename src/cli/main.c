@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-const dr_command *const dr_commands[] = {&dr_cmd_tryon, &dr_cmd_mask,       &dr_cmd_train, &dr_cmd_serve,
-                                         &dr_cmd_pull,  &dr_cmd_init,       &dr_cmd_info,  &dr_cmd_verify,
-                                         &dr_cmd_bench, &dr_cmd_completion, NULL};
+const dr_command *const dr_commands[] = {&dr_cmd_tryon,  &dr_cmd_mask,    &dr_cmd_train,      &dr_cmd_serve,
+                                         &dr_cmd_pull,   &dr_cmd_convert, &dr_cmd_init,       &dr_cmd_info,
+                                         &dr_cmd_verify, &dr_cmd_bench,   &dr_cmd_completion, NULL};
 
 static volatile sig_atomic_t interrupted;
 

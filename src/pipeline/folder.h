@@ -9,6 +9,7 @@
 #ifndef DR_PIPELINE_FOLDER_H
 #define DR_PIPELINE_FOLDER_H
 
+#include "base/json.h"
 #include "pipeline/weights.h"
 
 /* What our folders say they are written by: diffusers changes the sizes of folders older than 0.9. */
@@ -24,6 +25,10 @@ dr_status dr_folder_check(const char *dir);
 /** Whether `dir` is a model's folder in the hub's cache ("models--ORG--NAME"); then `out` is "; ..." for the end of a
  *  message, which names the snapshot to pass instead. Otherwise `out` is "". */
 bool dr_snapshot_hint(const char *dir, char *out, size_t n);
+
+/** What model_index.json says; `channels` of the UNet: 9 is a StableDiffusionInpaintPipeline, 4 a
+ *  StableDiffusionPipeline. New reference; NULL when out of memory. */
+json_t *dr_folder_index(int channels, const char *scheduler);
 
 /** Writes model_index.json of a StableDiffusionInpaintPipeline; `scheduler` is its class, "PNDMScheduler". */
 dr_status dr_folder_write_index(const char *dir, const char *scheduler);

@@ -37,7 +37,7 @@ static dr_status open_companions(dr_single_file *f, const char *path, const char
 {
     static const char *const endings[] = {".vae.safetensors", ".vae.pt", ".vae.ckpt"};
     char beside[PATH_MAX];
-    for (size_t i = 0; !vae && i < sizeof endings / sizeof *endings; i++)
+    for (size_t i = 0; !vae && !f->no_vae && i < sizeof endings / sizeof *endings; i++)
         if (companion(beside, path, endings[i]))
             vae = beside;
     dr_status st = vae ? dr_tensor_file_open(&f->vae, vae) : DR_OK;
@@ -142,12 +142,7 @@ static dr_status read_metadata(dr_single_file *f, dr_ldm_facts *facts)
 static json_t *index_json(const dr_single_file *f)
 {
     const char *class = json_string_value(json_object_get(f->scheduler, "_class_name"));
-    return json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n], s:[s,s], s:[s,s], s:[s,s], s:[s,s], s:[s,s]}", "_class_name",
-                     f->unet.in == 9 ? "StableDiffusionInpaintPipeline" : "StableDiffusionPipeline",
-                     "_diffusers_version", DR_DIFFUSERS_VERSION, "feature_extractor", "requires_safety_checker", 0,
-                     "safety_checker", "scheduler", "diffusers", class ? class : "PNDMScheduler", "text_encoder",
-                     "transformers", "CLIPTextModel", "tokenizer", "transformers", "CLIPTokenizer", "unet", "diffusers",
-                     "UNet2DConditionModel", "vae", "diffusers", "AutoencoderKL");
+    return dr_folder_index(f->unet.in, class ? class : "PNDMScheduler");
 }
 
 static dr_status load(dr_single_file *f)
@@ -166,7 +161,7 @@ static dr_status load(dr_single_file *f)
     f->written_prefix = prefix && strcmp(prefix, "text_model.") == 0 ? "text_model." : "";
     if (!st && !f->alone)
         st = dr_single_load_part(f, DR_SINGLE_UNET, &facts);
-    if (!st)
+    if (!st && !f->no_vae)
         st = dr_single_load_part(f, DR_SINGLE_VAE, &facts);
     if (f->alone || st)
         return st;
@@ -220,8 +215,10 @@ dr_status dr_single_open(dr_single_file **out, const char *path, const dr_single
 {
     dr_status st = start(out, path);
     dr_single_file *f = *out;
-    if (f)
-        f->ema = o && o->ema;
+    if (f && o) {
+        f->ema = o->ema;
+        f->no_vae = o->no_vae;
+    }
     if (!st)
         st = dr_ldm_family_check(&f->file, f->ema);
     if (!st)

@@ -25,6 +25,7 @@ typedef struct dr_single_file dr_single_file;
 typedef struct dr_single_options {
     bool ema;        /* the UNet's moving average in place of its weights */
     const char *vae; /* the VAE's file in place of the one that is in the file or beside it; NULL: no other */
+    bool no_vae;     /* leave the VAE out, whatever there is */
 } dr_single_options;
 
 /** Whether `path` is a file at all, not a folder. */
