@@ -10,7 +10,7 @@
  * It is routed and handled as the server does it, on a real store, without the network. Every answer must be one, and
  * an error JSON with a code and a message. No worker runs, and what waits for a job is not waited for. */
 #define _GNU_SOURCE /* memmem */
-#include "serve/routes.h"
+#include "serve/http/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>

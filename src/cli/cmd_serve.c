@@ -1,6 +1,6 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
 #include "cli/commands.h"
-#include "serve/guard.h"
+#include "serve/http/guard.h"
 #include "serve/serve.h"
 
 #include <limits.h>

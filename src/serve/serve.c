@@ -2,7 +2,7 @@
 
 #include "base/progress.h"
 #include "base/threads.h"
-#include "serve/exchange.h"
+#include "serve/http/exchange.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #define DR_SERVE_SERVE_H
 
 #include "base/status.h"
-#include "serve/store.h"
+#include "serve/store/store.h"
 
 typedef struct dr_serve_options {
     const char *const *models; /* folders, NULL is the small one that comes with drape; the first is the default */
