@@ -1,5 +1,8 @@
 /* The fields of img2img: which are taken, which change nothing, which must be off. */
 #include "serve/a1111/a1111.h"
+
+#include "base/choice.h"
+#include "base/json.h"
 #include "serve/jobs/settings.h"
 
 #include <stdio.h>
@@ -100,8 +103,8 @@ static dr_status check_scripts(const json_t *body, char *field)
 /* Noise of another size counts when both sides are given. */
 static dr_status check_seed_resize(const json_t *body, char *field)
 {
-    double w = json_number_value(json_object_get(body, "seed_resize_from_w"));
-    double h = json_number_value(json_object_get(body, "seed_resize_from_h"));
+    double w = dr_json_number(body, "seed_resize_from_w");
+    double h = dr_json_number(body, "seed_resize_from_h");
     return w > 0 && h > 0 ? cannot(field, "seed_resize_from_w") : DR_OK;
 }
 
@@ -201,15 +204,11 @@ static dr_status take_override(dr_studio *s, const json_t *body, dr_img2img *q, 
     return st;
 }
 
-static int64_t integer(const dr_img2img *q, const char *key)
-{
-    return json_integer_value(json_object_get(q->o, key));
-}
-
 /* The other program's latents have an eighth of the picture's side, whatever is left over. */
 static dr_status take_size(dr_img2img *q, char *field)
 {
-    int64_t w = integer(q, "width"), h = integer(q, "height"), m = q->model->multiple > 8 ? q->model->multiple : 8;
+    int64_t w = dr_json_whole(q->o, "width"), h = dr_json_whole(q->o, "height"),
+            m = q->model->multiple > 8 ? q->model->multiple : 8;
     char text[160];
     q->width = (int)(w / m * m);
     q->height = (int)(h / m * m);
@@ -228,8 +227,8 @@ static dr_status take_size(dr_img2img *q, char *field)
 /* A strength that leaves no step is one step, the last, there. */
 static void take_strength(dr_img2img *q)
 {
-    double steps = (double)integer(q, "steps");
-    q->strength = json_number_value(json_object_get(q->o, "denoising_strength"));
+    double steps = (double)dr_json_whole(q->o, "steps");
+    q->strength = dr_json_number(q->o, "denoising_strength");
     if (q->strength * steps < 1) {
         q->strength = (1 + 1e-6) / steps;
         q->strength = q->strength > 1 ? 1 : q->strength;
@@ -238,17 +237,18 @@ static void take_strength(dr_img2img *q)
 
 static dr_status check_rest(const dr_img2img *q, char *field)
 {
-    int64_t x = integer(q, "mask_blur_x"), y = integer(q, "mask_blur_y"), fill = integer(q, "inpainting_fill");
+    int64_t x = dr_json_whole(q->o, "mask_blur_x"), y = dr_json_whole(q->o, "mask_blur_y"),
+            fill = dr_json_whole(q->o, "inpainting_fill");
     bool blur = json_is_integer(json_object_get(q->o, "mask_blur")); /* it outdoes the other two */
     if (!blur && (x < 0 ? 4 : x) != (y < 0 ? 4 : y))
         return refuse(field, "mask_blur_x", "must be the same as mask_blur_y");
-    if (q->mask && !json_is_true(json_object_get(q->o, "mask_round")))
+    if (q->mask && !dr_json_flag(q->o, "mask_round"))
         return cannot(field, "mask_round");
-    if (integer(q, "resize_mode") == 3)
+    if (dr_json_whole(q->o, "resize_mode") == 3)
         return refuse(field, "resize_mode", "resizing latents (3) is not possible; 0, 1 and 2 are");
     if (q->strength < 1 && fill >= 2 && q->mask)
         return refuse(field, "inpainting_fill", "noise and nothing (2, 3) go only with a denoising_strength of 1");
-    if (integer(q, "batch_size") * integer(q, "n_iter") > DR_MAX_COUNT)
+    if (dr_json_whole(q->o, "batch_size") * dr_json_whole(q->o, "n_iter") > DR_MAX_COUNT)
         return refuse(field, "n_iter", "at most 16 pictures at once");
     return DR_OK;
 }
@@ -257,8 +257,8 @@ static dr_status check_rest(const dr_img2img *q, char *field)
 static dr_status take_lora(dr_studio *s, dr_img2img *q, char *field)
 {
     char name[160], *open;
-    bool off = json_is_true(json_object_get(q->o, "disable_extra_networks")); /* read, and not put on */
-    q->prompt = strdup(json_string_value(json_object_get(q->o, "prompt")));
+    bool off = dr_json_flag(q->o, "disable_extra_networks"); /* read, and not put on */
+    q->prompt = strdup(dr_json_text(q->o, "prompt"));
     q->garment_scale = 1;
     if (!q->prompt)
         return dr_fail(DR_ENOMEM, "out of memory");

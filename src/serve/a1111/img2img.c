@@ -1,5 +1,6 @@
 /* img2img: the request becomes a job like any other, and the answer waits for it. */
 #include "base/file.h"
+#include "base/json.h"
 #include "serve/a1111/a1111.h"
 #include "serve/jobs/settings.h"
 
@@ -9,11 +10,6 @@
 #include <time.h>
 
 /* --- from the request to a job ------------------------------------------------------------------- */
-
-static int64_t integer(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
 
 static dr_status fault(char *field, const char *name, dr_status st)
 {
@@ -65,7 +61,7 @@ static dr_status decode_mask(const dr_img2img *q, const drape_image *photo, drap
     free(data);
     for (char *line = strtok_r(doubts, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         json_array_append_new(q->comments, json_string(line));
-    if (st || !integer(q->o, "inpainting_mask_invert"))
+    if (st || !dr_json_whole(q->o, "inpainting_mask_invert"))
         return st;
     for (size_t i = 0; i < (size_t)mask->width * (size_t)mask->height; i++)
         mask->data[i] = (uint8_t)(255 - mask->data[i]);
@@ -74,13 +70,13 @@ static dr_status decode_mask(const dr_img2img *q, const drape_image *photo, drap
 
 static bool works_on_region(const dr_img2img *q)
 {
-    return q->mask && json_is_true(json_object_get(q->o, "inpaint_full_res"));
+    return q->mask && dr_json_flag(q->o, "inpaint_full_res");
 }
 
 /* Photo and mask as the job takes them. */
 static dr_status prepare(const dr_img2img *q, drape_image *photo, drape_image *mask, char *field)
 {
-    int mode = (int)integer(q->o, "resize_mode");
+    int mode = (int)dr_json_whole(q->o, "resize_mode");
     dr_status st = fault(field, "init_images[0]", decode_photo(q, photo));
     if (!st)
         st = fault(field, "mask", decode_mask(q, photo, mask));
@@ -88,7 +84,7 @@ static dr_status prepare(const dr_img2img *q, drape_image *photo, drape_image *m
         st = dr_a1111_resize(photo, mode, q->width, q->height, false);
     if (!st && !works_on_region(q))
         st = dr_a1111_resize(mask, mode, q->width, q->height, true);
-    if (!st && q->mask && integer(q->o, "inpainting_fill") == 0 && q->strength < 1)
+    if (!st && q->mask && dr_json_whole(q->o, "inpainting_fill") == 0 && q->strength < 1)
         st = dr_a1111_fill(photo, mask);
     return st;
 }
@@ -98,8 +94,8 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     const json_t *o = q->o;
     char garment[24];
     bool region = works_on_region(q);
-    int64_t blur = json_is_integer(json_object_get(o, "mask_blur")) ? integer(o, "mask_blur")
-                   : integer(o, "mask_blur_x") >= 0                 ? integer(o, "mask_blur_x")
+    int64_t blur = json_is_integer(json_object_get(o, "mask_blur")) ? dr_json_whole(o, "mask_blur")
+                   : dr_json_whole(o, "mask_blur_x") >= 0           ? dr_json_whole(o, "mask_blur_x")
                                                                     : 4;
     json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:f, s:s, s:b, s:f}", "type", "tryon", "model",
                           q->model->id, "photo", photo->id, "mask", mask->id, "prompt", q->prompt, "negative_prompt",
@@ -113,12 +109,13 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "garment_scale", json_real(q->garment_scale));
     json_object_set_new(s, "lora", q->lora ? json_string(q->lora->id) : json_null());
     json_object_set_new(s, "lora_scale", json_real(q->garment_scale));
-    json_object_set_new(s, "seed", integer(o, "seed") >= 0 ? json_integer(integer(o, "seed")) : json_null());
-    json_object_set_new(s, "count", json_integer(integer(o, "batch_size") * integer(o, "n_iter")));
+    json_object_set_new(s, "seed",
+                        dr_json_whole(o, "seed") >= 0 ? json_integer(dr_json_whole(o, "seed")) : json_null());
+    json_object_set_new(s, "count", json_integer(dr_json_whole(o, "batch_size") * dr_json_whole(o, "n_iter")));
     json_object_set_new(s, "width", json_integer(q->width));
     json_object_set_new(s, "height", json_integer(q->height));
     json_object_set_new(s, "whole", json_boolean(!region));
-    json_object_set_new(s, "padding", json_integer(region ? integer(o, "inpaint_full_res_padding") : -1));
+    json_object_set_new(s, "padding", json_integer(region ? dr_json_whole(o, "inpaint_full_res_padding") : -1));
     json_object_set_new(s, "mask_blur", json_integer(blur));
     json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
     json_object_set_new(s, "clip_skip", json_integer(q->clip_skip));
@@ -168,7 +165,7 @@ static void add_pictures(dr_studio *s, const json_t *results, bool send, json_t 
     json_t *v;
     json_array_foreach(results, i, v)
     {
-        char *png = read_png(s, json_string_value(json_object_get(v, "image")), &size), *text = NULL;
+        char *png = read_png(s, dr_json_text(v, "image"), &size), *text = NULL;
         if (!png)
             continue;
         (void)drape_image_parameters(png, size, "the picture", &text);
@@ -205,16 +202,16 @@ static char *info_text(const json_t *o, const dr_job *j, const json_t *comments,
         "all_prompts", repeat(prompt, n), "negative_prompt", negative, "all_negative_prompts", repeat(negative, n),
         "seed", json_object_get(s, "seed"), "all_seeds", seeds, "subseed", json_object_get(s, "seed"), "all_subseeds",
         seeds, "subseed_strength", 0, "width", json_object_get(s, "width"), "height", json_object_get(s, "height"),
-        "sampler_name", dr_a1111_sampler_name(json_string_value(json_object_get(s, "scheduler"))), "cfg_scale",
+        "sampler_name", dr_a1111_sampler_name(dr_json_text(s, "scheduler")), "cfg_scale",
         json_object_get(o, "cfg_scale"), "steps", json_object_get(o, "steps"), "batch_size",
         json_object_get(o, "batch_size"), "denoising_strength", json_object_get(o, "denoising_strength"),
-        "sd_model_name", json_string_value(json_object_get(s, "model")));
+        "sd_model_name", dr_json_text(s, "model"));
     json_t *more =
         json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}", "restore_faces", 0,
                   "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1, "seed_resize_from_h", -1,
                   "extra_generation_params", "index_of_first_image", 0, "infotexts", texts, "styles", "job_timestamp",
-                  stamp, "clip_skip", 1 + (int)json_integer_value(json_object_get(s, "clip_skip")),
-                  "is_using_inpainting_conditioning", 1, "version", drape_version(), "comments", comments);
+                  stamp, "clip_skip", 1 + (int)dr_json_whole(s, "clip_skip"), "is_using_inpainting_conditioning", 1,
+                  "version", drape_version(), "comments", comments);
     if (info && more)
         json_object_update(info, more);
     char *text = info ? json_dumps(info, JSON_COMPACT) : NULL;
@@ -229,7 +226,7 @@ static void answer_done(dr_studio *s, dr_request *r, const dr_job *j)
     json_t *images = json_array(), *seeds = json_array(), *texts = json_array();
     json_t *comments = json_copy(json_object_get(r->kept, "comments"));
     json_array_extend(comments, j->warnings);
-    add_pictures(s, j->results, json_is_true(json_object_get(o, "send_images")), images, seeds, texts);
+    add_pictures(s, j->results, dr_json_flag(o, "send_images"), images, seeds, texts);
     char *info = info_text(o, j, comments, seeds, texts);
     dr_answer_json(&r->answer, 200,
                    json_pack("{s:o, s:O, s:s}", "images", images, "parameters", json_object_get(r->kept, "parameters"),
@@ -244,7 +241,7 @@ static void finish(void *studio, dr_request *r)
 {
     dr_studio *s = studio;
     dr_job j;
-    dr_status st = dr_store_get(s->store, json_integer_value(json_object_get(r->kept, "job")), &j);
+    dr_status st = dr_store_get(s->store, dr_json_whole(r->kept, "job"), &j);
     if (st)
         dr_answer_error(&r->answer, 500, "gone", NULL, "the job was deleted before it was done");
     else if (strcmp(j.state, "failed") == 0)
@@ -273,7 +270,7 @@ void dr_a1111_img2img(dr_studio *s, dr_request *r)
         if (st == DR_EINVAL)
             r->answer.status = 422; /* what these clients expect */
     } else {
-        if (!json_is_true(json_object_get(q.o, "include_init_images"))) {
+        if (!dr_json_flag(q.o, "include_init_images")) {
             json_object_set_new(body, "init_images", json_null());
             json_object_set_new(body, "mask", json_null());
         }

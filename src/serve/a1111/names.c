@@ -1,6 +1,8 @@
 /* Models, adapters and options by the names of the other world. */
 #include "serve/a1111/a1111.h"
 
+#include "base/json.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +10,12 @@
 
 /* --- models and adapters ------------------------------------------------------------------------- */
 
-static const char *text(const json_t *o, const char *key)
-{
-    return json_string_value(json_object_get(o, key));
-}
-
 void dr_a1111_garment_name(const dr_job *jobs, int count, int i, char *out, size_t n)
 {
-    const char *name = text(jobs[i].settings, "name");
+    const char *name = dr_json_text(jobs[i].settings, "name");
     bool twin = false;
     for (int k = 0; k < count; k++)
-        twin = twin || (k != i && strcmp(text(jobs[k].settings, "name"), name) == 0);
+        twin = twin || (k != i && strcmp(dr_json_text(jobs[k].settings, "name"), name) == 0);
     if (twin)
         snprintf(out, n, "%s %lld", name, (long long)jobs[i].id);
     else
@@ -36,9 +33,9 @@ static int64_t find_garment(dr_studio *s, const char *method, const char *name, 
     for (int i = 0; i < n && !id; i++) {
         char called[160];
         dr_a1111_garment_name(jobs, n, i, called, sizeof called);
-        if (strcmp(text(jobs[i].settings, "method"), method) == 0 && strcasecmp(called, name) == 0) {
+        if (strcmp(dr_json_text(jobs[i].settings, "method"), method) == 0 && strcasecmp(called, name) == 0) {
             id = jobs[i].id;
-            snprintf(base, 128, "%s", text(jobs[i].settings, "model"));
+            snprintf(base, 128, "%s", dr_json_text(jobs[i].settings, "model"));
         }
     }
     dr_jobs_free(jobs, n);
@@ -84,10 +81,11 @@ static void list_garments(dr_studio *s, const char *method, json_t *list)
         return;
     for (int i = 0; i < n; i++) {
         char name[160];
-        if (strcmp(text(jobs[i].settings, "method"), method) != 0)
+        if (strcmp(dr_json_text(jobs[i].settings, "method"), method) != 0)
             continue;
         dr_a1111_garment_name(jobs, n, i, name, sizeof name);
-        json_array_append_new(list, lora ? lora_json(name, text(jobs[i].settings, "prompt")) : model_json(name));
+        json_array_append_new(list,
+                              lora ? lora_json(name, dr_json_text(jobs[i].settings, "prompt")) : model_json(name));
     }
     dr_jobs_free(jobs, n);
 }

@@ -1,6 +1,8 @@
 /* How far it is, stop, and what a picture's text says. */
 #include "serve/a1111/a1111.h"
 
+#include "base/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +64,7 @@ void dr_a1111_png_info(dr_studio *s, dr_request *r)
     (void)s;
     if (dr_request_fields(r, table, &o))
         return;
-    dr_status st = dr_a1111_base64(json_string_value(json_object_get(o, "image")), &data, &size);
+    dr_status st = dr_a1111_base64(dr_json_text(o, "image"), &data, &size);
     json_decref(o);
     if (!st)
         st = (dr_status)drape_image_parameters(data, size, "image", &text);

@@ -4,6 +4,8 @@
  * takes them: "True", 1 and "20". */
 #include "serve/a1111/a1111.h"
 
+#include "base/choice.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

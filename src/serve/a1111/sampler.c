@@ -1,6 +1,9 @@
 /* Samplers and noise schedules by the names of the other world. */
 #include "serve/a1111/a1111.h"
 
+#include "base/choice.h"
+#include "base/json.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -24,8 +27,10 @@ enum { SAMPLERS = sizeof samplers / sizeof *samplers };
 
 static bool is_alias(const char *aliases, const char *name, size_t n)
 {
-    for (const char *at = aliases; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        if (strcspn(at, "|") == n && strncasecmp(at, name, n) == 0)
+    const char *alias;
+    size_t length;
+    while (dr_choice_next(&aliases, &alias, &length))
+        if (length == n && strncasecmp(alias, name, n) == 0)
             return true;
     return false;
 }
@@ -103,8 +108,10 @@ void dr_a1111_samplers(dr_studio *s, dr_request *r)
     (void)s;
     for (int i = 0; i < SAMPLERS; i++) {
         json_t *aliases = json_pack("[s]", samplers[i].scheduler);
-        for (const char *at = samplers[i].aliases; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-            json_array_append_new(aliases, json_stringn(at, strcspn(at, "|")));
+        const char *at = samplers[i].aliases, *alias;
+        size_t n;
+        while (dr_choice_next(&at, &alias, &n))
+            json_array_append_new(aliases, json_stringn(alias, n));
         json_array_append_new(list,
                               json_pack("{s:s, s:o, s:{}}", "name", samplers[i].name, "aliases", aliases, "options"));
     }
@@ -170,10 +177,10 @@ static dr_status take_eta(dr_img2img *q, char *field)
 
 dr_status dr_a1111_take_sampler(dr_img2img *q, char *field)
 {
-    const char *name = json_string_value(json_object_get(q->o, "sampler_name"));
-    const char *noise = json_string_value(json_object_get(q->o, "scheduler"));
+    const char *name = dr_json_text(q->o, "sampler_name");
+    const char *noise = dr_json_text(q->o, "scheduler");
     int behind = AUTOMATIC, schedule = noise && noise[0] ? find_schedule(noise) : AUTOMATIC;
-    name = name && name[0] ? name : json_string_value(json_object_get(q->o, "sampler_index"));
+    name = name && name[0] ? name : dr_json_text(q->o, "sampler_index");
     bool named = name && name[0];
     q->scheduler = named ? find_sampler(name, &behind) : q->model->scheduler;
     if (!q->scheduler)

@@ -1,5 +1,6 @@
 /* What was taught, and what is to be taught. */
 #include "base/file.h"
+#include "base/json.h"
 #include "serve/http/routes.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/settings.h"
@@ -101,9 +102,9 @@ static double step_seconds(dr_studio *s, const json_t *settings)
     double seconds = dr_store_speed(s->store, what);
     if (seconds > 0)
         return seconds;
-    const char *id = json_string_value(json_object_get(settings, "model"));
+    const char *id = dr_json_text(settings, "model");
     const dr_model *m = dr_studio_model(s, id);
-    double side = (double)json_integer_value(json_object_get(settings, "resolution"));
+    double side = (double)dr_json_whole(settings, "resolution");
     snprintf(what, sizeof what, "step|%s", id);
     return m ? 2.4 * dr_store_speed(s->store, what) * side * side / ((double)m->width * m->height) : 0;
 }
@@ -152,7 +153,7 @@ static dr_status lint(dr_studio *s, const json_t *settings, const char *dir, jso
     size_t n = json_array_size(json_object_get(settings, "photos"));
     char(*photos)[512] = calloc(n, sizeof *photos), (*masks)[512] = calloc(n, sizeof *masks);
     bool ok = true;
-    int resolution = (int)json_integer_value(json_object_get(settings, "resolution"));
+    int resolution = (int)dr_json_whole(settings, "resolution");
     dr_status st = photos && masks ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_train_folders(s, settings, dir, photos, masks);

@@ -1,6 +1,8 @@
 /* GET info and the description; streams of events. */
 #define _GNU_SOURCE /* asprintf */
 #include "serve/http/routes.h"
+
+#include "base/choice.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/settings.h"
 #include "serve/store/store_impl.h"
@@ -12,8 +14,10 @@
 static json_t *word_list(const char *choices)
 {
     json_t *list = json_array();
-    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        json_array_append_new(list, json_stringn(at, strcspn(at, "|")));
+    const char *word;
+    size_t n;
+    while (dr_choice_next(&choices, &word, &n))
+        json_array_append_new(list, json_stringn(word, n));
     return list;
 }
 

@@ -1,5 +1,7 @@
 /* Jobs: queued, listed, stopped, moved, forgotten. */
+#include "base/choice.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "serve/http/routes.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/settings.h"
@@ -109,7 +111,7 @@ void dr_post_job(dr_studio *s, dr_request *r)
     int64_t id;
     if (dr_request_json(r, &in))
         return;
-    const dr_field *table = dr_settings_table(json_string_value(json_object_get(in, "type")));
+    const dr_field *table = dr_settings_table(dr_json_text(in, "type"));
     dr_status wrong = DR_OK, st = DR_OK;
     if (!table) {
         snprintf(field, sizeof field, "type");
@@ -155,7 +157,7 @@ void dr_move_job(dr_studio *s, dr_request *r)
     json_t *o;
     if (dr_request_fields(r, table, &o))
         return;
-    dr_status st = dr_store_move(s->store, id, (int)json_integer_value(json_object_get(o, "position")));
+    dr_status st = dr_store_move(s->store, id, (int)dr_json_whole(o, "position"));
     json_decref(o);
     answer_change(s, r, st, id);
     if (!st)

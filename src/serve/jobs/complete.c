@@ -1,5 +1,7 @@
 /* Settings of jobs against what there is: models, pictures, garments. What is wrong is said before a job is queued. */
 #include "serve/jobs/fields.h"
+
+#include "base/json.h"
 #include "serve/jobs/settings.h"
 #include "serve/jobs/studio.h"
 
@@ -7,16 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-static const char *text(const json_t *o, const char *key)
-{
-    return json_string_value(json_object_get(o, key));
-}
-
-static int64_t integer(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
 
 static dr_status fault(char *field, const char *name)
 {
@@ -27,7 +19,7 @@ static dr_status fault(char *field, const char *name)
 /* The picture a field names; an absent one is DR_ENOENT with the field. */
 static dr_status find_picture(dr_studio *s, const json_t *o, const char *key, char *field, dr_blob *b)
 {
-    const char *id = text(o, key);
+    const char *id = dr_json_text(o, key);
     dr_status st = dr_store_blob(s->store, id, b);
     if (st) {
         size_t n = strlen(field);
@@ -51,19 +43,19 @@ static dr_status check_mask(const dr_blob *photo, const dr_blob *mask, const cha
 
 static dr_status check_model(dr_studio *s, json_t *o, char *field, const dr_model **m)
 {
-    *m = dr_studio_model(s, text(o, "model"));
+    *m = dr_studio_model(s, dr_json_text(o, "model"));
     if (*m) {
         json_object_set_new(o, "model", json_string((*m)->id));
         return DR_OK;
     }
     fault(field, "model");
-    return dr_fail(DR_ENOENT, "there is no model '%.100s' here", text(o, "model"));
+    return dr_fail(DR_ENOENT, "there is no model '%.100s' here", dr_json_text(o, "model"));
 }
 
 /* One side alone goes with the model's other one. */
 static dr_status complete_size(json_t *o, const dr_model *m, char *field)
 {
-    int64_t w = integer(o, "width"), h = integer(o, "height");
+    int64_t w = dr_json_whole(o, "width"), h = dr_json_whole(o, "height");
     if (w == 0 && h > 0)
         json_object_set_new(o, "width", json_integer(m->width));
     if (h == 0 && w > 0)
@@ -78,7 +70,7 @@ static dr_status complete_size(json_t *o, const dr_model *m, char *field)
 /* A garment brings its model. */
 static dr_status check_garment(dr_studio *s, json_t *o, char *field)
 {
-    const char *id = text(o, "garment");
+    const char *id = dr_json_text(o, "garment");
     dr_job j;
     if (!id)
         return DR_OK;
@@ -93,7 +85,7 @@ static dr_status check_garment(dr_studio *s, json_t *o, char *field)
 
 static dr_status check_lora(const dr_studio *s, json_t *o, char *field)
 {
-    const char *id = text(o, "lora");
+    const char *id = dr_json_text(o, "lora");
     if (!id || !id[0])
         json_object_set_new(o, "lora", json_null());
     else if (!dr_studio_lora(s, id))
@@ -132,7 +124,7 @@ static void complete_pace(json_t *o, const dr_model *m)
 /* `auto` with its defaults where no mask is given. */
 static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
 {
-    if (text(o, "mask"))
+    if (dr_json_text(o, "mask"))
         return DR_OK;
     if (!json_is_object(json_object_get(o, "auto")))
         json_object_set_new(
@@ -146,9 +138,9 @@ static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
     const dr_model *m;
     dr_blob photo, mask;
     dr_status st = find_picture(s, o, "photo", field, &photo);
-    if (!st && text(o, "mask"))
+    if (!st && dr_json_text(o, "mask"))
         st = find_picture(s, o, "mask", field, &mask);
-    if (!st && text(o, "mask"))
+    if (!st && dr_json_text(o, "mask"))
         st = check_mask(&photo, &mask, "mask", field);
     if (!st)
         st = complete_auto(s, o, field);
@@ -170,9 +162,9 @@ static dr_status complete_mask(dr_studio *s, json_t *o, char *field)
 {
     dr_blob photo, rough;
     dr_status st = find_picture(s, o, "photo", field, &photo);
-    if (!st && text(o, "refine"))
+    if (!st && dr_json_text(o, "refine"))
         st = find_picture(s, o, "refine", field, &rough);
-    if (!st && text(o, "refine"))
+    if (!st && dr_json_text(o, "refine"))
         st = check_mask(&photo, &rough, "refine", field);
     return st ? st : need_parser(s, field, "");
 }
@@ -216,7 +208,7 @@ static dr_status complete_train(dr_studio *s, json_t *o, char *field)
         st = complete_validation(s, o, field);
     if (st)
         return st;
-    int64_t resolution = integer(o, "resolution");
+    int64_t resolution = dr_json_whole(o, "resolution");
     if (resolution == 0)
         json_object_set_new(o, "resolution", json_integer(m->width < m->height ? m->width : m->height));
     else if (resolution % m->multiple) {
@@ -224,16 +216,17 @@ static dr_status complete_train(dr_studio *s, json_t *o, char *field)
                 m->multiple);
         return fault(field, "resolution");
     }
-    if (!text(o, "prompt")[0])
+    if (!dr_json_text(o, "prompt")[0])
         json_object_set(o, "prompt", json_object_get(o, "name"));
     if (!json_is_number(json_object_get(o, "learning_rate")))
-        json_object_set_new(o, "learning_rate", json_real(strcmp(text(o, "method"), "lora") == 0 ? 1e-4 : 5e-6));
+        json_object_set_new(o, "learning_rate",
+                            json_real(strcmp(dr_json_text(o, "method"), "lora") == 0 ? 1e-4 : 5e-6));
     return DR_OK;
 }
 
 dr_status dr_studio_complete(dr_studio *s, json_t *settings, char *field)
 {
-    const char *type = text(settings, "type");
+    const char *type = dr_json_text(settings, "type");
     field[0] = 0;
     if (strcmp(type, "tryon") == 0)
         return complete_tryon(s, settings, field);

@@ -1,5 +1,7 @@
 #include "serve/jobs/fields.h"
 
+#include "base/choice.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,15 +39,6 @@ bool dr_query_int(const char *s, int min, int max, int *out)
     long long v = strtoll(s, NULL, 10);
     *out = (int)v;
     return v >= min && v <= max;
-}
-
-bool dr_is_choice(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        if (strcspn(at, "|") == n && memcmp(at, word, n) == 0)
-            return true;
-    return false;
 }
 
 /* "photos[2]" and "mask" to "photos[2].mask". */

@@ -58,7 +58,4 @@ size_t dr_characters(const char *s);
 /** A whole number in a query, "-?[0-9]+", within bounds. */
 bool dr_query_int(const char *s, int min, int max, int *out);
 
-/** True when `word` is one of "a|b|c". */
-bool dr_is_choice(const char *choices, const char *word);
-
 #endif

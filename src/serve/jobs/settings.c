@@ -108,13 +108,3 @@ const dr_field *dr_settings_table(const char *type)
            : strcmp(type, "train") == 0 ? dr_train_fields
                                         : NULL;
 }
-
-int dr_choice_of(const char *choices, const char *word)
-{
-    size_t n = strlen(word);
-    int i = 0;
-    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL, i++)
-        if (strcspn(at, "|") == n && memcmp(at, word, n) == 0)
-            return i;
-    return 0;
-}

@@ -25,7 +25,4 @@ extern const dr_field dr_tryon_fields[], dr_mask_fields[], dr_train_fields[];
 /** The table of a job's type, "tryon", "mask" or "train"; NULL for another word or none. */
 const dr_field *dr_settings_table(const char *type);
 
-/** Which of "a|b|c" a word is; 0 for none of them. */
-int dr_choice_of(const char *choices, const char *word);
-
 #endif

@@ -2,6 +2,7 @@
 #include "serve/jobs/studio.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/settings.h"
 #include "serve/store/store_impl.h"
@@ -248,16 +249,16 @@ static char *search_text(const json_t *settings)
     if (!f)
         return NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *v = json_string_value(json_object_get(settings, keys[i]));
+        const char *v = dr_json_text(settings, keys[i]);
         fprintf(f, "%s ", v ? v : "");
     }
-    fprintf(f, "%lld", (long long)json_integer_value(json_object_get(settings, "seed")));
+    fprintf(f, "%lld", (long long)dr_json_whole(settings, "seed"));
     return fclose(f) == 0 ? text : NULL;
 }
 
 dr_status dr_studio_submit(dr_studio *s, json_t *settings, char *field, int64_t *id)
 {
-    const char *type = json_string_value(json_object_get(settings, "type"));
+    const char *type = dr_json_text(settings, "type");
     dr_status st = dr_studio_complete(s, settings, field);
     if (st)
         return st;

@@ -2,6 +2,7 @@
 #include "serve/jobs/studio.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "serve/jobs/fields.h"
 
 #include <ctype.h>
@@ -10,16 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *text(const json_t *o, const char *key)
-{
-    return json_string_value(json_object_get(o, key));
-}
-
-static int integer(const json_t *o, const char *key)
-{
-    return (int)json_integer_value(json_object_get(o, key));
-}
 
 /* "photo of me.jpg" without what could lead out of a folder or not be a file's name: letters, digits, a few others. The
  * extension goes; a number makes it unique. */
@@ -65,9 +56,9 @@ static dr_status place(dr_studio *s, const char *id, const char *dir, const char
 static dr_status place_caption(const json_t *settings, const json_t *photo, const char *dir, const char *stem)
 {
     char path[600];
-    const char *caption = text(photo, "caption");
+    const char *caption = dr_json_text(photo, "caption");
     if (!caption[0])
-        caption = text(settings, "prompt");
+        caption = dr_json_text(settings, "prompt");
     snprintf(path, sizeof path, "%s/%s.txt", dir, stem);
     return dr_file_write(path, caption, strlen(caption));
 }
@@ -88,10 +79,10 @@ dr_status dr_train_folders(dr_studio *s, const json_t *settings, const char *dir
     {
         if (st)
             break;
-        safe_stem(text(p, "name"), i, stem);
-        st = place(s, text(p, "photo"), images, stem, photos ? photos[i] : photo);
+        safe_stem(dr_json_text(p, "name"), i, stem);
+        st = place(s, dr_json_text(p, "photo"), images, stem, photos ? photos[i] : photo);
         if (!st)
-            st = place(s, text(p, "mask"), mask_dir, stem, masks ? masks[i] : mask);
+            st = place(s, dr_json_text(p, "mask"), mask_dir, stem, masks ? masks[i] : mask);
         if (!st)
             st = place_caption(settings, p, images, stem);
     }
@@ -104,24 +95,25 @@ static void set_validation(dr_studio *s, const json_t *settings, dr_train_paths 
     const json_t *v = json_object_get(settings, "validation");
     bool given = json_is_object(v);
     const json_t *from = given ? v : json_array_get(json_object_get(settings, "photos"), 0);
-    int steps = integer(settings, "steps");
-    dr_store_blob_path(s->store, text(from, "photo"), paths->photo, sizeof paths->photo);
-    dr_store_blob_path(s->store, text(from, "mask"), paths->mask, sizeof paths->mask);
+    int steps = (int)dr_json_whole(settings, "steps");
+    dr_store_blob_path(s->store, dr_json_text(from, "photo"), paths->photo, sizeof paths->photo);
+    dr_store_blob_path(s->store, dr_json_text(from, "mask"), paths->mask, sizeof paths->mask);
     o->validation_image = paths->photo;
     o->validation_mask = paths->mask;
-    o->validation_prompt = given && text(v, "prompt")[0] ? text(v, "prompt") : text(settings, "prompt");
-    o->validation_steps = given ? integer(v, "every") : steps > 5 ? (steps + 4) / 5 : steps;
-    o->num_validation_images = given ? integer(v, "count") : 1;
+    o->validation_prompt =
+        given && dr_json_text(v, "prompt")[0] ? dr_json_text(v, "prompt") : dr_json_text(settings, "prompt");
+    o->validation_steps = given ? (int)dr_json_whole(v, "every") : steps > 5 ? (steps + 4) / 5 : steps;
+    o->num_validation_images = given ? (int)dr_json_whole(v, "count") : 1;
 }
 
 dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *dir, dr_train_paths *paths,
                               drape_train_options *o)
 {
-    const dr_model *m = dr_studio_model(s, text(settings, "model"));
-    bool lora = strcmp(text(settings, "method"), "lora") == 0;
+    const dr_model *m = dr_studio_model(s, dr_json_text(settings, "model"));
+    bool lora = strcmp(dr_json_text(settings, "method"), "lora") == 0;
     if (!m)
         return dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model",
-                       text(settings, "model"));
+                       dr_json_text(settings, "model"));
     snprintf(paths->images, sizeof paths->images, "%s/images", dir);
     snprintf(paths->masks, sizeof paths->masks, "%s/masks", dir);
     snprintf(paths->out, sizeof paths->out, "%s/out", dir);
@@ -130,27 +122,27 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
     o->instance_data_dir = paths->images;
     o->instance_masks_data_dir = paths->masks;
     o->output_dir = paths->out;
-    o->resolution = integer(settings, "resolution");
-    o->center_crop = json_is_true(json_object_get(settings, "center_crop"));
-    o->flip = json_is_true(json_object_get(settings, "flip"));
-    o->train_text_encoder = json_is_true(json_object_get(settings, "train_text_encoder"));
-    o->gradient_checkpointing = json_is_true(json_object_get(settings, "gradient_checkpointing"));
-    o->use_8bit_adam = json_is_true(json_object_get(settings, "use_8bit_adam"));
-    o->learning_rate = json_number_value(json_object_get(settings, "learning_rate"));
+    o->resolution = (int)dr_json_whole(settings, "resolution");
+    o->center_crop = dr_json_flag(settings, "center_crop");
+    o->flip = dr_json_flag(settings, "flip");
+    o->train_text_encoder = dr_json_flag(settings, "train_text_encoder");
+    o->gradient_checkpointing = dr_json_flag(settings, "gradient_checkpointing");
+    o->use_8bit_adam = dr_json_flag(settings, "use_8bit_adam");
+    o->learning_rate = dr_json_number(settings, "learning_rate");
     o->lr_warmup_steps = 0;
-    o->max_train_steps = integer(settings, "steps");
-    o->checkpointing_steps = integer(settings, "checkpoint_every");
+    o->max_train_steps = (int)dr_json_whole(settings, "steps");
+    o->checkpointing_steps = (int)dr_json_whole(settings, "checkpoint_every");
     o->checkpoints_total_limit = 1;
     o->resume_from_checkpoint = "latest"; /* where a killed server stopped; a new run has none */
-    o->seed = (uint64_t)json_integer_value(json_object_get(settings, "seed"));
-    o->lora_rank = lora ? integer(settings, "rank") : 0;
+    o->seed = (uint64_t)dr_json_whole(settings, "seed");
+    o->lora_rank = lora ? (int)dr_json_whole(settings, "rank") : 0;
     set_validation(s, settings, paths, o);
     return DR_OK;
 }
 
 void dr_train_speed_name(const json_t *settings, char *out, size_t n)
 {
-    snprintf(out, n, "train|%s|%s|%d|%d|%d", text(settings, "model"), text(settings, "method"),
-             integer(settings, "resolution"), json_is_true(json_object_get(settings, "train_text_encoder")),
-             json_is_true(json_object_get(settings, "gradient_checkpointing")));
+    snprintf(out, n, "train|%s|%s|%d|%d|%d", dr_json_text(settings, "model"), dr_json_text(settings, "method"),
+             (int)dr_json_whole(settings, "resolution"), dr_json_flag(settings, "train_text_encoder"),
+             dr_json_flag(settings, "gradient_checkpointing"));
 }

@@ -45,9 +45,4 @@ dr_status dr_work_parser(dr_work *w);
 /** The masks that drape_mask() makes for these settings' fields. */
 drape_mask_options dr_work_mask_options(dr_work *w, const json_t *o);
 
-const char *dr_work_text(const json_t *o, const char *key);
-int dr_work_int(const json_t *o, const char *key);
-double dr_work_number(const json_t *o, const char *key);
-bool dr_work_bool(const json_t *o, const char *key);
-
 #endif

@@ -1,12 +1,14 @@
 /* A mask job: the photo's labels, and a mask from them or from a rough one. */
 #include "serve/jobs/work.h"
 
+#include "base/json.h"
+
 #include <string.h>
 
 static dr_status make(dr_work *w, const drape_image *photo, drape_image *mask)
 {
     drape_mask_options o = dr_work_mask_options(w, w->settings);
-    const char *rough_id = dr_work_text(w->settings, "refine");
+    const char *rough_id = dr_json_text(w->settings, "refine");
     char warnings[1024] = "";
     drape_image labels = {0}, rough = {0};
     if (!rough_id)
@@ -28,7 +30,7 @@ dr_status dr_work_mask(dr_work *w)
     drape_image photo = {0}, mask = {0};
     dr_status st = dr_work_parser(w);
     if (!st)
-        st = dr_studio_read(w->s, dr_work_text(w->settings, "photo"), "the photo", &photo);
+        st = dr_studio_read(w->s, dr_json_text(w->settings, "photo"), "the photo", &photo);
     if (!st) {
         dr_work_progress(w, DR_WORK_MASK, 0, 1, -1, -1);
         st = make(w, &photo, &mask);

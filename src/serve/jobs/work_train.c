@@ -2,6 +2,7 @@
 #include "serve/jobs/work.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "serve/store/store_impl.h"
 
@@ -29,7 +30,7 @@ static bool have_step(dr_work *w, int step, int number)
     pthread_mutex_lock(&w->s->mutex);
     json_array_foreach(w->s->live.results, i, v)
     {
-        have = have || (json_integer_value(json_object_get(v, "step")) == step && number-- == 1);
+        have = have || (dr_json_whole(v, "step") == step && number-- == 1);
     }
     pthread_mutex_unlock(&w->s->mutex);
     return have;
@@ -161,7 +162,7 @@ dr_status dr_work_train(dr_work *w)
 {
     char dir[512], what[300];
     drape_train_options o;
-    train_run r = {.w = w, .steps = dr_work_int(w->settings, "steps"), .points = json_array()};
+    train_run r = {.w = w, .steps = (int)dr_json_whole(w->settings, "steps"), .points = json_array()};
     /* all memory for the training */
     drape_pipeline_free(*w->pipeline);
     drape_parser_free(*w->parser);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* asprintf */
 #include "serve/jobs/work.h"
 
+#include "base/json.h"
 #include "base/progress.h"
 #include "serve/jobs/fields.h"
 
@@ -38,7 +39,7 @@ static void on_progress(void *user, drape_stage stage, int done, int total)
         r->denoise_began = now;
     if (stage == DRAPE_STAGE_DENOISE && done == total && total > 0) {
         char what[300];
-        snprintf(what, sizeof what, "step|%s", dr_work_text(r->w->settings, "model"));
+        snprintf(what, sizeof what, "step|%s", dr_json_text(r->w->settings, "model"));
         if (r->o.width == 0 && r->o.guidance_scale > 1)
             dr_store_set_speed(r->w->s->store, what, (now - r->denoise_began) / total);
     }
@@ -81,14 +82,14 @@ static bool on_cancel(void *user)
 /* Which folder and adapter the settings mean. */
 static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
 {
-    const char *garment = dr_work_text(w->settings, "garment"), *id = dr_work_text(w->settings, "model");
+    const char *garment = dr_json_text(w->settings, "garment"), *id = dr_json_text(w->settings, "model");
     const dr_model *m = dr_studio_model(w->s, id);
     dr_job j = {0};
     adapter[0] = 0;
     dr_status st = garment ? dr_store_get(w->s->store, dr_job_number(garment), &j) : DR_OK;
     if (!st && garment && !j.garment)
         st = dr_fail(DR_ENOENT, "garment %s has been deleted", garment);
-    bool full = !st && garment && strcmp(dr_work_text(j.settings, "method"), "full") == 0;
+    bool full = !st && garment && strcmp(dr_json_text(j.settings, "method"), "full") == 0;
     if (!st && !full && !m)
         st = dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model", id);
     if (!st && full)
@@ -106,12 +107,12 @@ static dr_status open_pipeline(dr_work *w)
 {
     char dir[4096], adapter[4096], *key;
     dr_status st = find_model(w, dir, adapter);
-    double scale = dr_work_number(w->settings, "garment_scale"), more = dr_work_number(w->settings, "lora_scale");
-    const char *id = dr_work_text(w->settings, "lora");
+    double scale = dr_json_number(w->settings, "garment_scale"), more = dr_json_number(w->settings, "lora_scale");
+    const char *id = dr_json_text(w->settings, "lora");
     const dr_lora_file *file = dr_studio_lora(w->s, id);
     if (!st && id && !file)
         st = dr_fail(DR_ENOENT, "adapter '%.100s' is not served any more: start drape serve with its --lora", id);
-    bool fast = strcmp(dr_work_text(w->settings, "precision"), "auto") == 0;
+    bool fast = strcmp(dr_json_text(w->settings, "precision"), "auto") == 0;
     if (st)
         return st;
     if (asprintf(&key, "%s|%s|%g|%s|%g|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
@@ -136,7 +137,7 @@ static dr_status open_pipeline(dr_work *w)
                             .lora_count = count,
                             .precision = fast ? DRAPE_AUTO : DRAPE_EXACT,
                             /* a large model is mapped again for each picture; small ones stay */
-                            .keep_models = dr_work_int(w->settings, "count") > 1};
+                            .keep_models = (int)dr_json_whole(w->settings, "count") > 1};
     return (dr_status)drape_pipeline_load(w->pipeline, dir, &o);
 }
 
@@ -145,25 +146,25 @@ static dr_status open_pipeline(dr_work *w)
 static drape_tryon_options options_of(const json_t *o)
 {
     drape_tryon_options t = DRAPE_TRYON_DEFAULTS;
-    t.prompt = dr_work_text(o, "prompt");
-    t.negative_prompt = dr_work_text(o, "negative_prompt");
-    t.long_prompt = dr_work_bool(o, "long_prompt");
-    t.clip_skip = dr_work_int(o, "clip_skip");
-    t.steps = dr_work_int(o, "steps");
-    t.guidance_scale = dr_work_number(o, "guidance_scale");
-    t.strength = dr_work_number(o, "strength");
-    t.scheduler = dr_work_text(o, "scheduler");
-    t.karras = dr_work_bool(o, "karras");
-    t.eta = dr_work_number(o, "eta");
-    t.width = dr_work_int(o, "width");
-    t.height = dr_work_int(o, "height");
-    t.whole = dr_work_bool(o, "whole");
-    t.padding = dr_work_int(o, "padding");
-    t.mask_grow = dr_work_int(o, "mask_grow");
-    t.mask_blur = dr_work_int(o, "mask_blur");
-    t.paste = dr_work_bool(o, "paste");
-    t.color_match = dr_work_bool(o, "color_match");
-    t.callbacks.preview_every = dr_work_int(o, "preview_every");
+    t.prompt = dr_json_text(o, "prompt");
+    t.negative_prompt = dr_json_text(o, "negative_prompt");
+    t.long_prompt = dr_json_flag(o, "long_prompt");
+    t.clip_skip = (int)dr_json_whole(o, "clip_skip");
+    t.steps = (int)dr_json_whole(o, "steps");
+    t.guidance_scale = dr_json_number(o, "guidance_scale");
+    t.strength = dr_json_number(o, "strength");
+    t.scheduler = dr_json_text(o, "scheduler");
+    t.karras = dr_json_flag(o, "karras");
+    t.eta = dr_json_number(o, "eta");
+    t.width = (int)dr_json_whole(o, "width");
+    t.height = (int)dr_json_whole(o, "height");
+    t.whole = dr_json_flag(o, "whole");
+    t.padding = (int)dr_json_whole(o, "padding");
+    t.mask_grow = (int)dr_json_whole(o, "mask_grow");
+    t.mask_blur = (int)dr_json_whole(o, "mask_blur");
+    t.paste = dr_json_flag(o, "paste");
+    t.color_match = dr_json_flag(o, "color_match");
+    t.callbacks.preview_every = (int)dr_json_whole(o, "preview_every");
     return t;
 }
 
@@ -188,16 +189,16 @@ static dr_status warn_of_cut(dr_work *w, const char *what, const char *prompt)
 
 static dr_status check_prompts(dr_work *w)
 {
-    if (dr_work_bool(w->settings, "long_prompt"))
+    if (dr_json_flag(w->settings, "long_prompt"))
         return DR_OK;
-    dr_status st = warn_of_cut(w, "prompt", dr_work_text(w->settings, "prompt"));
-    return st ? st : warn_of_cut(w, "negative prompt", dr_work_text(w->settings, "negative_prompt"));
+    dr_status st = warn_of_cut(w, "prompt", dr_json_text(w->settings, "prompt"));
+    return st ? st : warn_of_cut(w, "negative prompt", dr_json_text(w->settings, "negative_prompt"));
 }
 
 static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mask)
 {
     char warnings[1024] = "";
-    const char *id = dr_work_text(w->settings, "mask");
+    const char *id = dr_json_text(w->settings, "mask");
     if (id) {
         dr_status st = dr_studio_read_mask(w->s, id, photo, warnings, sizeof warnings, mask);
         dr_work_warn(w, warnings);
@@ -233,16 +234,16 @@ static dr_status make_picture(tryon_run *r, const drape_image *photo, const drap
 dr_status dr_work_tryon(dr_work *w)
 {
     drape_image photo = {0}, mask = {0};
-    uint64_t seed = (uint64_t)json_integer_value(json_object_get(w->settings, "seed"));
+    uint64_t seed = (uint64_t)dr_json_whole(w->settings, "seed");
     tryon_run r = {.w = w,
                    .o = options_of(w->settings),
-                   .count = dr_work_int(w->settings, "count"),
+                   .count = (int)dr_json_whole(w->settings, "count"),
                    .first = (int)json_array_size(w->job->results)};
     r.o.callbacks.user = &r;
     r.o.callbacks.progress = on_progress;
     r.o.callbacks.cancel = on_cancel;
     r.o.callbacks.preview = r.o.callbacks.preview_every > 0 ? on_preview : NULL;
-    dr_status st = dr_studio_read(w->s, dr_work_text(w->settings, "photo"), "the photo", &photo);
+    dr_status st = dr_studio_read(w->s, dr_json_text(w->settings, "photo"), "the photo", &photo);
     if (!st)
         st = get_mask(w, &photo, &mask);
     if (!st)

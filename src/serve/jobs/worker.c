@@ -2,6 +2,8 @@
 #include "serve/jobs/work.h"
 #include "serve/store/store_impl.h"
 
+#include "base/choice.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "serve/jobs/settings.h"
 
@@ -19,26 +21,6 @@ struct dr_worker {
 };
 
 /* --- for the jobs' files ------------------------------------------------------------------------- */
-
-const char *dr_work_text(const json_t *o, const char *key)
-{
-    return json_string_value(json_object_get(o, key));
-}
-
-int dr_work_int(const json_t *o, const char *key)
-{
-    return (int)json_integer_value(json_object_get(o, key));
-}
-
-double dr_work_number(const json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
-bool dr_work_bool(const json_t *o, const char *key)
-{
-    return json_is_true(json_object_get(o, key));
-}
 
 bool dr_work_cancelled(void *work)
 {
@@ -124,12 +106,12 @@ dr_status dr_work_parser(dr_work *w)
 drape_mask_options dr_work_mask_options(dr_work *w, const json_t *o)
 {
     drape_mask_options m = DRAPE_MASK_DEFAULTS;
-    const char *what = dr_work_text(o, "what");
+    const char *what = dr_json_text(o, "what");
     m.what = what && strcmp(what, "garment") == 0 ? DRAPE_MASK_GARMENT : DRAPE_MASK_AGNOSTIC;
-    m.category = (drape_category)dr_choice_of(DR_CATEGORIES, dr_work_text(o, "category"));
-    m.sleeve = (drape_sleeve)dr_choice_of(DR_SLEEVES, dr_work_text(o, "sleeve"));
-    m.person = dr_work_int(o, "person");
-    m.grow = dr_work_number(o, "grow");
+    m.category = (drape_category)dr_choice_index(DR_CATEGORIES, dr_json_text(o, "category"));
+    m.sleeve = (drape_sleeve)dr_choice_index(DR_SLEEVES, dr_json_text(o, "sleeve"));
+    m.person = (int)dr_json_whole(o, "person");
+    m.grow = dr_json_number(o, "grow");
     m.cancel = dr_work_cancelled;
     m.user = w;
     return m;

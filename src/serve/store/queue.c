@@ -4,6 +4,8 @@
  */
 #include "serve/store/store_impl.h"
 
+#include "base/choice.h"
+
 #include "serve/jobs/fields.h"
 
 #include <limits.h>
