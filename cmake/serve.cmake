@@ -22,7 +22,7 @@ foreach(file ${DRAPE_WEB})
 endforeach()
 file(CONFIGURE OUTPUT ${assets}/table.c @ONLY CONTENT
 "/* Made by cmake/serve.cmake from the files of web/. */
-#include \"serve/http/routes.h\"
+#include \"serve/http/page.h\"
 
 ${declared}
 const dr_asset dr_assets[] = {

@@ -2,11 +2,18 @@
  *
  * Clients send many fields that drape has no use for. Those that ask for nothing are taken as they come; those that
  * would change the picture in a way that drape cannot are refused by name. */
-#ifndef DR_SERVE_A1111_H
-#define DR_SERVE_A1111_H
+#ifndef DR_SERVE_A1111_A1111_H
+#define DR_SERVE_A1111_A1111_H
 
 #include "serve/http/routes.h"
 #include "serve/jobs/fields.h"
+#include "serve/jobs/studio.h"
+
+/* --- handlers, for the table of routes ------------------------------------------------------------ */
+
+dr_handler dr_a1111_img2img, dr_a1111_progress, dr_a1111_interrupt, dr_a1111_png_info, dr_a1111_samplers,
+    dr_a1111_schedulers, dr_a1111_models, dr_a1111_loras, dr_a1111_get_options, dr_a1111_post_options,
+    dr_a1111_empty_list, dr_a1111_embeddings, dr_a1111_refresh, dr_a1111_cmd_flags, dr_a1111_scripts, dr_a1111_txt2img;
 
 /* --- names -------------------------------------------------------------------------------------- */
 

@@ -2,7 +2,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "serve/a1111/a1111.h"
-#include "serve/jobs/settings.h"
+#include "serve/jobs/kinds.h"
+#include "serve/jobs/pictures.h"
+#include "serve/jobs/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,11 +99,11 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     int64_t blur = json_is_integer(json_object_get(o, "mask_blur")) ? dr_json_whole(o, "mask_blur")
                    : dr_json_whole(o, "mask_blur_x") >= 0           ? dr_json_whole(o, "mask_blur_x")
                                                                     : 4;
-    json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:f, s:s, s:b, s:f}", "type", "tryon", "model",
-                          q->model->id, "photo", photo->id, "mask", mask->id, "prompt", q->prompt, "negative_prompt",
-                          json_object_get(o, "negative_prompt"), "steps", json_object_get(o, "steps"), "guidance_scale",
-                          json_object_get(o, "cfg_scale"), "strength", q->strength, "scheduler", q->scheduler, "karras",
-                          q->karras, "eta", q->eta);
+    json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:f, s:s, s:b, s:f}", "type",
+                          dr_kinds[DR_KIND_TRYON].name, "model", q->model->id, "photo", photo->id, "mask", mask->id,
+                          "prompt", q->prompt, "negative_prompt", json_object_get(o, "negative_prompt"), "steps",
+                          json_object_get(o, "steps"), "guidance_scale", json_object_get(o, "cfg_scale"), "strength",
+                          q->strength, "scheduler", q->scheduler, "karras", q->karras, "eta", q->eta);
     if (!s)
         return NULL;
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
@@ -141,7 +143,8 @@ static dr_status submit(dr_studio *s, const dr_img2img *q, char *field, int64_t 
     if (!st)
         settings = settings_of(q, &photo_blob, &mask_blob);
     if (!st)
-        st = settings ? dr_fields_read(dr_tryon_fields, settings, &all, field) : dr_fail(DR_ENOMEM, "out of memory");
+        st = settings ? dr_fields_read(dr_kinds[DR_KIND_TRYON].fields, settings, &all, field)
+                      : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_studio_submit(s, all, field, id);
     json_decref(settings);
@@ -237,9 +240,8 @@ static void answer_done(dr_studio *s, dr_request *r, const dr_job *j)
     json_decref(texts);
 }
 
-static void finish(void *studio, dr_request *r)
+static void finish(dr_studio *s, dr_request *r)
 {
-    dr_studio *s = studio;
     dr_job j;
     dr_status st = dr_store_get(s->store, dr_json_whole(r->kept, "job"), &j);
     if (st)

@@ -2,6 +2,8 @@
 #include "serve/a1111/a1111.h"
 
 #include "base/json.h"
+#include "serve/jobs/kinds.h"
+#include "serve/jobs/submit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +12,8 @@
 static bool is_tryon(dr_studio *s, int64_t id)
 {
     dr_job j = {0};
-    bool tryon =
-        id && !dr_store_get(s->store, id, &j) && strcmp(j.type, "tryon") == 0 && strcmp(j.state, "running") == 0;
+    bool tryon = id && !dr_store_get(s->store, id, &j) && dr_kind_of(j.type) == &dr_kinds[DR_KIND_TRYON] &&
+                 strcmp(j.state, "running") == 0;
     dr_job_clear(&j);
     return tryon;
 }

@@ -1,10 +1,12 @@
 /* What was taught, and what is to be taught. */
 #include "base/file.h"
 #include "base/json.h"
-#include "serve/http/routes.h"
+#include "serve/api/api.h"
+#include "serve/jobs/complete.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/settings.h"
-#include "serve/store/store_impl.h"
+#include "serve/jobs/train_set.h"
+#include "serve/store/ids.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +63,7 @@ void dr_delete_garment(dr_studio *s, dr_request *r)
         dr_answer_failure(&r->answer, st, NULL);
         return;
     }
-    json_t *nothing = json_object();
-    dr_events_say(s->events, "garments", 0, false, nothing);
-    json_decref(nothing);
+    dr_studio_say_garments(s);
     dr_studio_say_job(s, id);
     r->answer = (dr_answer){.status = 204, .type = "application/json", .bytes = ""};
 }
@@ -185,7 +185,7 @@ void dr_post_lint(dr_studio *s, dr_request *r)
         json_object_set_new(in, "type", json_string("train"));
     dr_status wrong = dr_fields_read(dr_train_fields, in, &settings, field), st = wrong;
     if (!st)
-        st = dr_studio_complete(s, settings, field);
+        st = dr_complete_train(s, settings, field);
     json_decref(in);
     json_t *answer = json_pack("{s:b, s:[], s:[], s:n, s:n, s:n, s:n, s:n}", "ok", 0, "photos", "general", "memory",
                                "memory_free", "memory_text", "seconds", "seconds_per_step");
@@ -196,7 +196,7 @@ void dr_post_lint(dr_studio *s, dr_request *r)
         pthread_mutex_lock(&s->decode);
         st = lint(s, settings, dir, answer);
         pthread_mutex_unlock(&s->decode);
-        dr_remove_tree(dir);
+        (void)dr_remove_tree(dir);
     }
     json_decref(settings);
     if (wrong)

@@ -1,8 +1,9 @@
 /* Pictures: kept once, shown at any width. */
-#include "base/file.h"
+#include "serve/api/api.h"
 #include "serve/http/multipart.h"
-#include "serve/http/routes.h"
 #include "serve/jobs/fields.h"
+#include "serve/jobs/pictures.h"
+#include "serve/store/ids.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
 /* GET info and the description; streams of events. */
 #define _GNU_SOURCE /* asprintf */
-#include "serve/http/routes.h"
-
 #include "base/choice.h"
-#include "serve/jobs/fields.h"
+#include "serve/api/api.h"
+#include "serve/http/page.h"
+#include "serve/jobs/kinds.h"
 #include "serve/jobs/settings.h"
-#include "serve/store/store_impl.h"
+#include "serve/jobs/train_set.h"
+#include "serve/store/ids.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ char *dr_events_first(dr_studio *s, const dr_request *r, int64_t *job)
     if (*job) {
         if (!dr_store_get(s->store, *job, &one)) {
             text = add_event(text, "job", dr_studio_job_json(s, &one));
-            if (strcmp(one.type, "train") == 0)
+            if (dr_kind_teaches(one.type))
                 text = add_event(
                     text, "loss",
                     json_pack("{s:s, s:b, s:o}", "job", r->param, "whole", 1, "points", dr_loss_points(s, *job)));

@@ -1,10 +1,11 @@
 /* Jobs: queued, listed, stopped, moved, forgotten. */
 #include "base/choice.h"
-#include "base/file.h"
 #include "base/json.h"
-#include "serve/http/routes.h"
-#include "serve/jobs/fields.h"
-#include "serve/jobs/settings.h"
+#include "serve/api/api.h"
+#include "serve/jobs/kinds.h"
+#include "serve/jobs/submit.h"
+#include "serve/jobs/train_set.h"
+#include "serve/store/ids.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -62,12 +63,14 @@ static bool read_filter(dr_request *r, dr_job_filter *f)
 {
     const char *before = dr_request_arg(r, "before"), *limit = dr_request_arg(r, "limit");
     const char *wrong = NULL;
+    char kinds[64];
+    dr_kind_names(kinds, sizeof kinds);
     *f = (dr_job_filter){.types = dr_request_arg(r, "type"),
                          .states = dr_request_arg(r, "state"),
                          .words = dr_request_arg(r, "q"),
                          .before = dr_job_number(before),
                          .limit = 50};
-    if (f->types && !are_words(f->types, "tryon|mask|train"))
+    if (f->types && !are_words(f->types, kinds))
         wrong = "type";
     else if (f->states && !are_words(f->states, "waiting|running|done|failed|cancelled"))
         wrong = "state";
@@ -106,19 +109,20 @@ void dr_get_jobs(dr_studio *s, dr_request *r)
 
 void dr_post_job(dr_studio *s, dr_request *r)
 {
-    char field[DR_FIELD_PATH] = "";
+    char field[DR_FIELD_PATH] = "", kinds[64];
     json_t *in, *settings = NULL;
     int64_t id;
     if (dr_request_json(r, &in))
         return;
-    const dr_field *table = dr_settings_table(dr_json_text(in, "type"));
+    const dr_kind *kind = dr_kind_of(dr_json_text(in, "type"));
     dr_status wrong = DR_OK, st = DR_OK;
-    if (!table) {
+    if (!kind) {
+        dr_kind_names(kinds, sizeof kinds);
         snprintf(field, sizeof field, "type");
-        wrong = dr_fail(DR_EINVAL, "type must be one of tryon|mask|train");
+        wrong = dr_fail(DR_EINVAL, "type must be one of %s", kinds);
     }
     if (!wrong)
-        wrong = dr_fields_read(table, in, &settings, field);
+        wrong = dr_fields_read(kind->fields, in, &settings, field);
     if (!wrong)
         st = dr_studio_submit(s, settings, field, &id);
     json_decref(in);
@@ -164,16 +168,6 @@ void dr_move_job(dr_studio *s, dr_request *r)
         dr_studio_say_queue(s);
 }
 
-static void say_deleted(dr_studio *s, const char *id, bool garment)
-{
-    json_t *o = json_pack("{s:s}", "id", id), *nothing = json_object();
-    dr_events_say(s->events, "deleted", 0, false, o);
-    if (garment)
-        dr_events_say(s->events, "garments", 0, false, nothing);
-    json_decref(o);
-    json_decref(nothing);
-}
-
 void dr_delete_job(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
@@ -187,37 +181,20 @@ void dr_delete_job(dr_studio *s, dr_request *r)
         answer_change(s, r, st, id);
         return;
     }
-    say_deleted(s, r->param, garment);
+    dr_studio_say_deleted(s, id);
+    if (garment)
+        dr_studio_say_garments(s);
     r->answer = (dr_answer){.status = 204, .type = "application/json", .bytes = ""};
 }
 
 /* --- what runs ---------------------------------------------------------------------------------- */
-
-json_t *dr_loss_points(dr_studio *s, int64_t id)
-{
-    char path[4096], *text, *rest = NULL;
-    size_t size;
-    json_t *points = json_array();
-    dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
-    if (dr_file_read(path, 64 << 20, &text, &size))
-        return points; /* no step yet */
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *o = json_loads(line, 0, NULL), *step = json_object_get(o, "step");
-        if (json_is_integer(step) && json_is_number(json_object_get(o, "loss")))
-            json_array_append_new(points, json_pack("{s:O, s:O, s:O}", "step", step, "loss", json_object_get(o, "loss"),
-                                                    "smooth_loss", json_object_get(o, "smooth_loss")));
-        json_decref(o);
-    }
-    free(text);
-    return points;
-}
 
 void dr_get_loss(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
     dr_job j;
     dr_status st = dr_store_get(s->store, id, &j);
-    bool train = !st && strcmp(j.type, "train") == 0;
+    bool train = !st && dr_kind_teaches(j.type);
     dr_job_clear(&j);
     if (train)
         dr_answer_json(&r->answer, 200, json_pack("{s:o}", "points", dr_loss_points(s, id)));

@@ -1,7 +1,5 @@
 #include "serve/http/answer.h"
 
-#include "serve/jobs/fields.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,19 +111,4 @@ dr_status dr_request_json(dr_request *r, json_t **out)
     json_decref(*out);
     *out = NULL;
     return DR_EINVAL;
-}
-
-dr_status dr_request_fields(dr_request *r, const dr_field *table, json_t **out)
-{
-    char field[DR_FIELD_PATH] = "";
-    json_t *in;
-    *out = NULL;
-    dr_status st = dr_request_json(r, &in);
-    if (st)
-        return st;
-    st = dr_fields_read(table, in, out, field);
-    if (st)
-        dr_answer_failure(&r->answer, st, field);
-    json_decref(in);
-    return st;
 }

@@ -1,7 +1,7 @@
 /* What goes back to a client, and what came from it. No type of the HTTP library is in here, so that handlers can be
  * tested and fuzzed without one. */
-#ifndef DR_SERVE_ANSWER_H
-#define DR_SERVE_ANSWER_H
+#ifndef DR_SERVE_HTTP_ANSWER_H
+#define DR_SERVE_HTTP_ANSWER_H
 
 #include "base/status.h"
 
@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+typedef struct dr_studio
+    dr_studio; /* what requests are about (serve/jobs/studio.h); nothing in this room looks inside */
 
 typedef struct dr_answer {
     int status;        /* 0: none yet */
@@ -55,7 +58,7 @@ typedef struct dr_request {
     char param[80]; /* what stood for {id} in the route */
     dr_answer answer;
     int64_t wait_for;                                   /* the answer comes when this job is over; 0: it is here */
-    void (*finish)(void *server, struct dr_request *r); /* then, on a thread of ours */
+    void (*finish)(dr_studio *s, struct dr_request *r); /* then, on a thread of ours */
     json_t *kept;                                       /* what `finish` needs */
 } dr_request;
 
@@ -64,9 +67,5 @@ const char *dr_request_arg(const dr_request *r, const char *name);
 
 /** The body as a JSON object; on failure the answer is set. */
 dr_status dr_request_json(dr_request *r, json_t **out);
-
-/** The body as fields of a table (serve/jobs/fields.h); on failure the answer is set. `table` may not be NULL. */
-struct dr_field;
-dr_status dr_request_fields(dr_request *r, const struct dr_field *table, json_t **out);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * Events lie in one ring; a listener is a place in it, so a thousand of them cost little. One that falls so far behind
  * that its events are gone, or comes back with an id of another run, is told `sync`: ask again for everything. */
-#ifndef DR_SERVE_EVENTS_H
-#define DR_SERVE_EVENTS_H
+#ifndef DR_SERVE_HTTP_EVENTS_H
+#define DR_SERVE_HTTP_EVENTS_H
 
 #include "base/status.h"
 

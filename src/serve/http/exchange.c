@@ -54,12 +54,6 @@ static bool log_in(dr_exchange *x)
     return true;
 }
 
-bool dr_exchange_is_preflight(const dr_exchange *x)
-{
-    return strcmp(x->r.method, "OPTIONS") == 0 && header(x->connection, "Origin") &&
-           header(x->connection, "Access-Control-Request-Method");
-}
-
 static void check_guard(dr_exchange *x)
 {
     struct MHD_Connection *c = x->connection;
@@ -130,7 +124,7 @@ static void judge(dr_exchange *x)
     if (!x->r.answer.status && x->server->closing)
         dr_answer_error(&x->r.answer, 503, "stopping", NULL, "the server is stopping");
     if (!x->r.answer.status)
-        x->route = dr_route_find(&x->r);
+        x->route = dr_route_find(x->server->o->routes, &x->r);
     if (!x->r.answer.status && x->route)
         check_length(x);
     if (!x->r.answer.status && x->route)
@@ -216,7 +210,7 @@ static enum MHD_Result handle(dr_exchange *x)
         dr_answer_error(&x->r.answer, 503, "stopping", NULL, "the server is stopping");
         return dr_exchange_send(x);
     }
-    x->route->handle(x->server->studio, &x->r);
+    x->route->handle(x->server->o->studio, &x->r);
     if (x->route->flags & DR_ROUTE_STREAM && !x->r.answer.status)
         return dr_exchange_stream(x);
     return dr_exchange_send(x);

@@ -1,7 +1,7 @@
 /* Who may ask: Host and Origin (against DNS rebinding and requests that other sites make in a visitor's browser), and
  * the token. */
-#ifndef DR_SERVE_GUARD_H
-#define DR_SERVE_GUARD_H
+#ifndef DR_SERVE_HTTP_GUARD_H
+#define DR_SERVE_HTTP_GUARD_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* What one client may have at once, so that it leaves room for others. */
-#ifndef DR_SERVE_LIMITS_H
-#define DR_SERVE_LIMITS_H
+#ifndef DR_SERVE_HTTP_LIMITS_H
+#define DR_SERVE_HTTP_LIMITS_H
 
 #include <pthread.h>
 #include <stdbool.h>

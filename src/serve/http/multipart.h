@@ -1,6 +1,6 @@
 /* multipart/form-data (RFC 7578): the first file of a form, in a body that is in memory. */
-#ifndef DR_SERVE_MULTIPART_H
-#define DR_SERVE_MULTIPART_H
+#ifndef DR_SERVE_HTTP_MULTIPART_H
+#define DR_SERVE_HTTP_MULTIPART_H
 
 #include "base/status.h"
 

@@ -13,6 +13,16 @@ static const char policy[] = "default-src 'none'; script-src 'self'; style-src '
                              "connect-src 'self'; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; "
                              "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+static bool has(const dr_exchange *x, const char *header)
+{
+    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, header) != NULL;
+}
+
+bool dr_exchange_is_preflight(const dr_exchange *x)
+{
+    return strcmp(x->r.method, "OPTIONS") == 0 && has(x, "Origin") && has(x, "Access-Control-Request-Method");
+}
+
 /* For pages of other sites that --cors-allow-origins names. With "*" any page may ask, but none with a cookie. */
 static void add_cors(struct MHD_Response *m, const dr_exchange *x)
 {
@@ -33,7 +43,7 @@ static void add_cors(struct MHD_Response *m, const dr_exchange *x)
     MHD_add_response_header(m, "Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE");
     MHD_add_response_header(m, "Access-Control-Allow-Headers", asked ? asked : "Authorization, Content-Type");
     MHD_add_response_header(m, "Access-Control-Max-Age", "600");
-    if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Access-Control-Request-Private-Network"))
+    if (has(x, "Access-Control-Request-Private-Network"))
         MHD_add_response_header(m, "Access-Control-Allow-Private-Network", "true");
 }
 
@@ -154,9 +164,9 @@ static void free_stream(void *user)
 enum MHD_Result dr_exchange_stream(dr_exchange *x)
 {
     int64_t job;
-    dr_studio *s = x->server->studio;
-    char *first = dr_events_first(s, &x->r, &job);
-    dr_listener *l = dr_listener_new(s->events, job, x->r.last_event_id, first, wake, x->connection);
+    const dr_server_options *o = x->server->o;
+    char *first = o->first(o->studio, &x->r, &job);
+    dr_listener *l = dr_listener_new(o->events, job, x->r.last_event_id, first, wake, x->connection);
     struct MHD_Response *m =
         l ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, l, free_stream) : NULL;
     if (!m) {

@@ -1,4 +1,4 @@
-/* The daemon and the threads behind it. */
+/* The daemon and its connections. */
 #include "serve/http/exchange.h"
 
 #include "base/progress.h"
@@ -13,118 +13,6 @@
 #include <sys/socket.h>
 
 enum { CONNECTIONS = 2048, HTTP_THREADS = 4, CONNECTION_MEMORY = 16384, MAX_BODIES = 256 << 20 };
-
-/* --- tasks -------------------------------------------------------------------------------------- */
-
-/* The mutex is held. */
-static void push(dr_server *v, dr_exchange *x)
-{
-    x->next = NULL;
-    if (v->last_task)
-        v->last_task->next = x;
-    else
-        v->first_task = x;
-    v->last_task = x;
-    pthread_cond_signal(&v->task);
-}
-
-bool dr_exchange_hand_over(dr_exchange *x)
-{
-    dr_server *v = x->server;
-    pthread_mutex_lock(&v->mutex);
-    bool ok = !v->closing;
-    if (ok) {
-        x->handed = true;
-        MHD_suspend_connection(x->connection);
-        push(v, x);
-    }
-    pthread_mutex_unlock(&v->mutex);
-    return ok;
-}
-
-static bool is_over(dr_studio *s, int64_t id)
-{
-    dr_job j;
-    bool open =
-        dr_store_get(s->store, id, &j) == DR_OK && (strcmp(j.state, "waiting") == 0 || strcmp(j.state, "running") == 0);
-    dr_job_clear(&j);
-    return !open;
-}
-
-/* Waiting requests of a job (0: all) become tasks. The mutex is held. */
-static void release(dr_server *v, int64_t job)
-{
-    for (dr_exchange **at = &v->waiting; *at;) {
-        dr_exchange *x = *at;
-        if (job != 0 && x->r.wait_for != job) {
-            at = &x->next;
-            continue;
-        }
-        *at = x->next;
-        x->finishing = true;
-        push(v, x);
-    }
-}
-
-static void on_end(void *user, int64_t job)
-{
-    dr_server *v = user;
-    pthread_mutex_lock(&v->mutex);
-    release(v, job);
-    pthread_mutex_unlock(&v->mutex);
-}
-
-static void wait_for_job(dr_server *v, dr_exchange *x)
-{
-    int64_t job = x->r.wait_for; /* x may be gone when the mutex is let go */
-    pthread_mutex_lock(&v->mutex);
-    x->next = v->waiting;
-    v->waiting = x;
-    bool closing = v->closing;
-    pthread_mutex_unlock(&v->mutex);
-    if (closing || is_over(v->studio, job)) /* it ended before we waited */
-        on_end(v, job);
-}
-
-static void run_task(dr_server *v, dr_exchange *x)
-{
-    if (x->finishing) {
-        x->r.wait_for = 0;
-        x->r.finish(v->studio, &x->r);
-    } else {
-        x->route->handle(v->studio, &x->r);
-    }
-    if (x->r.wait_for) {
-        wait_for_job(v, x);
-        return;
-    }
-    x->ready = true;
-    MHD_resume_connection(x->connection);
-}
-
-static void *run_tasks(void *user)
-{
-    dr_server *v = user;
-    drape_set_threads(v->studio->o->threads);
-    pthread_mutex_lock(&v->mutex);
-    for (;;) {
-        dr_exchange *x = v->first_task;
-        if (!x && v->closing)
-            break;
-        if (!x) {
-            pthread_cond_wait(&v->task, &v->mutex);
-            continue;
-        }
-        v->first_task = x->next;
-        if (!v->first_task)
-            v->last_task = NULL;
-        pthread_mutex_unlock(&v->mutex);
-        run_task(v, x);
-        pthread_mutex_lock(&v->mutex);
-    }
-    pthread_mutex_unlock(&v->mutex);
-    return NULL;
-}
 
 /* --- connections -------------------------------------------------------------------------------- */
 
@@ -216,7 +104,7 @@ static void be_quiet(void *user, const char *format, va_list ap)
 
 static dr_status listen_at(dr_server *v, const struct sockaddr *address)
 {
-    const dr_serve_options *o = v->studio->o;
+    const dr_server_options *o = v->o;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC |
                      (address->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
     raise_file_limit();
@@ -238,7 +126,7 @@ static dr_status listen_at(dr_server *v, const struct sockaddr *address)
 
 static dr_status listen_by_name(dr_server *v)
 {
-    const dr_serve_options *o = v->studio->o;
+    const dr_server_options *o = v->o;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     char port[16];
     snprintf(port, sizeof port, "%d", o->port);
@@ -258,18 +146,13 @@ static dr_status listen_by_name(dr_server *v)
     return st;
 }
 
-dr_status dr_server_start(dr_server *v, dr_studio *s)
+dr_status dr_server_start(dr_server *v, const dr_server_options *o)
 {
-    *v = (dr_server){.studio = s, .guard = {s->o->host, s->o->port, s->o->token, s->o->origins}};
+    *v = (dr_server){.o = o, .guard = {o->host, o->port, o->token, o->origins}};
     pthread_mutex_init(&v->mutex, NULL);
     pthread_cond_init(&v->task, NULL);
     dr_limits_init(&v->limits, MAX_BODIES);
-    s->on_end = on_end;
-    s->user = v;
-    dr_status st = DR_OK;
-    for (; !st && v->threads < DR_TASK_THREADS; v->threads += !st)
-        if (pthread_create(&v->thread[v->threads], NULL, run_tasks, v) != 0)
-            st = dr_fail(DR_ENOMEM, "cannot start a thread");
+    dr_status st = dr_tasks_start(v);
     if (!st)
         st = listen_by_name(v);
     if (st)
@@ -286,14 +169,9 @@ void dr_server_stop(dr_server *v)
         if (fd != MHD_INVALID_SOCKET)
             shutdown(fd, SHUT_RDWR);
     }
-    pthread_mutex_lock(&v->mutex);
-    v->closing = true;
-    release(v, 0);
-    pthread_cond_broadcast(&v->task);
-    pthread_mutex_unlock(&v->mutex);
-    dr_events_stop(v->studio->events);
-    for (int i = 0; i < v->threads; i++)
-        pthread_join(v->thread[i], NULL);
+    dr_tasks_close(v);
+    dr_events_stop(v->o->events);
+    dr_tasks_join(v);
     if (v->daemon)
         MHD_stop_daemon(v->daemon);
     pthread_mutex_destroy(&v->mutex);

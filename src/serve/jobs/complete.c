@@ -1,9 +1,10 @@
-/* Settings of jobs against what there is: models, pictures, garments. What is wrong is said before a job is queued. */
+#include "serve/jobs/complete.h"
+
 #include "serve/jobs/fields.h"
 
 #include "base/json.h"
 #include "serve/jobs/settings.h"
-#include "serve/jobs/studio.h"
+#include "serve/store/ids.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
     return need_parser(s, field, "mask");
 }
 
-static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
+dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
 {
     const dr_model *m;
     dr_blob photo, mask;
@@ -158,7 +159,7 @@ static dr_status complete_tryon(dr_studio *s, json_t *o, char *field)
     return st;
 }
 
-static dr_status complete_mask(dr_studio *s, json_t *o, char *field)
+dr_status dr_complete_mask(dr_studio *s, json_t *o, char *field)
 {
     dr_blob photo, rough;
     dr_status st = find_picture(s, o, "photo", field, &photo);
@@ -186,7 +187,7 @@ static dr_status complete_validation(dr_studio *s, const json_t *o, char *field)
     return st;
 }
 
-static dr_status complete_train(dr_studio *s, json_t *o, char *field)
+dr_status dr_complete_train(dr_studio *s, json_t *o, char *field)
 {
     const dr_model *m;
     size_t i;
@@ -222,13 +223,4 @@ static dr_status complete_train(dr_studio *s, json_t *o, char *field)
         json_object_set_new(o, "learning_rate",
                             json_real(strcmp(dr_json_text(o, "method"), "lora") == 0 ? 1e-4 : 5e-6));
     return DR_OK;
-}
-
-dr_status dr_studio_complete(dr_studio *s, json_t *settings, char *field)
-{
-    const char *type = dr_json_text(settings, "type");
-    field[0] = 0;
-    if (strcmp(type, "tryon") == 0)
-        return complete_tryon(s, settings, field);
-    return strcmp(type, "mask") == 0 ? complete_mask(s, settings, field) : complete_train(s, settings, field);
 }

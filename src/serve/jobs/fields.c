@@ -1,27 +1,12 @@
 #include "serve/jobs/fields.h"
 
 #include "base/choice.h"
+#include "serve/store/ids.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool dr_is_image_id(const char *s)
-{
-    return s && strspn(s, "0123456789abcdef") == 64 && s[64] == 0;
-}
-
-bool dr_is_job_id(const char *s)
-{
-    size_t n = s ? strspn(s, "0123456789") : 0;
-    return n > 0 && n <= 18 && s[n] == 0;
-}
-
-int64_t dr_job_number(const char *s)
-{
-    return dr_is_job_id(s) ? strtoll(s, NULL, 10) : 0;
-}
 
 size_t dr_characters(const char *s)
 {
@@ -202,5 +187,20 @@ dr_status dr_fields_read(const dr_field *table, const json_t *in, json_t **out, 
         json_decref(o);
     else
         *out = o;
+    return st;
+}
+
+dr_status dr_request_fields(dr_request *r, const dr_field *table, json_t **out)
+{
+    char field[DR_FIELD_PATH] = "";
+    json_t *in;
+    *out = NULL;
+    dr_status st = dr_request_json(r, &in);
+    if (st)
+        return st;
+    st = dr_fields_read(table, in, out, field);
+    if (st)
+        dr_answer_failure(&r->answer, st, field);
+    json_decref(in);
     return st;
 }

@@ -1,9 +1,9 @@
 /* JSON bodies against a table: one table says which fields there are, of which kind, within which bounds, and what
  * stands in for one that is left out. Everything behind it reads without further checks. */
-#ifndef DR_SERVE_FIELDS_H
-#define DR_SERVE_FIELDS_H
+#ifndef DR_SERVE_JOBS_FIELDS_H
+#define DR_SERVE_JOBS_FIELDS_H
 
-#include "base/status.h"
+#include "serve/http/answer.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -43,14 +43,8 @@ typedef struct dr_field {
  */
 dr_status dr_fields_read(const dr_field *table, const json_t *in, json_t **out, char *field);
 
-/** True for 64 hexadecimal digits in lower case, and nothing else. */
-bool dr_is_image_id(const char *s);
-
-/** The number in "17"; 0 for what is none. */
-int64_t dr_job_number(const char *s);
-
-/** True for what may be a job's number: 1 to 18 digits. */
-bool dr_is_job_id(const char *s);
+/** The body of a request as fields of the table; on failure the answer is set. */
+dr_status dr_request_fields(dr_request *r, const dr_field *table, json_t **out);
 
 /** Characters of a text in UTF-8. */
 size_t dr_characters(const char *s);

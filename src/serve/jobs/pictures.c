@@ -1,6 +1,6 @@
-/* Pictures between clients, the store and the library. */
+#include "serve/jobs/pictures.h"
+
 #include "base/file.h"
-#include "serve/jobs/studio.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -98,13 +98,3 @@ const dr_field dr_train_fields[] = {
     {"validation", DR_FIELD_OBJECT, "null", .of = validation_fields},
     {NULL},
 };
-
-const dr_field *dr_settings_table(const char *type)
-{
-    if (!type)
-        return NULL;
-    return strcmp(type, "tryon") == 0   ? dr_tryon_fields
-           : strcmp(type, "mask") == 0  ? dr_mask_fields
-           : strcmp(type, "train") == 0 ? dr_train_fields
-                                        : NULL;
-}

@@ -1,7 +1,7 @@
 /* What jobs can be told: the tables behind the schemas TryonSettings, MaskSettings and TrainSettings of
  * web/openapi.json. */
-#ifndef DR_SERVE_SETTINGS_H
-#define DR_SERVE_SETTINGS_H
+#ifndef DR_SERVE_JOBS_SETTINGS_H
+#define DR_SERVE_JOBS_SETTINGS_H
 
 #include "serve/jobs/fields.h"
 
@@ -21,8 +21,5 @@ enum {
 enum { DR_SIZE_UNIT = 8 }; /* of sides in pixels */
 
 extern const dr_field dr_tryon_fields[], dr_mask_fields[], dr_train_fields[];
-
-/** The table of a job's type, "tryon", "mask" or "train"; NULL for another word or none. */
-const dr_field *dr_settings_table(const char *type);
 
 #endif

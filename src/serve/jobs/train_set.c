@@ -1,9 +1,7 @@
-/* A training's photos as folders, and its options. */
-#include "serve/jobs/studio.h"
+#include "serve/jobs/train_set.h"
 
 #include "base/file.h"
 #include "base/json.h"
-#include "serve/jobs/fields.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -145,4 +143,23 @@ void dr_train_speed_name(const json_t *settings, char *out, size_t n)
     snprintf(out, n, "train|%s|%s|%d|%d|%d", dr_json_text(settings, "model"), dr_json_text(settings, "method"),
              (int)dr_json_whole(settings, "resolution"), dr_json_flag(settings, "train_text_encoder"),
              dr_json_flag(settings, "gradient_checkpointing"));
+}
+
+json_t *dr_loss_points(dr_studio *s, int64_t id)
+{
+    char path[4096], *text, *rest = NULL;
+    size_t size;
+    json_t *points = json_array();
+    dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
+    if (dr_file_read(path, 64 << 20, &text, &size))
+        return points; /* no step yet */
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *o = json_loads(line, 0, NULL), *step = json_object_get(o, "step");
+        if (json_is_integer(step) && json_is_number(json_object_get(o, "loss")))
+            json_array_append_new(points, json_pack("{s:O, s:O, s:O}", "step", step, "loss", json_object_get(o, "loss"),
+                                                    "smooth_loss", json_object_get(o, "smooth_loss")));
+        json_decref(o);
+    }
+    free(text);
+    return points;
 }

@@ -1,6 +1,6 @@
 /* Running one job: what the worker's files share. */
-#ifndef DR_SERVE_WORK_H
-#define DR_SERVE_WORK_H
+#ifndef DR_SERVE_JOBS_WORK_H
+#define DR_SERVE_JOBS_WORK_H
 
 #include "serve/jobs/studio.h"
 

@@ -2,6 +2,7 @@
 #include "serve/jobs/work.h"
 
 #include "base/json.h"
+#include "serve/jobs/pictures.h"
 
 #include <string.h>
 

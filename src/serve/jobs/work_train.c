@@ -4,7 +4,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
-#include "serve/store/store_impl.h"
+#include "serve/jobs/pictures.h"
+#include "serve/jobs/train_set.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -152,7 +153,7 @@ void dr_work_train_done(dr_studio *s, int64_t id)
         if (strncmp(f->d_name, "checkpoint-", 11) != 0)
             continue;
         snprintf(path, sizeof path, "%s/%s", out, f->d_name);
-        dr_remove_tree(path);
+        (void)dr_remove_tree(path);
     }
     if (d)
         closedir(d);

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 #include "base/progress.h"
-#include "serve/jobs/fields.h"
+#include "serve/jobs/pictures.h"
+#include "serve/store/ids.h"
 
 #include <stdio.h>
 #include <stdlib.h>

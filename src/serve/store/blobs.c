@@ -1,12 +1,10 @@
-#define _XOPEN_SOURCE 700 /* nftw */
-/* Pictures by the hash of their bytes, and what is removed when. */
+/* Pictures by the hash of their bytes. */
 #include "serve/store/store_impl.h"
 
 #include "base/file.h"
-#include "serve/jobs/fields.h"
+#include "serve/store/ids.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <glib.h>
 #include <limits.h>
 #include <stdio.h>
@@ -89,18 +87,6 @@ dr_status dr_store_refer(dr_store *s, int64_t job, const json_t *value)
 
 /* --- removing ----------------------------------------------------------------------------------- */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-    (void)st, (void)kind, (void)f;
-    (void)remove(path); /* the rest goes all the same */
-    return 0;
-}
-
-void dr_remove_tree(const char *path)
-{
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 dr_status dr_store_drop_blobs(dr_store *s, double before)
 {
     char path[PATH_MAX];
@@ -166,7 +152,7 @@ static void remove_unknown(dr_store *s, const char *dir, const char *known)
         if (f->d_name[0] == '.' || dr_sql_int(s, 0, known, "s", f->d_name))
             continue;
         if (snprintf(path, sizeof path, "%s/%s", dir, f->d_name) < (int)sizeof path)
-            dr_remove_tree(path);
+            (void)dr_remove_tree(path);
     }
     if (d)
         closedir(d);
@@ -181,68 +167,4 @@ void dr_store_remove_strays(dr_store *s)
     }
     snprintf(dir, sizeof dir, "%s/train", s->dir);
     remove_unknown(s, dir, "SELECT 1 FROM jobs WHERE id=CAST(? AS INTEGER)");
-}
-
-static __thread int64_t tree_bytes;
-
-static int add_bytes(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-    (void)path, (void)f;
-    tree_bytes += kind == FTW_F ? (int64_t)st->st_size : 0;
-    return 0;
-}
-
-static int64_t bytes_of(const char *path)
-{
-    tree_bytes = 0;
-    (void)nftw(path, add_bytes, 16, FTW_PHYS);
-    return tree_bytes;
-}
-
-static int64_t all_bytes(dr_store *s)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/train", s->dir);
-    dr_store_lock(s);
-    int64_t n = dr_sql_int(s, 0, "SELECT SUM(bytes) FROM images", NULL);
-    dr_store_unlock(s);
-    return n + bytes_of(path);
-}
-
-/* The job that goes first: over, not a garment; 0: none. */
-static int64_t oldest(dr_store *s, double ended_before)
-{
-    dr_store_lock(s);
-    int64_t id = dr_sql_int(s, 0,
-                            "SELECT id FROM jobs WHERE state IN ('done','failed','cancelled') AND garment=0 AND "
-                            "ended<? ORDER BY ended LIMIT 1",
-                            "d", ended_before);
-    dr_store_unlock(s);
-    return id;
-}
-
-static dr_status drop(dr_store *s, int64_t id, int64_t **gone, int *count)
-{
-    int64_t *more = realloc(*gone, (size_t)(*count + 1) * sizeof **gone);
-    if (!more)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    *gone = more;
-    dr_status st = dr_store_delete(s, id);
-    if (!st)
-        more[(*count)++] = id;
-    return st;
-}
-
-dr_status dr_store_sweep(dr_store *s, const dr_keep *keep, int64_t **gone, int *count)
-{
-    double now = dr_time();
-    int64_t id;
-    *gone = NULL;
-    *count = 0;
-    dr_status st = dr_store_drop_blobs(s, now - 24 * 3600);
-    while (!st && keep->seconds > 0 && (id = oldest(s, now - (double)keep->seconds)) != 0)
-        st = drop(s, id, gone, count);
-    while (!st && keep->bytes > 0 && all_bytes(s) > keep->bytes && (id = oldest(s, now)) != 0)
-        st = drop(s, id, gone, count);
-    return st;
 }

@@ -6,23 +6,24 @@
 
 #include "base/choice.h"
 
-#include "serve/jobs/fields.h"
+#include "base/choice.h"
+#include "base/file.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Ids of the waiting jobs in order, room for one more; *masks of them are masks that lead. -1: failure. */
-static int waiting_ids(dr_store *s, int64_t *ids, int *masks)
+/* Ids of the waiting jobs in order, room for one more; *quick of them are quick ones that lead. -1: failure. */
+static int waiting_ids(dr_store *s, int64_t *ids, int *quick)
 {
     int n = 0;
     bool leading = true;
-    *masks = 0;
-    sqlite3_stmt *q = dr_sql(s, "SELECT id, type='mask' FROM jobs WHERE state='waiting' ORDER BY place, id", NULL);
+    *quick = 0;
+    sqlite3_stmt *q = dr_sql(s, "SELECT id, quick FROM jobs WHERE state='waiting' ORDER BY place, id", NULL);
     while (q && n < DR_MAX_WAITING && sqlite3_step(q) == SQLITE_ROW) {
         ids[n++] = sqlite3_column_int64(q, 0);
         leading = leading && sqlite3_column_int(q, 1);
-        *masks += leading;
+        *quick += leading;
     }
     return q && !dr_sql_end(s, q) ? n : -1;
 }
@@ -31,7 +32,7 @@ static int waiting_ids(dr_store *s, int64_t *ids, int *masks)
 static dr_status place(dr_store *s, int64_t id, int position)
 {
     int64_t ids[DR_MAX_WAITING + 1];
-    int masks, n = waiting_ids(s, ids, &masks), kept = 0;
+    int quick, n = waiting_ids(s, ids, &quick), kept = 0;
     dr_status st = n < 0 ? DR_EIO : DR_OK;
     for (int i = 0; i < n; i++)
         if (ids[i] != id)
@@ -45,12 +46,12 @@ static dr_status place(dr_store *s, int64_t id, int position)
     return st;
 }
 
-/* A mask before all that are no masks, others last; -1: there is no room. */
-static int entry(dr_store *s, const char *type)
+/* A quick one before all that are not, others last; -1: there is no room. */
+static int entry(dr_store *s, bool quick)
 {
     int64_t ids[DR_MAX_WAITING];
-    int masks, n = waiting_ids(s, ids, &masks);
-    return n < 0 || n >= DR_MAX_WAITING ? -1 : strcmp(type, "mask") == 0 ? masks : n;
+    int leading, n = waiting_ids(s, ids, &leading);
+    return n < 0 || n >= DR_MAX_WAITING ? -1 : quick ? leading : n;
 }
 
 static dr_status full(void)
@@ -58,17 +59,18 @@ static dr_status full(void)
     return dr_fail(DR_EUNSUPPORTED, "%d jobs wait already: wait until some are done", DR_MAX_WAITING);
 }
 
-dr_status dr_store_add(dr_store *s, const char *type, const json_t *settings, const char *search, int64_t *id)
+dr_status dr_store_add(dr_store *s, const char *type, bool quick, const json_t *settings, const char *search,
+                       int64_t *id)
 {
     char *text = json_dumps(settings, JSON_COMPACT);
     dr_status st = text ? dr_sql_begin(s) : dr_fail(DR_ENOMEM, "out of memory");
     if (st)
         return st;
-    int position = entry(s, type);
+    int position = entry(s, quick);
     st = position < 0 ? full() : DR_OK;
     if (!st)
-        st = dr_sql_run(s, "INSERT INTO jobs(type,state,place,created,settings,search) VALUES(?,'new',0,?,?,?)", "sdss",
-                        type, dr_time(), text, search);
+        st = dr_sql_run(s, "INSERT INTO jobs(type,quick,state,place,created,settings,search) VALUES(?,?,'new',0,?,?,?)",
+                        "sidss", type, (int64_t)quick, dr_time(), text, search);
     *id = sqlite3_last_insert_rowid(s->db);
     if (!st)
         st = place(s, *id, position);
@@ -95,7 +97,7 @@ dr_status dr_store_take(dr_store *s, dr_job *out)
         return st;
     st = dr_store_get(s, id, out);
     if (st) /* a row that cannot be read must not stop those behind it */
-        (void)dr_store_end(s, id, "failed", st, dr_error());
+        (void)dr_store_end(s, id, &(dr_end){"failed", st, dr_error()});
     return st;
 }
 
@@ -140,7 +142,7 @@ dr_status dr_store_retry(dr_store *s, int64_t id)
     if (st)
         return st;
     st = dr_store_get(s, id, &j);
-    int position = st ? -1 : entry(s, j.type);
+    int position = st ? -1 : entry(s, j.quick);
     if (!st && position < 0)
         st = full();
     if (!st)
@@ -173,7 +175,7 @@ dr_status dr_store_delete(dr_store *s, int64_t id)
     if (!st) {
         dr_store_unlink(s, pictures, count);
         dr_store_train_path(s, id, "", path, sizeof path);
-        dr_remove_tree(path);
+        (void)dr_remove_tree(path);
     }
     free(pictures);
     return st;
@@ -194,6 +196,6 @@ dr_status dr_store_forget_garment(dr_store *s, int64_t id)
     dr_store_unlock(s);
     dr_store_train_path(s, id, "", path, sizeof path);
     if (!st)
-        dr_remove_tree(path);
+        (void)dr_remove_tree(path);
     return st;
 }

@@ -2,7 +2,6 @@
 #include "serve/store/store_impl.h"
 
 #include "base/file.h"
-#include "serve/jobs/fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@ static const char schema[] =
     " id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, state TEXT NOT NULL, place INTEGER,"
     " created REAL NOT NULL, started REAL, ended REAL, garment INTEGER NOT NULL DEFAULT 0, error TEXT,"
     " settings TEXT NOT NULL, results TEXT NOT NULL DEFAULT '[]', warnings TEXT NOT NULL DEFAULT '[]', search TEXT,"
-    " status INTEGER NOT NULL DEFAULT 0);"
+    " status INTEGER NOT NULL DEFAULT 0, quick INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS jobs_state ON jobs(state, place);"
     "CREATE TABLE IF NOT EXISTS images("
     " id TEXT PRIMARY KEY, type TEXT NOT NULL, width INTEGER, height INTEGER, bytes INTEGER, added REAL);"
@@ -42,6 +41,19 @@ static dr_status lock_dir(dr_store *s)
     return DR_OK;
 }
 
+/* Columns that came later; programs from before do without them. */
+static dr_status add_columns(dr_store *s)
+{
+    static const char *const added[][2] = {{"status", "ALTER TABLE jobs ADD COLUMN status INTEGER NOT NULL DEFAULT 0"},
+                                           {"quick", "ALTER TABLE jobs ADD COLUMN quick INTEGER NOT NULL DEFAULT 0"}};
+    static const char have[] = "SELECT COUNT(*) FROM pragma_table_info('jobs') WHERE name=?";
+    dr_status st = DR_OK;
+    for (size_t i = 0; !st && i < sizeof added / sizeof *added; i++)
+        if (!dr_sql_int(s, 0, have, "s", added[i][0]))
+            st = dr_sql_run(s, added[i][1], NULL);
+    return st;
+}
+
 static dr_status open_db(dr_store *s)
 {
     char path[PATH_MAX], *why = NULL;
@@ -57,13 +69,8 @@ static dr_status open_db(dr_store *s)
         sqlite3_free(why);
         return st;
     }
-    /* a column that came later; programs from before do without it */
-    if (!dr_sql_int(s, 0, "SELECT COUNT(*) FROM pragma_table_info('jobs') WHERE name='status'", NULL)) {
-        dr_status st = dr_sql_run(s, "ALTER TABLE jobs ADD COLUMN status INTEGER NOT NULL DEFAULT 0", NULL);
-        if (st)
-            return st;
-    }
-    return dr_sql_run(s, "PRAGMA user_version=1", NULL);
+    dr_status st = add_columns(s);
+    return st ? st : dr_sql_run(s, "PRAGMA user_version=1", NULL);
 }
 
 /* What was running when the last server ended comes first, in its old order. */
@@ -111,7 +118,7 @@ dr_status dr_store_open(dr_store **out, const char *data_dir)
         st = lock_dir(s);
     if (!st) { /* what a killed server left half done */
         snprintf(path, sizeof path, "%s/tmp", s->dir);
-        dr_remove_tree(path);
+        (void)dr_remove_tree(path);
         st = dr_mkdirs(path);
     }
     if (!st)
@@ -154,7 +161,7 @@ void dr_store_train_path(const dr_store *s, int64_t id, const char *rest, char *
 #define COLUMNS                                                                                                        \
     "id,type,state,created,started,ended,garment,error,settings,results,warnings,"                                     \
     "CASE state WHEN 'waiting' THEN (SELECT COUNT(*) FROM jobs b WHERE b.state='waiting' AND b.place<a.place)"         \
-    " ELSE -1 END,status FROM jobs a "
+    " ELSE -1 END,status,quick FROM jobs a "
 
 void dr_job_clear(dr_job *j)
 {
@@ -191,7 +198,8 @@ static dr_status read_row(sqlite3_stmt *q, dr_job *j)
                   .results = json_column(q, 9),
                   .warnings = json_column(q, 10),
                   .position = sqlite3_column_int(q, 11),
-                  .status = (dr_status)sqlite3_column_int(q, 12)};
+                  .status = (dr_status)sqlite3_column_int(q, 12),
+                  .quick = sqlite3_column_int(q, 13) != 0};
     snprintf(j->type, sizeof j->type, "%s", (const char *)sqlite3_column_text(q, 1));
     snprintf(j->state, sizeof j->state, "%s", (const char *)sqlite3_column_text(q, 2));
     if (json_is_object(j->settings) && json_is_array(j->results) && json_is_array(j->warnings))
@@ -316,13 +324,14 @@ dr_status dr_store_results(dr_store *s, int64_t id, const json_t *results, const
     return st;
 }
 
-dr_status dr_store_end(dr_store *s, int64_t id, const char *state, dr_status status, const char *error)
+dr_status dr_store_end(dr_store *s, int64_t id, const dr_end *end)
 {
     dr_store_lock(s);
-    dr_status st = dr_sql_run(s,
-                              "UPDATE jobs SET state=?1, error=?2, ended=?3, status=?5, place=NULL, "
-                              "garment=(type='train' AND ?1='done') WHERE id=?4 AND state='running'",
-                              "ssdii", state, error, dr_time(), id, (int64_t)status);
+    dr_status st =
+        dr_sql_run(s,
+                   "UPDATE jobs SET state=?, error=?, ended=?, status=?, place=NULL, garment=? "
+                   "WHERE id=? AND state='running'",
+                   "ssdiii", end->state, end->error, dr_time(), (int64_t)end->status, (int64_t)end->garment, id);
     dr_store_unlock(s);
     return st;
 }

@@ -7,8 +7,8 @@
  *
  * A job is `waiting`, `running`, or over: `done`, `failed`, `cancelled`. Opening the store puts what was running back
  * to the front of the queue: the process that ran it is gone. All functions may be called from any thread. */
-#ifndef DR_SERVE_STORE_H
-#define DR_SERVE_STORE_H
+#ifndef DR_SERVE_STORE_STORE_H
+#define DR_SERVE_STORE_STORE_H
 
 #include "base/status.h"
 
@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 typedef struct dr_store dr_store;
+
+enum { DR_MAX_WAITING = 1000 };
 
 dr_status dr_store_open(dr_store **out, const char *data_dir);
 void dr_store_close(dr_store *s);
@@ -29,7 +31,8 @@ typedef struct dr_job {
     char type[8], state[12];
     double created, started, ended;        /* seconds since 1970; 0: not yet */
     int position;                          /* of a waiting job in the queue; -1 else */
-    bool garment;                          /* a training whose result is kept */
+    bool quick;                            /* it waits for none but others of its kind */
+    bool garment;                          /* what it taught is kept */
     char *error;                           /* NULL: none */
     dr_status status;                      /* what kind of error */
     json_t *settings, *results, *warnings; /* object, array, array */
@@ -37,9 +40,10 @@ typedef struct dr_job {
 
 void dr_job_clear(dr_job *j);
 
-/** Queues a job: a mask before all that are no masks, others last. DR_EUNSUPPORTED when the queue is full.
+/** Queues a job: a quick one before all that are not, others last. DR_EUNSUPPORTED when the queue is full.
  *  `settings` is borrowed. `search` is what dr_store_list() looks for words in. */
-dr_status dr_store_add(dr_store *s, const char *type, const json_t *settings, const char *search, int64_t *id);
+dr_status dr_store_add(dr_store *s, const char *type, bool quick, const json_t *settings, const char *search,
+                       int64_t *id);
 
 /** DR_ENOENT if there is no such job. */
 dr_status dr_store_get(dr_store *s, int64_t id, dr_job *out);
@@ -60,9 +64,15 @@ dr_status dr_store_take(dr_store *s, dr_job *out);
 /** What a running job has so far; it is not made again after a crash. */
 dr_status dr_store_results(dr_store *s, int64_t id, const json_t *results, const json_t *warnings);
 
-/** The end of a running job. `error` may be NULL, `status` says of which kind it is. A training that is done is a
- * garment. */
-dr_status dr_store_end(dr_store *s, int64_t id, const char *state, dr_status status, const char *error);
+typedef struct dr_end {
+    const char *state; /* "done", "failed", "cancelled" */
+    dr_status status;  /* of which kind the error is */
+    const char *error; /* NULL: none */
+    bool garment;      /* it taught one */
+} dr_end;
+
+/** The end of a running job. */
+dr_status dr_store_end(dr_store *s, int64_t id, const dr_end *end);
 
 /** Running back to the front of the queue: the server stops. */
 dr_status dr_store_requeue(dr_store *s, int64_t id);
@@ -121,6 +131,9 @@ typedef struct dr_keep {
     int64_t seconds; /* jobs that ended longer ago go; 0: never */
     int64_t bytes;   /* beyond it the oldest that are over go; 0: no bound */
 } dr_keep;
+
+/** "30d", "12h", "20GB", "500MB" or both with a comma. False for anything else. */
+bool dr_keep_parse(const char *text, dr_keep *out);
 
 /**
  * Removes what is no longer to be kept: jobs by age and size (garments stay until they are deleted), pictures that were

@@ -1,6 +1,6 @@
 /* What the files of the store share. */
-#ifndef DR_SERVE_STORE_IMPL_H
-#define DR_SERVE_STORE_IMPL_H
+#ifndef DR_SERVE_STORE_STORE_IMPL_H
+#define DR_SERVE_STORE_STORE_IMPL_H
 
 #include "serve/store/store.h"
 
@@ -13,8 +13,6 @@ struct dr_store {
     int lock_fd;
     pthread_mutex_t mutex; /* of the connection, and of files against their rows; recursive */
 };
-
-enum { DR_MAX_WAITING = 1000 };
 
 /** Prepares a statement and binds from `types`: i int64_t, d double, s text (NULL is null). NULL with the message set.
  */
@@ -49,9 +47,6 @@ void dr_store_unlink(dr_store *s, char (*ids)[65], int count);
 
 /** Files and folders that no row knows of: what a server that was killed had still to remove. */
 void dr_store_remove_strays(dr_store *s);
-
-/** Removes a folder and all in it. */
-void dr_remove_tree(const char *path);
 
 double dr_time(void);
 

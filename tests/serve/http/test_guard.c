@@ -9,7 +9,6 @@
 #include "serve/http/guard.h"
 #include "serve/http/limits.h"
 #include "serve/http/multipart.h"
-#include "serve/serve.h"
 
 #include <string.h>
 
@@ -216,21 +215,6 @@ static void the_file_of_a_form_is_found(void **state)
     assert_false(dr_is_multipart(NULL));
 }
 
-static void what_to_keep_is_read(void **state)
-{
-    dr_keep k;
-    (void)state;
-    assert_true(dr_keep_parse("30d", &k));
-    assert_int_equal(k.seconds, 30 * 86400);
-    assert_int_equal(k.bytes, 0);
-    assert_true(dr_keep_parse("20GB,12h", &k));
-    assert_int_equal(k.bytes, 20000000000);
-    assert_int_equal(k.seconds, 12 * 3600);
-    static const char *const wrong[] = {"", "30", "d", "-1d", "0d", "30 d", "30days", "nan GB", "1e99GB", "30d20GB"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_false(dr_keep_parse(wrong[i], &k));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,7 +228,6 @@ int main(void)
         cmocka_unit_test(wrong_tokens_are_counted_for_a_minute),
         cmocka_unit_test(bodies_have_one_bound_together),
         cmocka_unit_test(the_file_of_a_form_is_found),
-        cmocka_unit_test(what_to_keep_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

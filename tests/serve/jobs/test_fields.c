@@ -8,7 +8,9 @@
 
 #include "drape.h"
 #include "serve/jobs/fields.h"
+#include "serve/jobs/kinds.h"
 #include "serve/jobs/settings.h"
+#include "serve/store/ids.h"
 
 #include <string.h>
 
@@ -169,15 +171,18 @@ static void every_default_of_a_job_is_within_its_own_bounds(void **state)
     for (int i = 0; i < 3; i++) {
         char field[DR_FIELD_PATH] = "";
         json_t *in = json_of(minimal[i]), *once, *twice;
-        assert_int_equal(dr_fields_read(dr_settings_table(types[i]), in, &once, field), DR_OK);
-        assert_int_equal(dr_fields_read(dr_settings_table(types[i]), once, &twice, field), DR_OK);
+        assert_int_equal(dr_fields_read(dr_kind_of(types[i])->fields, in, &once, field), DR_OK);
+        assert_int_equal(dr_fields_read(dr_kind_of(types[i])->fields, once, &twice, field), DR_OK);
         assert_true(json_equal(once, twice));
         json_decref(in);
         json_decref(once);
         json_decref(twice);
     }
-    assert_null(dr_settings_table("other"));
-    assert_null(dr_settings_table(NULL));
+    assert_null(dr_kind_of("other"));
+    assert_null(dr_kind_of(NULL));
+    char names[64];
+    dr_kind_names(names, sizeof names);
+    assert_string_equal(names, "tryon|mask|train");
 }
 
 int main(void)

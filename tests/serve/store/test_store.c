@@ -25,7 +25,7 @@ static int64_t add(dr_store *s, const char *type, const char *settings)
 {
     int64_t id;
     json_t *o = json_of(settings);
-    if (dr_store_add(s, type, o, "words", &id))
+    if (dr_store_add(s, type, strcmp(type, "mask") == 0, o, "words", &id))
         fail_msg("%s", dr_error());
     json_decref(o);
     return id;
@@ -88,6 +88,21 @@ static void a_job_is_moved_to_any_place(void **state)
     dr_store_close(s);
 }
 
+static void what_an_older_program_wrote_is_read(void **state)
+{
+    (void)state;
+    dr_store *s = open_store();
+    int64_t a = add(s, "tryon", "{}");
+    assert_int_equal(dr_sql_run(s, "ALTER TABLE jobs DROP COLUMN quick", NULL), DR_OK);
+    assert_int_equal(dr_sql_run(s, "ALTER TABLE jobs DROP COLUMN status", NULL), DR_OK);
+    dr_store_close(s);
+    s = open_store();
+    int64_t m = add(s, "mask", "{}");
+    check_state(s, m, "waiting", 0);
+    check_state(s, a, "waiting", 1);
+    dr_store_close(s);
+}
+
 /* As after kill -9: the folder is all that is left. */
 static void what_ran_comes_first_after_a_crash_and_what_is_done_stays_done(void **state)
 {
@@ -96,7 +111,7 @@ static void what_ran_comes_first_after_a_crash_and_what_is_done_stays_done(void 
     dr_job j;
     int64_t a = add(s, "tryon", "{}"), b = add(s, "tryon", "{}"), c = add(s, "tryon", "{}");
     take(s, a);
-    assert_int_equal(dr_store_end(s, a, "done", DR_OK, NULL), DR_OK);
+    assert_int_equal(dr_store_end(s, a, &(dr_end){"done"}), DR_OK);
     take(s, b);
     json_t *results = json_of("[{'image':1}]"), *warnings = json_array();
     assert_int_equal(dr_store_results(s, b, results, warnings), DR_OK);
@@ -136,7 +151,7 @@ static void a_queue_has_an_end(void **state)
                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<1000) INSERT INTO "
                  "jobs(type,state,place,created,settings) SELECT 'tryon','waiting',i,0,'{}' FROM n",
                  NULL, NULL, NULL);
-    assert_int_equal(dr_store_add(s, "tryon", o, "", &id), DR_EUNSUPPORTED);
+    assert_int_equal(dr_store_add(s, "tryon", false, o, "", &id), DR_EUNSUPPORTED);
     assert_int_equal(dr_store_waiting(s), 1000);
     json_decref(o);
     dr_store_close(s);
@@ -224,10 +239,10 @@ static void what_a_killed_server_left_behind_goes_at_the_next_start(void **state
     dr_store_close(s);
 }
 
-static void end(dr_store *s, int64_t id, double ended)
+static void end(dr_store *s, int64_t id, double ended, bool garment)
 {
     take(s, id);
-    assert_int_equal(dr_store_end(s, id, "done", DR_OK, NULL), DR_OK);
+    assert_int_equal(dr_store_end(s, id, &(dr_end){"done", .garment = garment}), DR_OK);
     dr_sql_run(s, "UPDATE jobs SET ended=? WHERE id=?", "di", ended, id);
 }
 
@@ -245,9 +260,9 @@ static void old_jobs_go_but_garments_and_waiting_ones_stay(void **state)
     (void)state;
     dr_store *s = open_store();
     int64_t old = add(s, "tryon", "{}"), garment = add(s, "train", "{}"), fresh = add(s, "tryon", "{}");
-    end(s, old, dr_time() - 1000);
-    end(s, garment, dr_time() - 1000);
-    end(s, fresh, dr_time());
+    end(s, old, dr_time() - 1000, false);
+    end(s, garment, dr_time() - 1000, true);
+    end(s, fresh, dr_time(), false);
     int64_t waiting = add(s, "tryon", "{}");
     assert_int_equal(sweep(s, 0, 0), 0);
     assert_int_equal(sweep(s, 500, 0), 1);
@@ -273,7 +288,7 @@ static void beyond_a_size_the_oldest_go(void **state)
         dr_blob b = put(s, bytes[i]);
         snprintf(settings, sizeof settings, "{'photo':'%s'}", b.id);
         id[i] = add(s, "tryon", settings);
-        end(s, id[i], 100 + i);
+        end(s, id[i], 100 + i, false);
     }
     dr_sql_run(s, "UPDATE images SET added=1", NULL);
     assert_int_equal(sweep(s, 0, 30), 1);
@@ -295,7 +310,7 @@ static void jobs_are_found_by_words(void **state)
     json_t *o = json_object();
     static const char *const words[] = {"Red Dress", "red coat", "100% wool"};
     for (int i = 0; i < 3; i++)
-        assert_int_equal(dr_store_add(s, i ? "tryon" : "mask", o, words[i], &id), DR_OK);
+        assert_int_equal(dr_store_add(s, i ? "tryon" : "mask", !i, o, words[i], &id), DR_OK);
     const struct {
         dr_job_filter f;
         int want;
@@ -322,12 +337,28 @@ static void jobs_are_found_by_words(void **state)
     dr_store_close(s);
 }
 
+static void what_to_keep_is_read(void **state)
+{
+    dr_keep k;
+    (void)state;
+    assert_true(dr_keep_parse("30d", &k));
+    assert_int_equal(k.seconds, 30 * 86400);
+    assert_int_equal(k.bytes, 0);
+    assert_true(dr_keep_parse("20GB,12h", &k));
+    assert_int_equal(k.bytes, 20000000000);
+    assert_int_equal(k.seconds, 12 * 3600);
+    static const char *const wrong[] = {"", "30", "d", "-1d", "0d", "30 d", "30days", "nan GB", "1e99GB", "30d20GB"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(dr_keep_parse(wrong[i], &k));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define IN_A_FOLDER(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
         IN_A_FOLDER(jobs_come_in_order_and_masks_first),
         IN_A_FOLDER(a_job_is_moved_to_any_place),
+        IN_A_FOLDER(what_an_older_program_wrote_is_read),
         IN_A_FOLDER(what_ran_comes_first_after_a_crash_and_what_is_done_stays_done),
         IN_A_FOLDER(two_stores_do_not_share_a_folder),
         IN_A_FOLDER(a_queue_has_an_end),
@@ -337,6 +368,7 @@ int main(void)
         IN_A_FOLDER(old_jobs_go_but_garments_and_waiting_ones_stay),
         IN_A_FOLDER(beyond_a_size_the_oldest_go),
         IN_A_FOLDER(jobs_are_found_by_words),
+        cmocka_unit_test(what_to_keep_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
