@@ -55,7 +55,7 @@ char dr_opt_short(const dr_opt *o)
 void dr_each_table(dr_opt_reader write, void *user)
 {
     dr_opt_read_tables(write, user);
-    for (const dr_command *const *c = dr_commands; *c; c++)
+    for (const dr_command *const *c = dr_cli_commands(); *c; c++)
         (*c)->run(1, (char *[]){(char *)(*c)->name, NULL});
     dr_opt_read_tables(NULL, NULL);
 }

@@ -81,20 +81,6 @@ dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name)
     return st;
 }
 
-dr_status dr_checkpoint_start(dr_checkpoint *c, bool resume)
-{
-    dr_checkpoint_sweep(c->output, NULL);
-    dr_status st = dr_checkpoint_find(c, "latest");
-    if (resume)
-        return st ? st : dr_checkpoint_read(c);
-    if (st)
-        return st == DR_ENOENT ? DR_OK : st;
-    st = dr_fail(DR_EINVAL, "'%s' is there already: add --resume to go on from it, or choose another output folder",
-                 c->at);
-    c->at[0] = 0;
-    return st;
-}
-
 /* A damaged file is not passed over in silence: whoever resumes would not know that steps are lost. */
 dr_status dr_checkpoint_blame(const dr_checkpoint *c, dr_status st)
 {
