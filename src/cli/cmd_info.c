@@ -4,7 +4,7 @@
 #include "cli/commands.h"
 #include "cli/version.h"
 #include "io/safetensors.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
