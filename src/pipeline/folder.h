@@ -10,6 +10,7 @@
 #define DR_PIPELINE_FOLDER_H
 
 #include "base/json.h"
+#include "models/tokenizer.h"
 #include "pipeline/weights.h"
 
 /* What our folders say they are written by: diffusers changes the sizes of folders older than 0.9. */
@@ -48,6 +49,8 @@ dr_status dr_folder_commit(const char *tmp, const char *dir);
 
 /** tokenizer/ of a new folder: CLIP's vocabulary, padding with `pad_token`. `dir` is the pipeline folder. */
 dr_status dr_clip_vocab_write(const char *dir, const char *pad_token);
+/** The tokenizer that such a folder gives, without one. */
+dr_status dr_clip_vocab_open(dr_tokenizer **out, const char *pad_token);
 
 /** Tokens of CLIP's vocabulary. */
 #define DR_CLIP_VOCAB 49408
