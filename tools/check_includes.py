@@ -9,10 +9,10 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "src")
 # From the ground up: a folder may include itself and the ones before it.
-ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "learn", "tryon",
+ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "learn", "options", "tryon",
          "train", "verify", "api", "serve", "cli"]
 # Narrower than the order: these see only what is named.
-ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "serve": {"base"}}
+ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "options": {"base", "diffusion", "learn"}, "serve": {"base"}}
 NEVER = {("train", "tryon"), ("tryon", "train")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
 PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops",

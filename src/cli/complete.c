@@ -35,10 +35,11 @@ dr_value dr_opt_value(const dr_opt *o)
     dr_value v = {.takes = o->kind != DR_OPT_FLAG};
     if (o->kind == DR_OPT_SWITCH)
         add_word(&v, "on off", 6);
-    if (o->kind != DR_OPT_CHOICE && o->kind != DR_OPT_STRING && o->kind != DR_OPT_LIST)
+    bool choice = o->kind == DR_OPT_CHOICE || o->kind == DR_OPT_ENUM;
+    if (!choice && o->kind != DR_OPT_STRING && o->kind != DR_OPT_LIST)
         return v;
     for (const char *p = o->arg ? o->arg : ""; *p; p += strcspn(p, "|"), p += *p == '|')
-        add_name(&v, p, strcspn(p, "|"), o->kind == DR_OPT_CHOICE);
+        add_name(&v, p, strcspn(p, "|"), choice);
     return v;
 }
 

@@ -1,15 +1,12 @@
 #include "cli/mask_words.h"
 
+#include "cli/opt_table.h"
+
 #include <string.h>
 
-int dr_choice_index(const char *choices, const char *word)
+const char *dr_mask_categories(void)
 {
-    size_t n = strlen(word);
-    int index = 0;
-    for (const char *p = choices; *p; p += strcspn(p, "|"), p += *p == '|', index++)
-        if (strcspn(p, "|") == n && strncmp(p, word, n) == 0)
-            return index;
-    return -1;
+    return dr_option_named(drape_mask_option, "category")->choices;
 }
 
 bool dr_mask_is_auto(const char *mask, const char **category)

@@ -46,7 +46,7 @@ static dr_status write_parts(dr_trainer *t, const char *dir)
     for (size_t i = 0; !st && i < PARTS - 1; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained)
-            st = dr_folder_copy(t->o->pretrained_model, dir, parts[i], true);
+            st = dr_folder_copy(t->o->pretrained_model_name_or_path, dir, parts[i], true);
     }
     return st;
 }
@@ -150,10 +150,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
     }
     if (st)
         return st;
-    if (write_sheet(t) && t->cb->message) {
-        char text[2200];
-        snprintf(text, sizeof text, "no contact sheet: %s", dr_error());
-        t->cb->message(t->cb->user, text);
-    }
+    if (write_sheet(t))
+        dr_trainer_say(t, "no contact sheet: %s", dr_error());
     return DR_OK;
 }

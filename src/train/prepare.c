@@ -20,7 +20,7 @@
 
 static dr_status open_classes(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     dr_status st = dr_mkdirs(o->class_data_dir);
     if (st)
         return st;
@@ -28,14 +28,14 @@ static dr_status open_classes(dr_trainer *t)
     int have = found ? 0 : t->classes.count;
     if (have >= o->num_class_images)
         return DR_OK;
-    if (!t->cb->make_class_images)
+    if (!t->pictures->make_class_images)
         return dr_fail(DR_EINVAL, "'%s' has %d class images, --num_class_images asks for %d", o->class_data_dir, have,
                        o->num_class_images);
     dr_trainer_say(t, "%d class images are missing in '%s': making them", o->num_class_images - have,
                    o->class_data_dir);
     if (!found)
         dr_dataset_close(&t->classes);
-    st = t->cb->make_class_images(t->cb->user, o, o->num_class_images - have);
+    st = t->pictures->make_class_images(t->pictures->user, o, o->num_class_images - have);
     return st ? st : dr_dataset_open(&t->classes, o->class_data_dir, NULL, o->class_prompt, NULL, 0);
 }
 
@@ -77,7 +77,7 @@ static dr_status tokenize(dr_trainer *t)
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
     dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "tokenizer", "");
+        st = dr_folder_path(path, sizeof path, t->o->pretrained_model_name_or_path, "tokenizer", "");
     if (!st)
         st = dr_tokenizer_load(&tok, t->o->tokenizer_name ? t->o->tokenizer_name : path);
     for (int i = 0; !st && i < n; i++) {
@@ -100,9 +100,9 @@ typedef struct configs {
 } configs;
 
 /* The model's configs, and that it can be trained with these options. */
-static dr_status read_configs(const dr_train_options *o, configs *c)
+static dr_status read_configs(const drape_train_options *o, configs *c)
 {
-    const char *dir = o->pretrained_model;
+    const char *dir = o->pretrained_model_name_or_path;
     dr_status st = dr_folder_check(dir);
     if (!st)
         st = dr_unet_config_load(&c->unet, dir);
@@ -124,10 +124,10 @@ static dr_status read_configs(const dr_train_options *o, configs *c)
 }
 
 /* What frozen weights keep in memory: the type they have in the files. Mapping them reads next to nothing. */
-static dr_status stored_type(const dr_train_options *o, dr_dtype *out)
+static dr_status stored_type(const drape_train_options *o, dr_dtype *out)
 {
     dr_unet_model m = {0};
-    dr_status st = dr_unet_load(&m, o->pretrained_model);
+    dr_status st = dr_unet_load(&m, o->pretrained_model_name_or_path);
     for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
         if (q->t.rank > 1)
             *out = q->t.dtype;
@@ -135,11 +135,12 @@ static dr_status stored_type(const dr_train_options *o, dr_dtype *out)
     return st;
 }
 
-static dr_status need(const dr_train_options *o, const configs *c, uint64_t available, uint64_t *total, char *text,
+static dr_status need(const drape_train_options *o, const configs *c, uint64_t available, uint64_t *total, char *text,
                       size_t size)
 {
     dr_train_memory m = {0};
-    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32, dr_distilled_is(o->pretrained_model)};
+    dr_train_estimate_in in = {o,       &c->unet, &c->text,
+                               &c->vae, DR_F32,   dr_distilled_is(o->pretrained_model_name_or_path)};
     dr_status st = stored_type(o, &in.stored);
     if (!st)
         st = dr_train_estimate(&in, &m);
@@ -147,7 +148,7 @@ static dr_status need(const dr_train_options *o, const configs *c, uint64_t avai
     return st ? st : dr_train_estimate_tell(&in, available, text, size);
 }
 
-dr_status dr_train_need(const dr_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
+dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
 {
     configs c;
     *total = 0;
@@ -182,7 +183,7 @@ static dr_status lock_output(dr_trainer *t)
 
 static dr_status make_schedule(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     double scale = o->scale_lr ? o->train_batch_size * o->gradient_accumulation_steps : 1;
     t->lr = (dr_lr_schedule){o->lr_scheduler, o->learning_rate * scale, o->lr_warmup_steps,
                              t->plan.steps,   o->lr_num_cycles,         o->lr_power};
@@ -214,7 +215,7 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = make_schedule(t);
     if (!st)
-        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model);
+        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model_name_or_path);
     return st ? st : dr_trainer_find_checkpoint(t);
 }
 
@@ -223,8 +224,9 @@ dr_status dr_trainer_prepare(dr_trainer *t)
 static void on_encoded(void *user, int done, int total)
 {
     const dr_trainer *t = user;
-    if (t->cb->prepare)
-        t->cb->prepare(t->cb->user, "encoding photos", done, total);
+    const drape_train_callbacks *cb = &t->o->callbacks;
+    if (cb->prepare)
+        cb->prepare(cb->user, "encoding photos", done, total);
 }
 
 static bool on_cancel(void *user)
@@ -241,12 +243,13 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
     dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, t->o->mask_any_white,
-                                   &t->instances, t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    dr_status st =
+        dr_cache_images(&t->cache, t->o->pretrained_model_name_or_path, &t->plan, first, t->o->mask_any_white,
+                        &t->instances, t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (st || t->o->train_text_encoder)
         return st;
     dr_text_model text = {0};
-    st = dr_text_load(&text, t->o->pretrained_model);
+    st = dr_text_load(&text, t->o->pretrained_model_name_or_path);
     if (!st && text.files.note[0])
         dr_trainer_say(t, "%s", text.files.note);
     if (!st)
