@@ -13,10 +13,4 @@ bool dr_within(double v, double least, double most, bool above);
 /** "0 to 1", or with `above` "above 0 and at most 1": every digit counts. Into DR_BOUNDS_TEXT bytes; returns them. */
 const char *dr_bounds_text(char *out, double least, double most, bool above);
 
-/** Which of "a|b|c" a word is, from 0; -1 for none of them. `choices` may be NULL. */
-int dr_choice_index(const char *choices, const char *word);
-
-/** The word number `index` of "a|b|c", borrowed and not ended; *length of it. NULL behind the last. */
-const char *dr_choice_word(const char *choices, int index, int *length);
-
 #endif

@@ -1,5 +1,5 @@
 /* drape tryon: on the public API alone, like any other program. */
-#include "base/bounds.h"
+#include "base/choice.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"

@@ -1,6 +1,7 @@
 #include "cli/opt.h"
 
 #include "base/bounds.h"
+#include "base/choice.h"
 #include "base/status.h"
 
 #include <ctype.h>
@@ -300,7 +301,7 @@ int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int ar
 static void say_default(const dr_opt *o, char *out, size_t n)
 {
     const char *text = NULL;
-    int length = 0;
+    size_t length = 0;
     if (o->kind == DR_OPT_STRING || o->kind == DR_OPT_CHOICE)
         text = *(const char **)o->out;
     if (o->required)
@@ -320,7 +321,7 @@ static void say_default(const dr_opt *o, char *out, size_t n)
     else if (o->kind == DR_OPT_SWITCH)
         snprintf(out, n, "%s", *(bool *)o->out ? "on" : "off");
     else if (o->kind == DR_OPT_ENUM && (text = dr_choice_word(o->arg, *(int *)o->out, &length)))
-        snprintf(out, n, "%.*s", length, text);
+        snprintf(out, n, "%.*s", (int)length, text);
 }
 
 /* " (default 50, 1 to 1000)" or nothing */

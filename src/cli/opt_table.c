@@ -1,6 +1,6 @@
 #include "cli/opt_table.h"
 
-#include "base/bounds.h"
+#include "base/choice.h"
 #include "base/status.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #include "options/options.h"
 
 #include "base/bounds.h"
+#include "base/choice.h"
 
 static const void *field(const drape_option *p, const void *options)
 {
@@ -20,15 +21,15 @@ static dr_status check_text(const drape_option *p, const char *text, const char 
 {
     if ((!text && !p->unset) || (p->required && !text[0]))
         return dr_fail(DR_EINVAL, "%s%s is missing", dashes, p->name);
-    if (text && p->choices && dr_choice_index(p->choices, text) < 0)
+    if (text && p->choices && !dr_is_choice(p->choices, text))
         return dr_fail(DR_EINVAL, "%s%s is '%.100s', must be one of %s", dashes, p->name, text, p->choices);
     return DR_OK;
 }
 
 static dr_status check_enum(const drape_option *p, int v, const char *dashes)
 {
-    int length;
-    if (v >= 0 && dr_choice_word(p->choices, v, &length))
+    size_t length;
+    if (dr_choice_word(p->choices, v, &length))
         return DR_OK;
     return dr_fail(DR_EINVAL, "%s%s is %d, must be the number of one of %s, from 0", dashes, p->name, v, p->choices);
 }

@@ -1,4 +1,4 @@
-/* Numbers within bounds, words of some. */
+/* Numbers within bounds. */
 #include "base/bounds.h"
 
 #include <math.h>
@@ -28,28 +28,11 @@ static void bounds_are_told_to_the_last_digit(void **state)
     assert_string_equal(dr_bounds_text(text, 0, 1, true), "above 0 and at most 1");
 }
 
-static void a_word_is_found_whole(void **state)
-{
-    int n;
-    (void)state;
-    assert_int_equal(dr_choice_index("up|down|left", "up"), 0);
-    assert_int_equal(dr_choice_index("up|down|left", "left"), 2);
-    static const char *const none[] = {"", "u", "upp", "up|down", "|", "right"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        assert_int_equal(dr_choice_index("up|down|left", none[i]), -1);
-    assert_int_equal(dr_choice_index(NULL, "up"), -1);
-    assert_memory_equal(dr_choice_word("up|down", 1, &n), "down", 4);
-    assert_int_equal(n, 4);
-    assert_null(dr_choice_word("up|down", 2, &n));
-    assert_null(dr_choice_word(NULL, 0, &n));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_belong_to_the_bounds_unless_said_otherwise),
         cmocka_unit_test(bounds_are_told_to_the_last_digit),
-        cmocka_unit_test(a_word_is_found_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
