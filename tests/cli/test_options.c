@@ -1,7 +1,9 @@
-/* Bounds are promised and kept: each row of each table, from the command line and by the library. */
+/* Bounds are promised and kept: each row of each table, by the command line, the library and the server alike. */
 #include "base/file.h"
 #include "cli/opt_table.h"
 #include "options/options.h"
+#include "serve/jobs/fields.h"
+#include "serve/jobs/settings.h"
 #include "train/trainer.h"
 
 #include <fcntl.h>
@@ -277,6 +279,95 @@ static void each_field_has_one_row_and_a_help(void **state)
     }
 }
 
+/* --- the server ------------------------------------------------------------------------------------ */
+
+static bool serves(const dr_field *f, json_t *value)
+{
+    const dr_field one[] = {*f, {NULL}};
+    char path[DR_FIELD_PATH] = "";
+    json_t *body = json_pack("{s:o}", f->name, value), *out = NULL;
+    dr_status st = dr_fields_read(one, body, &out, path);
+    json_decref(body);
+    json_decref(out);
+    assert_true(st == DR_OK || st == DR_EINVAL);
+    return st == DR_OK;
+}
+
+static json_t *number_of(const drape_option *p, double v)
+{
+    return p->kind == DRAPE_OPTION_NUMBER ? json_real(v) : json_integer((json_int_t)v);
+}
+
+/* Its own bounds are narrower; 0 may mean something to it that the library never hears of. */
+static void check_own_bounds(const dr_field *f, const drape_option *p)
+{
+    if (!(f->max <= p->most && (f->min >= p->least || f->min == 0)))
+        fail_msg("%s: %g to %g is more than the library takes", f->name, f->min, f->max);
+}
+
+static void try_field(const dr_field *f, const drape_option *p)
+{
+    bool own = f->min != 0 || f->max != 0;
+    double least = own ? f->min : p->least, most = own ? f->max : p->most;
+    double step = p->kind == DRAPE_OPTION_NUMBER ? 1e-9 * (most - least) : 1;
+    if (own)
+        check_own_bounds(f, p);
+    assert_int_equal(serves(f, number_of(p, least)), !(own ? f->above : p->above));
+    assert_true(serves(f, number_of(p, most)));
+    assert_false(serves(f, number_of(p, least - step)) || serves(f, number_of(p, most + step)));
+}
+
+static void try_words(const dr_field *f, const drape_option *p)
+{
+    char words[256], *rest = NULL;
+    snprintf(words, sizeof words, "%s", p->choices);
+    for (char *w = strtok_r(words, "|", &rest); w; w = strtok_r(NULL, "|", &rest))
+        assert_true(serves(f, json_string(w)));
+    assert_false(serves(f, json_string("nonsense")) || serves(f, json_string("")));
+}
+
+static void the_server_takes_what_the_library_takes(void **state)
+{
+    int options = 0;
+    (void)state;
+    for (const dr_named_fields *t = dr_named_tables; t->name; t++)
+        for (const dr_field *f = t->fields; f->name; f++) {
+            const drape_option *p = dr_field_option(f);
+            json_t *def = dr_field_default(f);
+            if (def && !json_is_null(def))
+                assert_true(serves(f, json_incref(def)));
+            json_decref(def);
+            options += p != NULL;
+            if (p && is_number(p))
+                try_field(f, p);
+            else if (p && p->choices)
+                try_words(f, p);
+        }
+    assert_true(options > 30);
+}
+
+static void settings_become_the_librarys_options(void **state)
+{
+    drape_tryon_options o = DRAPE_TRYON_DEFAULTS;
+    drape_mask_options m = DRAPE_MASK_DEFAULTS;
+    drape_train_options t;
+    json_t *body =
+        json_pack("{s:s, s:i, s:f, s:b, s:s, s:i, s:i, s:s, s:i, s:n}", "prompt", "coat", "steps", 7, "strength", 0.5,
+                  "paste", 0, "scheduler", "lms", "seed", 12, "preview_every", 3, "sleeve", "short", "rank", 4, "eta");
+    (void)state;
+    dr_fields_take(dr_tryon_fields, body, &dr_tryon_job, &o);
+    assert_string_equal(o.prompt, "coat");
+    assert_string_equal(o.scheduler, "lms");
+    assert_true(o.steps == 7 && o.strength == 0.5 && !o.paste && o.seed == 12 && o.callbacks.preview_every == 3);
+    assert_true(o.guidance_scale == 7.5 && o.eta == 0); /* left as they were */
+    dr_fields_take(dr_mask_fields, body, &dr_mask_job, &m);
+    assert_true(m.sleeve == DRAPE_SLEEVE_SHORT && m.category == DRAPE_UPPER);
+    drape_train_defaults(&t);
+    dr_fields_take(dr_train_fields, body, &dr_train_job, &t);
+    assert_true(t.lora_rank == 4 && t.max_train_steps == 7 && t.checkpointing_steps == 500);
+    json_decref(body);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -299,6 +390,8 @@ int main(void)
         cmocka_unit_test(words_are_those_of_the_table),
         cmocka_unit_test(texts_that_must_be_given_are_missed),
         cmocka_unit_test(each_field_has_one_row_and_a_help),
+        cmocka_unit_test(the_server_takes_what_the_library_takes),
+        cmocka_unit_test(settings_become_the_librarys_options),
     };
     return cmocka_run_group_tests(tests, prepare, tidy);
 }
