@@ -182,7 +182,7 @@ typedef struct drape_tryon_options {
     double guidance_scale;       /* at most 1: no guidance, half the time */
     double strength;             /* (0,1]: 1 starts from noise, less keeps some of what was there */
     uint64_t seed;
-    const char *scheduler; /* "pndm", "ddim", ... ; NULL: the folder's own */
+    const char *scheduler; /* "pndm", "ddim", ... or "PNDMScheduler"; NULL: the folder's own */
     bool karras;           /* Karras sigmas */
     double eta;            /* DDIM's, 0..1 */
     int width, height;     /* working size in pixels; 0: the model's */
@@ -218,6 +218,12 @@ typedef struct drape_tryon_options {
  * not in them.
  */
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
+
+/**
+ * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.
+ * So far: the ends of both prompts that drape_prompt_cut() finds, unless `long_prompt` is set.
+ */
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
 /** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
  * itself takes neither for open. */
@@ -446,6 +452,46 @@ typedef struct drape_train_need {
  * @return DRAPE_ENOMEM when it does not suffice; *out is set all the same
  */
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
+
+/* --- options by name -------------------------------------------------------------------------------- */
+
+typedef enum drape_option_kind {
+    DRAPE_OPTION_BOOL,   /* bool */
+    DRAPE_OPTION_INT,    /* int */
+    DRAPE_OPTION_U64,    /* uint64_t, any */
+    DRAPE_OPTION_BYTES,  /* int64_t, an amount of memory */
+    DRAPE_OPTION_NUMBER, /* double */
+    DRAPE_OPTION_TEXT,   /* const char * */
+    DRAPE_OPTION_CHOICE, /* const char *, one of `choices` */
+    DRAPE_OPTION_ENUM    /* an enum: the index of one of `choices` */
+} drape_option_kind;
+
+/** One field of an options struct, for programs that make a command line or a form of it. All strings are static. */
+typedef struct drape_option {
+    const char *name; /* of the field: "lora_rank" */
+    size_t offset;    /* of the field in its struct, bytes */
+    drape_option_kind kind;
+    double least, most; /* of numbers */
+    const char *value;  /* what stands for a value in a usage line: "DIR", "PX", "latest|DIR"; NULL for none */
+    const char *help;
+    bool above;          /* `least` itself is not allowed */
+    bool required;       /* a text that has no default */
+    const char *choices; /* "a|b|c" */
+    const char *unset;   /* what the default means, where it does not speak for itself: "the model's"; "" for nothing.
+                            A text that has none must not be NULL */
+    const char *heading; /* above this option and those that follow; NULL for most */
+} drape_option;
+
+/**
+ * The options of each job, by index from 0; NULL behind the last. Callbacks are not among them, and of
+ * drape_mask_options not the name.
+ *
+ * The bounds are those of drape_train(), drape_tryon() and drape_mask(). What a model or other options narrow further
+ * is told by these.
+ */
+const drape_option *drape_train_option(int index);
+const drape_option *drape_tryon_option(int index);
+const drape_option *drape_mask_option(int index);
 
 /* --- converting models -------------------------------------------------------------------------------- */
 

@@ -3,11 +3,11 @@
 
 #include "base/text.h"
 #include "base/threads.h"
+#include "options/options.h"
 #include "pipeline/shipped.h"
 #include "tryon/tryon.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +124,33 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
     return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), cut);
 }
 
+/* Words that change nothing, behind what is in `text` already. */
+static drape_status tell_cut(const drape_pipeline *p, const char *what, const char *prompt, char *text, size_t size)
+{
+    char *cut;
+    drape_status st = drape_prompt_cut(p, prompt, &cut);
+    if (st || !cut)
+        return st;
+    size_t used = strlen(text), shown = strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
+        ;
+    snprintf(text + used, size - used,
+             "%sthe %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
+             "'%.*s%s'",
+             used ? "\n" : "", what, (int)shown, cut, cut[shown] ? "..." : "");
+    free(cut);
+    return DRAPE_OK;
+}
+
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size)
+{
+    text[0] = 0;
+    if (options->long_prompt)
+        return DRAPE_OK;
+    drape_status st = tell_cut(p, "prompt", options->prompt, text, size);
+    return st ? st : tell_cut(p, "negative prompt", options->negative_prompt, text, size);
+}
+
 const char *drape_scheduler_name(int index)
 {
     return index >= 0 && index < DR_SAMPLER_KINDS ? dr_sampler_kind_name((dr_sampler_kind)index) : NULL;
@@ -134,21 +161,17 @@ const char *drape_scheduler_name(int index)
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
 {
     int f = dr_vae_factor(&p->engine.vae_config);
-    if (o->steps < 1 || o->steps > 1000)
-        return dr_fail(DR_EINVAL, "steps is %d, must be 1 to 1000", o->steps);
-    if (!(o->strength > 0 && o->strength <= 1))
-        return dr_fail(DR_EINVAL, "strength is %g, must be above 0 and at most 1", o->strength);
-    if (!isfinite(o->guidance_scale) || fabs(o->guidance_scale) > 1000)
-        return dr_fail(DR_EINVAL, "guidance scale is %g, must be at most 1000", o->guidance_scale);
-    if (!(o->eta >= 0 && o->eta <= 1))
-        return dr_fail(DR_EINVAL, "eta is %g, must be 0 to 1", o->eta);
-    if (o->width < 0 || o->height < 0 || o->width % f || o->height % f || o->width > 4096 || o->height > 4096 ||
-        (o->width == 0) != (o->height == 0))
+    drape_tryon_options named = *o;
+    dr_sampler_kind kind;
+    if (o->scheduler && !dr_sampler_kind_parse(o->scheduler, &kind)) /* diffusers' name for it will do */
+        named.scheduler = dr_sampler_kind_name(kind);
+    dr_status st = dr_options_check(dr_tryon_table, &named, "");
+    if (!st && (o->width % f || o->height % f || (o->width == 0) != (o->height == 0)))
         return dr_fail(DR_EINVAL,
                        "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
                        "example %dx%d",
                        o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
-    return DR_OK;
+    return st;
 }
 
 static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
