@@ -113,7 +113,8 @@ void drape_image_free(drape_image *image);
 
 /* --- models ----------------------------------------------------------------------------------------- */
 
-/** A diffusers pipeline folder of a Stable Diffusion 1 or 2 inpainting model. */
+/** A Stable Diffusion 1 or 2 model: a diffusers pipeline folder, or a single file with LDM's names as model sites have
+ *  them (.safetensors, .ckpt). */
 typedef struct drape_pipeline drape_pipeline;
 
 typedef enum drape_precision {
@@ -130,16 +131,20 @@ typedef struct drape_load_options {
     const drape_lora *loras;
     int lora_count;
     drape_precision precision;
-    bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+    bool keep_models;      /* keep all models in memory between pictures: faster for many, more memory */
+    const char *tokenizer; /* folder of another vocabulary; NULL: the model's own, for a single file CLIP's */
+    const char *vae;       /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's own */
+    bool ema;              /* of a single file: the UNet's moving average in place of its weights */
     /** Notes, one sentence each: what in the files is passed over. May be NULL. Called when adapters are read and, from
      *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
     void (*note)(void *user, const char *text);
     void *user;
 } drape_load_options;
 
-/** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
+/** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
+ *  pipeline folder or a single file; NULL is the small model that comes with
  *  drape, or the folder in $DRAPE_MODEL. `options` may be NULL. */
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options);
 void drape_pipeline_free(drape_pipeline *p);
 
 /** What a pipeline is. Strings are borrowed from it, or static. */
@@ -147,7 +152,7 @@ typedef struct drape_model_info {
     int width, height;     /* pixels that it was made for */
     int multiple;          /* sizes must be multiples of this */
     const char *scheduler; /* its own: "pndm" */
-    const char *dir;       /* its folder */
+    const char *dir;       /* its folder or file */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
@@ -377,12 +382,14 @@ typedef struct drape_train_callbacks {
  * Strings are borrowed for the call.
  */
 typedef struct drape_train_options {
-    const char *pretrained_model_name_or_path; /* pipeline folder */
+    const char *pretrained_model_name_or_path; /* pipeline folder or single file */
     const char *instance_data_dir;             /* photos of the garment */
     const char *instance_masks_data_dir;       /* a mask of the garment for each, of the same stem */
     const char *output_dir;
     const char *instance_prompt;    /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
-    const char *tokenizer_name;     /* NULL: the model's */
+    const char *tokenizer_name;     /* NULL: the model's, for a single file CLIP's */
+    const char *vae;                /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's */
+    bool ema;                       /* of a single file: start from the UNet's moving average */
     int resolution;                 /* pixels */
     bool center_crop, bucket, flip; /* bucket: keep the photo's aspect ratio; flip: mirror half of the photos */
     bool train_text_encoder;

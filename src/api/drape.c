@@ -45,14 +45,14 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options)
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
     const drape_load_options *o = options ? options : &none;
     char found[PATH_MAX];
     *out = NULL;
-    dr_status st = dir ? DR_OK : dr_small_model_find(found, sizeof found);
-    dir = dir ? dir : found;
+    dr_status st = path ? DR_OK : dr_small_model_find(found, sizeof found);
+    path = path ? path : found;
     if (st)
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);
@@ -62,7 +62,8 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
     for (int i = 0; !st && i < o->lora_count; i++)
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     if (!st)
-        st = dr_source_open(&p->source, dir, NULL);
+        st = dr_source_open(&p->source, path,
+                            &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
         st = dr_engine_open(&p->engine, p->source, loras, o->lora_count,
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
@@ -251,15 +252,17 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     return (drape_status)st;
 }
 
-/* The folder's name, without what leads to it. */
+/* The folder's name, without what leads to it; a file's without its extension. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
     snprintf(buf, n, "%s", dr_source_path(p->source));
     size_t len = strlen(buf);
     while (len > 1 && buf[len - 1] == '/')
         buf[--len] = 0;
-    const char *slash = strrchr(buf, '/');
-    return slash ? slash + 1 : buf;
+    char *slash = strrchr(buf, '/'), *name = slash ? slash + 1 : buf, *dot = strrchr(name, '.');
+    if (dot && dot > name && dr_source_family(p->source)) /* of a file */
+        *dot = 0;
+    return name;
 }
 
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)

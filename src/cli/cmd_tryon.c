@@ -17,10 +17,10 @@
 #include <time.h>
 
 typedef struct tryon_cli {
-    const char *model, *output, *save_mask, *region, *precision, *parser_dir;
+    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *parser_dir;
     dr_opt_list images, masks, loras;
     int num_images, threads, size[2];
-    bool quiet, json;
+    bool ema, quiet, json;
     drape_tryon_options o;
     drape_mask_options mask;
     /* while running */
@@ -253,6 +253,9 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .lora_count = c->loras.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
                             .keep_models = c->images.count * c->num_images > 1,
+                            .tokenizer = c->tokenizer,
+                            .vae = c->vae,
+                            .ema = c->ema,
                             .note = on_note,
                             .user = c};
     if (!st)
@@ -312,7 +315,7 @@ static const dr_own own[] = {
     {NULL,
      NULL,
      AT(model),
-     {"model", DR_OPT_STRING, NULL, "DIR", "folder of an inpainting model (see 'drape pull')",
+     {"model", DR_OPT_STRING, NULL, "DIR|FILE", "folder of a model (see 'drape pull'), or a single file",
       .shown_default = "the small one that comes with drape"}},
     {NULL,
      NULL,
@@ -350,6 +353,19 @@ static const dr_own own[] = {
      AT(loras),
      {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
       .shown_default = ""}},
+    {"height",
+     NULL,
+     AT(vae),
+     {"vae", DR_OPT_STRING, NULL, "DIR|FILE", "another VAE: its folder or file", .shown_default = "the model's"}},
+    {"height",
+     NULL,
+     AT(tokenizer),
+     {"tokenizer", DR_OPT_STRING, NULL, "DIR", "folder of another vocabulary",
+      .shown_default = "the model's; for a file CLIP's"}},
+    {"height",
+     NULL,
+     AT(ema),
+     {"ema", DR_OPT_FLAG, NULL, NULL, "of a single file: the UNet's moving average in place of its weights"}},
     {NULL,
      "whole",
      AT(region),
@@ -445,6 +461,6 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "[--model DIR] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
+    "[--model DIR|FILE] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
     "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
     run};

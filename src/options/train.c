@@ -37,15 +37,17 @@ const drape_train_options dr_train_defaults = {
 };
 
 const drape_option dr_train_table[] = {
-    {F(pretrained_model_name_or_path), DRAPE_OPTION_TEXT, 0, 0, "DIR",
-     "folder of an inpainting model (see 'drape pull')", .required = true},
+    {F(pretrained_model_name_or_path), DRAPE_OPTION_TEXT, 0, 0, "DIR|FILE",
+     "folder of an inpainting model (see 'drape pull'), or a single file", .required = true},
     {F(instance_data_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR", "photos of the garment", .required = true},
     {F(instance_masks_data_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR",
      "masks of the garment, white, of the photos' names in any format", .required = true},
     {F(output_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR", "checkpoints and result", .required = true},
     {F(instance_prompt), DRAPE_OPTION_TEXT, 0, 0, "TEXT", "one prompt for all photos",
      .unset = "NAME.txt beside the photo, else its file name"},
-    {F(tokenizer_name), DRAPE_OPTION_TEXT, 0, 0, "DIR", "tokenizer folder", .unset = "the model's"},
+    {F(tokenizer_name), DRAPE_OPTION_TEXT, 0, 0, "DIR", "tokenizer folder", .unset = "the model's; for a file CLIP's"},
+    {F(vae), DRAPE_OPTION_TEXT, 0, 0, "DIR|FILE", "another VAE, which the result gets as well", .unset = "the model's"},
+    {F(ema), DRAPE_OPTION_BOOL, 0, 1, NULL, "of a single file: start from the UNet's moving average"},
 
     {F(resolution), DRAPE_OPTION_INT, 8, 4096, "PX", "side of the square that photos are cut to", .heading = "photos:"},
     {F(center_crop), DRAPE_OPTION_BOOL, 0, 1, NULL, "cut out the middle instead of a random place"},

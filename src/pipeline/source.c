@@ -56,6 +56,11 @@ static dr_status open_others(dr_source *s, const dr_source_options *o)
         st = inside(path, o->vae, "vae");
         if (!st)
             st = dr_source_open(&s->vae, path, &(dr_source_options){.alone = "vae"});
+        if (!st && !dr_source_has(s->vae, "vae"))
+            st = dr_fail(DR_ENOENT, "cannot load the VAE '%s': %s", o->vae,
+                         dr_is_dir(o->vae)
+                             ? "it has no config.json; pass the folder of a VAE or of a pipeline, or a file"
+                             : "there is no such folder or file");
     }
     return st;
 }

@@ -28,7 +28,7 @@ static dr_status check_folders(const drape_train_options *o)
                    {"instance_data_dir", o->instance_data_dir},
                    {"instance_masks_data_dir", o->instance_masks_data_dir}};
     for (size_t i = 0; i < 3; i++)
-        if (!dr_is_dir(folders[i].dir))
+        if (!dr_is_dir(folders[i].dir) && !(i == 0 && dr_is_file(folders[i].dir)))
             return dr_fail(DR_ENOENT, "--%s: there is no folder '%s'%s", folders[i].flag, folders[i].dir,
                            i == 0 ? "; get a model with 'drape pull' first" : "");
     return DR_OK;
@@ -38,7 +38,7 @@ static dr_status check_folders(const drape_train_options *o)
 static dr_status check_output(const drape_train_options *o)
 {
     const char *const taken[] = {o->pretrained_model_name_or_path, o->instance_data_dir, o->instance_masks_data_dir,
-                                 o->with_prior_preservation ? o->class_data_dir : NULL};
+                                 o->vae, o->with_prior_preservation ? o->class_data_dir : NULL};
     struct stat out, other;
     if (stat(o->output_dir, &out) != 0)
         return DR_OK;

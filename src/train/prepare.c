@@ -96,7 +96,8 @@ typedef struct configs {
 
 static dr_status open_source(dr_source **out, const drape_train_options *o)
 {
-    return dr_source_open(out, o->pretrained_model_name_or_path, &(dr_source_options){.tokenizer = o->tokenizer_name});
+    return dr_source_open(out, o->pretrained_model_name_or_path,
+                          &(dr_source_options){.tokenizer = o->tokenizer_name, .vae = o->vae, .ema = o->ema});
 }
 
 /* The model's configs, and that it can be trained with these options. */
@@ -198,6 +199,8 @@ dr_status dr_trainer_prepare(dr_trainer *t)
 {
     configs c;
     dr_status st = open_source(&t->source, t->o);
+    if (!st && dr_source_note(t->source)[0])
+        dr_trainer_say(t, "%s", dr_source_note(t->source));
     if (!st)
         st = read_configs(t->o, t->source, &c);
     if (!st)

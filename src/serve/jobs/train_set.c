@@ -117,7 +117,12 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
     snprintf(paths->masks, sizeof paths->masks, "%s/masks", dir);
     snprintf(paths->out, sizeof paths->out, "%s/out", dir);
     drape_train_defaults(o);
+    drape_load_options load;
+    dr_studio_load_options(s, m->dir, &load);
     o->pretrained_model_name_or_path = m->dir;
+    o->vae = load.vae;
+    o->tokenizer_name = load.tokenizer;
+    o->ema = load.ema;
     o->instance_data_dir = paths->images;
     o->instance_masks_data_dir = paths->masks;
     o->output_dir = paths->out;

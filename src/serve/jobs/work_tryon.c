@@ -81,13 +81,15 @@ static bool on_cancel(void *user)
 
 /* --- the model ---------------------------------------------------------------------------------- */
 
-/* Which folder and adapter the settings mean. */
-static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
+/* Which model and adapter the settings mean, and what takes the place of the model's own parts: of one that was taught
+ * here nothing does, it has them. */
+static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drape_load_options *o)
 {
     const char *garment = dr_json_text(w->settings, "garment"), *id = dr_json_text(w->settings, "model");
     const dr_model *m = dr_studio_model(w->s, id);
     dr_job j = {0};
     adapter[0] = 0;
+    *o = (drape_load_options){0};
     dr_status st = garment ? dr_store_get(w->s->store, dr_job_number(garment), &j) : DR_OK;
     if (!st && garment && !j.garment)
         st = dr_fail(DR_ENOENT, "garment %s has been deleted", garment);
@@ -98,6 +100,8 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
         dr_store_train_path(w->s->store, j.id, "out", dir, 4096);
     else if (!st)
         snprintf(dir, 4096, "%s", m->dir);
+    if (!st && !full)
+        dr_studio_load_options(w->s, dir, o);
     if (!st && garment && !full)
         dr_store_train_path(w->s->store, j.id, "out/pytorch_lora_weights.safetensors", adapter, 4096);
     dr_job_clear(&j);
@@ -108,7 +112,8 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
 static dr_status open_pipeline(dr_work *w)
 {
     char dir[4096], adapter[4096], *key;
-    dr_status st = find_model(w, dir, adapter);
+    drape_load_options o;
+    dr_status st = find_model(w, dir, adapter, &o);
     double scale = dr_json_number(w->settings, "garment_scale"), more = dr_json_number(w->settings, "lora_scale");
     const char *id = dr_json_text(w->settings, "lora");
     const dr_lora_file *file = dr_studio_lora(w->s, id);
@@ -135,11 +140,11 @@ static dr_status open_pipeline(dr_work *w)
         loras[count++] = (drape_lora){adapter, scale};
     if (file)
         loras[count++] = (drape_lora){file->path, more};
-    drape_load_options o = {.loras = loras,
-                            .lora_count = count,
-                            .precision = fast ? DRAPE_AUTO : DRAPE_EXACT,
-                            /* a large model is mapped again for each picture; small ones stay */
-                            .keep_models = (int)dr_json_whole(w->settings, "count") > 1};
+    o.loras = loras;
+    o.lora_count = count;
+    o.precision = fast ? DRAPE_AUTO : DRAPE_EXACT;
+    /* a large model is mapped again for each picture; small ones stay */
+    o.keep_models = (int)dr_json_whole(w->settings, "count") > 1;
     return (dr_status)drape_pipeline_load(w->pipeline, dir, &o);
 }
 
