@@ -187,31 +187,36 @@ static dr_status copy_file(const char *from, const char *to)
     return st;
 }
 
+dr_status dr_folder_copy_files(const char *from, const char *to, bool weights)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    dr_status st = dr_mkdirs(to);
+    if (st)
+        return st;
+    DIR *d = opendir(from);
+    if (!d)
+        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", from, strerror(errno));
+    for (struct dirent *e; !st && (e = readdir(d));) {
+        struct stat s;
+        if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
+            continue;
+        st = dr_folder_path(source, sizeof source, from, "", e->d_name);
+        if (!st)
+            st = dr_folder_path(target, sizeof target, to, "", e->d_name);
+        if (!st)
+            st = copy_file(source, target);
+    }
+    closedir(d);
+    return st;
+}
+
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
 {
     char source[PATH_MAX], target[PATH_MAX];
     dr_status st = dr_folder_path(source, sizeof source, from, part, "");
     if (!st)
         st = dr_folder_path(target, sizeof target, to, part, "");
-    if (!st)
-        st = dr_mkdirs(target);
-    if (st)
-        return st;
-    DIR *d = opendir(source);
-    if (!d)
-        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", source, strerror(errno));
-    for (struct dirent *e; !st && (e = readdir(d));) {
-        struct stat s;
-        if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
-            continue;
-        st = dr_folder_path(source, sizeof source, from, part, e->d_name);
-        if (!st)
-            st = dr_folder_path(target, sizeof target, to, part, e->d_name);
-        if (!st)
-            st = copy_file(source, target);
-    }
-    closedir(d);
-    return st;
+    return st ? st : dr_folder_copy_files(source, target, weights);
 }
 
 /* 1 when there is nothing or an empty folder at `dir`. */

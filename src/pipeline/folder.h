@@ -28,8 +28,10 @@ bool dr_snapshot_hint(const char *dir, char *out, size_t n);
 /** Writes model_index.json of a StableDiffusionInpaintPipeline; `scheduler` is its class, "PNDMScheduler". */
 dr_status dr_folder_write_index(const char *dir, const char *scheduler);
 
-/** Copies one part of a pipeline folder to another that has it not yet: *.json and *.txt, with `weights`
- *  also *.safetensors with their indexes. Each file is synced. */
+/** Copies the files of a part's folder to another, which is made: *.json and *.txt, with `weights` also *.safetensors
+ *  with their indexes. Each file is synced. */
+dr_status dr_folder_copy_files(const char *from, const char *to, bool weights);
+/** The same for one part of a pipeline folder and another pipeline folder that has it not yet. */
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights);
 
 /** A folder for work in progress, beside `dir` and empty: "DIR.tmp-XXXXXX" in `tmp`. Refuses when `dir` is a file
