@@ -90,7 +90,7 @@ static void note_excess(dr_single_file *f)
     for (size_t i = 0; i < f->file.count; i++) {
         const char *name = f->file.entry[i].name;
         if (f->used[i] || is_known_excess(name) ||
-            (f->vae.path && (begins(name, DR_LDM_VAE) || begins(name, "vae."))) ||
+            ((f->vae.path || f->no_vae) && (begins(name, DR_LDM_VAE) || begins(name, "vae."))) ||
             (f->ema && begins(name, DR_LDM_UNET)))
             continue;
         first = first ? first : name;
