@@ -5,7 +5,7 @@
 #include "cli/hashes.h"
 #include "cli/version.h"
 #include "io/tensor_file.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 

@@ -128,7 +128,7 @@ static dr_status write_folder(dr_convert_model *m, const char *out, const dr_con
             st = dr_folder_commit(tmp, out);
         if (st) { /* removing may fail too; the first fault is the one to tell */
             snprintf(message, sizeof message, "%s", dr_error());
-            dr_folder_remove(tmp);
+            (void)dr_remove_tree(tmp);
             dr_fail(st, "%s", message);
         }
     }

@@ -1,4 +1,3 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "pipeline/folder.h"
 
 #include "base/file.h"
@@ -6,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,21 +227,6 @@ dr_status dr_folder_copy(const char *from, const char *to, const char *part, boo
     if (!st)
         st = dr_folder_path(target, sizeof target, to, part, "");
     return st ? st : dr_folder_copy_files(source, target, weights);
-}
-
-static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *f)
-{
-    (void)s;
-    (void)kind;
-    (void)f;
-    return remove(path);
-}
-
-dr_status dr_folder_remove(const char *dir)
-{
-    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        return dr_fail(DR_EIO, "cannot remove '%s': %s", dir, strerror(errno));
-    return DR_OK;
 }
 
 /* 1 when there is nothing or an empty folder at `dir`. */

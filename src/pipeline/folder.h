@@ -10,6 +10,7 @@
 #define DR_PIPELINE_FOLDER_H
 
 #include "base/json.h"
+#include "models/tokenizer.h"
 #include "pipeline/weights.h"
 
 /* What our folders say they are written by: diffusers changes the sizes of folders older than 0.9. */
@@ -39,18 +40,17 @@ dr_status dr_folder_copy_files(const char *from, const char *to, bool weights);
 /** The same for one part of a pipeline folder and another pipeline folder that has it not yet. */
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights);
 
-/** Removes a folder with all that is in it (symbolic links themselves, not what they point to). */
-dr_status dr_folder_remove(const char *dir);
-
 /** A folder for work in progress, beside `dir` and empty: "DIR.tmp-XXXXXX" in `tmp`. Refuses when `dir` is a file
  *  or has anything in it; makes its parents. */
 dr_status dr_folder_begin(char *tmp, size_t n, const char *dir);
 
-/** Renames the finished folder to `dir` and syncs; dr_folder_remove(tmp) instead abandons it. */
+/** Renames the finished folder to `dir` and syncs; dr_remove_tree(tmp) instead abandons it. */
 dr_status dr_folder_commit(const char *tmp, const char *dir);
 
 /** tokenizer/ of a new folder: CLIP's vocabulary, padding with `pad_token`. `dir` is the pipeline folder. */
 dr_status dr_clip_vocab_write(const char *dir, const char *pad_token);
+/** The tokenizer that such a folder gives, without one. */
+dr_status dr_clip_vocab_open(dr_tokenizer **out, const char *pad_token);
 
 /** Tokens of CLIP's vocabulary. */
 #define DR_CLIP_VOCAB 49408
