@@ -77,8 +77,8 @@ dr_status dr_tokenizer_open(dr_tokenizer **out, const dr_source *s, const dr_cli
     dr_status st = dr_source_tokenizer(s, out);
     if (st || dr_tokenizer_vocab_size(*out) <= text->vocab)
         return st;
-    st = dr_fail(DR_EINVAL, "cannot use '%s': its tokenizer has %d tokens, its text encoder %d", dr_source_path(s),
-                 dr_tokenizer_vocab_size(*out), text->vocab);
+    st = dr_fail(DR_EINVAL, "cannot use '%s': its tokenizer has %d tokens, its text encoder %d%s", dr_source_path(s),
+                 dr_tokenizer_vocab_size(*out), text->vocab, dr_source_tokenizer_hint(s));
     dr_tokenizer_free(*out);
     *out = NULL;
     return st;

@@ -1,8 +1,8 @@
 /* Where a model comes from: an opened source answers what its parts are, and nobody above builds a path inside one.
  *
- * The first kind is a diffusers pipeline folder (pipeline/folder.h). Parts have diffusers' names: "unet", "unet_base"
- * (train/distilled.h), "vae", "text_encoder", "tokenizer", "scheduler". A folder can also be one part alone: a clothes
- * parser, or a VAE. */
+ * Two kinds: a diffusers pipeline folder (pipeline/folder.h), and a single file (pipeline/single_file.h), whose
+ * tokenizer is CLIP's own. Parts have diffusers' names: "unet", "unet_base" (train/distilled.h), "vae", "text_encoder",
+ * "tokenizer", "scheduler". A folder or file can also be one part alone: a clothes parser, or a VAE. */
 #ifndef DR_PIPELINE_SOURCE_H
 #define DR_PIPELINE_SOURCE_H
 
@@ -19,8 +19,10 @@ typedef struct dr_source dr_source;
 typedef struct dr_source_options {
     bool unchecked;        /* a folder that need not be a whole pipeline, such as a checkpoint: what is asked for shows
                               what is missing */
-    const char *alone;     /* the one part that the folder is: "parser" */
-    const char *tokenizer; /* folder of another vocabulary; NULL: the model's own */
+    const char *alone;     /* the one part that it is: "parser", "vae" */
+    const char *tokenizer; /* folder of another vocabulary (or a pipeline folder that has one); NULL: the model's own */
+    const char *vae;       /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's own */
+    bool ema;              /* of a single file: the UNet's moving average in place of its weights */
 } dr_source_options;
 
 /** Opens the model at `path`, and says what is wrong with it before anything is loaded. Neither weights nor what the
@@ -31,6 +33,10 @@ void dr_source_close(dr_source *s);
 
 /** As it was given, for messages. */
 const char *dr_source_path(const dr_source *s);
+/** "SD 1.x inpainting" and so on for a single file; NULL for a folder. */
+const char *dr_source_family(const dr_source *s);
+/** What was passed over in its files, one sentence; "" when there was nothing. */
+const char *dr_source_note(const dr_source *s);
 /** Where a part lies, for messages; cut off where it does not fit. */
 const char *dr_source_where(const dr_source *s, const char *part, char *out, size_t n);
 
@@ -45,6 +51,8 @@ dr_status dr_source_tensors(const dr_source *s, const char *part, dr_weights *ou
 /** A config that names no class is of the pipeline's. */
 dr_status dr_source_schedule(const dr_source *s, dr_schedule *out);
 dr_status dr_source_tokenizer(const dr_source *s, dr_tokenizer **out);
+/** What to do about a tokenizer that is not the model's: "; ..." for the end of a message, or "". */
+const char *dr_source_tokenizer_hint(const dr_source *s);
 
 /** Writes one part into a pipeline folder that has it not yet: its configs or vocabulary, with `weights` also the
  *  tensors, never as pickles. */

@@ -86,14 +86,6 @@ static dr_status tokenizer(const dr_source *s, dr_tokenizer **out)
 }
 
 /* Pickled weights are written anew: nobody is handed a file that can run code where he loads it. */
-static dr_status write_weights(const dr_weights *w, const char *part, const char *to)
-{
-    char path[PATH_MAX], file[64];
-    snprintf(file, sizeof file, "%s.safetensors", dr_weights_rules_of(part)->stems[0]);
-    dr_status st = dr_folder_path(path, sizeof path, to, part, file);
-    return st ? st : dr_weights_write(w, path);
-}
-
 static dr_status copy(const dr_source *s, const char *part, const char *to, bool weights)
 {
     char from[PATH_MAX], target[PATH_MAX];
@@ -106,7 +98,7 @@ static dr_status copy(const dr_source *s, const char *part, const char *to, bool
     if (!st)
         st = dr_folder_copy_files(from, target, weights && !w.pickled);
     if (!st && w.pickled)
-        st = write_weights(&w, part, to);
+        st = dr_source_write_weights(&w, part, to);
     dr_weights_close(&w);
     return st;
 }
