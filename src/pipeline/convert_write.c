@@ -36,23 +36,23 @@ dr_convert_item *dr_convert_list_add(dr_convert_list *l, const char *fmt, ...)
     va_end(args);
     DR_ASSERT(l->count < l->room && n > 0 && (size_t)n < sizeof name, "%zu of %zu, %d", l->count, l->room, n);
     dr_convert_item *item = &l->item[l->count];
-    *item = (dr_convert_item){.name = dr_arena_strdup(&l->names, name)};
+    *item = (dr_convert_item){.name = dr_arena_strdup(&l->names, name), .order = l->count};
     if (!item->name)
         return NULL;
     l->count++;
     return item;
 }
 
-static int by_size_and_name(const void *a, const void *b)
+static int by_size(const void *a, const void *b)
 {
     const dr_convert_item *x = a, *y = b;
     size_t n = dr_dtype_size(x->dtype), m = dr_dtype_size(y->dtype);
-    return n != m ? (n < m ? 1 : -1) : strcmp(x->name, y->name);
+    return n != m ? (n < m ? 1 : -1) : (x->order > y->order) - (x->order < y->order);
 }
 
 void dr_convert_list_sort(dr_convert_list *l, size_t from)
 {
-    qsort(l->item + from, l->count - from, sizeof *l->item, by_size_and_name);
+    qsort(l->item + from, l->count - from, sizeof *l->item, by_size);
 }
 
 static size_t values_of(const dr_convert_item *item)

@@ -6,7 +6,8 @@
 
 /* A tensor to be written: of one of a part's tensors, of three on top of each other, or made. */
 typedef struct dr_convert_item {
-    char *name; /* in the list's arena */
+    char *name;   /* in the list's arena */
+    size_t order; /* as they were added */
     dr_dtype dtype;
     int rank;
     int64_t dim[4];
@@ -33,7 +34,8 @@ dr_convert_item *dr_convert_list_add(dr_convert_list *l, const char *fmt, ...) _
 void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, const dr_param *q, size_t index,
                           const dr_convert_options *o);
 
-/** Sorted by name, those of wider types first: so all lie at multiples of their size. Items from `from` on. */
+/** Those of wider types first, so that all lie at multiples of their size; otherwise as they are. Items from `from` on.
+ */
 void dr_convert_list_sort(dr_convert_list *l, size_t from);
 
 uint64_t dr_convert_list_bytes(const dr_convert_list *l);

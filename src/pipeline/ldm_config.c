@@ -181,17 +181,17 @@ static dr_status heads_by_width(const dr_ldm_facts *f, const shape *s, int64_t p
     return *out ? DR_OK : DR_ENOMEM;
 }
 
+/* *out stays NULL where a config is noted. */
 static dr_status heads(const dr_ldm_facts *f, const shape *s, json_t **out)
 {
     const json_t *each = json_object_get(unet_params(f), "num_head_channels"); /* -1: the other one counts */
     const json_t *all = json_object_get(unet_params(f), "num_heads");
-    const json_t *kept = json_object_get(json_object_get(f->remembered, "unet"), "attention_head_dim");
     if (json_is_integer(each) && json_integer_value(each) > 0)
         return heads_by_width(f, s, json_integer_value(each), out);
     if (json_is_integer(all) && json_integer_value(all) > 0)
         *out = json_integer(json_integer_value(all));
-    else if (kept)
-        *out = json_deep_copy(kept);
+    else if (json_is_object(json_object_get(f->remembered, "unet")))
+        return DR_OK; /* as noted there */
     else if (f->openclip)
         return heads_by_width(f, s, 64, out);
     else
@@ -253,7 +253,7 @@ dr_status dr_ldm_unet_config(const dr_ldm_facts *f, json_t **out)
     json_t *j = remembered(f, "unet");
     if (!j)
         j = unet_json(f, &s);
-    return finish(f, j, json_object_set_new(j, "attention_head_dim", head) == 0, out);
+    return finish(f, j, !head || json_object_set_new(j, "attention_head_dim", head) == 0, out);
 }
 
 /* --- VAE -------------------------------------------------------------------------------------------- */
@@ -310,11 +310,13 @@ static int used_layers(const dr_ldm_facts *f, int n, int64_t width)
 {
     const json_t *cond = json_object_get(model_params(f), "cond_stage_config");
     const char *layer = json_string_value(json_object_get(params(cond), "layer"));
-    const json_t *kept = json_object_get(json_object_get(f->remembered, "text_encoder"), "num_hidden_layers");
+    const json_t *kept = json_object_get(f->remembered, "text_encoder");
+    const json_t *noted = json_object_get(kept, "num_hidden_layers");
+    json_int_t want = json_is_integer(noted) ? json_integer_value(noted) : kept ? 12 : 0;
     if (!f->openclip)
         return n;
-    if (json_is_integer(kept) && json_integer_value(kept) > 0 && json_integer_value(kept) <= n)
-        return (int)json_integer_value(kept);
+    if (want > 0 && want <= n)
+        return (int)want;
     if (layer && strcmp(layer, "last") == 0)
         return n;
     return (width == 1024 && n == 23) || n < 2 ? n : n - 1;
@@ -411,5 +413,8 @@ dr_status dr_ldm_scheduler_config(const dr_ldm_facts *f, const dr_unet_config *c
                       "num_train_timesteps", json_is_integer(steps) ? json_integer_value(steps) : 1000,
                       "set_alpha_to_one", 0, "skip_prk_steps", 1, "steps_offset", 1, "trained_betas");
     const char *predicts = prediction(f, c->in, c->levels, c->layers[0]);
+    bool said = json_object_get(j, "prediction_type") || !json_object_get(f->remembered, "scheduler");
+    if (!said && strcmp(predicts, "epsilon") == 0)
+        return finish(f, j, true, out); /* which is what a config means that does not say it */
     return finish(f, j, json_object_set_new(j, "prediction_type", json_string(predicts)) == 0, out);
 }
