@@ -175,7 +175,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
     dr_status st =
-        dr_engine_open(&e, c->options->pretrained_model_name_or_path, NULL, 0, dr_trainer_precision(t), true, NULL);
+        dr_engine_open(&e, c->options->pretrained_model_name_or_path, NULL, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";
@@ -222,7 +222,7 @@ static dr_status make_class_images(void *user, const dr_train_options *o, int mi
 {
     train_call *c = user;
     dr_engine e;
-    dr_status st = dr_engine_open(&e, o->pretrained_model, NULL, 0, DR_PRECISION_EXACT, true, NULL);
+    dr_status st = dr_engine_open(&e, o->pretrained_model, NULL, DR_PRECISION_EXACT, true, NULL);
     if (st)
         return st;
     c->what = "class images";

@@ -213,7 +213,7 @@ static int run(int argc, char **argv)
     b.height = size[1];
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
-    dr_status st = dr_engine_open(&b.engine, model, NULL, 0, precision, false, NULL);
+    dr_status st = dr_engine_open(&b.engine, model, NULL, precision, false, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, st);
     bad = bench_all(&b, list);
