@@ -7,6 +7,7 @@
 #define DR_IO_TENSOR_FILE_H
 
 #include "io/safetensors.h"
+#include "io/torch_file.h"
 
 typedef enum dr_tensor_file_kind { DR_TF_SAFETENSORS, DR_TF_TORCH_ZIP, DR_TF_TORCH_LEGACY } dr_tensor_file_kind;
 
@@ -21,8 +22,11 @@ typedef struct dr_tensor_file {
     /* private */
     dr_map map;
     dr_safetensors safetensors;
+    dr_torch_file torch;
 } dr_tensor_file;
 
+/** Torch's tensors that are contiguous lie in the mapping; others are gathered into f's memory, which takes at most
+ * twice the file and a few MiB. Of a dictionary with `state_dict` in it that one's tensors are listed. */
 dr_status dr_tensor_file_open(dr_tensor_file *f, const char *path);
 /** The same over memory of the caller's, which has to outlive `f`; `path` names it in messages. */
 dr_status dr_tensor_file_parse(dr_tensor_file *f, const void *data, size_t size, const char *path);
