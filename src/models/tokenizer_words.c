@@ -33,6 +33,19 @@ static dr_status insert(dr_tokenizer *t, dr_text *text, int32_t id, int32_t coun
     return DR_OK;
 }
 
+/* Blanks at the ends are no part of a word. */
+static void trim(dr_text *t)
+{
+    size_t from = 0;
+    while (from < t->n && t->c[from] == ' ')
+        from++;
+    while (t->n > from && t->c[t->n - 1] == ' ')
+        t->n--;
+    t->n -= from;
+    if (from)
+        memmove(t->c, t->c + from, t->n * sizeof *t->c);
+}
+
 dr_status dr_tokenizer_add_word(dr_tokenizer *t, const char *word, int32_t id, int32_t count)
 {
     dr_text raw = {0}, text = {0};
@@ -40,6 +53,7 @@ dr_status dr_tokenizer_add_word(dr_tokenizer *t, const char *word, int32_t id, i
     dr_status st = dr_text_decode(&raw, word, strlen(word));
     if (!st)
         st = dr_text_normalize(&text, raw.c, raw.n);
+    trim(&text);
     if (!st && (text.n == 0 || text.n > DR_ADDED_TEXT_MAX))
         st = dr_fail(DR_EINVAL, "the word has %zu characters, expected 1 to %d", text.n, DR_ADDED_TEXT_MAX);
     for (size_t i = 0; !st && i < t->n_added[0]; i++) /* those are found first */

@@ -107,7 +107,15 @@ static dr_status no_embedding(const dr_tensor_file *f)
         return dr_fail(DR_EINVAL, "cannot load '%s': it is no embedding, there is no tensor in it", f->path);
     return dr_fail(
         DR_EINVAL, "cannot load '%s': it is no embedding (textual inversion): it has %zu tensors, the first is '%s'%s",
-        f->path, f->count, f->entry[0].name, strstr(f->entry[0].name, "lora") ? "; pass an adapter with --lora" : "");
+        f->path, f->count, f->entry[0].name, strstr(f->entry[0].name, "lora_") ? "; pass an adapter with --lora" : "");
+}
+
+/* A weight of a model or adapter, which is alone in its file by chance. */
+static bool is_weight(const char *name)
+{
+    size_t n = strlen(name);
+    return dr_lora_kind(name) || (n > 7 && strcmp(name + n - 7, ".weight") == 0) || strcmp(name, "clip_l") == 0 ||
+           strcmp(name, "clip_g") == 0;
 }
 
 /* The tensor with the vectors, NULL if the file is something else. *own: it is called as its word is. */
@@ -125,7 +133,7 @@ static const dr_st_entry *find_vectors(const dr_tensor_file *f, bool *own)
     }
     if (candidates)
         return candidates == 1 ? found : NULL;
-    if (f->count != 1 || dr_lora_kind(f->entry[0].name) || begins(f->entry[0].name, "clip_"))
+    if (f->count != 1 || is_weight(f->entry[0].name))
         return NULL;
     *own = true;
     return &f->entry[0];

@@ -135,7 +135,7 @@ def weights(pipe):
             if i % 8 == 2:
                 tensors[f"{i}-skip1"] = emphasized(pipe, chunks, 1)
     with open(f"{OUT}/weights.json", "w") as f:
-        json.dump(cases, f, separators=(",", ":"))
+        json.dump({"cases": cases}, f, separators=(",", ":"))
     save_file(tensors, f"{OUT}/weights.safetensors")
 
 
@@ -165,7 +165,7 @@ def words(pipe):
         cases.append({"text": text, "ids": ids})
         tensors[str(i)] = states(pipe, ids)[0].contiguous()
     with open(f"{OUT}/words.json", "w") as f:
-        json.dump(cases, f, separators=(",", ":"))
+        json.dump({"cases": cases}, f, separators=(",", ":"))
     save_file(tensors, f"{OUT}/words.safetensors")
 
 
