@@ -1,7 +1,10 @@
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,6 +56,41 @@ dr_status dr_file_read(const char *path, size_t max, char **out, size_t *size)
     return DR_OK;
 }
 
+/* All open mappings: dr_map_drop() must not touch memory that is in none of them, where values would be lost. */
+typedef struct mapping {
+    const unsigned char *data;
+    size_t size;
+    struct mapping *next;
+} mapping;
+
+static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
+static mapping *mappings;
+
+static bool remember(const dr_map *m)
+{
+    mapping *more = malloc(sizeof *more);
+    if (!more)
+        return false;
+    pthread_mutex_lock(&mappings_lock);
+    *more = (mapping){m->data, m->size, mappings};
+    mappings = more;
+    pthread_mutex_unlock(&mappings_lock);
+    return true;
+}
+
+static void forget(const dr_map *m)
+{
+    pthread_mutex_lock(&mappings_lock);
+    mapping **at = &mappings, *found;
+    while (*at && (*at)->data != m->data)
+        at = &(*at)->next;
+    found = *at;
+    if (found)
+        *at = found->next;
+    pthread_mutex_unlock(&mappings_lock);
+    free(found);
+}
+
 dr_status dr_map_open(dr_map *m, const char *path)
 {
     *m = (dr_map){0};
@@ -74,14 +112,21 @@ dr_status dr_map_open(dr_map *m, const char *path)
         else
             *m = (dr_map){p, (size_t)s.st_size};
     }
+    if (!st && !remember(m)) {
+        munmap((void *)(uintptr_t)m->data, m->size);
+        *m = (dr_map){0};
+        st = dr_fail(DR_ENOMEM, "out of memory reading '%s'", path);
+    }
     close(fd);
     return st;
 }
 
 void dr_map_close(dr_map *m)
 {
-    if (m->data)
+    if (m->data) {
+        forget(m);
         munmap((void *)(uintptr_t)m->data, m->size);
+    }
     *m = (dr_map){0};
 }
 
@@ -89,7 +134,14 @@ void dr_map_drop(const void *p, size_t n)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)p + page - 1) / page * page, to = ((uintptr_t)p + n) / page * page;
-    if (from < to)
+    bool mapped = false;
+    if (from >= to)
+        return;
+    pthread_mutex_lock(&mappings_lock);
+    for (const mapping *m = mappings; m && !mapped; m = m->next)
+        mapped = (uintptr_t)m->data <= (uintptr_t)p && (uintptr_t)p + n <= (uintptr_t)m->data + m->size;
+    pthread_mutex_unlock(&mappings_lock);
+    if (mapped)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
@@ -202,6 +254,24 @@ dr_status dr_mkdirs(const char *path)
         st = dr_fail(DR_EIO, "cannot make folder '%s': a file of that name exists", path);
     free(p);
     return st;
+}
+
+static __thread int remove_errno; /* of the first thing that stays */
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+    (void)st, (void)kind, (void)f;
+    if (remove(path) != 0 && !remove_errno)
+        remove_errno = errno;
+    return 0; /* the rest goes all the same */
+}
+
+dr_status dr_remove_tree(const char *path)
+{
+    remove_errno = 0;
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT && !remove_errno)
+        remove_errno = errno;
+    return remove_errno ? dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(remove_errno)) : DR_OK;
 }
 
 dr_status dr_dir_sync(const char *path)

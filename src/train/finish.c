@@ -46,7 +46,7 @@ static dr_status write_parts(dr_trainer *t, const char *dir)
     for (size_t i = 0; !st && i < PARTS - 1; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained)
-            st = dr_folder_copy(t->o->pretrained_model, dir, parts[i], true);
+            st = dr_source_copy(t->source, parts[i], dir, true);
     }
     return st;
 }
@@ -59,7 +59,7 @@ static dr_status move_part(const dr_trainer *t, const char *tmp, const char *par
     if (!st)
         st = dr_trainer_path(t, to, sizeof to, part);
     if (!st && dr_exists(to))
-        st = dr_folder_remove(to);
+        st = dr_remove_tree(to);
     if (!st && dr_exists(from) && rename(from, to) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", to);
     return st;
@@ -81,7 +81,7 @@ static dr_status write_pipeline(dr_trainer *t)
         unlink(path);
     for (size_t i = 0; !st && i < PARTS; i++)
         st = move_part(t, tmp, parts[i]);
-    dr_folder_remove(tmp);
+    (void)dr_remove_tree(tmp);
     return st ? st : dr_folder_write_index(t->o->output_dir, t->schedule.class_name);
 }
 

@@ -19,7 +19,8 @@ typedef struct dr_got {
 } dr_got;
 
 struct dr_verifier {
-    char *dir, *out_dir;
+    dr_source *source;
+    char *out_dir;
     dr_tokenizer *tokenizer;
     dr_text_model text;
     dr_vae_model vae;
@@ -37,6 +38,9 @@ struct dr_verifier {
     dr_verify_result *result;
     double worst; /* error over tolerance */
 };
+
+/** Values of an entry. */
+int64_t dr_entry_numel(const dr_st_entry *e);
 
 /** in/NAME as floats in the tape's arena, with at least `rank` axes checked; NULL and a message when it is not
  *  there or misshapen. `dim` gets `rank` sizes. */

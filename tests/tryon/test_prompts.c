@@ -14,10 +14,12 @@
 
 #define GOLDEN DR_SOURCE_DIR "/tests/golden/"
 
+static dr_source *source;
+
 static void open_engine(dr_engine *e, const dr_embedding_ref *words, int n)
 {
     const dr_engine_extras extras = {.embedding = words, .embedding_count = n};
-    if (dr_engine_open(e, GOLDEN "nano", &extras, DR_PRECISION_EXACT, true, NULL))
+    if (dr_engine_open(e, source, &extras, DR_PRECISION_EXACT, true, NULL))
         fail_msg("%s", dr_error());
 }
 
@@ -160,11 +162,24 @@ static void words_that_cannot_be_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dr_engine e;
         const dr_engine_extras extras = {.embedding = cases[i].ref, .embedding_count = cases[i].ref[1].path ? 2 : 1};
-        if (!dr_engine_open(&e, GOLDEN "nano", &extras, DR_PRECISION_EXACT, false, NULL))
+        if (!dr_engine_open(&e, source, &extras, DR_PRECISION_EXACT, false, NULL))
             fail_msg("taken, where '%s' was expected", cases[i].why);
         if (!strstr(dr_error(), cases[i].why))
             fail_msg("'%s' does not say '%s'", dr_error(), cases[i].why);
     }
+}
+
+static int open_model(void **state)
+{
+    (void)state;
+    return dr_source_open(&source, GOLDEN "nano", NULL);
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    dr_source_close(source);
+    return 0;
 }
 
 int main(void)
@@ -176,5 +191,5 @@ int main(void)
         cmocka_unit_test(a_learned_word_is_not_broken_by_the_end_of_a_chunk),
         cmocka_unit_test(words_that_cannot_be_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/threads.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "ops/onednn/engine.h"
 
 #include <pthread.h>
