@@ -75,6 +75,8 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_lora_re
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e);
+    if (!st && dr_source_note(source)[0] && e->notes.tell)
+        e->notes.tell(e->notes.user, dr_source_note(source));
     if (!st)
         st = open_loras(e, loras, lora_count);
     if (!st)
