@@ -130,21 +130,31 @@ dr_status dr_folder_check(const char *dir)
     return st;
 }
 
-dr_status dr_folder_write_index(const char *dir, const char *scheduler)
+json_t *dr_folder_index(int channels, const char *scheduler)
 {
-    char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
-    if (st)
-        return st;
     /* no safety checker: diffusers then asks for no feature extractor either */
-    json_t *j = json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n]}", "_class_name", PIPELINE, "_diffusers_version",
+    json_t *j = json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n]}", "_class_name",
+                          channels == 4 ? "StableDiffusionPipeline" : PIPELINE, "_diffusers_version",
                           DR_DIFFUSERS_VERSION, "feature_extractor", "requires_safety_checker", 0, "safety_checker");
     bool failed = !j;
     for (size_t i = 0; !failed && i < PARTS; i++)
         failed =
             json_object_set_new(j, parts[i].name,
                                 json_pack("[s,s]", parts[i].library, parts[i].class ? parts[i].class : scheduler)) != 0;
-    st = failed ? dr_fail(DR_ENOMEM, "out of memory writing '%s'", path) : dr_json_save(path, j);
+    if (!failed)
+        return j;
+    json_decref(j);
+    return NULL;
+}
+
+dr_status dr_folder_write_index(const char *dir, const char *scheduler)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    if (st)
+        return st;
+    json_t *j = dr_folder_index(9, scheduler);
+    st = j ? dr_json_save(path, j) : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     json_decref(j);
     return st;
 }
@@ -187,31 +197,36 @@ static dr_status copy_file(const char *from, const char *to)
     return st;
 }
 
+dr_status dr_folder_copy_files(const char *from, const char *to, bool weights)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    dr_status st = dr_mkdirs(to);
+    if (st)
+        return st;
+    DIR *d = opendir(from);
+    if (!d)
+        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", from, strerror(errno));
+    for (struct dirent *e; !st && (e = readdir(d));) {
+        struct stat s;
+        if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
+            continue;
+        st = dr_folder_path(source, sizeof source, from, "", e->d_name);
+        if (!st)
+            st = dr_folder_path(target, sizeof target, to, "", e->d_name);
+        if (!st)
+            st = copy_file(source, target);
+    }
+    closedir(d);
+    return st;
+}
+
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
 {
     char source[PATH_MAX], target[PATH_MAX];
     dr_status st = dr_folder_path(source, sizeof source, from, part, "");
     if (!st)
         st = dr_folder_path(target, sizeof target, to, part, "");
-    if (!st)
-        st = dr_mkdirs(target);
-    if (st)
-        return st;
-    DIR *d = opendir(source);
-    if (!d)
-        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", source, strerror(errno));
-    for (struct dirent *e; !st && (e = readdir(d));) {
-        struct stat s;
-        if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
-            continue;
-        st = dr_folder_path(source, sizeof source, from, part, e->d_name);
-        if (!st)
-            st = dr_folder_path(target, sizeof target, to, part, e->d_name);
-        if (!st)
-            st = copy_file(source, target);
-    }
-    closedir(d);
-    return st;
+    return st ? st : dr_folder_copy_files(source, target, weights);
 }
 
 /* 1 when there is nothing or an empty folder at `dir`. */
