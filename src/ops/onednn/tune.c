@@ -4,7 +4,7 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "ops/cpu/cpu.h"
-#include "ops/onednn/engine.h"
+#include "ops/onednn/prim.h"
 
 #include <pthread.h>
 #include <stdio.h>
