@@ -189,6 +189,16 @@ static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_
     return dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
 }
 
+void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x)
+{
+    size_t row = (size_t)C * sizeof *x;
+    for (int64_t i = 0; i < cells; i++, x += 2 * C + 1) {
+        memcpy(x, noisy + i * C, row);
+        x[C] = mask[i];
+        memcpy(x + C + 1, masked + i * C, row);
+    }
+}
+
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
 {
     dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]);  /* [N,4*c0] */

@@ -1,12 +1,11 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "pipeline/folder.h"
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,21 +215,6 @@ dr_status dr_folder_copy(const char *from, const char *to, const char *part, boo
     return st;
 }
 
-static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *f)
-{
-    (void)s;
-    (void)kind;
-    (void)f;
-    return remove(path);
-}
-
-dr_status dr_folder_remove(const char *dir)
-{
-    if (nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-        return dr_fail(DR_EIO, "cannot remove '%s': %s", dir, strerror(errno));
-    return DR_OK;
-}
-
 /* 1 when there is nothing or an empty folder at `dir`. */
 static bool is_free(const char *dir)
 {
@@ -244,31 +228,19 @@ static bool is_free(const char *dir)
     return empty;
 }
 
-/* `dir` without slashes at its end, so that a sibling's name can be made from it. */
-static int trimmed(const char *dir)
-{
-    size_t n = strlen(dir);
-    while (n > 1 && dir[n - 1] == '/')
-        n--;
-    return (int)n;
-}
-
 dr_status dr_folder_begin(char *tmp, size_t n, const char *dir)
 {
-    int len = snprintf(tmp, n, "%.*s", trimmed(dir), dir);
-    if (len <= 0 || (size_t)len + 16 > n)
+    size_t len = dr_path_trimmed(dir);
+    if (len == 0 || len + 16 > n)
         return dr_fail(DR_EINVAL, "cannot make folder '%s': the path is %s", dir, len > 0 ? "too long" : "empty");
     if (!is_free(dir))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists and is not an empty folder; choose another name", dir);
-    char *slash = strrchr(tmp, '/');
-    if (slash && slash != tmp) {
-        *slash = 0;
-        dr_status st = dr_mkdirs(tmp);
-        if (st)
-            return st;
-        *slash = '/';
-    }
-    memcpy(tmp + len, ".tmp-XXXXXX", sizeof ".tmp-XXXXXX");
+    dr_status st = dr_path_folder(tmp, n, dir);
+    if (!st)
+        st = dr_mkdirs(tmp);
+    if (st)
+        return st;
+    snprintf(tmp, n, "%.*s.tmp-XXXXXX", (int)len, dir);
     if (!mkdtemp(tmp))
         return dr_fail(DR_EIO, "cannot make folder '%s': %s", tmp, strerror(errno));
     mode_t mask = umask(0);
@@ -281,13 +253,9 @@ dr_status dr_folder_begin(char *tmp, size_t n, const char *dir)
 dr_status dr_folder_commit(const char *tmp, const char *dir)
 {
     char target[PATH_MAX];
-    snprintf(target, sizeof target, "%.*s", trimmed(dir), dir);
+    snprintf(target, sizeof target, "%.*s", (int)dr_path_trimmed(dir), dir);
     if (rename(tmp, target) != 0)
         return dr_fail(DR_EIO, "cannot rename '%s' to '%s': %s", tmp, target, strerror(errno));
-    char *slash = strrchr(target, '/');
-    if (slash)
-        slash[slash == target] = 0;
-    if (dr_dir_sync(slash ? target : ".") != DR_OK) /* best effort: not every file system can */
-        dr_error_clear();
+    dr_dir_sync_of(target);
     return DR_OK;
 }

@@ -32,14 +32,11 @@ dr_status dr_folder_write_index(const char *dir, const char *scheduler);
  *  also *.safetensors with their indexes. Each file is synced. */
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights);
 
-/** Removes a folder with all that is in it (symbolic links themselves, not what they point to). */
-dr_status dr_folder_remove(const char *dir);
-
 /** A folder for work in progress, beside `dir` and empty: "DIR.tmp-XXXXXX" in `tmp`. Refuses when `dir` is a file
  *  or has anything in it; makes its parents. */
 dr_status dr_folder_begin(char *tmp, size_t n, const char *dir);
 
-/** Renames the finished folder to `dir` and syncs; dr_folder_remove(tmp) instead abandons it. */
+/** Renames the finished folder to `dir` and syncs; dr_tree_remove(tmp) instead abandons it. */
 dr_status dr_folder_commit(const char *tmp, const char *dir);
 
 /** tokenizer/ of a new folder: CLIP's vocabulary, padding with `pad_token`. `dir` is the pipeline folder. */

@@ -1,5 +1,6 @@
 /* `drape init`: a pipeline folder with random weights, from an architecture. */
 #include "base/file.h"
+#include "base/path.h"
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -162,7 +163,7 @@ dr_status dr_pipeline_init_folder(const char *dir, const dr_init_options *o)
         if (st) {
             char message[1024]; /* removing may fail too; the first fault is the one to tell */
             snprintf(message, sizeof message, "%s", dr_error());
-            dr_folder_remove(tmp);
+            dr_tree_remove(tmp);
             dr_fail(st, "%s", message);
         }
     }

@@ -1,6 +1,7 @@
 #include "train/distilled.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -10,7 +11,7 @@
 bool dr_distilled_is(const char *dir)
 {
     char path[PATH_MAX];
-    return dr_folder_path(path, sizeof path, dir, DR_UNET_BASE, "config.json") == DR_OK && dr_exists(path);
+    return dr_path(path, sizeof path, dir, DR_UNET_BASE, "config.json") == DR_OK && dr_exists(path);
 }
 
 /* change = painter - base, for parameters of one table. */

@@ -3,6 +3,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "models/tokenizer.h"
 #include "pipeline/folder.h"
@@ -77,7 +78,7 @@ static dr_status tokenize(dr_trainer *t)
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
     dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->pretrained_model, "tokenizer", "");
+        st = dr_path(path, sizeof path, t->o->pretrained_model, "tokenizer");
     if (!st)
         st = dr_tokenizer_load(&tok, t->o->tokenizer_name ? t->o->tokenizer_name : path);
     for (int i = 0; !st && i < n; i++) {

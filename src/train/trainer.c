@@ -4,7 +4,6 @@
 #include "train/estimate.h"
 #include "train/trainer_state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,30 +19,9 @@ struct dr_text_model *dr_trainer_text(dr_trainer *t)
     return t->text.loaded ? &t->text : NULL;
 }
 
-dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *name)
-{
-    return dr_folder_path(out, n, t->o->output_dir, "", name);
-}
-
 dr_precision dr_trainer_precision(const dr_trainer *t)
 {
     return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
-}
-
-void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)
-{
-    char text[4600]; /* a list of warnings with something around it */
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    if (t->cb->message)
-        t->cb->message(t->cb->user, text);
-}
-
-bool dr_trainer_cancelled(const dr_trainer *t)
-{
-    return t->cb->cancelled && t->cb->cancelled(t->cb->user);
 }
 
 /* --- models ------------------------------------------------------------------------------------- */

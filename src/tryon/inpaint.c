@@ -112,19 +112,6 @@ static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mas
     return st;
 }
 
-/* The model's input: [noisy latents, mask, masked latents] per cell. */
-static void join_input(run *r)
-{
-    int C = r->latent, in = r->e->unet_config.in;
-    size_t cells = (size_t)r->h * (size_t)r->w;
-    for (size_t i = 0; i < cells; i++) {
-        float *p = r->in + i * (size_t)in;
-        memcpy(p, r->scaled + i * (size_t)C, (size_t)C * sizeof *p);
-        p[C] = r->mask[i];
-        memcpy(p + C + 1, r->masked + i * (size_t)C, (size_t)C * sizeof *p);
-    }
-}
-
 /* One step: predict, guide, move. */
 static dr_status step(run *r, int i)
 {
@@ -132,7 +119,7 @@ static dr_status step(run *r, int i)
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
-    join_input(r);
+    dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
     dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
                                      r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
     if (st)

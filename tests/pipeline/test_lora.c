@@ -8,6 +8,7 @@
 #include "pipeline/lora.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static char folder[] = "/tmp/drape-test-XXXXXX";
 static const char *at(const char *name)
 {
     static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    dr_path(path, sizeof path, folder, name);
     return path;
 }
 
@@ -472,7 +473,7 @@ static void a_folder_stands_for_the_one_adapter_in_it(void **state)
     dr_lora_close(&l);
     copy(GOLDEN "peft/adapter_model.safetensors", "f/adapter_model.safetensors");
     folder_says("adapter_model.safetensors, coat.safetensors");
-    assert_int_equal(dr_folder_remove(at("f")), DR_OK);
+    assert_int_equal(dr_tree_remove(at("f")), DR_OK);
 }
 
 /* Its alpha lies in another file. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/parser.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static const char *at(const char *name)
     static char path[2][256];
     static int turn;
     turn = 1 - turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    dr_path(path[turn], sizeof path[turn], folder, name);
     return path[turn];
 }
 

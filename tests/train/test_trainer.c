@@ -1,4 +1,5 @@
 /* Training through the public header alone, on a very small model. */
+#include "base/path.h"
 #include "drape.h"
 #include "scratch.h"
 #include "train/options.h"
@@ -189,7 +190,7 @@ static void gradients_used_as_they_come_have_no_norm(void **state)
 static char *weights(const char *out, size_t *size)
 {
     char path[600], *data;
-    snprintf(path, sizeof path, "%s/unet/diffusion_pytorch_model.safetensors", scratch(out));
+    dr_path(path, sizeof path, scratch(out), "unet/diffusion_pytorch_model.safetensors");
     assert_int_equal(dr_file_read(path, (size_t)64 << 20, &data, size), DR_OK);
     return data;
 }

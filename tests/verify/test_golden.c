@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/safetensors.h"
 #include "verify/verify.h"
 
@@ -39,7 +40,7 @@ static void check_folder(const char *name, int least)
     assert_int_equal(dr_verifier_new(&v, model, NULL), DR_OK);
     for (int i = 0; i < n; i++) {
         dr_verify_result r;
-        snprintf(path, sizeof path, "%s/%s", dir, files[i]->d_name);
+        dr_path(path, sizeof path, dir, files[i]->d_name);
         dr_status st = dr_verify_case(v, path, &r);
         if (st || !r.ok) {
             wrong++;
