@@ -1,6 +1,7 @@
 #include "models/unet.h"
 
 #include <math.h>
+#include <string.h>
 
 /* --- binding names ------------------------------------------------------------------------------ */
 

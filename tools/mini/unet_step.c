@@ -38,6 +38,9 @@ static dr_status make_models(unet_run *r)
         st = dr_clip_config_parse(&tc, r->arch.text_encoder, r->o->arch);
     if (!st)
         st = dr_schedule_parse(&r->schedule, r->arch.scheduler, r->o->arch);
+    if (!st && r->schedule.prediction != DR_PREDICT_V) /* the walks ask v what lies behind x */
+        st = dr_fail(DR_EINVAL, "'%s': its scheduler is not of prediction_type v_prediction, which this training needs",
+                     r->o->arch);
     if (!st)
         st = dr_params_init(&r->unet_params);
     if (!st)
