@@ -1,5 +1,5 @@
 # The server of `drape serve`, and the page with all its files as part of it.
-file(GLOB DRAPE_SERVE CONFIGURE_DEPENDS src/serve/*.c)
+file(GLOB DRAPE_SERVE CONFIGURE_DEPENDS src/serve/*.c src/serve/*/*.c)
 file(GLOB_RECURSE DRAPE_WEB CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/web web/*)
 list(FILTER DRAPE_WEB EXCLUDE REGEX "(^|/)\\.|\\.md$|~$")
 list(SORT DRAPE_WEB)
@@ -22,7 +22,7 @@ foreach(file ${DRAPE_WEB})
 endforeach()
 file(CONFIGURE OUTPUT ${assets}/table.c @ONLY CONTENT
 "/* Made by cmake/serve.cmake from the files of web/. */
-#include \"serve/routes.h\"
+#include \"serve/http/page.h\"
 
 ${declared}
 const dr_asset dr_assets[] = {

@@ -10,7 +10,9 @@
  * It is routed and handled as the server does it, on a real store, without the network. Every answer must be one, and
  * an error JSON with a code and a message. No worker runs, and what waits for a job is not waited for. */
 #define _GNU_SOURCE /* memmem */
-#include "serve/routes.h"
+#include "serve/api/api.h"
+#include "serve/jobs/pictures.h"
+#include "serve/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static dr_studio studio;
 
-static bool never(void *user)
-{
-    (void)user;
-    return true;
-}
-
 static void start(void)
 {
     static const char *const models[] = {DR_SOURCE_DIR "/tests/golden/nano"};
     static char dir[] = "/tmp/drape-fuzz-XXXXXX";
-    static dr_serve_options o = {.models = models, .model_count = 1, .host = "127.0.0.1", .stop = never};
+    static dr_studio_options o = {.models = models, .model_count = 1};
     static const char *const photos[] = {DR_SOURCE_DIR "/tests/data/images/orientation-1.jpg"};
     drape_image im;
     dr_blob b;
@@ -79,7 +75,7 @@ static void check_answer(const dr_answer *a)
 
 static void handle(dr_request *r)
 {
-    const dr_route *route = dr_route_find(r);
+    const dr_route *route = dr_route_find(dr_routes, r);
     if (route && r->size <= route->max_body + 1)
         route->handle(&studio, r);
     if (route && route->flags & DR_ROUTE_STREAM && !r->answer.status) {

@@ -1,9 +1,11 @@
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "base/file.h"
 
 #include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +203,24 @@ dr_status dr_mkdirs(const char *path)
         st = dr_fail(DR_EIO, "cannot make folder '%s': a file of that name exists", path);
     free(p);
     return st;
+}
+
+static __thread int remove_errno; /* of the first thing that stays */
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+    (void)st, (void)kind, (void)f;
+    if (remove(path) != 0 && !remove_errno)
+        remove_errno = errno;
+    return 0; /* the rest goes all the same */
+}
+
+dr_status dr_remove_tree(const char *path)
+{
+    remove_errno = 0;
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT && !remove_errno)
+        remove_errno = errno;
+    return remove_errno ? dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(remove_errno)) : DR_OK;
 }
 
 dr_status dr_dir_sync(const char *path)

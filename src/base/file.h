@@ -40,6 +40,10 @@ dr_status dr_file_write(const char *path, const void *data, size_t size);
 /** mkdir -p. */
 dr_status dr_mkdirs(const char *path);
 
+/** Removes a folder with all that is in it, or a file; symbolic links themselves, not what they point to. What cannot
+ * be removed does not keep the rest. Nothing there is fine. */
+dr_status dr_remove_tree(const char *path);
+
 /** fsync of a directory, so that a rename in it survives a power cut. */
 dr_status dr_dir_sync(const char *path);
 

@@ -148,3 +148,23 @@ dr_status dr_json_ints(const json_t *o, const char *where, const char *key, int 
     *n = (int)count;
     return DR_OK;
 }
+
+const char *dr_json_text(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
+
+int64_t dr_json_whole(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+double dr_json_number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+bool dr_json_flag(const json_t *o, const char *key)
+{
+    return json_is_true(json_object_get(o, key));
+}

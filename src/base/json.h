@@ -31,4 +31,13 @@ dr_status dr_json_string(const json_t *o, const char *where, const char *key, co
 dr_status dr_json_ints(const json_t *o, const char *where, const char *key, int fill, int64_t min, int64_t max,
                        int max_n, int *out, int *n);
 
+/* Of an object that has been checked before, or in which everything is welcome: what is absent or of another type is
+ * NULL, 0, false. */
+
+/** Borrowed from `o`. */
+const char *dr_json_text(const json_t *o, const char *key);
+int64_t dr_json_whole(const json_t *o, const char *key);
+double dr_json_number(const json_t *o, const char *key);
+bool dr_json_flag(const json_t *o, const char *key);
+
 #endif

@@ -1,8 +1,5 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "base/path.h"
 
-#include <errno.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -103,23 +100,4 @@ dr_status dr_path_folder(char *out, size_t n, const char *path)
     memmove(out, path, len);
     out[len] = 0;
     return DR_OK;
-}
-
-/* nftw() passes nothing on */
-static _Thread_local int fault;
-
-static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *f)
-{
-    (void)s, (void)kind, (void)f;
-    if (remove(path) != 0 && errno != ENOENT && !fault)
-        fault = errno;
-    return 0;
-}
-
-dr_status dr_tree_remove(const char *path)
-{
-    fault = 0;
-    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT && !fault)
-        fault = errno;
-    return fault ? dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(fault)) : DR_OK;
 }

@@ -1,4 +1,4 @@
-/* Paths as text: joined and taken apart; and the removal of a folder with all that is in it. */
+/* Paths as text: joined and taken apart. What is on the disk is base/file.h's. */
 #ifndef DR_BASE_PATH_H
 #define DR_BASE_PATH_H
 
@@ -35,9 +35,5 @@ dr_status dr_path_folder(char *out, size_t n, const char *path);
 
 /** How long the path is without slashes at its end, so that a sibling's name can be made of it; "/" stays. */
 size_t dr_path_trimmed(const char *path);
-
-/** Removes a file, or a folder with all that is in it (symbolic links themselves, not what they point to). What cannot
- *  be removed stays, the rest goes all the same: DR_EIO then. Nothing there is no error. */
-dr_status dr_tree_remove(const char *path);
 
 #endif

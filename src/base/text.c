@@ -78,3 +78,19 @@ dr_status dr_check_stand_in(const void *data, size_t n, const char *path)
                        "cannot read '%s': it is a server's error message and not the file; download it again", path);
     return DR_OK;
 }
+
+const char *dr_show(dr_shown *out, const char *s, size_t n)
+{
+    size_t at = 0, i = 0;
+    while (i < n && at <= 60) {
+        gunichar c = g_utf8_get_char_validated(s + i, (gssize)(n - i));
+        bool good = c != (gunichar)-1 && c != (gunichar)-2 && c && g_unichar_isprint(c);
+        if (good)
+            at += (size_t)g_unichar_to_utf8(c, out->text + at);
+        else
+            out->text[at++] = '?';
+        i += c == (gunichar)-1 || c == (gunichar)-2 || !c ? 1 : (size_t)g_unichar_to_utf8(c, NULL);
+    }
+    memcpy(out->text + at, i < n ? "..." : "", i < n ? 4 : 1);
+    return out->text;
+}

@@ -19,4 +19,12 @@ const char *dr_skip_bom(const char *text);
  *  git-lfs pointer, a web page or a server's error. */
 dr_status dr_check_stand_in(const void *data, size_t n, const char *path);
 
+/** Text of n bytes out of a file, fit for a message: at most 64 bytes, what cannot be printed as '?', what was cut off
+ * as
+ *  "...". Returns the text in `out`. */
+typedef struct dr_shown {
+    char text[72];
+} dr_shown;
+const char *dr_show(dr_shown *out, const char *s, size_t n);
+
 #endif

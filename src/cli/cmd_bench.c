@@ -2,7 +2,7 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "pipeline/parser.h"
 #include "tryon/engine.h"
 

@@ -1,10 +1,11 @@
-/* drape info: what is in a model folder or a safetensors file, and what this machine computes with. */
+/* drape info: what is in a model folder or a file of tensors, and what this machine computes with. */
 #include "base/file.h"
 #include "base/threads.h"
 #include "cli/commands.h"
+#include "cli/hashes.h"
 #include "cli/version.h"
-#include "io/safetensors.h"
-#include "ops/cpu/cpu.h"
+#include "io/tensor_file.h"
+#include "ops/cpu/isa.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
@@ -31,8 +32,8 @@ static void print_entry(const dr_st_entry *e)
 
 static dr_status file_info(const char *path, bool json)
 {
-    dr_safetensors f;
-    dr_status st = dr_st_open(&f, path);
+    dr_tensor_file f;
+    dr_status st = dr_tensor_file_open(&f, path);
     if (st)
         return st;
     json_t *all = json_object();
@@ -54,7 +55,7 @@ static dr_status file_info(const char *path, bool json)
         printf("%zu tensors, %.1f MiB", f.count, (double)bytes / (1 << 20));
     putchar('\n');
     json_decref(all);
-    dr_st_close(&f);
+    dr_tensor_file_close(&f);
     return DR_OK;
 }
 
@@ -189,16 +190,22 @@ static void machine_info(void)
 
 static int run(int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, hash = false;
     dr_opt_list rest = {0};
-    const dr_opt opts[] = {{"json", DR_OPT_FLAG, &json, NULL, "as JSON"}};
-    int bad = dr_opt_parse(&dr_cmd_info, opts, 1, argc, argv, &rest);
+    const dr_opt opts[] = {
+        {"json", DR_OPT_FLAG, &json, NULL, "as JSON"},
+        {"hash", DR_OPT_FLAG, &hash, NULL, "of files: every tensor's shape, type and SHA-256"},
+    };
+    int bad = dr_opt_parse(&dr_cmd_info, opts, 2, argc, argv, &rest);
     if (!bad && rest.count == 0 && json)
         dr_print_version(true);
     else if (!bad && rest.count == 0)
         machine_info();
     for (int i = 0; !bad && i < rest.count; i++) {
-        dr_status st = dr_is_dir(rest.item[i]) ? folder_info(rest.item[i], json) : file_info(rest.item[i], json);
+        const char *path = rest.item[i];
+        dr_status st = hash              ? dr_print_hashes(path, json)
+                       : dr_is_dir(path) ? folder_info(path, json)
+                                         : file_info(path, json);
         bad = st ? dr_cli_fail(&dr_cmd_info, st) : 0;
     }
     dr_opt_list_free(&rest);
@@ -206,4 +213,5 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_info = {"info", "what is in a model folder or weights file; alone: what this machine has",
-                                "[--json] [DIR|FILE.safetensors]...", "  drape info sd2-inpainting\n", run};
+                                "[--json] [--hash] [DIR|FILE]...",
+                                "  drape info sd2-inpainting\n  drape info --hash 512-inpainting-ema.ckpt\n", run};

@@ -1,6 +1,6 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
 #include "cli/commands.h"
-#include "serve/guard.h"
+#include "serve/http/guard.h"
 #include "serve/serve.h"
 
 #include <limits.h>
@@ -99,18 +99,18 @@ static int run(int argc, char **argv)
         rc = dr_usage_error(&dr_cmd_serve,
                             "--cors-allow-origins: '%s' is not like http://localhost:3000 (no path), or *", c.origins);
     c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
-    dr_serve_options o = {.models = named ? c.models.item : small,
-                          .model_count = named ? c.models.count : 1,
-                          .loras = c.loras.item,
-                          .lora_count = c.loras.count,
+    dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
+                                     .model_count = named ? c.models.count : 1,
+                                     .loras = c.loras.item,
+                                     .lora_count = c.loras.count,
+                                     .data = c.data,
+                                     .parser = c.parser,
+                                     .keep = keep,
+                                     .threads = c.threads},
                           .host = c.host,
                           .port = c.port,
-                          .data = c.data,
                           .token = c.token,
-                          .parser = c.parser,
                           .origins = c.origins,
-                          .keep = keep,
-                          .threads = c.threads,
                           .stop = dr_cli_interrupted,
                           .ready = on_ready,
                           .user = &c};

@@ -1,4 +1,5 @@
 /* drape tryon: on the public API alone, like any other program. */
+#include "base/choice.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"

@@ -7,8 +7,11 @@
 extern const dr_command dr_cmd_tryon, dr_cmd_mask, dr_cmd_train, dr_cmd_init, dr_cmd_info, dr_cmd_verify, dr_cmd_bench,
     dr_cmd_pull, dr_cmd_serve, dr_cmd_completion;
 
-/** All of them in the order of --help, NULL at the end. */
-extern const dr_command *const dr_commands[];
+/** Once, before a command runs. `commands` are all of them in the order of --help, NULL at the end. */
+void dr_cli_begin(const dr_command *const *commands);
+
+/** Those. */
+const dr_command *const *dr_cli_commands(void);
 
 /** Set by Ctrl-C and SIGTERM. A second Ctrl-C ends the program at once. */
 bool dr_cli_interrupted(void *unused);

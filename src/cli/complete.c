@@ -1,5 +1,7 @@
 #include "cli/complete.h"
 
+#include "base/choice.h"
+
 #include "cli/commands.h"
 
 #include <ctype.h>
@@ -37,8 +39,10 @@ dr_value dr_opt_value(const dr_opt *o)
         add_word(&v, "on off", 6);
     if (o->kind != DR_OPT_CHOICE && o->kind != DR_OPT_STRING && o->kind != DR_OPT_LIST)
         return v;
-    for (const char *p = o->arg ? o->arg : ""; *p; p += strcspn(p, "|"), p += *p == '|')
-        add_name(&v, p, strcspn(p, "|"), o->kind == DR_OPT_CHOICE);
+    const char *at = o->arg, *name;
+    size_t n;
+    while (dr_choice_next(&at, &name, &n))
+        add_name(&v, name, n, o->kind == DR_OPT_CHOICE);
     return v;
 }
 
@@ -51,7 +55,7 @@ char dr_opt_short(const dr_opt *o)
 void dr_each_table(dr_opt_reader write, void *user)
 {
     dr_opt_read_tables(write, user);
-    for (const dr_command *const *c = dr_commands; *c; c++)
+    for (const dr_command *const *c = dr_cli_commands(); *c; c++)
         (*c)->run(1, (char *[]){(char *)(*c)->name, NULL});
     dr_opt_read_tables(NULL, NULL);
 }

@@ -37,8 +37,8 @@ static void command_case(void *user, const dr_command *cmd, const dr_opt *opts, 
 
 static void command_names(void)
 {
-    for (const dr_command *const *c = dr_commands; *c; c++)
-        printf("%s%s", c == dr_commands ? "" : " ", (*c)->name);
+    for (const dr_command *const *c = dr_cli_commands(); *c; c++)
+        printf("%s%s", c == dr_cli_commands() ? "" : " ", (*c)->name);
 }
 
 void dr_complete_bash(void)

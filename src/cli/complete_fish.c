@@ -46,7 +46,7 @@ void dr_complete_fish(void)
            "    set -l words (commandline -opc)\n"
            "    test (count $words) -ge 2; and contains -- $words[2] $argv\n"
            "end\n");
-    for (const dr_command *const *c = dr_commands; *c; c++) {
+    for (const dr_command *const *c = dr_cli_commands(); *c; c++) {
         printf("complete -c drape -f -n __drape_first -a %s -d ", (*c)->name);
         quoted((*c)->summary);
         printf("\ncomplete -c drape -f -n '__drape_command help' -a %s\n", (*c)->name);

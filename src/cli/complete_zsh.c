@@ -55,7 +55,7 @@ static void command_case(void *user, const dr_command *cmd, const dr_opt *opts, 
         if (opts[i].kind != DR_OPT_HEADING)
             option(&opts[i]);
     printf(" \\\n            '(- *)'{-h,--help}'[show the options]' %s ;;\n",
-           cmd == &dr_cmd_completion ? "'1:shell:(bash zsh fish)'" : "'*:file:_files'");
+           strcmp(cmd->name, "completion") == 0 ? "'1:shell:(bash zsh fish)'" : "'*:file:_files'");
 }
 
 void dr_complete_zsh(void)
@@ -65,7 +65,7 @@ void dr_complete_zsh(void)
            "_drape() {\n"
            "    local -a commands\n"
            "    commands=(\n");
-    for (const dr_command *const *c = dr_commands; *c; c++) {
+    for (const dr_command *const *c = dr_cli_commands(); *c; c++) {
         printf("        '%s:", (*c)->name);
         quoted((*c)->summary, "\\:");
         printf("'\n");

@@ -2,34 +2,20 @@
 #include "cli/commands.h"
 #include "cli/version.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-const dr_command *const dr_commands[] = {&dr_cmd_tryon, &dr_cmd_mask,       &dr_cmd_train, &dr_cmd_serve,
-                                         &dr_cmd_pull,  &dr_cmd_init,       &dr_cmd_info,  &dr_cmd_verify,
-                                         &dr_cmd_bench, &dr_cmd_completion, NULL};
-
-static volatile sig_atomic_t interrupted;
-
-bool dr_cli_interrupted(void *unused)
-{
-    (void)unused;
-    return interrupted != 0;
-}
-
-static void on_signal(int sig)
-{
-    interrupted = 1;
-    signal(sig, SIG_DFL); /* the second one ends the program */
-}
+/* In the order of --help. */
+static const dr_command *const commands[] = {&dr_cmd_tryon, &dr_cmd_mask,       &dr_cmd_train, &dr_cmd_serve,
+                                             &dr_cmd_pull,  &dr_cmd_init,       &dr_cmd_info,  &dr_cmd_verify,
+                                             &dr_cmd_bench, &dr_cmd_completion, NULL};
 
 static void print_help(FILE *f)
 {
     fprintf(f, "drape - virtual try-on with Stable Diffusion inpainting models, on the CPU\n\n"
                "usage: drape COMMAND [options]\n\n");
-    for (const dr_command *const *c = dr_commands; *c; c++)
+    for (const dr_command *const *c = commands; *c; c++)
         fprintf(f, "  %-10s %s\n", (*c)->name, (*c)->summary);
     fprintf(f, "\n'drape COMMAND --help' shows a command's options and an example.\n"
                "'drape --version --json' tells what this build and this machine are.\n");
@@ -37,7 +23,7 @@ static void print_help(FILE *f)
 
 static const dr_command *find(const char *name)
 {
-    for (const dr_command *const *c = dr_commands; *c; c++)
+    for (const dr_command *const *c = commands; *c; c++)
         if (strcmp((*c)->name, name) == 0)
             return *c;
     return NULL;
@@ -55,10 +41,7 @@ static int ended(int rc)
 
 int main(int argc, char **argv)
 {
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, not a death */
-    signal(SIGXFSZ, SIG_IGN); /* so is a file that may grow no more */
+    dr_cli_begin(commands);
     if (argc < 2) {
         print_help(stderr);
         return DR_EXIT_USAGE;

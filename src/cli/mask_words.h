@@ -9,9 +9,6 @@
 #define DR_MASK_CATEGORIES "upper|lower|dress|outer"
 #define DR_MASK_SLEEVES "keep|long|short"
 
-/** Which of the `choices`, "a|b|c", a word is; -1 for none of them. */
-int dr_choice_index(const char *choices, const char *word);
-
 /** True for "auto" and "auto:CATEGORY"; *category is then the word, "upper" where none is given. Borrowed. */
 bool dr_mask_is_auto(const char *mask, const char **category);
 

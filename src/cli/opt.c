@@ -1,5 +1,6 @@
 #include "cli/opt.h"
 
+#include "base/choice.h"
 #include "base/status.h"
 
 #include <ctype.h>
@@ -107,13 +108,10 @@ static int parse_u64(const dr_command *cmd, const dr_opt *o, const char *value)
 
 static int parse_choice(const dr_command *cmd, const dr_opt *o, const char *value)
 {
-    size_t n = strlen(value);
-    for (const char *p = o->arg; *p; p += strcspn(p, "|"), p += *p == '|')
-        if (strcspn(p, "|") == n && strncmp(p, value, n) == 0) {
-            *(const char **)o->out = value;
-            return 0;
-        }
-    return dr_usage_error(cmd, "--%.*s: '%s' is not one of %s", name_length(o), o->name, value, o->arg);
+    if (!dr_is_choice(o->arg, value))
+        return dr_usage_error(cmd, "--%.*s: '%s' is not one of %s", name_length(o), o->name, value, o->arg);
+    *(const char **)o->out = value;
+    return 0;
 }
 
 static int parse_size(const dr_command *cmd, const dr_opt *o, const char *value)

@@ -1,7 +1,8 @@
 #include "cli/version.h"
 
 #include "base/threads.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
+#include "ops/ops.h"
 #include "pipeline/shipped.h"
 
 #include <jansson.h>

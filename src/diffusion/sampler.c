@@ -263,27 +263,28 @@ const float *dr_sampler_x0(const dr_sampler *s)
     return s->next > 0 ? s->x0 : NULL;
 }
 
-void dr_sampler_add_noise(const dr_sampler *s, const float *x0, const float *noise, size_t n, float *out)
+void dr_sampler_add_noise(const dr_sampler *s, int i, const float *x0, const float *noise, size_t n, float *out)
 {
     float keep = 1.0F, blur = 1.0F;
+    int at = place(s, i);
 
     switch (s->cls->form) {
     case DR_FORM_ABAR: {
-        float abar = dr_abar(s, (int)s->timesteps[s->begin]);
+        float abar = dr_abar(s, (int)s->timesteps[at]);
         keep = sqrtf(abar);
         blur = sqrtf(1.0F - abar);
         break;
     }
     case DR_FORM_VP:
-        keep = dr_vp_alpha(s->sigmas[s->begin]);
-        blur = s->sigmas[s->begin] * keep;
+        keep = dr_vp_alpha(s->sigmas[at]);
+        blur = s->sigmas[at] * keep;
         break;
     case DR_FORM_VE:
-        blur = s->sigmas[s->begin];
+        blur = s->sigmas[at];
         break;
     }
-    for (size_t i = 0; i < n; i++)
-        out[i] = keep * x0[i] + blur * noise[i];
+    for (size_t k = 0; k < n; k++)
+        out[k] = keep * x0[k] + blur * noise[k];
 }
 
 void dr_sampler_noise_layout(dr_sampler *s, int64_t count, int64_t H, int64_t W, int64_t C)

@@ -64,9 +64,9 @@ void dr_sampler_scale(const dr_sampler *s, int i, const float *x, size_t n, floa
 dr_status dr_sampler_step(dr_sampler *s, int i, const float *model_output, float *x, size_t n, dr_rng *rng);
 /** The current estimate of the finished sample after the last step (for previews), n values; NULL before it. */
 const float *dr_sampler_x0(const dr_sampler *s);
-/** x_t for the first timestep from clean latents and noise (strength < 1): diffusers scheduler.add_noise with
- *  timesteps[begin]. */
-void dr_sampler_add_noise(const dr_sampler *s, const float *x0, const float *noise, size_t n, float *out);
+/** The sample that call i begins with, from clean latents and noise: diffusers scheduler.add_noise with timesteps[i].
+ */
+void dr_sampler_add_noise(const dr_sampler *s, int i, const float *x0, const float *noise, size_t n, float *out);
 
 /** Draws `count` samples of [C,H,W] noise as torch.randn(count,C,H,W) and stores them channels last. */
 void dr_randn_nhwc(dr_rng *r, float *out, int64_t count, int64_t H, int64_t W, int64_t C);

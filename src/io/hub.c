@@ -277,7 +277,7 @@ static dr_status look(pull *p)
     return DR_OK;
 }
 
-/* A text-to-image model has the same files; better said before its gigabytes are here. */
+/* Models of other kinds have the same files; better said before their gigabytes are here. */
 static dr_status check_unet(const pull *p)
 {
     json_t *config;
@@ -289,9 +289,9 @@ static dr_status check_unet(const pull *p)
     if (!st) {
         st = dr_json_int(config, path, "in_channels", 4, 1, 1024, &channels);
         json_decref(config);
-        if (!st && channels != 9)
+        if (!st && channels != 9 && channels != 4)
             st = dr_fail(DR_EINVAL,
-                         "cannot pull '%s': its UNet takes %lld channels, expected 9; this is not an inpainting model",
+                         "cannot pull '%s': its UNet takes %lld channels, expected 9 (inpainting) or 4 (text-to-image)",
                          p->o.repo, (long long)channels);
     }
     free(path);

@@ -83,8 +83,8 @@ static dr_status read_file(dr_hub_listing *l, const json_t *e, const char *path,
 
 static dr_status add_entry(dr_hub_listing *l, const json_t *e, const char *repo)
 {
-    const char *path = json_string_value(json_object_get(e, "path"));
-    const char *type = json_string_value(json_object_get(e, "type"));
+    const char *path = dr_json_text(e, "path");
+    const char *type = dr_json_text(e, "type");
     if (!path || !type)
         return dr_fail(DR_EINVAL, "cannot pull '%s': bad listing: an entry has no \"path\" or no \"type\"", repo);
     if (++l->entries > DR_HUB_MAX_FILES)

@@ -37,13 +37,13 @@ void dr_hub_record_close(dr_hub_record *r)
 
 const char *dr_hub_record_get(const dr_hub_record *r, const char *key)
 {
-    const char *s = json_string_value(json_object_get(r->json, key));
+    const char *s = dr_json_text(r->json, key);
     return s ? s : "";
 }
 
 bool dr_hub_record_complete(const dr_hub_record *r)
 {
-    return json_is_true(json_object_get(r->json, "complete"));
+    return dr_json_flag(r->json, "complete");
 }
 
 static json_t *entry_of(const dr_hub_record *r, const char *name)
@@ -116,20 +116,20 @@ dr_status dr_hub_record_finish(dr_hub_record *r, const dr_hub_choice *c)
 bool dr_hub_record_untouched(const dr_hub_record *r, const char *name, const char *path)
 {
     const json_t *e = entry_of(r, name);
-    const char *mtime = json_string_value(json_object_get(e, "mtime"));
+    const char *mtime = dr_json_text(e, "mtime");
     char now[64];
     uint64_t size;
     return mtime && format_time(now, path, &size) && strcmp(now, mtime) == 0 &&
-           (json_int_t)size == json_integer_value(json_object_get(e, "size"));
+           (json_int_t)size == dr_json_whole(e, "size");
 }
 
 bool dr_hub_record_same(const dr_hub_record *r, const dr_hub_file *f)
 {
     const json_t *e = entry_of(r, f->path);
-    const char *noted = json_string_value(json_object_get(e, "hash"));
+    const char *noted = dr_json_text(e, "hash");
     char hash[80];
     format_hash(hash, f);
-    return noted && strcmp(noted, hash) == 0 && json_integer_value(json_object_get(e, "size")) == (json_int_t)f->size;
+    return noted && strcmp(noted, hash) == 0 && dr_json_whole(e, "size") == (json_int_t)f->size;
 }
 
 dr_status dr_hub_record_choice(const dr_hub_record *r, dr_arena *a, dr_hub_choice *c)
@@ -144,13 +144,13 @@ dr_status dr_hub_record_choice(const dr_hub_record *r, dr_arena *a, dr_hub_choic
         return DR_ENOMEM;
     json_object_foreach(files, name, e)
     {
-        const char *hash = json_string_value(json_object_get(e, "hash"));
+        const char *hash = dr_json_text(e, "hash");
         dr_hub_file *f = &file[c->count];
         char form[16];
         if (!hash || sscanf(hash, "%15[^:]:%64[0-9a-f]", form, f->hash) != 2)
             return dr_fail(DR_EINVAL, "'%s' is damaged; remove it and pull again", r->path);
         f->kind = strcmp(form, "sha256") == 0 ? DR_HUB_SHA256 : DR_HUB_GIT_SHA1;
-        f->size = (uint64_t)json_integer_value(json_object_get(e, "size"));
+        f->size = (uint64_t)dr_json_whole(e, "size");
         f->path = dr_arena_strdup(a, name);
         if (!f->path)
             return DR_ENOMEM;

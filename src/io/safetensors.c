@@ -9,9 +9,8 @@
 #define MAX_HEADER ((uint64_t)100 << 20) /* the reference reader's limit */
 
 /* Names of the format that we do not compute with; any other unknown name is a broken file. */
-static const char *const unsupported[] = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
-                                          "F4",      "F6_E2M3", "F6_E3M2", "I8",          "I16",
-                                          "U16",     "U32",     "U64",     "C64"};
+static const char *const unsupported[] = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F4",
+                                          "F6_E2M3", "F6_E3M2", "U16",     "U32",         "U64",         "C64"};
 
 static dr_status parse_dtype(const json_t *t, const char *path, const char *name, dr_dtype *out)
 {

@@ -82,20 +82,6 @@ dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name)
     return st;
 }
 
-dr_status dr_checkpoint_start(dr_checkpoint *c, bool resume)
-{
-    dr_checkpoint_sweep(c->output, NULL);
-    dr_status st = dr_checkpoint_find(c, "latest");
-    if (resume)
-        return st ? st : dr_checkpoint_read(c);
-    if (st)
-        return st == DR_ENOENT ? DR_OK : st;
-    st = dr_fail(DR_EINVAL, "'%s' is there already: add --resume to go on from it, or choose another output folder",
-                 c->at);
-    c->at[0] = 0;
-    return st;
-}
-
 /* A damaged file is not passed over in silence: whoever resumes would not know that steps are lost. */
 dr_status dr_checkpoint_blame(const dr_checkpoint *c, dr_status st)
 {
@@ -135,7 +121,7 @@ void dr_checkpoint_sweep(const char *output, const char *const *also)
     const struct dirent *f;
     while (d && (f = readdir(d)))
         if (is_leftover(f->d_name, also) && !dr_path(path, sizeof path, output, f->d_name))
-            dr_tree_remove(path);
+            (void)dr_remove_tree(path);
     if (d)
         closedir(d);
     dr_error_clear();
@@ -148,7 +134,7 @@ static dr_status drop(const char *path)
     snprintf(away, sizeof away, "%s.tmp-REMOVE", path);
     if (rename(path, away) != 0)
         return dr_fail(DR_EIO, "cannot remove '%s': %s", path, strerror(errno));
-    return dr_tree_remove(away);
+    return dr_remove_tree(away);
 }
 
 /* The oldest beyond the limit go, now that a newer one is safe. */
@@ -209,7 +195,7 @@ static dr_status write_to(const dr_checkpoint *c, const char *path)
     if (!st)
         st = dr_folder_commit(tmp, path);
     if (st)
-        dr_tree_remove(tmp);
+        (void)dr_remove_tree(tmp);
     return st;
 }
 

@@ -109,3 +109,17 @@ dr_status dr_checkpoint_moments(const dr_checkpoint *c, dr_training *t)
     DR_ASSERT(i < c->trainings, "a training of another checkpoint than '%s'", c->at);
     return c->at[0] ? dr_checkpoint_blame(c, dr_training_load_moments(t, c->at, c->updates[i])) : DR_OK;
 }
+
+dr_status dr_checkpoint_start(dr_checkpoint *c, bool resume)
+{
+    dr_checkpoint_sweep(c->output, NULL);
+    dr_status st = dr_checkpoint_find(c, "latest");
+    if (resume)
+        return st ? st : dr_checkpoint_read(c);
+    if (st)
+        return st == DR_ENOENT ? DR_OK : st;
+    st = dr_fail(DR_EINVAL, "'%s' is there already: add --resume to go on from it, or choose another output folder",
+                 c->at);
+    c->at[0] = 0;
+    return st;
+}

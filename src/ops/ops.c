@@ -2,6 +2,7 @@
 
 #include "base/threads.h"
 #include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "ops/far/far.h"
 #include "ops/onednn/onednn.h"
 #include "ops/ref/ref.h"
@@ -53,14 +54,6 @@ const dr_ops *dr_ops_ref(void)
 bool dr_ops_has_bf16(void)
 {
     return dr_cpu_has_bf16();
-}
-
-void dr_weight_unpack(dr_tensor *w)
-{
-    if (w->pack && w->pack_free)
-        w->pack_free(w->pack);
-    w->pack = NULL;
-    w->pack_free = NULL;
 }
 
 /* --- who serves what ------------------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ dr_status dr_folder_copy(const char *from, const char *to, const char *part, boo
  *  or has anything in it; makes its parents. */
 dr_status dr_folder_begin(char *tmp, size_t n, const char *dir);
 
-/** Renames the finished folder to `dir` and syncs; dr_tree_remove(tmp) instead abandons it. */
+/** Renames the finished folder to `dir` and syncs; dr_remove_tree(tmp) instead abandons it. */
 dr_status dr_folder_commit(const char *tmp, const char *dir);
 
 /** tokenizer/ of a new folder: CLIP's vocabulary, padding with `pad_token`. `dir` is the pipeline folder. */

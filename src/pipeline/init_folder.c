@@ -163,7 +163,7 @@ dr_status dr_pipeline_init_folder(const char *dir, const dr_init_options *o)
         if (st) {
             char message[1024]; /* removing may fail too; the first fault is the one to tell */
             snprintf(message, sizeof message, "%s", dr_error());
-            dr_tree_remove(tmp);
+            (void)dr_remove_tree(tmp);
             dr_fail(st, "%s", message);
         }
     }

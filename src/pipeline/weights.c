@@ -199,7 +199,7 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
         bool text_to_image = s->e->dim[1] == 4 && t->dim[1] == 9;
         return dr_fail(DR_EINVAL, "cannot load '%s': 'conv_in.weight' takes %lld channels, expected %lld%s", s->f->path,
                        (long long)s->e->dim[1], (long long)t->dim[1],
-                       text_to_image ? "; this is a text-to-image UNet, pass the folder of an inpainting model" : "");
+                       text_to_image ? "; this is a text-to-image UNet beside an inpainting UNet's config.json" : "");
     }
     return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s; config.json belongs to another %s",
                    s->f->path, s->e->name, entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),

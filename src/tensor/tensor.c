@@ -11,6 +11,7 @@ static const struct {
 } dtypes[DR_DTYPES] = {
     [DR_F32] = {"F32", 4}, [DR_F16] = {"F16", 2}, [DR_BF16] = {"BF16", 2}, [DR_I32] = {"I32", 4},
     [DR_I64] = {"I64", 8}, [DR_U8] = {"U8", 1},   [DR_BOOL] = {"BOOL", 1}, [DR_F64] = {"F64", 8},
+    [DR_I16] = {"I16", 2}, [DR_I8] = {"I8", 1},
 };
 
 size_t dr_dtype_size(dr_dtype t)
@@ -139,6 +140,14 @@ void dr_to_f32(const void *src, dr_dtype from, float *dst, size_t n)
     case DR_I64:
         for (size_t i = 0; i < n; i++)
             dst[i] = (float)((const int64_t *)src)[i];
+        return;
+    case DR_I16:
+        for (size_t i = 0; i < n; i++)
+            dst[i] = ((const int16_t *)src)[i];
+        return;
+    case DR_I8:
+        for (size_t i = 0; i < n; i++)
+            dst[i] = ((const int8_t *)src)[i];
         return;
     case DR_U8:
     case DR_BOOL:

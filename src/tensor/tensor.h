@@ -10,7 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum dr_dtype { DR_F32, DR_F16, DR_BF16, DR_I32, DR_I64, DR_U8, DR_BOOL, DR_F64, DR_DTYPES } dr_dtype;
+typedef enum dr_dtype {
+    DR_F32,
+    DR_F16,
+    DR_BF16,
+    DR_I32,
+    DR_I64,
+    DR_U8,
+    DR_BOOL,
+    DR_F64,
+    DR_I16,
+    DR_I8,
+    DR_DTYPES
+} dr_dtype;
 
 size_t dr_dtype_size(dr_dtype t);
 /** "F32" and so on, as in safetensors headers. */

@@ -60,7 +60,7 @@ static dr_status move_part(const dr_trainer *t, const char *tmp, const char *par
     if (!st)
         st = dr_trainer_path(t, to, sizeof to, part);
     if (!st && dr_exists(to))
-        st = dr_tree_remove(to);
+        st = dr_remove_tree(to);
     if (!st && dr_exists(from) && rename(from, to) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", to);
     return st;
@@ -82,7 +82,7 @@ static dr_status write_pipeline(dr_trainer *t)
         unlink(path);
     for (size_t i = 0; !st && i < PARTS; i++)
         st = move_part(t, tmp, parts[i]);
-    dr_tree_remove(tmp);
+    (void)dr_remove_tree(tmp);
     return st ? st : dr_folder_write_index(t->o->output_dir, t->schedule.class_name);
 }
 

@@ -115,9 +115,10 @@ static dr_status read_configs(const dr_train_options *o, configs *c)
         return st;
     if (c->unet.in != 2 * c->vae.latent + 1)
         return dr_fail(DR_EINVAL,
-                       "cannot train '%s': its UNet takes %d channels, expected %d; pass the folder of an "
+                       "cannot train '%s': its UNet takes %d channels, expected %d%s; pass the folder of an "
                        "inpainting model",
-                       dir, c->unet.in, 2 * c->vae.latent + 1);
+                       dir, c->unet.in, 2 * c->vae.latent + 1,
+                       c->unet.in == c->vae.latent ? ": this is a text-to-image model" : "");
     if (o->resolution % dr_vae_factor(&c->vae))
         return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", o->resolution,
                        dr_vae_factor(&c->vae));

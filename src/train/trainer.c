@@ -1,6 +1,5 @@
 #include "train/trainer.h"
 
-#include "pipeline/folder.h"
 #include "train/estimate.h"
 #include "train/trainer_state.h"
 
@@ -8,21 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct dr_unet_model *dr_trainer_unet(dr_trainer *t)
-{
-    return &t->unet;
-}
-
-struct dr_text_model *dr_trainer_text(dr_trainer *t)
-{
-    return t->text.loaded ? &t->text : NULL;
-}
-
-dr_precision dr_trainer_precision(const dr_trainer *t)
-{
-    return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
-}
 
 /* --- models ------------------------------------------------------------------------------------- */
 

@@ -4,10 +4,26 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+struct dr_unet_model *dr_trainer_unet(dr_trainer *t)
+{
+    return &t->unet;
+}
+
+struct dr_text_model *dr_trainer_text(dr_trainer *t)
+{
+    return t->text.loaded ? &t->text : NULL;
+}
 
 dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *name)
 {
     return dr_path(out, n, t->o->output_dir, name);
+}
+
+dr_precision dr_trainer_precision(const dr_trainer *t)
+{
+    return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
 }
 
 void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)

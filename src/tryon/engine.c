@@ -10,16 +10,11 @@ static dr_status check_fit(const dr_engine *e)
 {
     const dr_unet_config *u = &e->unet_config;
     int latent = e->vae_config.latent;
-    if (u->in == latent)
-        return dr_fail(DR_EINVAL,
-                       "cannot use '%s': its UNet takes %d channels, expected %d; this is a text-to-image model, pass "
-                       "the folder of an inpainting model",
-                       e->dir, u->in, 2 * latent + 1);
-    if (u->in != 2 * latent + 1 || u->out != latent)
+    if ((u->in != latent && u->in != 2 * latent + 1) || u->out != latent)
         return dr_fail(DR_EINVAL,
                        "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
-                       "for %d and %d",
-                       e->dir, u->in, u->out, 2 * latent + 1, latent);
+                       "for %d (or %d, text-to-image) and %d",
+                       e->dir, u->in, u->out, 2 * latent + 1, latent, latent);
     for (int i = 0; i < u->levels; i++)
         if (u->context[i] != e->text_config.width)
             return dr_fail(DR_EINVAL, "cannot use '%s': its UNet wants text of width %d, its text encoder gives %d",
@@ -115,6 +110,11 @@ void dr_engine_close(dr_engine *e)
     free(e->context);
     free(e->dir);
     *e = (dr_engine){0};
+}
+
+bool dr_engine_inpaints(const dr_engine *e)
+{
+    return e->unet_config.in != e->vae_config.latent;
 }
 
 void dr_engine_release(dr_engine *e)

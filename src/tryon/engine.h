@@ -59,11 +59,14 @@ typedef struct dr_engine {
     int length;     /* L: 77, or 77 for each chunk of a long prompt */
 } dr_engine;
 
-/** Checks the folder, its configs, and that they fit together: an inpainting UNet for this VAE and text
- *  encoder. Weights are read later. `loras` are read now. */
+/** Checks the folder, its configs, and that they fit together: a UNet for this VAE and text encoder, made for
+ *  inpainting or text-to-image. Weights are read later. `loras` are read now. */
 dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
                          dr_precision precision, bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
+
+/** Whether the UNet takes the mask and the masked photo; a text-to-image model takes noisy latents alone. */
+bool dr_engine_inpaints(const dr_engine *e);
 
 /** Lets go of the models that the next stages do not need, unless they are kept. */
 void dr_engine_release(dr_engine *e);

@@ -16,7 +16,8 @@ typedef struct run {
     dr_sampler *sampler;
     float *x;        /* [h,w,latent]: the sample on its way */
     float *mask;     /* [h,w] */
-    float *masked;   /* [h,w,latent]: the masked photo's latents */
+    float *masked;   /* [h,w,latent]: the masked photo's latents; of a text-to-image model the photo's */
+    float *noise;    /* [h,w,latent]: what the photo's surroundings are noised with; text-to-image only */
     float *in, *out; /* [h,w,in], [2,h,w,latent]: the model's */
     float *scaled;   /* [h,w,latent] */
 } run;
@@ -33,6 +34,7 @@ static void run_clear(run *r)
     free(r->x);
     free(r->mask);
     free(r->masked);
+    free(r->noise);
     free(r->in);
     free(r->out);
     free(r->scaled);
@@ -50,10 +52,11 @@ static dr_status run_init(run *r, dr_engine *e, const dr_inpaint_options *o)
     r->x = malloc(r->n * sizeof(float));
     r->scaled = malloc(r->n * sizeof(float));
     r->masked = malloc(r->n * sizeof(float));
+    r->noise = malloc(r->n * sizeof(float));
     r->mask = malloc(cells * sizeof(float));
     r->in = malloc(cells * (size_t)e->unet_config.in * sizeof(float));
     r->out = malloc(2 * r->n * sizeof(float));
-    if (!r->x || !r->scaled || !r->masked || !r->mask || !r->in || !r->out)
+    if (!r->x || !r->scaled || !r->masked || !r->noise || !r->mask || !r->in || !r->out)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_rng_seed(&r->rng, o->seed);
     dr_status st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
@@ -85,31 +88,55 @@ static dr_status encode(run *r, const dr_image *photo, const dr_image *mask, flo
     return st;
 }
 
+/* Noise, or with strength below 1 the noised photo. `photo`: its latents. */
+static void begin(run *r, const float *photo)
+{
+    dr_randn_nhwc(&r->rng, r->noise, 1, r->h, r->w, r->latent);
+    if (r->o->sampler.strength < 1) {
+        dr_sampler_add_noise(r->sampler, 0, photo, r->noise, r->n, r->x);
+        return;
+    }
+    float sigma = dr_sampler_init_sigma(r->sampler);
+    for (size_t i = 0; i < r->n; i++)
+        r->x[i] = r->noise[i] * sigma;
+}
+
 /* Starting latents and the masked photo's, in the order in which diffusers draws its random numbers. */
 static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mask)
 {
-    bool from_photo = r->o->sampler.strength < 1;
-    int total = from_photo ? 2 : 1;
+    bool inpaints = dr_engine_inpaints(r->e), whole = !inpaints || r->o->sampler.strength < 1;
+    int done = 0, total = whole + inpaints;
     dr_status st = DR_OK;
     progress(r, DR_STAGE_ENCODE, 0, total);
     (r->o->mask_any ? dr_mask_to_latent_any : dr_mask_to_latent)(mask, r->w, r->h, r->mask);
-    if (from_photo)
+    if (whole) {
         st = encode(r, photo, NULL, r->masked); /* borrowed until the masked latents come */
+        progress(r, DR_STAGE_ENCODE, ++done, total);
+    }
     if (st)
         return st;
-    dr_randn_nhwc(&r->rng, r->x, 1, r->h, r->w, r->latent);
-    if (from_photo) {
-        dr_sampler_add_noise(r->sampler, r->masked, r->x, r->n, r->scaled);
-        memcpy(r->x, r->scaled, r->n * sizeof(float));
-        progress(r, DR_STAGE_ENCODE, 1, total);
-    } else {
-        float sigma = dr_sampler_init_sigma(r->sampler);
-        for (size_t i = 0; i < r->n; i++)
-            r->x[i] *= sigma;
+    begin(r, r->masked);
+    if (!inpaints) { /* diffusers draws from the masked photo's posterior too */
+        dr_randn_nhwc(&r->rng, r->scaled, 1, r->h, r->w, r->latent);
+        return DR_OK;
     }
     st = encode(r, photo, mask, r->masked);
     progress(r, DR_STAGE_ENCODE, total, total);
     return st;
+}
+
+/* After step i of a text-to-image model: around the mask the photo, as noisy as step i + 1 expects it. */
+static void keep_surroundings(run *r, int i)
+{
+    const float *photo = r->masked;
+    if (i + 1 < dr_sampler_calls(r->sampler)) {
+        dr_sampler_add_noise(r->sampler, i + 1, photo, r->noise, r->n, r->scaled);
+        photo = r->scaled;
+    }
+    for (size_t k = 0; k < r->n; k++) {
+        float m = r->mask[k / (size_t)r->latent];
+        r->x[k] = (1 - m) * photo[k] + m * r->x[k];
+    }
 }
 
 /* One step: predict, guide, move. */
@@ -119,7 +146,10 @@ static dr_status step(run *r, int i)
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
-    dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
+    if (dr_engine_inpaints(r->e))
+        dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
+    else
+        memcpy(r->in, r->scaled, r->n * sizeof *r->in);
     dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
                                      r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
     if (st)
@@ -127,7 +157,10 @@ static dr_status step(run *r, int i)
     float s = (float)r->o->guidance_scale;
     for (size_t k = 0; guided && k < r->n; k++)
         r->out[k] += s * (r->out[r->n + k] - r->out[k]);
-    return dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
+    st = dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
+    if (!st && !dr_engine_inpaints(r->e))
+        keep_surroundings(r, i);
+    return st;
 }
 
 static dr_status denoise_stage(run *r)

@@ -23,6 +23,10 @@ typedef struct dr_inpaint_options {
 /**
  * Inpaints at the model's size.
  *
+ * A text-to-image model knows nothing of masks: after each of its steps the latents around the mask become the photo's
+ * again, with as much noise as the next step expects (the same diffusers pipeline with a UNet of 4 channels; Lugmayr et
+ * al. 2022, arXiv:2201.09865, eq. 8).
+ *
  * @param photo  RGB of o->width x o->height
  * @param mask   1 channel, binary, the same size: white is to be replaced
  * @param out    RGB of the same size; allocated here

@@ -38,6 +38,9 @@ struct dr_verifier {
     double worst; /* error over tolerance */
 };
 
+/** Values of an entry. */
+int64_t dr_entry_numel(const dr_st_entry *e);
+
 /** in/NAME as floats in the tape's arena, with at least `rank` axes checked; NULL and a message when it is not
  *  there or misshapen. `dim` gets `rank` sizes. */
 float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim);

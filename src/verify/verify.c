@@ -3,7 +3,6 @@
 #include "base/progress.h"
 #include "verify/case.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,180 +68,6 @@ void dr_verifier_free(dr_verifier *v)
     free(v);
 }
 
-/* --- inputs ------------------------------------------------------------------------------------- */
-
-static const dr_st_entry *find_input(dr_verifier *v, const char *name, int rank, int64_t *dim)
-{
-    char key[256];
-    snprintf(key, sizeof key, "in/%s", name);
-    const dr_st_entry *e = dr_st_find(&v->file, key);
-    if (!e || e->rank != rank) {
-        dr_fail(DR_EINVAL, "'%s': '%s' %s", v->path, key, e ? "has the wrong number of axes" : "is missing");
-        return NULL;
-    }
-    for (int i = 0; i < rank; i++) {
-        dim[i] = e->dim[i];
-        if (dim[i] < 1) {
-            dr_fail(DR_EINVAL, "'%s': '%s' is empty", v->path, key);
-            return NULL;
-        }
-    }
-    return e;
-}
-
-static int64_t entry_numel(const dr_st_entry *e)
-{
-    int64_t n = 1;
-    for (int i = 0; i < e->rank; i++)
-        n *= e->dim[i];
-    return n;
-}
-
-/* The file's bytes may lie anywhere: a copy puts them on a boundary. */
-static float *entry_floats(dr_arena *a, const dr_st_entry *e)
-{
-    int64_t n = entry_numel(e);
-    void *raw = dr_arena_alloc(a, e->size);
-    float *data = raw ? dr_arena_alloc(a, (size_t)n * sizeof *data) : NULL;
-    if (data)
-        dr_to_f32(memcpy(raw, e->data, e->size), e->dtype, data, (size_t)n);
-    return data;
-}
-
-float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim)
-{
-    const dr_st_entry *e = find_input(v, name, rank, dim);
-    return e ? entry_floats(&v->tape.arena, e) : NULL;
-}
-
-int32_t *dr_case_ints(dr_verifier *v, const char *name, int rank, int64_t *dim)
-{
-    const dr_st_entry *e = find_input(v, name, rank, dim);
-    if (e && e->dtype != DR_I32) {
-        dr_fail(DR_EINVAL, "'%s': 'in/%s' is %s, expected I32", v->path, name, dr_dtype_name(e->dtype));
-        return NULL;
-    }
-    int32_t *data = e ? dr_arena_alloc(&v->tape.arena, e->size) : NULL;
-    return data ? memcpy(data, e->data, e->size) : NULL;
-}
-
-dr_tensor *dr_case_image(dr_verifier *v, const char *name)
-{
-    int64_t d[4];
-    float *x = dr_case_input(v, name, 4, d);
-    if (!x)
-        return NULL;
-    const int64_t dim[] = {d[0], d[2], d[3], d[1]};
-    float *nhwc = dr_arena_alloc(&v->tape.arena, (size_t)(d[0] * d[1] * d[2] * d[3]) * sizeof *nhwc);
-    if (!nhwc)
-        return NULL;
-    dr_nchw_to_nhwc(x, nhwc, d[0], d[1], d[2], d[3]);
-    dr_tensor *t = dr_input(&v->tape, nhwc, 4, dim);
-    return v->tape.status ? NULL : t;
-}
-
-/* --- outputs ------------------------------------------------------------------------------------ */
-
-typedef struct deviation {
-    double abs, norm, err_norm, std;
-} deviation;
-
-static deviation compare(const float *got, const float *want, int64_t n)
-{
-    deviation d = {0};
-    double sum = 0, err = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double e = fabs((double)got[i] - (double)want[i]);
-        d.abs = e > d.abs || isnan(e) ? (isnan(e) ? INFINITY : e) : d.abs;
-        err += e * e;
-        sum += want[i];
-        d.norm += (double)want[i] * (double)want[i];
-    }
-    double mean = sum / (double)n;
-    d.std = sqrt(fmax(d.norm / (double)n - mean * mean, 0));
-    d.norm = sqrt(d.norm);
-    d.err_norm = isnan(err) ? INFINITY : sqrt(err);
-    return d;
-}
-
-/* Error as a multiple of what is allowed: at most 1 is right. *rel is the error on its own scale. */
-static double judge(const deviation *d, dr_tolerance tol, double *rel)
-{
-    switch (tol) {
-    case DR_TOL_FORWARD:
-        *rel = d->abs / fmax(d->std, 1e-30);
-        return *rel / 1e-4;
-    case DR_TOL_GRADIENT:
-        *rel = d->err_norm / fmax(d->norm, 1e-30);
-        return fmin(*rel / 1e-3, d->abs / 1e-6);
-    case DR_TOL_RANDOM:
-        *rel = d->abs;
-        return d->abs / 1e-6;
-    default:
-        *rel = d->abs;
-        return d->abs > 0 ? INFINITY : 0;
-    }
-}
-
-dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol)
-{
-    char key[512];
-    snprintf(key, sizeof key, "want/%s", name);
-    const dr_st_entry *e = dr_st_find(&v->file, key);
-    if (!e || entry_numel(e) != n)
-        return dr_fail(DR_EINVAL, "'%s': '%s' %s", v->path, key,
-                       e ? "has another number of values than this model gives" : "is missing");
-    size_t mark = dr_arena_mark(&v->results);
-    float *got = dr_arena_alloc(&v->results, (size_t)n * sizeof *got);
-    float *want = got ? entry_floats(&v->tape.arena, e) : NULL;
-    if (!want) {
-        dr_arena_rewind(&v->results, mark);
-        return DR_ENOMEM;
-    }
-    memcpy(got, data, (size_t)n * sizeof *got);
-    if (v->got_count < v->file.count)
-        v->got[v->got_count++] = (dr_got){e, got};
-
-    double rel;
-    deviation d = compare(got, want, n);
-    double over = judge(&d, tol, &rel);
-    v->result->outputs++;
-    if (v->result->outputs == 1 || over > v->worst) {
-        v->worst = over;
-        v->result->abs = d.abs;
-        v->result->rel = rel;
-        snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
-    }
-    return DR_OK;
-}
-
-/* `n` values on the host. */
-static float *host_copy(dr_verifier *v, const float *values, int64_t n)
-{
-    float *host = dr_arena_alloc(&v->tape.arena, (size_t)n * sizeof *host);
-    if (host)
-        v->tape.ops->get(host, values, (size_t)n * sizeof *host);
-    return host;
-}
-
-dr_status dr_case_output_values(dr_verifier *v, const char *name, const float *values, int64_t n, dr_tolerance tol)
-{
-    size_t mark = dr_arena_mark(&v->tape.arena);
-    float *host = host_copy(v, values, n);
-    dr_status st = host ? dr_case_output(v, name, host, n, tol) : DR_ENOMEM;
-    dr_arena_rewind(&v->tape.arena, mark);
-    return st;
-}
-
-dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol)
-{
-    float *nhwc = host_copy(v, dr_f32(t), dr_numel(t)), *nchw = dr_arena_alloc(&v->tape.arena, dr_nbytes(t));
-    if (!nhwc || !nchw)
-        return DR_ENOMEM;
-    dr_nhwc_to_nchw(nhwc, nchw, t->dim[0], t->dim[3], t->dim[1], t->dim[2]);
-    return dr_case_output(v, name, nchw, dr_numel(t), tol);
-}
-
 /* --- one case ----------------------------------------------------------------------------------- */
 
 static dr_status write_got(dr_verifier *v)
@@ -255,7 +80,7 @@ static dr_status write_got(dr_verifier *v)
     for (size_t i = 0; i < v->got_count; i++) {
         e[i] = *v->got[i].want;
         e[i].dtype = DR_F32;
-        e[i].size = (size_t)entry_numel(&e[i]) * sizeof(float);
+        e[i].size = (size_t)dr_entry_numel(&e[i]) * sizeof(float);
         e[i].name = dr_arena_printf(&v->results, "got/%s", v->got[i].want->name + strlen("want/"));
         if (!e[i].name)
             return DR_ENOMEM;

@@ -1,15 +1,11 @@
-/* Paths as text, and folders that go with all that is in them. */
+/* Paths as text. */
 #include "base/path.h"
-
-#include "base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -110,63 +106,6 @@ static void the_folder_of_a_path_is_what_holds_it(void **state)
     assert_int_equal(dr_path_trimmed(""), 0);
 }
 
-/* scratch/tree/deep/file, a link in it to scratch/kept */
-static char scratch[64], path[8][128];
-
-static char *at(int i, const char *name)
-{
-    dr_path(path[i], sizeof path[i], scratch, name);
-    return path[i];
-}
-
-static int make(void **state)
-{
-    (void)state;
-    strcpy(scratch, "/tmp/drape-path-XXXXXX");
-    return !mkdtemp(scratch) || dr_mkdirs(at(0, "tree/deep")) || dr_mkdirs(at(1, "kept")) ||
-           dr_file_write(at(2, "tree/deep/file"), "x", 1) || dr_file_write(at(3, "kept/file"), "x", 1) ||
-           symlink(path[1], at(4, "tree/link"));
-}
-
-static int unmake(void **state)
-{
-    (void)state;
-    return dr_tree_remove(scratch) || dr_exists(scratch);
-}
-
-static void a_tree_goes_with_all_that_is_in_it_but_not_what_links_point_to(void **state)
-{
-    (void)state;
-    assert_int_equal(dr_tree_remove(at(5, "tree")), DR_OK);
-    assert_false(dr_exists(path[5]));
-    assert_true(dr_exists(path[3]));
-    assert_int_equal(dr_tree_remove(path[3]), DR_OK); /* a file alone */
-    assert_false(dr_exists(path[3]));
-}
-
-static void nothing_there_is_no_error(void **state)
-{
-    (void)state;
-    assert_int_equal(dr_tree_remove(at(5, "never")), DR_OK);
-}
-
-/* of a folder that cannot be written to, what is in it stays; what lies beside it goes */
-static void what_cannot_be_removed_stays_and_is_told(void **state)
-{
-    (void)state;
-    if (geteuid() == 0)
-        skip(); /* root may write everywhere */
-    assert_int_equal(dr_mkdirs(at(5, "tree/other")), DR_OK);
-    assert_int_equal(chmod(at(6, "tree/deep"), 0500), 0);
-    assert_int_equal(dr_tree_remove(at(7, "tree")), DR_EIO);
-    assert_non_null(strstr(dr_error(), "cannot remove '"));
-    assert_true(dr_exists(path[2]));
-    assert_false(dr_exists(path[5]));
-    assert_int_equal(chmod(path[6], 0700), 0);
-}
-
-#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, make, unmake)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,9 +115,6 @@ int main(void)
         cmocka_unit_test(a_name_is_what_stands_behind_the_last_slash),
         cmocka_unit_test(extensions_belong_to_names_and_not_to_folders),
         cmocka_unit_test(the_folder_of_a_path_is_what_holds_it),
-        IN_SCRATCH(a_tree_goes_with_all_that_is_in_it_but_not_what_links_point_to),
-        IN_SCRATCH(nothing_there_is_no_error),
-        IN_SCRATCH(what_cannot_be_removed_stays_and_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static void start(const dr_sampler *s, const json_t *c, dr_rng *rng, float *x)
     dr_rng_seed(&r, (uint64_t)json_integer_value(json_object_get(c, "seed")) + 1);
     dr_randn_nhwc(&r, clean, 1, 4, 4, CHANNELS);
     if (json_number_value(json_object_get(c, "strength")) < 1) {
-        dr_sampler_add_noise(s, clean, noise, VALUES, x);
+        dr_sampler_add_noise(s, 0, clean, noise, VALUES, x);
         return;
     }
     for (size_t i = 0; i < VALUES; i++)
@@ -222,7 +222,7 @@ static void the_preview_is_the_clean_picture(void **state)
             clean[i] = fmaxf(fminf(clean[i], 1), -1); /* DDIM and DDPM clip by default */
         assert_int_equal(dr_sampler_new(&s, &sch, &o), DR_OK);
         assert_null(dr_sampler_x0(s));
-        dr_sampler_add_noise(s, clean, noise, VALUES, x);
+        dr_sampler_add_noise(s, 0, clean, noise, VALUES, x);
         assert_int_equal(dr_sampler_step(s, 0, noise, x, VALUES, &r), DR_OK);
         for (size_t i = 0; i < VALUES; i++)
             assert_float_equal(dr_sampler_x0(s)[i], clean[i], 2e-5F);

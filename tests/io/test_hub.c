@@ -103,7 +103,7 @@ static int teardown(void **state)
 {
     fixture *t = *state;
     hub_stop(&t->hub);
-    assert_int_equal(dr_tree_remove(t->dir), DR_OK);
+    assert_int_equal(dr_remove_tree(t->dir), DR_OK);
     free(t);
     return 0;
 }
@@ -295,16 +295,16 @@ static void a_model_that_is_no_parser_is_refused_before_its_weights(void **state
     assert_fails(t, DR_EINVAL, "it has no 'preprocessor_config.json'");
 }
 
-static void a_text_to_image_model_is_refused_before_its_weights(void **state)
+static void a_model_of_another_kind_is_refused_before_its_weights(void **state)
 {
     fixture *t = *state;
     hub_file copy[FILES];
     memcpy(copy, pipeline, sizeof copy);
     for (int i = 0; i < FILES; i++)
         if (strcmp(copy[i].path, "unet/config.json") == 0)
-            copy[i].data = (const unsigned char *)"{\"in_channels\": 4}";
+            copy[i].data = (const unsigned char *)"{\"in_channels\": 8}";
     t->hub.file = copy;
-    assert_fails(t, DR_EINVAL, "takes 4 channels, expected 9");
+    assert_fails(t, DR_EINVAL, "takes 8 channels, expected 9");
     assert_false(there(t, UNET));
     assert_false(there(t, UNET ".part"));
 }
@@ -778,7 +778,7 @@ int main(void)
         TEST(a_model_that_is_no_parser_is_refused_before_its_weights),
         TEST(weights_that_are_only_pickled_are_refused),
         TEST(shards_come_with_their_index),
-        TEST(a_text_to_image_model_is_refused_before_its_weights),
+        TEST(a_model_of_another_kind_is_refused_before_its_weights),
         TEST(the_callers_look_comes_before_any_weights),
         TEST(a_cut_connection_is_carried_on_where_it_broke),
         TEST(a_part_of_an_earlier_pull_is_carried_on),

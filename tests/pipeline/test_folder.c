@@ -86,7 +86,7 @@ static void a_new_folder_is_complete_and_sound(void **state)
     assert_int_equal(dr_pipeline_init_folder(at("p"), &o), DR_EINVAL);
     assert_non_null(strstr(dr_error(), "not an empty folder"));
     assert_int_equal(dr_folder_check(at("p")), DR_OK);
-    assert_int_equal(dr_tree_remove(at("p")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("p")), DR_OK);
 }
 
 static void the_vocabulary_is_clips(void **state)
@@ -112,7 +112,7 @@ static void the_vocabulary_is_clips(void **state)
     assert_int_equal(json_integer_value(json_object_get(vocab, "in")), 512);
     assert_int_equal(json_integer_value(json_object_get(vocab, "<|endoftext|>")), 49407);
     json_decref(vocab);
-    assert_int_equal(dr_tree_remove(at("p")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("p")), DR_OK);
 }
 
 static bool stop_at_once(void *user, int64_t done, int64_t total)
@@ -195,7 +195,7 @@ static void faults_of_a_folder_are_named(void **state)
     check_says("'unet/config.json' is missing");
     assert_int_equal(dr_file_write(at("p/unet/config.json"), "{}", 2), DR_OK);
     check_says("it has no vae");
-    assert_int_equal(dr_tree_remove(at("p")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("p")), DR_OK);
 }
 
 /* What `name` in the hub's cache says when it is passed as a model. */
@@ -214,7 +214,7 @@ static void a_folder_of_the_hubs_cache_points_at_its_snapshot(void **state)
     check_says("/p/snapshots/0badc0de'");
     assert_int_equal(dr_file_write(at("p/refs/main"), "1234abcd\n", 9), DR_OK);
     check_says("/p/snapshots/1234abcd'");
-    assert_int_equal(dr_tree_remove(at("p")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("p")), DR_OK);
 }
 
 static void parts_are_copied_without_pickles(void **state)
@@ -239,9 +239,9 @@ static void parts_are_copied_without_pickles(void **state)
         assert_int_equal(dr_file_read(at("q/vae/merges.txt"), 100, &text, &n), DR_OK);
         assert_string_equal(text, "merges.txt");
         free(text);
-        assert_int_equal(dr_tree_remove(at("q")), DR_OK);
+        assert_int_equal(dr_remove_tree(at("q")), DR_OK);
     }
-    assert_int_equal(dr_tree_remove(at("p")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("p")), DR_OK);
 }
 
 static int make_folder(void **state)

@@ -473,7 +473,7 @@ static void a_folder_stands_for_the_one_adapter_in_it(void **state)
     dr_lora_close(&l);
     copy(GOLDEN "peft/adapter_model.safetensors", "f/adapter_model.safetensors");
     folder_says("adapter_model.safetensors, coat.safetensors");
-    assert_int_equal(dr_tree_remove(at("f")), DR_OK);
+    assert_int_equal(dr_remove_tree(at("f")), DR_OK);
 }
 
 /* Its alpha lies in another file. */

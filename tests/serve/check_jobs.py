@@ -1,9 +1,11 @@
 """Jobs from the queue to the result: masks, pictures, trainings, events, and what kill -9 may not lose."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import tempfile
 import unittest
 
@@ -308,6 +310,23 @@ class Killed(Case):
         self.client.ended(job)
         points = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
         self.assertEqual([p["step"] for p in points], list(range(1, 41)))
+
+
+    def test_3_a_job_of_a_kind_from_another_version_fails_and_the_next_one_runs(self):
+        def row(question, *values):
+            with contextlib.closing(sqlite3.connect(self.data / "drape.db")) as db, db:
+                return db.execute(question, values).fetchone()
+
+        self.running(self.tryon(count=16, steps=1000))
+        strange, after = self.tryon(seed=1), self.tryon(seed=2)
+        self.server.kill()
+        row("UPDATE jobs SET type='other' WHERE id=?", strange)
+        row("UPDATE jobs SET state='cancelled', place=NULL WHERE state='running'")
+        self.server.start()
+        self.client.ended(after)
+        self.assertEqual(row("SELECT state, error FROM jobs WHERE id=?", strange),
+                         ("failed", "this drape does not know jobs of type 'other'"))
+        row("DELETE FROM jobs WHERE id=?", strange)
 
 
 # Every field of img2img in AUTOMATIC1111's 1.10, with the values of its own description.

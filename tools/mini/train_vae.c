@@ -43,6 +43,7 @@ static int parse(vae_options *o, const dr_command *cmd, int argc, char **argv)
         {"kl-weight", DR_OPT_DOUBLE, &o->kl_weight, "X", "of the divergence in the loss, per latent value", 0, 1e3},
         {"freeze-encoder", DR_OPT_FLAG, &o->freeze_encoder, NULL,
          "teach the decoder alone: latents stay what they are"},
+        {"made", DR_OPT_STRING, &o->made, "FILE", "mini_made's: every other step learns to paint from it"},
         {"latent-noise", DR_OPT_DOUBLE, &o->latent_noise, "X", "deviation of noise on latents, with --freeze-encoder",
          0, 10},
         {"pull", DR_OPT_DOUBLE, &o->adversary.pull, "X", "of a patch critic, beside the other losses' 1; 0: none", 0,

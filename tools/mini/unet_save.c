@@ -42,7 +42,7 @@ static dr_status write_base(const unet_run *r, const char *dir)
         st = dr_folder_copy(r->o->init, made, "unet", true);
     if (!st && rename(unet, base) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", base);
-    return st ? st : dr_tree_remove(made);
+    return st ? st : dr_remove_tree(made);
 }
 
 static dr_status write_models(unet_run *r, const char *dir)
@@ -54,7 +54,7 @@ static dr_status write_models(unet_run *r, const char *dir)
     if (!st)
         st = dr_path(vae, sizeof vae, dir, "vae");
     if (!st)
-        st = dr_tree_remove(vae);
+        st = dr_remove_tree(vae);
     if (!st)
         st = dr_path(from, sizeof from, r->o->vae);
     if (!st)
@@ -73,14 +73,14 @@ dr_status unet_result_write(unet_run *r)
         st = dr_path(made, sizeof made, r->o->output, "model.new");
     if (st)
         return st;
-    dr_tree_remove(made); /* of a run that was killed here */
+    (void)dr_remove_tree(made); /* of a run that was killed here */
     st = dr_pipeline_init_folder(made, &init);
     dr_training_swap(&r->t);
     if (!st)
         st = write_models(r, made);
     dr_training_swap(&r->t);
     if (!st) {
-        dr_tree_remove(dir);
+        (void)dr_remove_tree(dir);
         if (rename(made, dir) != 0)
             st = dr_fail(DR_EIO, "cannot rename '%s'", made);
     }

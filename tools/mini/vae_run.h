@@ -1,6 +1,7 @@
 /* Training of the small model's VAE: what its parts share.
  *
  *   vae_step.c   model, optimizer, loss, one step
+ *   vae_made.c   one step on latents that a net made
  *   vae_look.c   how good it is: PSNR on test photos, a sheet of reconstructions
  *   vae_save.c   the result as a diffusers folder
  *
@@ -11,11 +12,13 @@
 
 #include "learn/jsonl.h"
 #include "mini/critic.h"
+#include "mini/made.h"
 #include "mini/photos.h"
 #include "models/vae.h"
 
 typedef struct vae_options {
     const char *photos, *config, *init, *output;
+    const char *made;        /* mini_made's file: every other step learns from it; NULL: none */
     bool freeze_encoder;     /* the decoder alone learns, from the latents' means and `latent_noise` */
     int photo_limit;         /* 0: all */
     int batch, crop, frame;  /* pictures a step; pixels of their side, cut out of pictures of `frame` pixels */
@@ -45,6 +48,7 @@ typedef struct vae_report {
 typedef struct vae_run {
     const vae_options *o;
     mini_photos train, test;
+    mini_made made;
     json_t *config; /* the file, for the result */
     dr_vae net;
     dr_params params;
@@ -61,6 +65,9 @@ dr_status vae_run_open(vae_run *r, const vae_options *o);
 /** Safe on a zeroed struct. */
 void vae_run_close(vae_run *r);
 dr_status vae_run_step(vae_run *r, vae_report *report);
+
+/** Forward and back of a step from latents that a net made; the gradients are in the parameters' buffers. */
+dr_status vae_made_gradients(vae_run *r, vae_report *report);
 
 /** Of the average: mean PSNR in dB of the reconstructed test photos, and OUTPUT/sheet-STEP.png. */
 dr_status vae_look(vae_run *r, double *psnr);

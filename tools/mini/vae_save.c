@@ -18,14 +18,14 @@ json_t *vae_fingerprint(const vae_run *r)
 {
     const vae_options *o = r->o;
     const mini_adversary_options *a = &o->adversary;
-    return json_pack(
-        "{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:O, s:b, s:f, s:f, s:f, s:i}",
-        "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop, "frame",
-        o->frame, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm,
-        "ema_decay", o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight, "square_weight",
-        o->square_weight, "colour_weight", o->colour_weight, "vivid", o->vivid, "config", r->config, "freeze_encoder",
-        o->freeze_encoder, "latent_noise", o->latent_noise, "pull", a->pull, "critic_features", a->features,
-        "critic_warmup", a->warmup);
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:O, s:b, s:f, s:f, "
+                     "s:f, s:i, s:b}",
+                     "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "crop", o->crop,
+                     "frame", o->frame, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
+                     o->max_norm, "ema_decay", o->ema_decay, "edge_weight", o->edge_weight, "kl_weight", o->kl_weight,
+                     "square_weight", o->square_weight, "colour_weight", o->colour_weight, "vivid", o->vivid, "config",
+                     r->config, "freeze_encoder", o->freeze_encoder, "latent_noise", o->latent_noise, "pull", a->pull,
+                     "critic_features", a->features, "critic_warmup", a->warmup, "made", o->made != NULL);
 }
 
 /* --- the result --------------------------------------------------------------------------------- */

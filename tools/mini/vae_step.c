@@ -26,8 +26,9 @@
 #define STREAM_WEIGHTS 11 /* far from those: seeds of steps and weights do not meet */
 #define STREAM_CRITIC 12
 
-/* Sees patches of 10, 22 and 38 pixels. */
-static const mini_critic_config critic_config = {.in = 3, .layers = 3, .width = {32, 64, 128}, .stride = {2, 2, 2}};
+/* Sees patches of 10, 22, 46 and 78 pixels: weave, hems, folds. */
+static const mini_critic_config critic_config = {
+    .in = 3, .layers = 4, .width = {32, 64, 96, 128}, .stride = {2, 2, 2, 2}};
 
 /* --- setting up --------------------------------------------------------------------------------- */
 
@@ -66,6 +67,23 @@ static void strengthen_colours(dr_tensor *w, int axis, float strength)
                 p[c * stride] = mixed[c];
         }
     dr_weight_unpack(w);
+}
+
+static dr_status open_made(vae_run *r)
+{
+    const vae_options *o = r->o;
+    const dr_vae_config *c = &r->net.config;
+    if (!o->made)
+        return DR_OK;
+    if (!o->freeze_encoder || o->adversary.pull <= 0)
+        return dr_fail(DR_EINVAL, "--made needs --freeze-encoder and --pull: it is for a decoder and its critic");
+    dr_status st = mini_made_open(&r->made, o->made);
+    const mini_made_head *h = &r->made.head;
+    if (!st && (c->latent != h->channels || dr_vae_factor(c) * h->cells != MINI_SIZE))
+        st = dr_fail(DR_EINVAL, "'%s' has latents of %dx%dx%d for a picture, '%s' of %dx%dx%d", o->config,
+                     MINI_SIZE / dr_vae_factor(c), MINI_SIZE / dr_vae_factor(c), c->latent, o->made, h->cells, h->cells,
+                     h->channels);
+    return st;
 }
 
 static dr_status open_training(vae_run *r)
@@ -123,6 +141,8 @@ dr_status vae_run_open(vae_run *r, const vae_options *o)
     if (!st)
         st = make_model(r);
     if (!st)
+        st = open_made(r);
+    if (!st)
         st = open_training(r);
     if (!st)
         st = mini_photos_open(&r->train, o->photos, MINI_TRAIN, o->photo_limit);
@@ -150,6 +170,7 @@ void vae_run_close(vae_run *r)
     free(r->crop);
     mini_photos_clear(&r->train);
     mini_photos_clear(&r->test);
+    mini_made_close(&r->made);
     json_decref(r->config);
 }
 
@@ -319,7 +340,7 @@ dr_status vae_run_step(vae_run *r, vae_report *report)
     double t0 = dr_now();
     report->lr = dr_lr_trapezoid(r->o->lr, r->c.step, r->o->steps, r->o->warmup, r->o->cool);
     dr_training_begin(&r->t, &r->tape, report->lr);
-    dr_status st = gradients(r, report);
+    dr_status st = r->made.head.count && r->c.step % 2 ? vae_made_gradients(r, report) : gradients(r, report);
     if (!st)
         st = dr_training_end(&r->t, &r->tape, &report->norm);
     if (st)

@@ -1,6 +1,6 @@
 #include "ops/cpu/winograd.h"
 
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 
 extern const dr_winograd_kernels dr_simd_winograd_base;
 #if defined(__x86_64__)

@@ -1,4 +1,5 @@
 /* Which algorithm computes a convolution: measured per shape, see tune.h. */
+#include "ops/cpu/isa.h"
 #include "ops/onednn/rows.h"
 #include "ops/onednn/tune.h"
 
@@ -132,7 +133,7 @@ static int choose(const dr_conv_args *a, pass what)
 {
     static const char *const names[] = {[OUTPUT] = "y", [INPUT_GRADIENT] = "dx", [WEIGHTS_GRADIENT] = "dw"};
     bool fits = fits_second[what](a);
-    bool bf16 = run[what][BF16] && a->precision == DR_PRECISION_AUTO && dr_ops_has_bf16();
+    bool bf16 = run[what][BF16] && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
     int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
     int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? SECOND : DIRECT;
     if (!fits || a->I < 8 || a->O < 8 || work(a) < SMALL_WORK || !dr_tune_enabled())

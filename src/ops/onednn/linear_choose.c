@@ -1,4 +1,5 @@
 /* Whether a linear layer's products are computed in bf16: only where precision allows and measuring says so. */
+#include "ops/cpu/isa.h"
 #include "ops/onednn/pack.h"
 #include "ops/onednn/rows.h"
 #include "ops/onednn/tune.h"
@@ -79,7 +80,7 @@ static int measure(const char *problem, const dr_linear_args *a, dr_linear_pass 
 dr_dtype dr_linear_type(const dr_linear_args *a, dr_linear_pass pass)
 {
     static const char *const names[] = {"y", "dx", "dw"};
-    if (a->precision != DR_PRECISION_AUTO || !dr_ops_has_bf16())
+    if (a->precision != DR_PRECISION_AUTO || !dr_cpu_has_bf16())
         return DR_F32;
     const dr_pack *pack = dr_pack_of(a->w);
     if (pass == DR_LINEAR_Y && pack) /* the first call has decided: packing twice would cost more than it gains */

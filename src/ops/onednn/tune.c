@@ -4,7 +4,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "ops/onednn/prim.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * scores of the tile, their softmax in place against the largest score so far, and the tile's share of y.
  * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast and no backward
  * follows, both products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
-#include "ops/cpu/cpu.h"
+#include "ops/cpu/isa.h"
 #include "ops/cpu/simd/attention_pairs.h"
 #include "ops/cpu/simd/attention_tile.h"
 #include "ops/cpu/simd/rows.h"

@@ -2,6 +2,7 @@
  * go to plain C (oneDNN overwrites the row for them). */
 #include "ops/cpu/simd/rows.h"
 #include "ops/cpu/simd/vec.h"
+#include "ops/ref/ref.h"
 
 #define RUN 8    /* neighbouring output cells that share each load of a weight */
 #define TAPS 128 /* largest window */
@@ -91,7 +92,7 @@ static void correlate(const window *k, int64_t N)
 dr_status SIMD(conv2d)(const dr_conv_args *a)
 {
     if (!served(a))
-        return dr_ops_ref()->conv2d(a);
+        return dr_ref_conv2d(a);
     size_t mark = dr_arena_mark(a->scratch);
     float *w = taps_of(a, false);
     const dr_conv_geom *g = &a->geom;
@@ -172,7 +173,7 @@ static dr_status grad_w(const dr_conv_args *a)
 dr_status SIMD(conv2d_bwd)(const dr_conv_args *a)
 {
     if (!served(a))
-        return dr_ops_ref()->conv2d_bwd(a);
+        return dr_ref_conv2d_bwd(a);
     size_t mark = dr_arena_mark(a->scratch);
     dr_status st = a->dx ? grad_x(a) : DR_OK;
     dr_arena_rewind(a->scratch, mark);

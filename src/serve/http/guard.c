@@ -1,0 +1,153 @@
+#include "serve/http/guard.h"
+
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+bool dr_is_this_machine(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || strcmp(host, "[::1]") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+bool dr_same_secret(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    unsigned char differ = n != m;
+    for (size_t i = 0; i < n; i++)
+        differ |= (unsigned char)(a[i] ^ b[m ? i % m : 0]);
+    return m > 0 && !differ;
+}
+
+/* "name:7860" and "[::1]:7860" to the name; the port must be ours, or be left out. */
+static bool split_host(const char *host, int port, char name[256])
+{
+    size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    char *end;
+    if (n == 0 || n > 255 || n > strlen(host))
+        return false;
+    memcpy(name, host, n);
+    name[n] = 0;
+    if (host[n] == 0)
+        return true;
+    return host[n] == ':' && strtol(host + n + 1, &end, 10) == port && *end == 0;
+}
+
+static bool host_is_ours(const dr_guard *g, const char *host)
+{
+    char name[256];
+    if (!host || !split_host(host, g->port, name))
+        return false;
+    return dr_is_this_machine(name) || strcasecmp(name, g->host) == 0;
+}
+
+/* The next entry of a list with commas, and its length without blanks; NULL behind the last. */
+static const char *next_entry(const char **at, size_t *n)
+{
+    const char *start = *at ? *at + strspn(*at, " ,") : "";
+    *n = strcspn(start, ",");
+    *at = start + *n;
+    while (*n > 0 && start[*n - 1] == ' ')
+        --*n;
+    return start[0] ? start : NULL;
+}
+
+bool dr_guard_lists(const dr_guard *g, const char *origin)
+{
+    size_t n;
+    const char *at = g->origins, *entry;
+    while (origin && (entry = next_entry(&at, &n)) != NULL)
+        if ((n == 1 && *entry == '*') || (strlen(origin) == n && strncasecmp(entry, origin, n) == 0))
+            return true;
+    return false;
+}
+
+bool dr_guard_allows_all(const dr_guard *g)
+{
+    return dr_guard_lists(g, "*");
+}
+
+static bool is_origin(const char *entry, size_t n)
+{
+    static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~[]:";
+    size_t scheme = strspn(entry, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    if (n == 1 && *entry == '*')
+        return true;
+    return scheme > 0 && n > scheme + 3 && strncmp(entry + scheme, "://", 3) == 0 &&
+           strspn(entry + scheme + 3, host) >= n - scheme - 3;
+}
+
+bool dr_are_origins(const char *list)
+{
+    size_t n, count = 0;
+    const char *at = list, *entry;
+    for (; (entry = next_entry(&at, &n)) != NULL; count++)
+        if (!is_origin(entry, n))
+            return false;
+    return count > 0;
+}
+
+/* A page's origin is ours when it is the host it asks. */
+static bool origin_is_ours(const dr_credentials *c)
+{
+    const char *at = c->origin ? strstr(c->origin, "://") : NULL;
+    if (!c->origin)
+        return true; /* no browser's script, or a GET */
+    return at && c->host && strcasecmp(at + 3, c->host) == 0;
+}
+
+static bool site_is_ours(const dr_credentials *c, bool get)
+{
+    if (!c->fetch_site || strcmp(c->fetch_site, "same-origin") == 0 || strcmp(c->fetch_site, "none") == 0)
+        return true;
+    return get && c->fetch_mode && strcmp(c->fetch_mode, "navigate") == 0; /* a person follows a link to us */
+}
+
+static bool basic_has_token(const char *base64, const char *token)
+{
+    gsize n;
+    guchar *text = strlen(base64) < 1024 ? g_base64_decode(base64, &n) : NULL;
+    char *copy = text ? g_strndup((char *)text, n) : NULL;
+    const char *colon = copy ? strchr(copy, ':') : NULL;
+    bool same = colon && dr_same_secret(token, colon + 1);
+    g_free(text);
+    g_free(copy);
+    return same;
+}
+
+static bool cookie_has_token(const char *cookie, const char *token)
+{
+    for (const char *at = cookie; at && (at = strstr(at, "drape_token=")); at += 12) {
+        char value[256];
+        size_t n = strcspn(at + 12, ";");
+        if ((at > cookie && at[-1] != ' ' && at[-1] != ';') || n >= sizeof value)
+            continue;
+        memcpy(value, at + 12, n);
+        value[n] = 0;
+        if (dr_same_secret(token, value))
+            return true;
+    }
+    return false;
+}
+
+static bool has_token(const dr_guard *g, const dr_credentials *c)
+{
+    const char *a = c->authorization;
+    if (a && strncasecmp(a, "Bearer ", 7) == 0 && dr_same_secret(g->token, a + 7))
+        return true;
+    if (a && strncasecmp(a, "Basic ", 6) == 0 && basic_has_token(a + 6, g->token))
+        return true;
+    return cookie_has_token(c->cookie, g->token);
+}
+
+dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method)
+{
+    bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (!g->token && !host_is_ours(g, c->host))
+        return DR_WRONG_HOST;
+    if (!dr_guard_lists(g, c->origin) && (!origin_is_ours(c) || !site_is_ours(c, get)))
+        return DR_WRONG_ORIGIN;
+    return g->token && !has_token(g, c) ? DR_WRONG_TOKEN : DR_ALLOWED;
+}

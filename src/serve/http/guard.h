@@ -1,0 +1,46 @@
+/* Who may ask: Host and Origin (against DNS rebinding and requests that other sites make in a visitor's browser), and
+ * the token. */
+#ifndef DR_SERVE_HTTP_GUARD_H
+#define DR_SERVE_HTTP_GUARD_H
+
+#include <stdbool.h>
+
+typedef struct dr_guard {
+    const char *host; /* that --host named */
+    _Atomic int port;
+    const char *token;   /* NULL: none is needed */
+    const char *origins; /* of other sites' pages that may ask: "http://a.example,http://b.example:3000" or "*" */
+} dr_guard;
+
+/* The headers that matter; any may be NULL. */
+typedef struct dr_credentials {
+    const char *host, *origin, *fetch_site, *fetch_mode; /* Host, Origin, Sec-Fetch-Site, Sec-Fetch-Mode */
+    const char *authorization, *cookie;
+} dr_credentials;
+
+typedef enum dr_verdict { DR_ALLOWED, DR_WRONG_HOST, DR_WRONG_ORIGIN, DR_WRONG_TOKEN } dr_verdict;
+
+/**
+ * Without a token only this machine asks, by one of its own names: another name that leads here is an attack. With a
+ * token the name is free, since a stranger's page lacks the token.
+ *
+ * @param method  other than GET and HEAD must not come from another site's page; GET only where a person went there
+ */
+dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method);
+
+/** True for an origin that `origins` lists; false for NULL. */
+bool dr_guard_lists(const dr_guard *g, const char *origin);
+
+/** True when `origins` is every site. */
+bool dr_guard_allows_all(const dr_guard *g);
+
+/** True for a list of "*" or of origins: a scheme, a host, perhaps a port, and nothing behind it. */
+bool dr_are_origins(const char *list);
+
+/** Equal, in a time that does not tell how much of it. */
+bool dr_same_secret(const char *a, const char *b);
+
+/** True for an address that only this machine reaches. */
+bool dr_is_this_machine(const char *host);
+
+#endif

@@ -1,0 +1,226 @@
+#include "serve/jobs/complete.h"
+
+#include "serve/jobs/fields.h"
+
+#include "base/json.h"
+#include "serve/jobs/settings.h"
+#include "serve/store/ids.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static dr_status fault(char *field, const char *name)
+{
+    snprintf(field, DR_FIELD_PATH, "%s", name);
+    return DR_EINVAL;
+}
+
+/* The picture a field names; an absent one is DR_ENOENT with the field. */
+static dr_status find_picture(dr_studio *s, const json_t *o, const char *key, char *field, dr_blob *b)
+{
+    const char *id = dr_json_text(o, key);
+    dr_status st = dr_store_blob(s->store, id, b);
+    if (st) {
+        size_t n = strlen(field);
+        snprintf(field + n, DR_FIELD_PATH - n, "%s%s", n ? "." : "", key);
+    }
+    return st;
+}
+
+/* The rule of drape's masks: the photo's shape, at any size. */
+static dr_status check_mask(const dr_blob *photo, const dr_blob *mask, const char *name, char *field)
+{
+    double h = (double)mask->width * photo->height / photo->width, off = h - mask->height;
+    if (off < 0)
+        off = -off;
+    if (off <= 2 || off <= 0.01 * mask->height)
+        return DR_OK;
+    dr_fail(DR_EINVAL, "the mask is %dx%d, the photo %dx%d: only the size may differ, not the shape", mask->width,
+            mask->height, photo->width, photo->height);
+    return fault(field, name);
+}
+
+static dr_status check_model(dr_studio *s, json_t *o, char *field, const dr_model **m)
+{
+    *m = dr_studio_model(s, dr_json_text(o, "model"));
+    if (*m) {
+        json_object_set_new(o, "model", json_string((*m)->id));
+        return DR_OK;
+    }
+    fault(field, "model");
+    return dr_fail(DR_ENOENT, "there is no model '%.100s' here", dr_json_text(o, "model"));
+}
+
+/* One side alone goes with the model's other one. */
+static dr_status complete_size(json_t *o, const dr_model *m, char *field)
+{
+    int64_t w = dr_json_whole(o, "width"), h = dr_json_whole(o, "height");
+    if (w == 0 && h > 0)
+        json_object_set_new(o, "width", json_integer(m->width));
+    if (h == 0 && w > 0)
+        json_object_set_new(o, "height", json_integer(m->height));
+    if (w % m->multiple == 0 && h % m->multiple == 0)
+        return DR_OK;
+    dr_fail(DR_EINVAL, "the size %lldx%lld does not work: this model takes multiples of %d", (long long)w, (long long)h,
+            m->multiple);
+    return fault(field, w % m->multiple ? "width" : "height");
+}
+
+/* A garment brings its model. */
+static dr_status check_garment(dr_studio *s, json_t *o, char *field)
+{
+    const char *id = dr_json_text(o, "garment");
+    dr_job j;
+    if (!id)
+        return DR_OK;
+    dr_status st = dr_store_get(s->store, dr_job_number(id), &j);
+    if (!st && j.garment)
+        json_object_set(o, "model", json_object_get(j.settings, "model"));
+    else if (!st)
+        st = dr_fail(DR_ENOENT, "there is no garment %s", id);
+    dr_job_clear(&j);
+    return st ? (fault(field, "garment"), st) : DR_OK;
+}
+
+static dr_status check_lora(const dr_studio *s, json_t *o, char *field)
+{
+    const char *id = dr_json_text(o, "lora");
+    if (!id || !id[0])
+        json_object_set_new(o, "lora", json_null());
+    else if (!dr_studio_lora(s, id))
+        return fault(field, "lora"), dr_fail(DR_ENOENT, "there is no adapter '%.100s' here", id);
+    return DR_OK;
+}
+
+static dr_status need_parser(const dr_studio *s, char *field, const char *name)
+{
+    if (s->parser)
+        return DR_OK;
+    fault(field, name);
+    return dr_fail(DR_EUNSUPPORTED,
+                   "there is no clothes parser here: start drape serve with --parser DIR, or send a mask");
+}
+
+static void draw_seed(json_t *o)
+{
+    uint32_t seed = 0;
+    if (json_is_integer(json_object_get(o, "seed")))
+        return;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        seed = 1;
+    json_object_set_new(o, "seed", json_integer(seed));
+}
+
+/* What was left open is as the model likes it best. */
+static void complete_pace(json_t *o, const dr_model *m)
+{
+    if (json_is_null(json_object_get(o, "steps")))
+        json_object_set_new(o, "steps", json_integer(m->steps));
+    if (json_is_null(json_object_get(o, "guidance_scale")))
+        json_object_set_new(o, "guidance_scale", json_real(m->guidance_scale));
+}
+
+/* `auto` with its defaults where no mask is given. */
+static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
+{
+    if (dr_json_text(o, "mask"))
+        return DR_OK;
+    if (!json_is_object(json_object_get(o, "auto")))
+        json_object_set_new(
+            o, "auto",
+            json_pack("{s:s, s:s, s:i, s:f}", "category", "upper", "sleeve", "keep", "person", 0, "grow", 0.0));
+    return need_parser(s, field, "mask");
+}
+
+dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
+{
+    const dr_model *m;
+    dr_blob photo, mask;
+    dr_status st = find_picture(s, o, "photo", field, &photo);
+    if (!st && dr_json_text(o, "mask"))
+        st = find_picture(s, o, "mask", field, &mask);
+    if (!st && dr_json_text(o, "mask"))
+        st = check_mask(&photo, &mask, "mask", field);
+    if (!st)
+        st = complete_auto(s, o, field);
+    if (!st)
+        st = check_garment(s, o, field);
+    if (!st)
+        st = check_lora(s, o, field);
+    if (!st)
+        st = check_model(s, o, field, &m);
+    if (!st)
+        st = complete_size(o, m, field);
+    if (!st)
+        complete_pace(o, m);
+    draw_seed(o);
+    return st;
+}
+
+dr_status dr_complete_mask(dr_studio *s, json_t *o, char *field)
+{
+    dr_blob photo, rough;
+    dr_status st = find_picture(s, o, "photo", field, &photo);
+    if (!st && dr_json_text(o, "refine"))
+        st = find_picture(s, o, "refine", field, &rough);
+    if (!st && dr_json_text(o, "refine"))
+        st = check_mask(&photo, &rough, "refine", field);
+    return st ? st : need_parser(s, field, "");
+}
+
+static dr_status complete_validation(dr_studio *s, const json_t *o, char *field)
+{
+    const json_t *v = json_object_get(o, "validation");
+    dr_blob photo, mask;
+    if (!json_is_object(v))
+        return DR_OK;
+    snprintf(field, DR_FIELD_PATH, "validation");
+    dr_status st = find_picture(s, v, "photo", field, &photo);
+    if (!st)
+        st = find_picture(s, v, "mask", field, &mask);
+    if (!st)
+        st = check_mask(&photo, &mask, "validation.mask", field);
+    if (!st)
+        field[0] = 0;
+    return st;
+}
+
+dr_status dr_complete_train(dr_studio *s, json_t *o, char *field)
+{
+    const dr_model *m;
+    size_t i;
+    json_t *p;
+    dr_status st = check_model(s, o, field, &m);
+    json_array_foreach(json_object_get(o, "photos"), i, p)
+    {
+        dr_blob b;
+        if (st)
+            break;
+        snprintf(field, DR_FIELD_PATH, "photos[%zu]", i);
+        st = find_picture(s, p, "photo", field, &b);
+        if (!st)
+            st = find_picture(s, p, "mask", field, &b);
+        if (!st)
+            field[0] = 0;
+    }
+    if (!st)
+        st = complete_validation(s, o, field);
+    if (st)
+        return st;
+    int64_t resolution = dr_json_whole(o, "resolution");
+    if (resolution == 0)
+        json_object_set_new(o, "resolution", json_integer(m->width < m->height ? m->width : m->height));
+    else if (resolution % m->multiple) {
+        dr_fail(DR_EINVAL, "the resolution is %lld, must be a multiple of %d for this model", (long long)resolution,
+                m->multiple);
+        return fault(field, "resolution");
+    }
+    if (!dr_json_text(o, "prompt")[0])
+        json_object_set(o, "prompt", json_object_get(o, "name"));
+    if (!json_is_number(json_object_get(o, "learning_rate")))
+        json_object_set_new(o, "learning_rate",
+                            json_real(strcmp(dr_json_text(o, "method"), "lora") == 0 ? 1e-4 : 5e-6));
+    return DR_OK;
+}

@@ -1,0 +1,117 @@
+/* What the parts of the server share: store, events, models, and how far the running job is. */
+#ifndef DR_SERVE_JOBS_STUDIO_H
+#define DR_SERVE_JOBS_STUDIO_H
+
+#include "drape.h"
+#include "serve/http/events.h"
+#include "serve/store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { DR_MAX_MODELS = 64, DR_MAX_LORAS = 64 };
+
+typedef struct dr_studio_options {
+    const char *const *models; /* folders, NULL is the small one that comes with drape; the first is the default */
+    int model_count;
+    const char *const *loras; /* adapters' files */
+    int lora_count;
+    const char *data;   /* folder */
+    const char *parser; /* folder, NULL: the one that comes with drape */
+    dr_keep keep;
+    int threads;
+} dr_studio_options;
+
+typedef struct dr_model {
+    char id[128]; /* the folder's name; unique */
+    char *dir;
+    int width, height, multiple;
+    char scheduler[24], kind[8];
+    int steps; /* that suit it */
+    double guidance_scale;
+} dr_model;
+
+/* An adapter that was made elsewhere; one that was taught here is a garment. */
+typedef struct dr_lora_file {
+    char id[128]; /* the file's name without ".safetensors"; unique */
+    char *path;
+} dr_lora_file;
+
+typedef enum dr_work_stage {
+    DR_WORK_NONE,
+    DR_WORK_LOAD,
+    DR_WORK_TEXT,
+    DR_WORK_ENCODE,
+    DR_WORK_DENOISE,
+    DR_WORK_DECODE,
+    DR_WORK_MASK,
+    DR_WORK_PREPARE,
+    DR_WORK_TRAIN,
+    DR_WORK_VALIDATE
+} dr_work_stage;
+
+/* How far the running job is. Guarded by the studio's mutex. */
+typedef struct dr_live {
+    int64_t job; /* 0: none runs */
+    dr_work_stage stage;
+    int done, total, picture;
+    double fraction, seconds_left; /* below 0: not known */
+    bool training;
+    drape_train_report report;
+    double seconds_per_step;
+    void *preview; /* PNG */
+    size_t preview_size;
+    int preview_step;
+    json_t *results, *warnings; /* so far */
+    double said;                /* when the last event went out */
+} dr_live;
+
+typedef struct dr_studio {
+    const dr_studio_options *o;
+    dr_store *store;
+    dr_events *events;
+    dr_model model[DR_MAX_MODELS];
+    int model_count;
+    dr_lora_file lora[DR_MAX_LORAS];
+    int lora_count;
+    bool parser; /* there is one */
+    pthread_mutex_t mutex;
+    pthread_cond_t work; /* a job waits, or the end has come */
+    dr_live live;
+    atomic_bool stopping, cancel;            /* cancel: the running job is not wanted */
+    void (*on_end)(void *user, int64_t job); /* a job is over or gone */
+    void *user;
+    pthread_mutex_t decode; /* one picture from a client is decoded at a time: memory is bounded */
+    char *options_model;    /* what POST /sdapi/v1/options chose; guarded by mutex */
+} dr_studio;
+
+dr_status dr_studio_open(dr_studio *s, const dr_studio_options *o);
+void dr_studio_close(dr_studio *s);
+
+/** The model of this id, the first for "" and NULL; NULL if there is none. */
+const dr_model *dr_studio_model(const dr_studio *s, const char *id);
+
+/** The adapter of this id; NULL if there is none. */
+const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id);
+
+/** Wakes the worker. */
+void dr_studio_wake(dr_studio *s);
+
+/* --- jobs as clients see them (shown.c) ----------------------------------------------------------- */
+
+/** A job as schema Job, with what runs. New; NULL when out of memory. */
+json_t *dr_studio_job_json(dr_studio *s, const dr_job *j);
+
+/** The event `job` for one that changed; nothing if it is not there. */
+void dr_studio_say_job(dr_studio *s, int64_t id);
+/** The same for all that wait, whose places changed. */
+void dr_studio_say_queue(dr_studio *s);
+/** The event `deleted`. */
+void dr_studio_say_deleted(dr_studio *s, int64_t id);
+/** The event `garments`: there is one more or one less. */
+void dr_studio_say_garments(dr_studio *s);
+
+/** Says that a job has ended, to listeners and to whoever waits for it. */
+void dr_studio_ended(dr_studio *s, int64_t id);
+
+#endif

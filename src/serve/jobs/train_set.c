@@ -1,0 +1,165 @@
+#include "serve/jobs/train_set.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "photo of me.jpg" without what could lead out of a folder or not be a file's name: letters, digits, a few others. The
+ * extension goes; a number makes it unique. */
+static void safe_stem(const char *name, size_t number, char out[64])
+{
+    const char *dot = strrchr(name, '.');
+    size_t n = dot && dot > name ? (size_t)(dot - name) : strlen(name), k = 0;
+    for (size_t i = 0; i < n && k < 40; i++) {
+        unsigned char c = (unsigned char)name[i];
+        out[k++] = isalnum(c) || c == ' ' || c == '-' ? (char)c : '_';
+    }
+    out[k] = 0;
+    snprintf(out + k, 64 - k, "%s%zu", k ? " " : "photo ", number + 1);
+}
+
+static const char *extension(const char *type)
+{
+    return strcmp(type, "image/jpeg") == 0 ? ".jpg" : strcmp(type, "image/webp") == 0 ? ".webp" : ".png";
+}
+
+/* A kept picture under another name: a link, or a copy where the disk has no links. */
+static dr_status place(dr_studio *s, const char *id, const char *dir, const char *stem, char path[512])
+{
+    char from[4096], *data;
+    size_t size;
+    dr_blob b;
+    dr_status st = dr_store_blob(s->store, id, &b);
+    if (st)
+        return st;
+    dr_store_blob_path(s->store, id, from, sizeof from);
+    if (snprintf(path, 512, "%s/%s%s", dir, stem, extension(b.type)) >= 512)
+        return dr_fail(DR_EINVAL, "the path of --data is too long");
+    if (link(from, path) == 0 || errno == EEXIST)
+        return DR_OK;
+    st = dr_file_read(from, (size_t)1 << 30, &data, &size);
+    if (!st) {
+        st = dr_file_write(path, data, size);
+        free(data);
+    }
+    return st;
+}
+
+static dr_status place_caption(const json_t *settings, const json_t *photo, const char *dir, const char *stem)
+{
+    char path[600];
+    const char *caption = dr_json_text(photo, "caption");
+    if (!caption[0])
+        caption = dr_json_text(settings, "prompt");
+    snprintf(path, sizeof path, "%s/%s.txt", dir, stem);
+    return dr_file_write(path, caption, strlen(caption));
+}
+
+dr_status dr_train_folders(dr_studio *s, const json_t *settings, const char *dir, char (*photos)[512],
+                           char (*masks)[512])
+{
+    char images[512], mask_dir[512], photo[512], mask[512], stem[64];
+    size_t i;
+    json_t *p;
+    if (snprintf(images, sizeof images, "%s/images", dir) >= 400)
+        return dr_fail(DR_EINVAL, "the path of --data is too long");
+    snprintf(mask_dir, sizeof mask_dir, "%s/masks", dir);
+    dr_status st = dr_mkdirs(images);
+    if (!st)
+        st = dr_mkdirs(mask_dir);
+    json_array_foreach(json_object_get(settings, "photos"), i, p)
+    {
+        if (st)
+            break;
+        safe_stem(dr_json_text(p, "name"), i, stem);
+        st = place(s, dr_json_text(p, "photo"), images, stem, photos ? photos[i] : photo);
+        if (!st)
+            st = place(s, dr_json_text(p, "mask"), mask_dir, stem, masks ? masks[i] : mask);
+        if (!st)
+            st = place_caption(settings, p, images, stem);
+    }
+    return st;
+}
+
+/* Validation pictures: as asked for, else of the first photo, about five times. */
+static void set_validation(dr_studio *s, const json_t *settings, dr_train_paths *paths, drape_train_options *o)
+{
+    const json_t *v = json_object_get(settings, "validation");
+    bool given = json_is_object(v);
+    const json_t *from = given ? v : json_array_get(json_object_get(settings, "photos"), 0);
+    int steps = (int)dr_json_whole(settings, "steps");
+    dr_store_blob_path(s->store, dr_json_text(from, "photo"), paths->photo, sizeof paths->photo);
+    dr_store_blob_path(s->store, dr_json_text(from, "mask"), paths->mask, sizeof paths->mask);
+    o->validation_image = paths->photo;
+    o->validation_mask = paths->mask;
+    o->validation_prompt =
+        given && dr_json_text(v, "prompt")[0] ? dr_json_text(v, "prompt") : dr_json_text(settings, "prompt");
+    o->validation_steps = given ? (int)dr_json_whole(v, "every") : steps > 5 ? (steps + 4) / 5 : steps;
+    o->num_validation_images = given ? (int)dr_json_whole(v, "count") : 1;
+}
+
+dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *dir, dr_train_paths *paths,
+                              drape_train_options *o)
+{
+    const dr_model *m = dr_studio_model(s, dr_json_text(settings, "model"));
+    bool lora = strcmp(dr_json_text(settings, "method"), "lora") == 0;
+    if (!m)
+        return dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model",
+                       dr_json_text(settings, "model"));
+    snprintf(paths->images, sizeof paths->images, "%s/images", dir);
+    snprintf(paths->masks, sizeof paths->masks, "%s/masks", dir);
+    snprintf(paths->out, sizeof paths->out, "%s/out", dir);
+    drape_train_defaults(o);
+    o->pretrained_model_name_or_path = m->dir;
+    o->instance_data_dir = paths->images;
+    o->instance_masks_data_dir = paths->masks;
+    o->output_dir = paths->out;
+    o->resolution = (int)dr_json_whole(settings, "resolution");
+    o->center_crop = dr_json_flag(settings, "center_crop");
+    o->flip = dr_json_flag(settings, "flip");
+    o->train_text_encoder = dr_json_flag(settings, "train_text_encoder");
+    o->gradient_checkpointing = dr_json_flag(settings, "gradient_checkpointing");
+    o->use_8bit_adam = dr_json_flag(settings, "use_8bit_adam");
+    o->learning_rate = dr_json_number(settings, "learning_rate");
+    o->lr_warmup_steps = 0;
+    o->max_train_steps = (int)dr_json_whole(settings, "steps");
+    o->checkpointing_steps = (int)dr_json_whole(settings, "checkpoint_every");
+    o->checkpoints_total_limit = 1;
+    o->resume_from_checkpoint = "latest"; /* where a killed server stopped; a new run has none */
+    o->seed = (uint64_t)dr_json_whole(settings, "seed");
+    o->lora_rank = lora ? (int)dr_json_whole(settings, "rank") : 0;
+    set_validation(s, settings, paths, o);
+    return DR_OK;
+}
+
+void dr_train_speed_name(const json_t *settings, char *out, size_t n)
+{
+    snprintf(out, n, "train|%s|%s|%d|%d|%d", dr_json_text(settings, "model"), dr_json_text(settings, "method"),
+             (int)dr_json_whole(settings, "resolution"), dr_json_flag(settings, "train_text_encoder"),
+             dr_json_flag(settings, "gradient_checkpointing"));
+}
+
+json_t *dr_loss_points(dr_studio *s, int64_t id)
+{
+    char path[4096], *text, *rest = NULL;
+    size_t size;
+    json_t *points = json_array();
+    dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
+    if (dr_file_read(path, 64 << 20, &text, &size))
+        return points; /* no step yet */
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *o = json_loads(line, 0, NULL), *step = json_object_get(o, "step");
+        if (json_is_integer(step) && json_is_number(json_object_get(o, "loss")))
+            json_array_append_new(points, json_pack("{s:O, s:O, s:O}", "step", step, "loss", json_object_get(o, "loss"),
+                                                    "smooth_loss", json_object_get(o, "smooth_loss")));
+        json_decref(o);
+    }
+    free(text);
+    return points;
+}

@@ -1,0 +1,265 @@
+/* A try-on job: the mask if there is none, then one picture after another. Pictures that are there already, from before
+ * a crash, are not made again. */
+#define _GNU_SOURCE /* asprintf */
+#include "serve/jobs/work.h"
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "serve/jobs/pictures.h"
+#include "serve/store/ids.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct tryon_run {
+    dr_work *w;
+    drape_tryon_options o;
+    int count, first, picture; /* first: made now, after those of an earlier run */
+    double began, denoise_began, preview_at;
+} tryon_run;
+
+/* --- callbacks ---------------------------------------------------------------------------------- */
+
+/* Parts of a picture's time, about as they are with real models. */
+static double part(drape_stage stage, int done, int total)
+{
+    static const double from[] = {0, 0.02, 0.08, 0.93, 1};
+    double share = total > 0 ? (double)done / total : 0;
+    return from[stage] + (from[stage + 1] - from[stage]) * share;
+}
+
+static void on_progress(void *user, drape_stage stage, int done, int total)
+{
+    static const dr_work_stage stages[] = {DR_WORK_TEXT, DR_WORK_ENCODE, DR_WORK_DENOISE, DR_WORK_DECODE};
+    tryon_run *r = user;
+    double now = dr_now(), here = part(stage, done, total);
+    double mine = (r->picture - r->first + here) / (r->count - r->first); /* of what this run makes */
+    double left = mine > 0.1 ? (now - r->began) * (1 - mine) / mine : -1;
+    if (stage == DRAPE_STAGE_DENOISE && done == 0)
+        r->denoise_began = now;
+    if (stage == DRAPE_STAGE_DENOISE && done == total && total > 0) {
+        char what[300];
+        snprintf(what, sizeof what, "step|%s", dr_json_text(r->w->settings, "model"));
+        if (r->o.width == 0 && r->o.guidance_scale > 1)
+            dr_store_set_speed(r->w->s->store, what, (now - r->denoise_began) / total);
+    }
+    dr_work_progress(r->w, stages[stage], done, total, (r->picture + here) / r->count, left);
+}
+
+static void on_preview(void *user, int step, const drape_image *picture)
+{
+    tryon_run *r = user;
+    dr_studio *s = r->w->s;
+    void *png;
+    size_t size;
+    double now = dr_now();
+    if (now - r->preview_at < 0.25 || drape_image_encode(picture, ".png", NULL, &png, &size))
+        return;
+    r->preview_at = now;
+    int number = r->picture * 10000 + step;
+    char id[24], url[80];
+    snprintf(id, sizeof id, "%lld", (long long)r->w->job->id);
+    snprintf(url, sizeof url, "api/v1/jobs/%s/preview?step=%d", id, number);
+    pthread_mutex_lock(&s->mutex);
+    free(s->live.preview);
+    s->live.preview = png;
+    s->live.preview_size = size;
+    s->live.preview_step = number;
+    pthread_mutex_unlock(&s->mutex);
+    json_t *o = json_pack("{s:s, s:i, s:s}", "job", id, "step", step, "url", url);
+    dr_events_say(s->events, "preview", r->w->job->id, false, o);
+    json_decref(o);
+}
+
+static bool on_cancel(void *user)
+{
+    const tryon_run *r = user;
+    return dr_work_cancelled(r->w);
+}
+
+/* --- the model ---------------------------------------------------------------------------------- */
+
+/* Which folder and adapter the settings mean. */
+static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
+{
+    const char *garment = dr_json_text(w->settings, "garment"), *id = dr_json_text(w->settings, "model");
+    const dr_model *m = dr_studio_model(w->s, id);
+    dr_job j = {0};
+    adapter[0] = 0;
+    dr_status st = garment ? dr_store_get(w->s->store, dr_job_number(garment), &j) : DR_OK;
+    if (!st && garment && !j.garment)
+        st = dr_fail(DR_ENOENT, "garment %s has been deleted", garment);
+    bool full = !st && garment && strcmp(dr_json_text(j.settings, "method"), "full") == 0;
+    if (!st && !full && !m)
+        st = dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model", id);
+    if (!st && full)
+        dr_store_train_path(w->s->store, j.id, "out", dir, 4096);
+    else if (!st)
+        snprintf(dir, 4096, "%s", m->dir);
+    if (!st && garment && !full)
+        dr_store_train_path(w->s->store, j.id, "out/pytorch_lora_weights.safetensors", adapter, 4096);
+    dr_job_clear(&j);
+    return st;
+}
+
+/* Opens the pipeline, or keeps the one that is open if it is the same. */
+static dr_status open_pipeline(dr_work *w)
+{
+    char dir[4096], adapter[4096], *key;
+    dr_status st = find_model(w, dir, adapter);
+    double scale = dr_json_number(w->settings, "garment_scale"), more = dr_json_number(w->settings, "lora_scale");
+    const char *id = dr_json_text(w->settings, "lora");
+    const dr_lora_file *file = dr_studio_lora(w->s, id);
+    if (!st && id && !file)
+        st = dr_fail(DR_ENOENT, "adapter '%.100s' is not served any more: start drape serve with its --lora", id);
+    bool fast = strcmp(dr_json_text(w->settings, "precision"), "auto") == 0;
+    if (st)
+        return st;
+    if (asprintf(&key, "%s|%s|%g|%s|%g|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
+                 file ? more : 0, fast) < 0)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    if (*w->pipeline && strcmp(*w->pipeline_key, key) == 0) {
+        free(key);
+        return DR_OK;
+    }
+    dr_work_progress(w, DR_WORK_LOAD, 0, 1, -1, -1);
+    drape_pipeline_free(*w->pipeline);
+    *w->pipeline = NULL;
+    free(*w->pipeline_key);
+    *w->pipeline_key = key;
+    drape_lora loras[2];
+    int count = 0;
+    if (adapter[0])
+        loras[count++] = (drape_lora){adapter, scale};
+    if (file)
+        loras[count++] = (drape_lora){file->path, more};
+    drape_load_options o = {.loras = loras,
+                            .lora_count = count,
+                            .precision = fast ? DRAPE_AUTO : DRAPE_EXACT,
+                            /* a large model is mapped again for each picture; small ones stay */
+                            .keep_models = (int)dr_json_whole(w->settings, "count") > 1};
+    return (dr_status)drape_pipeline_load(w->pipeline, dir, &o);
+}
+
+/* --- pictures ----------------------------------------------------------------------------------- */
+
+static drape_tryon_options options_of(const json_t *o)
+{
+    drape_tryon_options t = DRAPE_TRYON_DEFAULTS;
+    t.prompt = dr_json_text(o, "prompt");
+    t.negative_prompt = dr_json_text(o, "negative_prompt");
+    t.long_prompt = dr_json_flag(o, "long_prompt");
+    t.clip_skip = (int)dr_json_whole(o, "clip_skip");
+    t.steps = (int)dr_json_whole(o, "steps");
+    t.guidance_scale = dr_json_number(o, "guidance_scale");
+    t.strength = dr_json_number(o, "strength");
+    t.scheduler = dr_json_text(o, "scheduler");
+    t.karras = dr_json_flag(o, "karras");
+    t.eta = dr_json_number(o, "eta");
+    t.width = (int)dr_json_whole(o, "width");
+    t.height = (int)dr_json_whole(o, "height");
+    t.whole = dr_json_flag(o, "whole");
+    t.padding = (int)dr_json_whole(o, "padding");
+    t.mask_grow = (int)dr_json_whole(o, "mask_grow");
+    t.mask_blur = (int)dr_json_whole(o, "mask_blur");
+    t.paste = dr_json_flag(o, "paste");
+    t.color_match = dr_json_flag(o, "color_match");
+    t.callbacks.preview_every = (int)dr_json_whole(o, "preview_every");
+    return t;
+}
+
+/* Words that change nothing: whoever wrote them should know. */
+static dr_status warn_of_cut(dr_work *w, const char *what, const char *prompt)
+{
+    char text[900], *cut;
+    dr_status st = (dr_status)drape_prompt_cut(*w->pipeline, prompt, &cut);
+    if (st || !cut)
+        return st;
+    size_t shown = strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
+        ;
+    snprintf(text, sizeof text,
+             "the %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
+             "'%.*s%s'",
+             what, (int)shown, cut, cut[shown] ? "..." : "");
+    dr_work_warn(w, text);
+    free(cut);
+    return DR_OK;
+}
+
+static dr_status check_prompts(dr_work *w)
+{
+    if (dr_json_flag(w->settings, "long_prompt"))
+        return DR_OK;
+    dr_status st = warn_of_cut(w, "prompt", dr_json_text(w->settings, "prompt"));
+    return st ? st : warn_of_cut(w, "negative prompt", dr_json_text(w->settings, "negative_prompt"));
+}
+
+static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mask)
+{
+    char warnings[1024] = "";
+    const char *id = dr_json_text(w->settings, "mask");
+    if (id) {
+        dr_status st = dr_studio_read_mask(w->s, id, photo, warnings, sizeof warnings, mask);
+        dr_work_warn(w, warnings);
+        return st;
+    }
+    dr_status st = dr_work_parser(w);
+    if (st)
+        return st;
+    drape_mask_options o = dr_work_mask_options(w, json_object_get(w->settings, "auto"));
+    dr_work_progress(w, DR_WORK_MASK, 0, 1, -1, -1);
+    return (dr_status)drape_mask(*w->parser, photo, &o, mask);
+}
+
+static dr_status make_picture(tryon_run *r, const drape_image *photo, const drape_image *mask)
+{
+    dr_blob b;
+    drape_image out = {0};
+    drape_pipeline *p = *r->w->pipeline;
+    dr_status st = (dr_status)drape_tryon(p, photo, mask, &r->o, &out);
+    if (st)
+        return st;
+    char *parameters = drape_tryon_parameters(p, &r->o, out.width, out.height);
+    st = dr_studio_keep_image(r->w->s, &out, parameters, &b);
+    free(parameters);
+    drape_image_free(&out);
+    if (st)
+        return st;
+    json_t *result = dr_result_json(&b, "picture");
+    json_object_set_new(result, "seed", json_integer((json_int_t)r->o.seed));
+    return dr_work_result(r->w, result);
+}
+
+dr_status dr_work_tryon(dr_work *w)
+{
+    drape_image photo = {0}, mask = {0};
+    uint64_t seed = (uint64_t)dr_json_whole(w->settings, "seed");
+    tryon_run r = {.w = w,
+                   .o = options_of(w->settings),
+                   .count = (int)dr_json_whole(w->settings, "count"),
+                   .first = (int)json_array_size(w->job->results)};
+    r.o.callbacks.user = &r;
+    r.o.callbacks.progress = on_progress;
+    r.o.callbacks.cancel = on_cancel;
+    r.o.callbacks.preview = r.o.callbacks.preview_every > 0 ? on_preview : NULL;
+    dr_status st = dr_studio_read(w->s, dr_json_text(w->settings, "photo"), "the photo", &photo);
+    if (!st)
+        st = get_mask(w, &photo, &mask);
+    if (!st)
+        st = open_pipeline(w);
+    if (!st)
+        st = check_prompts(w);
+    r.began = dr_now();
+    for (r.picture = r.first; !st && r.picture < r.count; r.picture++) {
+        pthread_mutex_lock(&w->s->mutex);
+        w->s->live.picture = r.picture;
+        pthread_mutex_unlock(&w->s->mutex);
+        r.o.seed = seed + (uint64_t)r.picture;
+        st = make_picture(&r, &photo, &mask);
+    }
+    drape_image_free(&photo);
+    drape_image_free(&mask);
+    return st;
+}
