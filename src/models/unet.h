@@ -42,6 +42,8 @@ typedef struct dr_unet_layer {
 } dr_unet_layer;
 
 typedef struct dr_unet_level {
+    const char *name; /* "down_blocks.0" */
+    int width;
     int layers;
     dr_unet_layer layer[DR_UNET_MAX_LAYERS];
     bool resizes;
