@@ -447,6 +447,41 @@ typedef struct drape_train_need {
  */
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
 
+/* --- converting models -------------------------------------------------------------------------------- */
+
+typedef struct drape_convert_options {
+    const char *dtype;     /* "f32", "f16", "bf16"; NULL: each tensor's own type, for adapters f16 */
+    bool ema;              /* of a single file: the UNet's moving average in place of its weights */
+    const char *vae;       /* file or folder of another VAE, or NULL */
+    const char *tokenizer; /* folder of another vocabulary, or NULL: the model's own, for a single file CLIP's */
+    const drape_lora *loras;
+    int lora_count;
+    /** Asked between blocks, in bytes written or values compared; true stops with DRAPE_ECANCELLED. May be NULL. */
+    bool (*progress)(void *user, int64_t done, int64_t total);
+    /** What is passed over or lost, one sentence each. May be NULL. */
+    void (*note)(void *user, const char *text);
+    void *user;
+} drape_convert_options;
+
+/**
+ * Writes a model in another form: `in` and `out` are a pipeline folder or a single file (LDM's names, as model sites
+ * have them), `out` a file when it ends in .safetensors. Values are copied as they are unless `dtype` says otherwise;
+ * adapters are merged. Streamed, and complete or absent. `options` may be NULL.
+ */
+drape_status drape_convert(const char *in, const char *out, const drape_convert_options *options);
+
+/** What came of extracting an adapter. */
+typedef struct drape_extracted {
+    int layers;   /* that differ: they are in the adapter */
+    int left_out; /* other tensors that differ: biases, gains, embeddings */
+    double kept;  /* share of the layers' squared difference that the rank holds, 0 to 1 */
+} drape_extracted;
+
+/** The difference of the models `in` and `base` as an adapter of a rank (1 to 1024) in kohya's form, by SVD. Of the
+ * options `dtype`, `progress` and `note` count. */
+drape_status drape_extract_lora(const char *in, const char *base, const char *out, int rank,
+                                const drape_convert_options *options, drape_extracted *result);
+
 #ifdef __cplusplus
 }
 #endif

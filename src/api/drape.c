@@ -1,9 +1,9 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "drape.h"
 
+#include "base/path.h"
 #include "base/text.h"
 #include "base/threads.h"
-#include "pipeline/folder.h"
 #include "pipeline/shipped.h"
 #include "tryon/tryon.h"
 
@@ -25,6 +25,7 @@ _Static_assert(DRAPE_STAGE_TEXT == (int)DR_STAGE_TEXT && DRAPE_STAGE_DECODE == (
                "drape_stage is dr_stage");
 
 struct drape_pipeline {
+    dr_source *source;
     dr_engine engine;
 };
 
@@ -53,8 +54,6 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
     *out = NULL;
     dr_status st = dir ? DR_OK : dr_small_model_find(found, sizeof found);
     dir = dir ? dir : found;
-    if (!st)
-        st = dr_folder_check(dir);
     if (st)
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);
@@ -64,21 +63,28 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
     for (int i = 0; !st && i < o->lora_count; i++)
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     if (!st)
-        st = dr_engine_open(&p->engine, dir, loras, o->lora_count,
+        st = dr_source_open(&p->source, dir, NULL);
+    if (!st)
+        st = dr_engine_open(&p->engine, p->source, loras, o->lora_count,
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);
-    if (st)
+    if (st) {
+        if (p)
+            dr_source_close(p->source);
         free(p);
-    else
+    } else {
         *out = p;
+    }
     return (drape_status)st;
 }
 
 void drape_pipeline_free(drape_pipeline *p)
 {
-    if (p)
-        dr_engine_close(&p->engine);
+    if (!p)
+        return;
+    dr_engine_close(&p->engine);
+    dr_source_close(p->source);
     free(p);
 }
 
@@ -96,7 +102,7 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .height = e->unet_config.sample_size * f,
                               .multiple = f,
                               .scheduler = sampler_of(p),
-                              .dir = e->dir,
+                              .dir = dr_source_path(p->source),
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
                                                       : "other",
@@ -226,12 +232,9 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
 /* The folder's name, without what leads to it. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "%s", p->engine.dir);
-    size_t len = strlen(buf);
-    while (len > 1 && buf[len - 1] == '/')
-        buf[--len] = 0;
-    const char *slash = strrchr(buf, '/');
-    return slash ? slash + 1 : buf;
+    const char *path = dr_source_path(p->source);
+    snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
+    return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
 }
 
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)

@@ -170,14 +170,13 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
     return st;
 }
 
-/* An engine on the folder that training started from, with the models in training in place of the folder's. */
+/* An engine on the model that training started from, with the models in training in place of its own. */
 static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
 {
     train_call *c = user;
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st =
-        dr_engine_open(&e, c->options->pretrained_model_name_or_path, NULL, 0, dr_trainer_precision(t), true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";
@@ -220,11 +219,11 @@ static dr_status make_one(train_call *c, dr_engine *e, const dr_train_options *o
     return st;
 }
 
-static dr_status make_class_images(void *user, const dr_train_options *o, int missing)
+static dr_status make_class_images(void *user, const dr_trainer *t, const dr_train_options *o, int missing)
 {
     train_call *c = user;
     dr_engine e;
-    dr_status st = dr_engine_open(&e, o->pretrained_model, NULL, 0, DR_PRECISION_EXACT, true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, DR_PRECISION_EXACT, true, NULL);
     if (st)
         return st;
     c->what = "class images";

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -58,6 +59,41 @@ dr_status dr_file_read(const char *path, size_t max, char **out, size_t *size)
     return DR_OK;
 }
 
+/* All open mappings: dr_map_drop() must not touch memory that is in none of them, where values would be lost. */
+typedef struct mapping {
+    const unsigned char *data;
+    size_t size;
+    struct mapping *next;
+} mapping;
+
+static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
+static mapping *mappings;
+
+static bool remember(const dr_map *m)
+{
+    mapping *more = malloc(sizeof *more);
+    if (!more)
+        return false;
+    pthread_mutex_lock(&mappings_lock);
+    *more = (mapping){m->data, m->size, mappings};
+    mappings = more;
+    pthread_mutex_unlock(&mappings_lock);
+    return true;
+}
+
+static void forget(const dr_map *m)
+{
+    pthread_mutex_lock(&mappings_lock);
+    mapping **at = &mappings, *found;
+    while (*at && (*at)->data != m->data)
+        at = &(*at)->next;
+    found = *at;
+    if (found)
+        *at = found->next;
+    pthread_mutex_unlock(&mappings_lock);
+    free(found);
+}
+
 dr_status dr_map_open(dr_map *m, const char *path)
 {
     *m = (dr_map){0};
@@ -79,14 +115,21 @@ dr_status dr_map_open(dr_map *m, const char *path)
         else
             *m = (dr_map){p, (size_t)s.st_size};
     }
+    if (!st && !remember(m)) {
+        munmap((void *)(uintptr_t)m->data, m->size);
+        *m = (dr_map){0};
+        st = dr_fail(DR_ENOMEM, "out of memory reading '%s'", path);
+    }
     close(fd);
     return st;
 }
 
 void dr_map_close(dr_map *m)
 {
-    if (m->data)
+    if (m->data) {
+        forget(m);
         munmap((void *)(uintptr_t)m->data, m->size);
+    }
     *m = (dr_map){0};
 }
 
@@ -94,7 +137,14 @@ void dr_map_drop(const void *p, size_t n)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)p + page - 1) / page * page, to = ((uintptr_t)p + n) / page * page;
-    if (from < to)
+    bool mapped = false;
+    if (from >= to)
+        return;
+    pthread_mutex_lock(&mappings_lock);
+    for (const mapping *m = mappings; m && !mapped; m = m->next)
+        mapped = (uintptr_t)m->data <= (uintptr_t)p && (uintptr_t)p + n <= (uintptr_t)m->data + m->size;
+    pthread_mutex_unlock(&mappings_lock);
+    if (mapped)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 

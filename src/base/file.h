@@ -20,8 +20,8 @@ typedef struct dr_map {
 dr_status dr_map_open(dr_map *m, const char *path);
 void dr_map_close(dr_map *m);
 
-/** Tells the system that the pages inside [p, p+n) need not stay resident. Contents of a file mapping
- *  are read again on the next use; the call changes no value. */
+/** Tells the system that the pages inside [p, p+n) need not stay resident: they are read from the file again on the
+ *  next use. Nothing for memory that is in no open mapping, so that no value changes whoever asks. */
 void dr_map_drop(const void *p, size_t n);
 
 /** An output file that appears under its name complete or not at all. */

@@ -213,11 +213,14 @@ static int run(int argc, char **argv)
     b.height = size[1];
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
-    dr_status st = dr_engine_open(&b.engine, model, NULL, 0, precision, false, NULL);
-    if (st)
-        return dr_cli_fail(&dr_cmd_bench, st);
-    bad = bench_all(&b, list);
-    dr_engine_close(&b.engine);
+    dr_source *source = NULL;
+    dr_status st = dr_source_open(&source, model, NULL);
+    if (!st)
+        st = dr_engine_open(&b.engine, source, NULL, 0, precision, false, NULL);
+    bad = st ? dr_cli_fail(&dr_cmd_bench, st) : bench_all(&b, list);
+    if (!st)
+        dr_engine_close(&b.engine);
+    dr_source_close(source);
     return bad;
 }
 

@@ -6,7 +6,6 @@
 #include "cli/version.h"
 #include "io/tensor_file.h"
 #include "ops/cpu/isa.h"
-#include "pipeline/folder.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 
@@ -72,55 +71,43 @@ static json_t *part_json(const char *what, dr_status st, int64_t values, json_t 
     return j;
 }
 
-static json_t *unet_json(const char *dir)
+static json_t *unet_json(const dr_source *s)
 {
-    dr_unet_config c;
     dr_params p = {0};
     static dr_unet net;
-    dr_status st = dr_unet_config_load(&c, dir);
-    if (!st)
-        st = dr_params_init(&p);
-    if (!st)
-        st = dr_unet_init(&net, &c, &p);
+    const dr_unet_config *c = &net.config;
+    dr_status st = dr_model_open(&dr_unet_row, s, dr_unet_row.part, &net, &p);
     json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:i, s:i}", "in_channels", c.in, "out_channels", c.out, "sample_size",
-                                  c.sample_size, "text_width", c.context[0]);
+                      : json_pack("{s:i, s:i, s:i, s:i}", "in_channels", c->in, "out_channels", c->out, "sample_size",
+                                  c->sample_size, "text_width", c->context[0]);
     json_t *j = part_json("unet", st, dr_params_numel(&p), more);
     dr_params_clear(&p);
     return j;
 }
 
-static json_t *vae_json(const char *dir)
+static json_t *vae_json(const dr_source *s)
 {
-    dr_vae_config c;
     dr_params p = {0};
     static dr_vae net;
-    dr_status st = dr_vae_config_load(&c, dir);
-    if (!st)
-        st = dr_params_init(&p);
-    if (!st)
-        st = dr_vae_init(&net, &c, &p);
+    const dr_vae_config *c = &net.config;
+    dr_status st = dr_model_open(&dr_vae_row, s, dr_vae_row.part, &net, &p);
     json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c.latent, "pixels_per_cell", dr_vae_factor(&c),
-                                  "scaling_factor", c.scaling);
+                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c->latent, "pixels_per_cell", dr_vae_factor(c),
+                                  "scaling_factor", c->scaling);
     json_t *j = part_json("vae", st, dr_params_numel(&p), more);
     dr_params_clear(&p);
     return j;
 }
 
-static json_t *text_json(const char *dir)
+static json_t *text_json(const dr_source *s)
 {
-    dr_clip_config c;
     dr_params p = {0};
     static dr_clip_text net;
-    dr_status st = dr_text_config(&c, dir);
-    if (!st)
-        st = dr_params_init(&p);
-    if (!st)
-        st = dr_clip_init(&net, &c, &p);
+    const dr_clip_config *c = &net.config;
+    dr_status st = dr_model_open(&dr_text_row, s, dr_text_row.part, &net, &p);
     json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:s}", "width", c.width, "layers", c.layers, "activation",
-                                  c.act == DR_ACT_GELU ? "gelu" : "quick_gelu");
+                      : json_pack("{s:i, s:i, s:s}", "width", c->width, "layers", c->layers, "activation",
+                                  c->act == DR_ACT_GELU ? "gelu" : "quick_gelu");
     json_t *j = part_json("text_encoder", st, dr_params_numel(&p), more);
     dr_params_clear(&p);
     return j;
@@ -149,11 +136,13 @@ static json_t *parser_json(const char *dir)
 static dr_status folder_info(const char *dir, bool json)
 {
     bool parser = dr_is_parser_folder(dir);
-    dr_status st = parser ? DR_OK : dr_folder_check(dir);
+    dr_source *source = NULL;
+    dr_status st = parser ? DR_OK : dr_source_open(&source, dir, NULL);
     if (st)
         return st;
     json_t *parts = parser ? json_pack("[o]", parser_json(dir))
-                           : json_pack("[o, o, o]", unet_json(dir), vae_json(dir), text_json(dir));
+                           : json_pack("[o, o, o]", unet_json(source), vae_json(source), text_json(source));
+    dr_source_close(source);
     size_t i;
     const json_t *part, *v;
     const char *key;

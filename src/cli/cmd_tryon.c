@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/loras.h"
 #include "cli/mask_words.h"
 #include "drape.h"
 
@@ -210,21 +211,6 @@ static int dress_all(tryon_cli *c, drape_pipeline *p)
 
 /* --- options ------------------------------------------------------------------------------------ */
 
-/* FILE[:SCALE]; a colon in a file's name is fine as long as no number follows it. */
-static drape_lora parse_lora(char *text)
-{
-    char *colon = strrchr(text, ':'), *end;
-    drape_lora l = {text, 1.0};
-    if (!colon || !colon[1])
-        return l;
-    double scale = strtod(colon + 1, &end);
-    if (!*end) {
-        *colon = 0;
-        l.scale = scale;
-    }
-    return l;
-}
-
 static bool needs_parser(const tryon_cli *c)
 {
     const char *category;
@@ -269,16 +255,8 @@ static void warn_of_other_pace(const tryon_cli *c, const drape_pipeline *p)
 
 static int load(tryon_cli *c, drape_pipeline **p)
 {
-    drape_lora *loras = calloc((size_t)c->loras.count + 1, sizeof *loras);
-    char **texts = calloc((size_t)c->loras.count + 1, sizeof *texts);
-    drape_status st = loras && texts ? DRAPE_OK : DRAPE_ENOMEM;
-    for (int i = 0; !st && i < c->loras.count; i++) {
-        texts[i] = strdup(c->loras.item[i]);
-        if (texts[i])
-            loras[i] = parse_lora(texts[i]);
-        else
-            st = DRAPE_ENOMEM;
-    }
+    drape_lora *loras;
+    drape_status st = dr_cli_loras(&c->loras, &loras);
     drape_load_options o = {.loras = loras,
                             .lora_count = c->loras.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
@@ -301,9 +279,6 @@ static int load(tryon_cli *c, drape_pipeline **p)
         st = drape_parser_load(&c->parser, c->parser_dir);
     if (!st && c->parser)
         dr_warn_of_labels(&dr_cmd_tryon, c->parser);
-    for (int i = 0; texts && i < c->loras.count; i++)
-        free(texts[i]);
-    free(texts);
     free(loras);
     return st ? dr_cli_fail(&dr_cmd_tryon, (int)st) : 0;
 }

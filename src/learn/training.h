@@ -13,7 +13,7 @@
 #include "learn/ema.h"
 #include "learn/gradients.h"
 #include "learn/optimizer.h"
-#include "pipeline/weights.h"
+#include "pipeline/source.h"
 
 #define DR_TRAINING_PARTS 4
 
@@ -25,7 +25,7 @@ typedef struct dr_part {
     const char *folder, *file;     /* "unet", or ""; "diffusion_pytorch_model.safetensors" */
     const char *file_prefix;       /* in front of the names in that file: "text_model."; NULL: none */
     const dr_weights_rules *rules; /* to read it; NULL where the tenant does */
-    const char *config_from;       /* pipeline folder whose FOLDER/ has the configs that go with the weights; or NULL */
+    const dr_source *config_from;  /* whose part FOLDER has the configs that go with the weights; or NULL */
     /* another way to write the file; NULL: dr_weights_save() */
     dr_status (*save)(const void *owner, const char *path);
     const void *owner;

@@ -43,7 +43,7 @@ static dr_status save_part(const dr_part *part, const char *dir)
     char path[PATH_MAX];
     dr_status st = DR_OK;
     if (part->config_from) {
-        st = dr_folder_copy(part->config_from, dir, part->folder, false);
+        st = dr_source_copy(part->config_from, part->folder, dir, false);
     } else {
         st = dr_path(path, sizeof path, dir, part->folder);
         if (!st)

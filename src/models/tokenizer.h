@@ -20,6 +20,25 @@ typedef struct dr_tokenizer dr_tokenizer;
 /** Reads a tokenizer folder: vocab.json + merges.txt, or tokenizer.json; pad and special tokens from
  *  tokenizer_config.json / special_tokens_map.json (strings or {"content": ...}); default pad: end of text. */
 dr_status dr_tokenizer_load(dr_tokenizer **out, const char *dir);
+
+/* The files of a tokenizer folder as they lie in memory; text NULL: not there. */
+typedef struct dr_tokenizer_file {
+    const char *text;
+    size_t n;
+} dr_tokenizer_file;
+
+typedef struct dr_tokenizer_files {
+    const char *dir;                 /* for messages */
+    dr_tokenizer_file tokenizer;     /* tokenizer.json; has precedence over the next two */
+    dr_tokenizer_file vocab, merges; /* vocab.json, merges.txt */
+    dr_tokenizer_file config;        /* tokenizer_config.json */
+    dr_tokenizer_file special;       /* special_tokens_map.json */
+    dr_tokenizer_file added;         /* added_tokens.json */
+} dr_tokenizer_files;
+
+/** dr_tokenizer_load() on files in memory. Each text ends in a 0 byte that `n` does not count. */
+dr_status dr_tokenizer_parse(dr_tokenizer **out, const dr_tokenizer_files *files);
+
 void dr_tokenizer_free(dr_tokenizer *t);
 
 /** ids[77]: start, tokens (truncated), end, padding. `*count` (may be NULL): tokens before truncation without

@@ -96,24 +96,6 @@ void dr_tokenizer_frame(const dr_tokenizer *t, const int32_t *tokens, size_t cou
 
 /* --- loading ---------------------------------------------------------------------------------------- */
 
-/* The files of a tokenizer folder as they lie in memory; text NULL: not there. */
-typedef struct dr_tokenizer_file {
-    const char *text;
-    size_t n;
-} dr_tokenizer_file;
-
-typedef struct dr_tokenizer_files {
-    const char *dir;                 /* for messages */
-    dr_tokenizer_file tokenizer;     /* tokenizer.json; has precedence over the next two */
-    dr_tokenizer_file vocab, merges; /* vocab.json, merges.txt */
-    dr_tokenizer_file config;        /* tokenizer_config.json */
-    dr_tokenizer_file special;       /* special_tokens_map.json */
-    dr_tokenizer_file added;         /* added_tokens.json */
-} dr_tokenizer_files;
-
-/** dr_tokenizer_load() on files in memory. Each text ends in a 0 byte that `n` does not count. */
-dr_status dr_tokenizer_parse(dr_tokenizer **out, const dr_tokenizer_files *files);
-
 /* The JSON of a tokenizer folder; all but vocab may be NULL. */
 typedef struct dr_tokenizer_json {
     const char *dir;

@@ -2,6 +2,7 @@
  * and two marks. Radford et al. 2019 (GPT-2) for the bytes, 2021 (CLIP, arXiv:2103.00020) for the rest. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -68,19 +69,16 @@ static bool add_merges(json_t *vocab)
     return true;
 }
 
-static dr_status write_vocab(const char *path)
+/* vocab.json, malloc'ed; NULL when out of memory. */
+static char *vocab_text(void)
 {
     json_t *vocab = json_object();
     bool ok = vocab && add_bytes(vocab, "") && add_bytes(vocab, "</w>") && add_merges(vocab) &&
               add(vocab, "<|startoftext|>") && add(vocab, "<|endoftext|>");
     char *text = ok ? json_dumps(vocab, 0) : NULL;
-    dr_status st = text ? DR_OK : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     DR_ASSERT(!ok || json_object_size(vocab) == DR_CLIP_VOCAB, "%zu tokens", json_object_size(vocab));
     json_decref(vocab);
-    if (!st)
-        st = dr_file_write(path, text, strlen(text));
-    free(text);
-    return st;
+    return text;
 }
 
 static json_t *special(const char *content)
@@ -90,42 +88,99 @@ static json_t *special(const char *content)
 }
 
 /* The marks, in both places where loaders look. */
+typedef struct marks {
+    json_t *map, *config;
+} marks;
+
+static dr_status make_marks(marks *m, const char *pad_token)
+{
+    m->map = json_pack("{s:o, s:o, s:s, s:o}", "bos_token", special("<|startoftext|>"), "eos_token",
+                       special("<|endoftext|>"), "pad_token", pad_token, "unk_token", special("<|endoftext|>"));
+    m->config = json_pack("{s:b, s:b, s:s, s:i, s:s}", "add_prefix_space", 0, "do_lower_case", 1, "errors", "replace",
+                          "model_max_length", 77, "tokenizer_class", "CLIPTokenizer");
+    if (!m->map || !m->config || json_object_update(m->config, m->map) != 0)
+        return dr_fail(DR_EINVAL, "the pad token '%s' is not UTF-8", pad_token);
+    return DR_OK;
+}
+
+static void clear_marks(marks *m)
+{
+    json_decref(m->map);
+    json_decref(m->config);
+}
+
+/* --- a folder ----------------------------------------------------------------------------------- */
+
+static dr_status write_vocab(const char *path)
+{
+    char *text = vocab_text();
+    dr_status st =
+        text ? dr_file_write(path, text, strlen(text)) : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
+    free(text);
+    return st;
+}
+
 static dr_status write_marks(const char *dir, const char *pad_token)
 {
     char path[PATH_MAX];
-    json_t *map = json_pack("{s:o, s:o, s:s, s:o}", "bos_token", special("<|startoftext|>"), "eos_token",
-                            special("<|endoftext|>"), "pad_token", pad_token, "unk_token", special("<|endoftext|>"));
-    json_t *config = json_pack("{s:b, s:b, s:s, s:i, s:s}", "add_prefix_space", 0, "do_lower_case", 1, "errors",
-                               "replace", "model_max_length", 77, "tokenizer_class", "CLIPTokenizer");
-    dr_status st = DR_OK;
-    if (!map || !config || json_object_update(config, map) != 0)
-        st = dr_fail(DR_EINVAL, "the pad token '%s' is not UTF-8", pad_token);
+    marks m = {0};
+    dr_status st = make_marks(&m, pad_token);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "special_tokens_map.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "special_tokens_map.json");
     if (!st)
-        st = dr_json_save(path, map);
+        st = dr_json_save(path, m.map);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "tokenizer_config.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "tokenizer_config.json");
     if (!st)
-        st = dr_json_save(path, config);
-    json_decref(map);
-    json_decref(config);
+        st = dr_json_save(path, m.config);
+    clear_marks(&m);
     return st;
 }
 
 dr_status dr_clip_vocab_write(const char *dir, const char *pad_token)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "tokenizer", "");
+    dr_status st = dr_path(path, sizeof path, dir, "tokenizer");
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "merges.txt");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "merges.txt");
     if (!st)
         st = dr_file_write(path, dr_clip_merges, dr_clip_merges_size);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "vocab.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "vocab.json");
     if (!st)
         st = write_vocab(path);
     return st ? st : write_marks(dir, pad_token);
+}
+
+/* --- a tokenizer -------------------------------------------------------------------------------- */
+
+static dr_tokenizer_file in_memory(const char *text, size_t n)
+{
+    return (dr_tokenizer_file){text, text ? n : 0};
+}
+
+dr_status dr_clip_vocab_open(dr_tokenizer **out, const char *pad_token)
+{
+    marks m = {0};
+    *out = NULL;
+    dr_status st = make_marks(&m, pad_token);
+    char *config = st ? NULL : json_dumps(m.config, 0), *vocab = config ? vocab_text() : NULL;
+    char *merges = vocab ? malloc(dr_clip_merges_size + 1) : NULL;
+    if (merges) {
+        memcpy(merges, dr_clip_merges, dr_clip_merges_size);
+        merges[dr_clip_merges_size] = 0;
+        st = dr_tokenizer_parse(out, &(dr_tokenizer_files){.dir = "CLIP's vocabulary",
+                                                           .vocab = in_memory(vocab, strlen(vocab)),
+                                                           .merges = in_memory(merges, dr_clip_merges_size),
+                                                           .config = in_memory(config, strlen(config))});
+    } else if (!st) {
+        st = dr_fail(DR_ENOMEM, "out of memory reading CLIP's vocabulary");
+    }
+    free(config);
+    free(vocab);
+    free(merges);
+    clear_marks(&m);
+    return st;
 }

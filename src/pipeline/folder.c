@@ -25,25 +25,19 @@ static const struct {
 #define PARTS (sizeof parts / sizeof *parts)
 #define PIPELINE "StableDiffusionInpaintPipeline"
 
-dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file)
-{
-    int len = snprintf(out, n, "%s%s%s%s%s", dir, part[0] ? "/" : "", part, file[0] ? "/" : "", file);
-    return len >= 0 && (size_t)len < n ? DR_OK : dr_fail(DR_EINVAL, "the path '%s' is too long", dir);
-}
-
 static dr_status check_part(const char *dir, const json_t *index, size_t i)
 {
     char path[PATH_MAX];
     const json_t *entry = json_object_get(index, parts[i].name);
     bool named = json_is_array(entry) && json_is_string(json_array_get(entry, 1));
-    dr_status st = dr_folder_path(path, sizeof path, dir, parts[i].name, "");
+    dr_status st = dr_path(path, sizeof path, dir, parts[i].name);
     if (st)
         return st;
     if (!named || !dr_is_dir(path))
         return dr_fail(DR_ENOENT, "cannot load the model '%s': it has no %s; the folder is incomplete, get it again",
                        dir, parts[i].name);
     for (const char *const *f = parts[i].files; *f; f++)
-        if (!dr_folder_path(path, sizeof path, dir, parts[i].name, *f) && dr_exists(path))
+        if (!dr_path(path, sizeof path, dir, parts[i].name, *f) && dr_exists(path))
             return DR_OK;
     return dr_fail(DR_ENOENT, "cannot load the model '%s': '%s/%s' is missing; the folder is incomplete, get it again",
                    dir, parts[i].name, parts[i].files[0]);
@@ -76,7 +70,7 @@ bool dr_snapshot_hint(const char *dir, char *out, size_t n)
     size_t size;
     int count = 0;
     out[0] = 0;
-    if (dr_folder_path(path, sizeof path, dir, "", "snapshots"))
+    if (dr_path(path, sizeof path, dir, "snapshots"))
         return false;
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));)
@@ -86,10 +80,10 @@ bool dr_snapshot_hint(const char *dir, char *out, size_t n)
         }
     if (d)
         closedir(d);
-    if (count > 1 && !dr_folder_path(path, sizeof path, dir, "refs", "main") &&
+    if (count > 1 && !dr_path(path, sizeof path, dir, "refs", "main") &&
         !dr_file_read(path, 256, &commit, &size)) { /* the one that the cache itself would take */
         commit[strcspn(commit, "\r\n")] = 0;
-        if (!strchr(commit, '/') && !dr_folder_path(path, sizeof path, dir, "snapshots", commit) && dr_is_dir(path))
+        if (!strchr(commit, '/') && !dr_path(path, sizeof path, dir, "snapshots", commit) && dr_is_dir(path))
             snprintf(name, sizeof name, "%s", commit);
     }
     free(commit);
@@ -104,7 +98,7 @@ dr_status dr_folder_check(const char *dir)
 {
     char path[PATH_MAX];
     json_t *index;
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    dr_status st = dr_path(path, sizeof path, dir, "model_index.json");
     if (st)
         return st;
     if (!dr_exists(dir))
@@ -131,21 +125,31 @@ dr_status dr_folder_check(const char *dir)
     return st;
 }
 
-dr_status dr_folder_write_index(const char *dir, const char *scheduler)
+json_t *dr_folder_index(int channels, const char *scheduler)
 {
-    char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
-    if (st)
-        return st;
     /* no safety checker: diffusers then asks for no feature extractor either */
-    json_t *j = json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n]}", "_class_name", PIPELINE, "_diffusers_version",
+    json_t *j = json_pack("{s:s, s:s, s:[n,n], s:b, s:[n,n]}", "_class_name",
+                          channels == 4 ? "StableDiffusionPipeline" : PIPELINE, "_diffusers_version",
                           DR_DIFFUSERS_VERSION, "feature_extractor", "requires_safety_checker", 0, "safety_checker");
     bool failed = !j;
     for (size_t i = 0; !failed && i < PARTS; i++)
         failed =
             json_object_set_new(j, parts[i].name,
                                 json_pack("[s,s]", parts[i].library, parts[i].class ? parts[i].class : scheduler)) != 0;
-    st = failed ? dr_fail(DR_ENOMEM, "out of memory writing '%s'", path) : dr_json_save(path, j);
+    if (!failed)
+        return j;
+    json_decref(j);
+    return NULL;
+}
+
+dr_status dr_folder_write_index(const char *dir, const char *scheduler)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_path(path, sizeof path, dir, "model_index.json");
+    if (st)
+        return st;
+    json_t *j = dr_folder_index(9, scheduler);
+    st = j ? dr_json_save(path, j) : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     json_decref(j);
     return st;
 }
@@ -188,31 +192,36 @@ static dr_status copy_file(const char *from, const char *to)
     return st;
 }
 
-dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
+dr_status dr_folder_copy_files(const char *from, const char *to, bool weights)
 {
     char source[PATH_MAX], target[PATH_MAX];
-    dr_status st = dr_folder_path(source, sizeof source, from, part, "");
-    if (!st)
-        st = dr_folder_path(target, sizeof target, to, part, "");
-    if (!st)
-        st = dr_mkdirs(target);
+    dr_status st = dr_mkdirs(to);
     if (st)
         return st;
-    DIR *d = opendir(source);
+    DIR *d = opendir(from);
     if (!d)
-        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", source, strerror(errno));
+        return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", from, strerror(errno));
     for (struct dirent *e; !st && (e = readdir(d));) {
         struct stat s;
         if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
             continue;
-        st = dr_folder_path(source, sizeof source, from, part, e->d_name);
+        st = dr_path(source, sizeof source, from, e->d_name);
         if (!st)
-            st = dr_folder_path(target, sizeof target, to, part, e->d_name);
+            st = dr_path(target, sizeof target, to, e->d_name);
         if (!st)
             st = copy_file(source, target);
     }
     closedir(d);
     return st;
+}
+
+dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    dr_status st = dr_path(source, sizeof source, from, part);
+    if (!st)
+        st = dr_path(target, sizeof target, to, part);
+    return st ? st : dr_folder_copy_files(source, target, weights);
 }
 
 /* 1 when there is nothing or an empty folder at `dir`. */

@@ -9,13 +9,12 @@
 #ifndef DR_PIPELINE_FOLDER_H
 #define DR_PIPELINE_FOLDER_H
 
+#include "base/json.h"
+#include "models/tokenizer.h"
 #include "pipeline/weights.h"
 
 /* What our folders say they are written by: diffusers changes the sizes of folders older than 0.9. */
 #define DR_DIFFUSERS_VERSION "0.30.0"
-
-/** DIR/PART/FILE in a buffer of the caller's; `part` or `file` may be "". DR_EINVAL when too long. */
-dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file);
 
 /** Says what is wrong with a folder before anything is loaded: not there, a pipeline of other parts, a part or its
  *  config missing. Neither weights nor what the configs say is looked at. */
@@ -25,11 +24,17 @@ dr_status dr_folder_check(const char *dir);
  *  message, which names the snapshot to pass instead. Otherwise `out` is "". */
 bool dr_snapshot_hint(const char *dir, char *out, size_t n);
 
+/** What model_index.json says; `channels` of the UNet: 9 is a StableDiffusionInpaintPipeline, 4 a
+ *  StableDiffusionPipeline. New reference; NULL when out of memory. */
+json_t *dr_folder_index(int channels, const char *scheduler);
+
 /** Writes model_index.json of a StableDiffusionInpaintPipeline; `scheduler` is its class, "PNDMScheduler". */
 dr_status dr_folder_write_index(const char *dir, const char *scheduler);
 
-/** Copies one part of a pipeline folder to another that has it not yet: *.json and *.txt, with `weights`
- *  also *.safetensors with their indexes. Each file is synced. */
+/** Copies the files of a part's folder to another, which is made: *.json and *.txt, with `weights` also *.safetensors
+ *  with their indexes. Each file is synced. */
+dr_status dr_folder_copy_files(const char *from, const char *to, bool weights);
+/** The same for one part of a pipeline folder and another pipeline folder that has it not yet. */
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights);
 
 /** A folder for work in progress, beside `dir` and empty: "DIR.tmp-XXXXXX" in `tmp`. Refuses when `dir` is a file
@@ -41,6 +46,8 @@ dr_status dr_folder_commit(const char *tmp, const char *dir);
 
 /** tokenizer/ of a new folder: CLIP's vocabulary, padding with `pad_token`. `dir` is the pipeline folder. */
 dr_status dr_clip_vocab_write(const char *dir, const char *pad_token);
+/** The tokenizer that such a folder gives, without one. */
+dr_status dr_clip_vocab_open(dr_tokenizer **out, const char *pad_token);
 
 /** Tokens of CLIP's vocabulary. */
 #define DR_CLIP_VOCAB 49408

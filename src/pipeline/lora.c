@@ -4,6 +4,7 @@
 #include "pipeline/lora_folder.h"
 #include "pipeline/lora_key.h"
 #include "pipeline/lora_kind.h"
+#include "pipeline/lora_pair.h"
 #include "pipeline/lora_settings.h"
 
 #include <limits.h>
@@ -20,30 +21,22 @@ static bool is_float(const dr_st_entry *e)
 
 static dr_status find_scale(const dr_lora *l, dr_lora_module *m, const dr_lora_settings *settings)
 {
+    const dr_st_entry *alpha = m->part[DR_LORA_ALPHA];
     float f = 0;
     uint64_t bits = 0;
-    if (!m->alpha)
+    if (!alpha)
         return dr_lora_settings_scale(settings, l, m, NULL);
-    if (m->alpha->size != dr_dtype_size(m->alpha->dtype))
-        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is not one number", l->file.path, m->alpha->name);
-    memcpy(&bits, m->alpha->data, m->alpha->size);
-    dr_to_f32(&bits, m->alpha->dtype, &f, 1);
+    if (alpha->size != dr_dtype_size(alpha->dtype))
+        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is not one number", l->file.path, alpha->name);
+    memcpy(&bits, alpha->data, alpha->size);
+    dr_to_f32(&bits, alpha->dtype, &f, 1);
     return dr_lora_settings_scale(settings, l, m, &(double){(double)f});
 }
 
-/* --- pairing ---------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    const dr_lora_module *x = a, *y = b;
-    if (x->text != y->text)
-        return x->text ? 1 : -1;
-    if (x->kohya != y->kohya)
-        return x->kohya ? 1 : -1;
-    return strcmp(x->layer, y->layer);
-}
-
-/* Tensors that are no part of a plain LoRA: how many, the first, and the first whose name tells what the file is. */
+/* Tensors that are no part of an adapter that is read: how many, the first, and the first whose name tells what the
+ * file is. */
 typedef struct strangers {
     size_t n;
     const char *first, *telling, *kind;
@@ -61,7 +54,7 @@ static dr_status refuse(const dr_lora *l, const strangers *s)
 {
     if (s->kind)
         return dr_fail(DR_EUNSUPPORTED,
-                       "cannot load '%s': it is %s ('%s'), which drape does not read; ask for a plain LoRA for Stable "
+                       "cannot load '%s': it is %s ('%s'), which drape does not read; ask for a LoRA for Stable "
                        "Diffusion 1 or 2",
                        l->file.path, s->kind, s->telling);
     return dr_fail(DR_EINVAL,
@@ -86,7 +79,26 @@ static void note_bundled(dr_lora *l, const char *name)
                  l->file.path, n < 64 ? n : 64, word);
 }
 
-/* One module per tensor at first. */
+/* One module per tensor at first; three for OpenCLIP's in_proj. */
+static dr_status add_modules(dr_lora *l, const dr_lora_key *k, const dr_st_entry *e)
+{
+    static const char *const thirds[] = {"q_proj", "k_proj", "v_proj"};
+    for (int i = 0; i < (k->in_proj ? 3 : 1); i++) {
+        dr_lora_module *m = &l->module[l->count++];
+        *m = (dr_lora_module){.layer = k->layer,
+                              .module = k->module,
+                              .key = e->name,
+                              .text = k->text,
+                              .kohya = k->kohya,
+                              .open_clip = k->open_clip,
+                              .third = k->in_proj ? i : -1};
+        m->part[k->role] = e;
+        if (k->in_proj && !(m->layer = dr_arena_printf(&l->names, "%s%s", k->layer, thirds[i])))
+            return DR_ENOMEM;
+    }
+    return DR_OK;
+}
+
 static dr_status parse_keys(dr_lora *l)
 {
     strangers unknown = {0};
@@ -107,60 +119,17 @@ static dr_status parse_keys(dr_lora *l)
         if (!is_float(e) && k.role != DR_LORA_ALPHA)
             return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", l->file.path, e->name,
                            dr_dtype_name(e->dtype));
-        dr_lora_module *m = &l->module[l->count++];
-        *m = (dr_lora_module){.layer = k.layer, .module = k.module, .key = e->name, .text = k.text, .kohya = k.kohya};
-        *(k.role == DR_LORA_DOWN ? &m->down : k.role == DR_LORA_UP ? &m->up : &m->alpha) = e;
+        if (add_modules(l, &k, e))
+            return DR_ENOMEM;
     }
     return unknown.n ? refuse(l, &unknown) : DR_OK;
-}
-
-static dr_status merge_into(const dr_lora *l, dr_lora_module *m, const dr_lora_module *other)
-{
-    const dr_st_entry **to[] = {&m->down, &m->up, &m->alpha};
-    const dr_st_entry *from[] = {other->down, other->up, other->alpha};
-    for (int i = 0; i < 3; i++) {
-        if (*to[i] && from[i])
-            return dr_fail(DR_EINVAL, "cannot load '%s': '%s' and '%s' are of the same layer", l->file.path,
-                           (*to[i])->name, from[i]->name);
-        if (from[i])
-            *to[i] = from[i];
-    }
-    return DR_OK;
-}
-
-/* Puts the two or three tensors of each layer together, and checks that ranks agree. */
-static dr_status pair(dr_lora *l)
-{
-    size_t n = 0;
-    qsort(l->module, l->count, sizeof *l->module, compare);
-    for (size_t i = 0; i < l->count; i++) {
-        if (n && compare(&l->module[n - 1], &l->module[i]) == 0) {
-            dr_status st = merge_into(l, &l->module[n - 1], &l->module[i]);
-            if (st)
-                return st;
-        } else {
-            l->module[n++] = l->module[i];
-        }
-    }
-    l->count = n;
-    for (size_t i = 0; i < n; i++) {
-        const dr_lora_module *m = &l->module[i];
-        if (!m->down || !m->up)
-            return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is without its counterpart", l->file.path, m->key);
-        if (m->down->rank < 2 || m->up->rank < 2 || m->down->dim[0] < 1 || m->down->dim[0] != m->up->dim[1])
-            return dr_fail(DR_EINVAL, "cannot load '%s': '%s' and '%s' do not share a rank", l->file.path,
-                           m->down->name, m->up->name);
-        l->unet_count += !m->text;
-        l->text_count += m->text;
-    }
-    return DR_OK;
 }
 
 /* peft keeps alpha in adapter_config.json alone. */
 static void note_peft(dr_lora *l)
 {
     for (size_t i = 0; !l->note[0] && i < l->count; i++)
-        if (strncmp(l->module[i].key, "base_model.model.", 17) == 0 && !l->module[i].alpha)
+        if (strncmp(l->module[i].key, "base_model.model.", 17) == 0 && !l->module[i].part[DR_LORA_ALPHA])
             snprintf(
                 l->note, sizeof l->note,
                 "'%s' is of peft, but the adapter_config.json that belongs to it is not beside it: its alpha is taken "
@@ -173,8 +142,8 @@ static dr_status read_all(dr_lora *l)
     dr_lora_settings settings = {0};
     size_t bytes = 4096;
     for (size_t i = 0; i < l->file.count; i++)
-        bytes += 3 * strlen(l->file.entry[i].name) + 768; /* three copies and what the arena rounds up */
-    l->module = calloc(l->file.count + 1, sizeof *l->module);
+        bytes += 6 * strlen(l->file.entry[i].name) + 1536; /* six copies and what the arena rounds up */
+    l->module = calloc(3 * l->file.count + 1, sizeof *l->module);
     if (!l->module)
         return dr_fail(DR_ENOMEM, "out of memory loading '%s'", l->file.path);
     dr_status st = (dr_status)dr_arena_init(&l->names, bytes);
@@ -183,7 +152,7 @@ static dr_status read_all(dr_lora *l)
     if (!st && l->count == 0)
         st = dr_fail(DR_EINVAL, "cannot load '%s': there is no LoRA in it", l->file.path);
     if (!st)
-        st = pair(l);
+        st = dr_lora_pair(l);
     if (!st)
         st = dr_lora_settings_load(&settings, l);
     for (size_t i = 0; !st && i < l->count; i++)
@@ -200,7 +169,7 @@ dr_status dr_lora_open(dr_lora *l, const char *path)
     *l = (dr_lora){0};
     dr_status st = dr_is_dir(path) ? dr_lora_in_folder(found, sizeof found, path) : DR_OK;
     if (!st)
-        st = dr_st_open(&l->file, dr_is_dir(path) ? found : path);
+        st = dr_tensor_file_open(&l->file, dr_is_dir(path) ? found : path);
     if (!st)
         st = read_all(l);
     if (st)
@@ -210,7 +179,7 @@ dr_status dr_lora_open(dr_lora *l, const char *path)
 
 void dr_lora_close(dr_lora *l)
 {
-    dr_st_close(&l->file);
+    dr_tensor_file_close(&l->file);
     dr_arena_clear(&l->names);
     free(l->module);
     *l = (dr_lora){0};

@@ -1,62 +1,127 @@
 #include "pipeline/lora.h"
 
 #include "ops/ops.h"
+#include "pipeline/lora_delta.h"
 #include "pipeline/weights.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Equal when kohya's name is the parameter's with underscores for dots, without ".weight". */
-static bool kohya_equal(const char *layer, const char *param)
+/* --- finding layers ----------------------------------------------------------------------------------- */
+
+/* Equal when kohya's name is the parameter's with underscores for dots, without its ending. */
+static bool kohya_equal(const char *layer, const char *param, const char *ending)
 {
     for (; *layer && *param; layer++, param++)
         if (*layer != (*param == '.' ? '_' : *param))
             return false;
-    return !*layer && strcmp(param, ".weight") == 0;
+    return !*layer && strcmp(param, ending) == 0;
 }
 
-static dr_param *find_layer(const dr_params *p, const dr_lora_module *m)
+static dr_param *find_layer(const dr_params *p, const dr_lora_module *m, const char *ending)
 {
     size_t n = strlen(m->layer);
     for (dr_param *q = p->first; q; q = q->next) {
-        if (m->kohya ? kohya_equal(m->layer, q->t.name)
-                     : strncmp(q->t.name, m->layer, n) == 0 && strcmp(q->t.name + n, ".weight") == 0)
+        if (m->kohya ? kohya_equal(m->layer, q->t.name, ending)
+                     : strncmp(q->t.name, m->layer, n) == 0 && strcmp(q->t.name + n, ending) == 0)
             return q;
     }
     return NULL;
 }
 
-/* down [rank,in,kh,kw] and up [out,rank,1,1] for w [out,in,kh,kw]; axes of 1 at the end may be left out. */
-static bool shapes_fit(const dr_tensor *w, const dr_lora_module *m)
+/* OpenCLIP's last layer, behind the one that Stable Diffusion 2 reads: the text encoder ends before it. */
+static bool is_left_out(const dr_params *p, const dr_lora_module *m)
 {
-    if (w->rank < 2 || m->down->rank > 4 || m->up->dim[0] != w->dim[0])
+    int layer, used = 0;
+    char before[64], of_it[64];
+    if (!m->open_clip || sscanf(m->layer, "encoder.layers.%d.%n", &layer, &used) != 1 || !used || layer < 1)
         return false;
-    for (int i = 1; i < 4; i++)
-        if ((i < m->down->rank ? m->down->dim[i] : 1) != w->dim[i])
-            return false;
-    for (int i = 2; i < m->up->rank; i++)
-        if (m->up->dim[i] != 1)
-            return false;
-    return true;
+    snprintf(before, sizeof before, "encoder.layers.%d.mlp.fc1.weight", layer - 1);
+    snprintf(of_it, sizeof of_it, "encoder.layers.%d.mlp.fc1.weight", layer);
+    return dr_param_find(p, before) && !dr_param_find(p, of_it);
+}
+
+/* --- checks ------------------------------------------------------------------------------------------- */
+
+/* DoRA's norms: of the weight's rows or of its columns. */
+static bool dora_axis(const dr_st_entry *e, const dr_tensor *w, bool peft, bool *columns)
+{
+    int64_t n = 1;
+    for (int i = 0; i < e->rank; i++)
+        n *= e->dim[i];
+    bool by_row = n == w->dim[0] && (peft || (e->rank >= 1 && e->dim[0] == n));
+    *columns = !by_row;
+    return by_row || (!peft && n == w->dim[1] && e->rank >= 2 && e->dim[1] == n);
+}
+
+static const dr_st_entry *dora_of(const dr_lora_module *m)
+{
+    return m->part[DR_LORA_DORA] ? m->part[DR_LORA_DORA] : m->part[DR_LORA_MAGNITUDE];
+}
+
+static dr_status misfit(const dr_lora *l, const dr_lora_module *m, const dr_st_entry *e, const dr_tensor *w)
+{
+    char have[128], want[128];
+    dr_tensor t = {.rank = e->rank < 4 ? e->rank : 4};
+    for (int i = 0; i < 4; i++)
+        t.dim[i] = i < e->rank ? e->dim[i] : 1;
+    if (m->method == DR_METHOD_LORA && e == m->part[DR_LORA_DOWN])
+        return dr_fail(DR_EINVAL,
+                       "cannot use '%s': '%s' takes %lld values and gives %lld, but '%s' has shape %s; it was made for "
+                       "another model",
+                       l->file.path, m->key, (long long)m->part[DR_LORA_DOWN]->dim[1],
+                       (long long)m->part[DR_LORA_UP]->dim[0], w->name, dr_shape_str(w, want, sizeof want));
+    return dr_fail(DR_EINVAL,
+                   "cannot use '%s': '%s' has shape %s, which does not fit '%s' of shape %s; it was made for another "
+                   "model",
+                   l->file.path, e->name, dr_shape_str(&t, have, sizeof have), w->name,
+                   dr_shape_str(w, want, sizeof want));
+}
+
+static const dr_st_entry *first_part(const dr_lora_module *m)
+{
+    int i = 0;
+    while (!m->part[i])
+        i++;
+    return m->part[i];
+}
+
+static dr_status check_bias(const dr_lora *l, const dr_params *p, const dr_lora_module *m)
+{
+    const dr_st_entry *e = m->part[DR_FULL_BIAS];
+    const dr_param *q = e ? find_layer(p, m, ".bias") : NULL;
+    if (!e || m->third >= 0)
+        return DR_OK;
+    if (!q)
+        return dr_fail(DR_EINVAL, "cannot use '%s': '%s' is for a bias, which the model's layer has not", l->file.path,
+                       e->name);
+    return e->rank == 1 && e->dim[0] == q->t.dim[0] ? DR_OK : misfit(l, m, e, &q->t);
 }
 
 static dr_status check(const dr_lora *l, const dr_params *p, const dr_lora_module *m, size_t *unknown,
                        const char **first)
 {
-    char shape[128];
-    const dr_param *q = find_layer(p, m);
+    const dr_param *q = find_layer(p, m, ".weight");
+    bool columns;
+    if (!q && is_left_out(p, m))
+        return DR_OK;
     if (!q) {
         *first = *first ? *first : m->key;
         ++*unknown;
         return DR_OK;
     }
-    if (!shapes_fit(&q->t, m))
-        return dr_fail(DR_EINVAL,
-                       "cannot use '%s': '%s' takes %lld values and gives %lld, but '%s' has shape %s; it was made for "
-                       "another model",
-                       l->file.path, m->key, (long long)m->down->dim[1], (long long)m->up->dim[0], q->t.name,
-                       dr_shape_str(&q->t, shape, sizeof shape));
-    return DR_OK;
+    if (m->method == DR_METHOD_FULL && m->third >= 0)
+        return dr_fail(DR_EUNSUPPORTED,
+                       "cannot use '%s': '%s' is a whole difference of three projections at once, which drape does not "
+                       "read",
+                       l->file.path, m->key);
+    if (!dr_lora_fits(m, &q->t))
+        return misfit(l, m, first_part(m), &q->t);
+    if (dora_of(m) && !dora_axis(dora_of(m), &q->t, m->part[DR_LORA_MAGNITUDE], &columns))
+        return misfit(l, m, dora_of(m), &q->t);
+    return check_bias(l, p, m);
 }
 
 /* All layers of one model, before any is changed. */
@@ -78,29 +143,9 @@ static dr_status check_all(const dr_lora *l, const dr_params *p, bool text)
                    l->file.path, text ? "text encoder" : "UNet", unknown, first);
 }
 
-/* A factor as f32; the file's data may be unaligned. */
-static dr_status load_factor(const dr_lora *l, const dr_st_entry *e, float **out)
-{
-    size_t size = dr_dtype_size(e->dtype), n = e->size / size;
-    void *aligned = malloc(e->size ? e->size : 1);
-    *out = malloc(n * sizeof **out + 1);
-    dr_status st = DR_OK;
-    if (!aligned || !*out) {
-        st = dr_fail(DR_ENOMEM, "out of memory loading '%s'", l->file.path);
-    } else {
-        memcpy(aligned, e->data, e->size);
-        dr_to_f32(aligned, e->dtype, *out, n);
-        st = dr_check_finite(*out, DR_F32, n, e->name, l->file.path);
-    }
-    free(aligned);
-    if (st) {
-        free(*out);
-        *out = NULL;
-    }
-    return st;
-}
+/* --- merging ------------------------------------------------------------------------------------------ */
 
-/* The factors as values, and their product onto w. */
+/* The factors as values, and their product onto w, without a dense array in between. */
 static dr_status add_product(const float *up, const float *down, double s, int64_t rank, dr_tensor *w)
 {
     const dr_ops *ops = dr_ops_get();
@@ -115,20 +160,116 @@ static dr_status add_product(const float *up, const float *down, double s, int64
     return st;
 }
 
-static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_param *q, double scale)
+static dr_status merge_lora(const dr_lora *l, const dr_lora_module *m, dr_tensor *w, double scale)
 {
     float *down = NULL, *up = NULL;
-    dr_status st = load_factor(l, m->down, &down);
+    dr_status st = dr_lora_values(l, m->part[DR_LORA_DOWN], &down);
     if (!st)
-        st = load_factor(l, m->up, &up);
+        st = dr_lora_values(l, m->part[DR_LORA_UP], &up);
+    if (!st) {
+        const float *rows = m->third > 0 ? up + m->third * w->dim[0] * m->rank : up;
+        st = add_product(rows, down, scale * m->scale, m->rank, w);
+    }
+    free(down);
+    free(up);
+    return st;
+}
+
+/* norm [rows or columns] of w [out,in,kernel] */
+static void norms(const float *w, int64_t out, int64_t in, int64_t kernel, bool columns, double *norm)
+{
+    memset(norm, 0, (size_t)(columns ? in : out) * sizeof *norm);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t k = 0; k < kernel; k++, w++)
+                norm[columns ? i : o] += (double)*w * (double)*w;
+    for (int64_t i = 0; i < (columns ? in : out); i++)
+        norm[i] = sqrt(norm[i]);
+}
+
+/* w := w + blend · (norms given to (w + by · delta) - w) */
+static dr_status weight_decompose(const dr_lora *l, const dr_lora_module *m, const dr_tensor *t, double by,
+                                  double blend, const float *delta, float *w)
+{
+    int64_t out = t->dim[0], in = t->dim[1], kernel = dr_numel(t) / (out * in);
+    bool columns;
+    float *want = NULL;
+    dora_axis(dora_of(m), t, m->part[DR_LORA_MAGNITUDE], &columns);
+    double *norm = malloc((size_t)(columns ? in : out) * sizeof *norm);
+    float *sum = malloc((size_t)dr_numel(t) * sizeof *sum);
+    dr_status st = norm && sum ? dr_lora_values(l, dora_of(m), &want)
+                               : dr_fail(DR_ENOMEM, "out of memory merging '%s'", l->file.path);
+    if (!st) {
+        for (int64_t i = 0; i < dr_numel(t); i++)
+            sum[i] = w[i] + (float)by * delta[i];
+        norms(sum, out, in, kernel, columns, norm);
+        for (int64_t i = 0; i < dr_numel(t); i++) {
+            int64_t at = columns ? i / kernel % in : i / (in * kernel);
+            double of_norm = norm[at] > 0 ? (double)want[at] / norm[at] : 0; /* all zero has no direction */
+            w[i] = (float)((double)w[i] + blend * ((double)sum[i] * of_norm - (double)w[i]));
+        }
+    }
+    free(norm);
+    free(sum);
+    free(want);
+    return st;
+}
+
+static dr_status merge_dense(const dr_lora *l, const dr_lora_module *m, dr_param *q, double scale)
+{
+    size_t n = (size_t)dr_numel(&q->t);
+    float *delta = malloc(n * sizeof *delta), *w = malloc(n * sizeof *w);
+    dr_status st =
+        delta && w ? dr_lora_delta(l, m, &q->t, delta) : dr_fail(DR_ENOMEM, "out of memory merging '%s'", l->file.path);
+    if (!st) {
+        bool peft = m->part[DR_LORA_MAGNITUDE];
+        dr_param_get(q, 0, n, w);
+        if (dora_of(m))
+            st = weight_decompose(l, m, &q->t, m->scale * (peft ? scale : 1), peft ? 1 : scale, delta, w);
+        for (size_t i = 0; !dora_of(m) && i < n; i++)
+            w[i] += (float)(scale * m->scale) * delta[i];
+    }
+    if (!st)
+        dr_param_set(q, 0, n, w);
+    free(delta);
+    free(w);
+    return st;
+}
+
+static dr_status merge_bias(const dr_lora *l, const dr_lora_module *m, dr_param *q, double scale)
+{
+    size_t n = (size_t)dr_numel(&q->t);
+    float *delta = NULL, *b = malloc(n * sizeof *b);
+    dr_status st = b ? dr_lora_values(l, m->part[DR_FULL_BIAS], &delta)
+                     : dr_fail(DR_ENOMEM, "out of memory merging '%s'", l->file.path);
     if (!st)
         st = dr_param_make_own_f32(q);
     if (!st) {
         dr_weight_unpack(&q->t);
-        st = add_product(up, down, scale * m->scale, m->down->dim[0], &q->t);
+        dr_param_get(q, 0, n, b);
+        for (size_t i = 0; i < n; i++)
+            b[i] += (float)scale * delta[i];
+        dr_param_set(q, 0, n, b);
     }
-    free(down);
-    free(up);
+    free(delta);
+    free(b);
+    return st;
+}
+
+static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_params *p, double scale)
+{
+    dr_param *q = find_layer(p, m, ".weight");
+    bool plain = m->method == DR_METHOD_LORA && !m->part[DR_LORA_MID] && !dora_of(m);
+    bool weight = m->method != DR_METHOD_FULL || m->part[DR_FULL_DIFF];
+    if (!q) /* left out, as is_left_out() has it */
+        return DR_OK;
+    dr_status st = weight ? dr_param_make_own_f32(q) : DR_OK;
+    if (!st && weight) {
+        dr_weight_unpack(&q->t);
+        st = plain ? merge_lora(l, m, &q->t, scale) : merge_dense(l, m, q, scale);
+    }
+    if (!st && m->part[DR_FULL_BIAS])
+        st = merge_bias(l, m, find_layer(p, m, ".bias"), scale);
     return st;
 }
 
@@ -141,7 +282,7 @@ dr_status dr_lora_apply(const dr_lora *l, dr_params *unet, dr_params *text, doub
         const dr_lora_module *m = &l->module[i];
         dr_params *p = m->text ? text : unet;
         if (p)
-            st = merge(l, m, find_layer(p, m), scale);
+            st = merge(l, m, p, scale);
     }
     return st;
 }

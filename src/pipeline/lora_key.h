@@ -1,14 +1,12 @@
-/* What a tensor's name in a LoRA file says. Inside pipeline/lora*.c only. */
+/* What a tensor's name in an adapter's file says. Inside pipeline/lora*.c only. */
 #ifndef DR_PIPELINE_LORA_KEY_H
 #define DR_PIPELINE_LORA_KEY_H
 
-#include "base/arena.h"
-
-typedef enum dr_lora_role { DR_LORA_DOWN, DR_LORA_UP, DR_LORA_ALPHA } dr_lora_role;
+#include "pipeline/lora.h"
 
 typedef struct dr_lora_key {
-    char *layer, *module; /* in the arena; see dr_lora_module */
-    bool text, kohya;
+    char *layer, *module; /* in the arena; see dr_lora_module. OpenCLIP's in_proj: the layer ends in "self_attn." */
+    bool text, kohya, open_clip, in_proj;
     dr_lora_role role;
 } dr_lora_key;
 

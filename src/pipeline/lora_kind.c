@@ -10,15 +10,7 @@ typedef struct kind {
 
 /* Anywhere in a name behind a dot; longer ones first where one contains another. */
 static const kind parts[] = {
-    {".dora_scale", "a DoRA"},
-    {".lora_magnitude_vector", "a DoRA"},
-    {".hada_", "a LoHa"},
-    {".lokr_", "a LoKr"},
-    {".lora_mid", "a LoCon with a CP (Tucker) decomposition"},
-    {".diff_b", "a file of whole weight differences (\"full\" or \"diff\")"},
-    {".diff", "a file of whole weight differences (\"full\" or \"diff\")"},
-    {".w_norm", "a LyCORIS of normalization layers"},
-    {".b_norm", "a LyCORIS of normalization layers"},
+    {".lokr_t1", "a LoKr with a core in its first factor"},
     {".oft_", "an OFT"},
     {".boft_", "a BOFT"},
     {".on_input", "an IA3"},
@@ -76,7 +68,7 @@ const char *dr_lora_kind(const char *tensor)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *at = strstr(tensor, parts[i].text);
         const char *end = at ? at + strlen(parts[i].text) : NULL;
-        if (at && (end[-1] == '_' || !isalpha((unsigned char)*end))) /* ".diff", but not ".diffusion" */
+        if (at && (end[-1] == '_' || !isalpha((unsigned char)*end))) /* ".oft_", but not ".often" */
             return parts[i].name;
     }
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)

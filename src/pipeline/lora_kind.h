@@ -1,8 +1,8 @@
-/* What else than a plain LoRA a file may be, by the names of its tensors. Inside pipeline/lora*.c only. */
+/* What else than an adapter that is read a file may be, by the names of its tensors. Inside pipeline/lora*.c only. */
 #ifndef DR_PIPELINE_LORA_KIND_H
 #define DR_PIPELINE_LORA_KIND_H
 
-/** "a DoRA", "a LoHa", "a whole checkpoint", ... for a tensor that a plain LoRA has not; NULL when it says nothing. */
+/** "an OFT", "an IA3", "a whole checkpoint", ... for a tensor of another kind; NULL when it says nothing. */
 const char *dr_lora_kind(const char *tensor);
 
 /** The same, only by how the name begins: a LoRA's ending says nothing of the model that it is for. */

@@ -1,6 +1,7 @@
 #include "pipeline/lora_settings.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <glib.h>
 #include <math.h>
@@ -130,19 +131,22 @@ static const char *const harmless[] = {"r",
                                        "peft_version",
                                        "base_model_name_or_path",
                                        "revision",
-                                       "inference_mode"};
+                                       "inference_mode",
+                                       NULL};
 
-static bool is_harmless(const char *name)
-{
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-        if (strcmp(name, harmless[i]) == 0)
-            return true;
-    return false;
-}
+/* The same for LoHa and LoKr, whose factors' shapes show how they were decomposed. */
+static const char *const harmless_lycoris[] = {"alpha",
+                                               "rank_dropout",
+                                               "module_dropout",
+                                               "rank_dropout_scale",
+                                               "init_weights",
+                                               "decompose_both",
+                                               "decompose_factor",
+                                               "use_effective_conv2d",
+                                               NULL};
 
-static bool is_one_of(const json_t *v, const char *const *words)
+static bool is_in(const char *s, const char *const *words)
 {
-    const char *s = json_string_value(v);
     for (; s && *words; words++)
         if (strcmp(s, *words) == 0)
             return true;
@@ -156,19 +160,18 @@ static bool is_at_rest(const json_t *v)
            (json_is_object(v) && !json_object_size(v)) || (json_is_string(v) && !json_string_length(v));
 }
 
-static dr_status check_setting(const dr_lora_settings *s, const char *name, const json_t *v)
+static dr_status check_setting(const dr_lora_settings *s, const dr_lora_model_settings *m, const char *name,
+                               const json_t *v)
 {
     /* other ways to start training change the model's own weights, and the adapter alone says not how */
     static const char *const starts[] = {"gaussian", "eva", "orthogonal", NULL};
-    static const char *const none[] = {"none", NULL}, *const lora[] = {"LORA", NULL};
-    if (is_at_rest(v) || is_harmless(name) || (strcmp(name, "bias") == 0 && is_one_of(v, none)) ||
-        (strcmp(name, "peft_type") == 0 && is_one_of(v, lora)) ||
-        (strcmp(name, "init_lora_weights") == 0 && (json_is_true(v) || is_one_of(v, starts))))
+    static const char *const none[] = {"none", NULL}, *const types[] = {"LORA", "LOHA", "LOKR", NULL};
+    const char *word = json_string_value(v);
+    if (is_at_rest(v) || is_in(name, harmless) || (m->lycoris && is_in(name, harmless_lycoris)) ||
+        (strcmp(name, "bias") == 0 && is_in(word, none)) || (strcmp(name, "peft_type") == 0 && is_in(word, types)) ||
+        (strcmp(name, "use_dora") == 0 && json_is_true(v)) ||
+        (strcmp(name, "init_lora_weights") == 0 && (json_is_true(v) || is_in(word, starts))))
         return DR_OK;
-    if (strcmp(name, "use_dora") == 0 && json_is_true(v))
-        return dr_fail(DR_EUNSUPPORTED,
-                       "cannot load '%s': it is a DoRA (use_dora), which drape does not read; ask for a plain LoRA",
-                       s->where);
     char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
     dr_status st = dr_fail(DR_EUNSUPPORTED,
                            "cannot load '%s': its setting '%.64s' is %.80s, which drape does not read; ask for a plain "
@@ -188,6 +191,14 @@ static dr_status read_number(const dr_lora_settings *s, const char *name, const 
     return DR_OK;
 }
 
+static bool is_lycoris(const json_t *root, const char *prefix)
+{
+    static const char *const types[] = {"LOHA", "LOKR", NULL};
+    char key[64];
+    snprintf(key, sizeof key, "%speft_type", prefix);
+    return is_in(json_string_value(json_object_get(root, key)), types);
+}
+
 /* The settings whose names begin with `prefix`. */
 static dr_status read_model(dr_lora_settings *s, const char *prefix, dr_lora_model_settings *m)
 {
@@ -195,15 +206,19 @@ static dr_status read_model(dr_lora_settings *s, const char *prefix, dr_lora_mod
     const char *key;
     json_t *v;
     dr_status st = DR_OK;
-    m->alpha = 8; /* LoraConfig's default */
+    m->alpha = 8; /* LoraConfig's default, and the others' */
+    m->dora = -1;
+    m->lycoris = is_lycoris(s->root, prefix);
     json_object_foreach(s->root, key, v)
     {
         if (strncmp(key, prefix, skip) != 0)
             continue;
         const char *name = key + skip;
         m->given = true;
-        st = check_setting(s, name, v);
-        if (!st && strcmp(name, "lora_alpha") == 0)
+        st = check_setting(s, m, name, v);
+        if (!st && strcmp(name, "use_dora") == 0)
+            m->dora = json_is_true(v);
+        else if (!st && strcmp(name, m->lycoris ? "alpha" : "lora_alpha") == 0)
             st = read_number(s, name, v, &m->alpha);
         else if (!st && strcmp(name, "r") == 0)
             st = read_number(s, name, v, &m->rank);
@@ -219,10 +234,18 @@ static dr_status read_model(dr_lora_settings *s, const char *prefix, dr_lora_mod
     return st;
 }
 
+static const char *metadata(const dr_tensor_file *f, const char *key)
+{
+    for (size_t i = 0; i < f->meta_count; i++)
+        if (strcmp(f->meta[i].key, key) == 0)
+            return f->meta[i].value;
+    return NULL;
+}
+
 dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
 {
-    const char *text = dr_st_metadata(&l->file, "lora_adapter_metadata"), *path = l->file.path;
-    const char *slash = strrchr(path, '/');
+    const char *text = metadata(&l->file, "lora_adapter_metadata"), *path = l->file.path;
+    const char *name = dr_path_name(path);
     *s = (dr_lora_settings){0};
     snprintf(s->where, sizeof s->where, "%s", path);
     dr_status st = DR_OK;
@@ -232,9 +255,9 @@ dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
             st = read_model(s, prefixes[i], &s->model[i]);
         return st;
     }
-    if (strcmp(slash ? slash + 1 : path, "adapter_model.safetensors") != 0)
+    if (strcmp(name, "adapter_model.safetensors") != 0)
         return DR_OK;
-    snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", slash ? (int)(slash + 1 - path) : 0, path);
+    snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", (int)(name - path), path);
     if (dr_exists(s->where))
         st = dr_json_load(s->where, &s->root);
     for (int i = 0; !st && s->root && i < 2; i++)
@@ -261,11 +284,12 @@ void dr_lora_settings_clear(dr_lora_settings *s)
 
 /* --- one module -------------------------------------------------------------------------------------- */
 
-/* Alpha and rank that the settings have for a module. */
-static dr_status from_settings(const dr_lora_settings *s, const dr_lora *l, const dr_lora_module *m, double *alpha)
+/* Alpha and rank that the settings have for a module; *rank 0: they say none. */
+static dr_status from_settings(const dr_lora_settings *s, const dr_lora *l, const dr_lora_module *m, double *alpha,
+                               double *rank)
 {
     const dr_lora_model_settings *of = &s->model[m->text];
-    double rank = of->rank, have = (double)m->down->dim[0];
+    double have = (double)m->rank;
     char with_model[512];
     snprintf(with_model, sizeof with_model, "text_model.%s", m->layer);
     const char *names[] = {m->layer, m->module, m->text ? with_model : NULL, NULL};
@@ -275,22 +299,46 @@ static dr_status from_settings(const dr_lora_settings *s, const dr_lora *l, cons
             "cannot load '%s': its settings have patterns for names of layers, but the name '%s' has no dots",
             l->file.path, m->key);
     *alpha = of->alpha;
+    *rank = of->rank;
     dr_status st = lookup(s, &of->alphas, names, "alpha_pattern", alpha);
     if (!st)
-        st = lookup(s, &of->ranks, names, "rank_pattern", &rank);
-    if (!st && rank != 0 && rank != have)
+        st = lookup(s, &of->ranks, names, "rank_pattern", rank);
+    if (!st && have != 0 && *rank != 0 && *rank != have)
         st = dr_fail(DR_EINVAL, "cannot load '%s': '%s' has rank %g, but its settings say %g", l->file.path, m->key,
-                     have, rank);
+                     have, *rank);
     return st;
+}
+
+/* A DoRA without its norms is another sum, and so are norms that the settings know nothing of. */
+static dr_status check_dora(const dr_lora_model_settings *of, const dr_lora *l, const dr_lora_module *m)
+{
+    bool has = m->part[DR_LORA_MAGNITUDE] || m->part[DR_LORA_DORA];
+    if (of->given && of->dora == 1 && !has && m->method == DR_METHOD_LORA)
+        return dr_fail(DR_EINVAL,
+                       "cannot load '%s': it is a DoRA by its settings (use_dora), but '%s' has no "
+                       "lora_magnitude_vector",
+                       l->file.path, m->module);
+    if (of->given && of->dora == 0 && m->part[DR_LORA_MAGNITUDE])
+        return dr_fail(DR_EINVAL, "cannot load '%s': it has '%s', but is no DoRA by its settings (use_dora)",
+                       l->file.path, m->part[DR_LORA_MAGNITUDE]->name);
+    return DR_OK;
 }
 
 dr_status dr_lora_settings_scale(const dr_lora_settings *s, const dr_lora *l, dr_lora_module *m, const double *alpha)
 {
     const dr_lora_model_settings *of = &s->model[m->text];
-    double rank = (double)m->down->dim[0], a = alpha ? *alpha : rank;
-    dr_status st = !alpha && of->given ? from_settings(s, l, m, &a) : DR_OK;
+    double rank = (double)m->rank, said = 0, a = alpha ? *alpha : rank;
+    dr_status st = check_dora(of, l, m);
+    m->scale = 1;
+    if (st || m->method == DR_METHOD_FULL)
+        return st;
+    if (!alpha && of->given)
+        st = from_settings(s, l, m, &a, &said);
+    if (!rank && said) /* a LoKr of two whole factors, which peft scales nevertheless */
+        rank = said;
     if (!st && !isfinite(a))
         st = dr_fail(DR_EINVAL, "cannot load '%s': the alpha of '%s' is not finite", l->file.path, m->key);
-    m->scale = a / (of->rank_stabilised ? sqrt(rank) : rank);
+    if (rank)
+        m->scale = a / (of->rank_stabilised ? sqrt(rank) : rank);
     return st;
 }

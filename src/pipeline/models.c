@@ -2,152 +2,116 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 
-static dr_status part_path(char out[PATH_MAX], const char *dir, const char *part, const char *file)
+/* --- rows --------------------------------------------------------------------------------------- */
+
+static dr_status config_text(void *config, const json_t *j, const char *where)
 {
-    int n = snprintf(out, PATH_MAX, "%s/%s%s%s", dir, part, file ? "/" : "", file ? file : "");
-    if (n < 0 || n >= PATH_MAX)
-        return dr_fail(DR_EINVAL, "the path '%s' is too long", dir);
-    return DR_OK;
+    return dr_clip_config_parse(config, j, where);
 }
 
-static dr_status config_json(const char *dir, const char *part, char path[PATH_MAX], json_t **out)
+static dr_status config_vae(void *config, const json_t *j, const char *where)
 {
-    dr_status st = part_path(path, dir, part, "config.json");
-    return st ? st : dr_json_load(path, out);
+    return dr_vae_config_parse(config, j, where);
 }
 
-dr_status dr_text_config(dr_clip_config *c, const char *dir)
+static dr_status config_unet(void *config, const json_t *j, const char *where)
 {
-    char path[PATH_MAX];
+    return dr_unet_config_parse(config, j, where);
+}
+
+static dr_status init_text(void *net, const void *config, dr_params *p)
+{
+    return dr_clip_init(net, config, p);
+}
+
+static dr_status init_vae(void *net, const void *config, dr_params *p)
+{
+    return dr_vae_init(net, config, p);
+}
+
+static dr_status init_unet(void *net, const void *config, dr_params *p)
+{
+    return dr_unet_init(net, config, p);
+}
+
+const dr_model_row dr_text_row = {"text_encoder", true, config_text, init_text};
+const dr_model_row dr_vae_row = {"vae", true, config_vae, init_vae};
+const dr_model_row dr_unet_row = {"unet", true, config_unet, init_unet};
+
+typedef union any_config {
+    dr_clip_config text;
+    dr_vae_config vae;
+    dr_unet_config unet;
+} any_config;
+
+static dr_status read_config(const dr_model_row *row, const dr_source *s, void *config)
+{
+    char where[PATH_MAX];
     json_t *j;
-    dr_status st = config_json(dir, "text_encoder", path, &j);
+    dr_status st = dr_source_config(s, row->part, &j, where);
     if (st)
         return st;
-    st = dr_clip_config_parse(c, j, path);
+    st = row->config(config, j, where);
     json_decref(j);
     return st;
 }
 
-dr_status dr_vae_config_load(dr_vae_config *c, const char *dir)
+dr_status dr_text_config(dr_clip_config *c, const dr_source *s)
 {
-    char path[PATH_MAX];
+    return read_config(&dr_text_row, s, c);
+}
+
+dr_status dr_vae_config_load(dr_vae_config *c, const dr_source *s)
+{
+    return read_config(&dr_vae_row, s, c);
+}
+
+dr_status dr_unet_config_load(dr_unet_config *c, const dr_source *s)
+{
+    return read_config(&dr_unet_row, s, c);
+}
+
+dr_status dr_tokenizer_open(dr_tokenizer **out, const dr_source *s, const dr_clip_config *text)
+{
+    dr_status st = dr_source_tokenizer(s, out);
+    if (st || dr_tokenizer_vocab_size(*out) <= text->vocab)
+        return st;
+    st = dr_fail(DR_EINVAL, "cannot use '%s': its tokenizer has %d tokens, its text encoder %d%s", dr_source_path(s),
+                 dr_tokenizer_vocab_size(*out), text->vocab, dr_source_tokenizer_hint(s));
+    dr_tokenizer_free(*out);
+    *out = NULL;
+    return st;
+}
+
+/* --- loading and letting go --------------------------------------------------------------------- */
+
+dr_status dr_model_open(const dr_model_row *row, const dr_source *s, const char *part, void *net, dr_params *p)
+{
+    char where[PATH_MAX];
+    any_config config;
     json_t *j;
-    dr_status st = config_json(dir, "vae", path, &j);
+    dr_status st = dr_source_config(s, part, &j, where);
     if (st)
         return st;
-    st = dr_vae_config_parse(c, j, path);
+    if (row->config)
+        st = row->config(&config, j, where);
+    if (!st)
+        st = dr_params_init(p);
+    if (!st)
+        st = row->init(net, row->config ? (const void *)&config : &(dr_model_json){j, where}, p);
     json_decref(j);
     return st;
 }
 
-static dr_status unet_config(dr_unet_config *c, const char *dir, const char *part)
+dr_status dr_model_bind(const dr_model_row *row, const dr_source *s, const char *part, dr_params *p, dr_weights *files)
 {
-    char path[PATH_MAX];
-    json_t *j;
-    dr_status st = config_json(dir, part, path, &j);
-    if (st)
-        return st;
-    st = dr_unet_config_parse(c, j, path);
-    json_decref(j);
-    return st;
-}
-
-dr_status dr_folder_schedule(dr_schedule *s, const char *dir)
-{
-    char path[PATH_MAX];
-    json_t *index;
-    dr_status st = part_path(path, dir, "scheduler", "scheduler_config.json");
-    if (!st)
-        st = dr_schedule_load(s, path);
-    if (st || s->class_name[0])
-        return st;
-    st = part_path(path, dir, "model_index.json", NULL);
-    if (!st)
-        st = dr_json_load(path, &index);
-    if (st) {
-        dr_schedule_clear(s);
-        return st;
-    }
-    const char *class = json_string_value(json_array_get(json_object_get(index, "scheduler"), 1));
-    if (class)
-        snprintf(s->class_name, sizeof s->class_name, "%s", class);
-    json_decref(index);
-    return DR_OK;
-}
-
-dr_status dr_unet_config_load(dr_unet_config *c, const char *dir)
-{
-    return unet_config(c, dir, "unet");
-}
-
-static dr_status bind(dr_weights *files, dr_params *p, const char *dir, const char *part, const dr_weights_rules *rules)
-{
-    char path[PATH_MAX];
-    dr_weights_rules trusting = *rules;
-    trusting.trusted = true;
-    dr_status st = part_path(path, dir, part, NULL);
-    return st ? st : dr_weights_load(files, p, path, &trusting);
-}
-
-dr_status dr_text_load(dr_text_model *m, const char *dir)
-{
-    dr_clip_config c;
-    if (m->loaded)
-        return DR_OK;
-    dr_status st = dr_text_config(&c, dir);
-    if (!st)
-        st = dr_params_init(&m->params);
-    if (!st)
-        st = dr_clip_init(&m->net, &c, &m->params);
-    if (!st)
-        st = bind(&m->files, &m->params, dir, "text_encoder", &dr_weights_text);
-    m->loaded = true;
-    if (st)
-        dr_text_unload(m);
-    return st;
-}
-
-dr_status dr_vae_load(dr_vae_model *m, const char *dir)
-{
-    dr_vae_config c;
-    if (m->loaded)
-        return DR_OK;
-    dr_status st = dr_vae_config_load(&c, dir);
-    if (!st)
-        st = dr_params_init(&m->params);
-    if (!st)
-        st = dr_vae_init(&m->net, &c, &m->params);
-    if (!st)
-        st = bind(&m->files, &m->params, dir, "vae", &dr_weights_vae);
-    m->loaded = true;
-    if (st)
-        dr_vae_unload(m);
-    return st;
-}
-
-dr_status dr_unet_load(dr_unet_model *m, const char *dir)
-{
-    return dr_unet_load_part(m, dir, "unet");
-}
-
-dr_status dr_unet_load_part(dr_unet_model *m, const char *dir, const char *part)
-{
-    dr_unet_config c;
-    if (m->loaded)
-        return DR_OK;
-    dr_status st = unet_config(&c, dir, part);
-    if (!st)
-        st = dr_params_init(&m->params);
-    if (!st)
-        st = dr_unet_init(&m->net, &c, &m->params);
-    if (!st)
-        st = bind(&m->files, &m->params, dir, part, &dr_weights_unet);
-    m->loaded = true;
-    if (st)
-        dr_unet_unload(m);
-    return st;
+    char where[PATH_MAX];
+    dr_weights_rules rules = *dr_weights_rules_of(part);
+    rules.trusted = row->trusted;
+    *files = (dr_weights){0};
+    dr_status st = p->status ? p->status : dr_source_tensors(s, part, files);
+    return st ? st : dr_weights_bind(files, p, dr_source_where(s, part, where, sizeof where), &rules);
 }
 
 static void unload(dr_params *p, dr_weights *files, bool *loaded)
@@ -157,6 +121,40 @@ static void unload(dr_params *p, dr_weights *files, bool *loaded)
     dr_params_clear(p); /* before the files: parameters point into them */
     dr_weights_close(files);
     *loaded = false;
+}
+
+static dr_status load(const dr_model_row *row, const dr_source *s, const char *part, void *net, dr_params *p,
+                      dr_weights *files, bool *loaded)
+{
+    if (*loaded)
+        return DR_OK;
+    dr_status st = dr_model_open(row, s, part, net, p);
+    if (!st)
+        st = dr_model_bind(row, s, part, p, files);
+    *loaded = true;
+    if (st)
+        unload(p, files, loaded);
+    return st;
+}
+
+dr_status dr_text_load(dr_text_model *m, const dr_source *s)
+{
+    return load(&dr_text_row, s, dr_text_row.part, &m->net, &m->params, &m->files, &m->loaded);
+}
+
+dr_status dr_vae_load(dr_vae_model *m, const dr_source *s)
+{
+    return load(&dr_vae_row, s, dr_vae_row.part, &m->net, &m->params, &m->files, &m->loaded);
+}
+
+dr_status dr_unet_load_part(dr_unet_model *m, const dr_source *s, const char *part)
+{
+    return load(&dr_unet_row, s, part, &m->net, &m->params, &m->files, &m->loaded);
+}
+
+dr_status dr_unet_load(dr_unet_model *m, const dr_source *s)
+{
+    return dr_unet_load_part(m, s, dr_unet_row.part);
 }
 
 void dr_text_unload(dr_text_model *m)
@@ -173,6 +171,8 @@ void dr_unet_unload(dr_unet_model *m)
 {
     unload(&m->params, &m->files, &m->loaded);
 }
+
+/* --- values ------------------------------------------------------------------------------------- */
 
 dr_status dr_params_check(const dr_params *p, const char *path)
 {

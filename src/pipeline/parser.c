@@ -1,7 +1,9 @@
 #include "pipeline/parser.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
+#include "pipeline/models.h"
 
 #include <limits.h>
 #include <math.h>
@@ -13,8 +15,8 @@
 bool dr_is_parser_folder(const char *dir)
 {
     char config[PATH_MAX], index[PATH_MAX];
-    return !dr_folder_path(config, sizeof config, dir, "", "config.json") &&
-           !dr_folder_path(index, sizeof index, dir, "", "model_index.json") && dr_exists(config) && !dr_exists(index);
+    return !dr_path(config, sizeof config, dir, "config.json") &&
+           !dr_path(index, sizeof index, dir, "model_index.json") && dr_exists(config) && !dr_exists(index);
 }
 
 /* --- labels ---------------------------------------------------------------------------------------- */
@@ -150,15 +152,13 @@ static dr_status check_size(const dr_parser *m, const char *where)
     return DR_OK;
 }
 
-static dr_status parse_preprocessor(dr_parser *m, const char *dir)
+static dr_status parse_preprocessor(dr_parser *m)
 {
     char path[PATH_MAX];
     json_t *j;
     bool resize;
     int64_t resample = 2;
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "preprocessor_config.json");
-    if (!st)
-        st = dr_json_load(path, &j);
+    dr_status st = dr_source_config(m->source, "processor", &j, path);
     if (st)
         return st;
     st = dr_json_bool(j, path, "do_resize", true, &resize);
@@ -205,36 +205,29 @@ static dr_status init_net(dr_parser *m, const json_t *j, const char *where)
                    type);
 }
 
-static dr_status parse_config(dr_parser *m, const char *dir)
+static dr_status init_parser(void *net, const void *config, dr_params *p)
 {
-    char path[PATH_MAX];
-    json_t *j;
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "config.json");
-    if (!st && !dr_is_dir(dir))
-        st = dr_fail(DR_ENOENT, "cannot load the clothes parser '%s': there is no such folder", dir);
-    if (!st)
-        st = dr_json_load(path, &j);
-    if (st)
-        return st;
-    st = init_net(m, j, path);
-    if (!st)
-        st = parse_labels(m, j, path);
-    json_decref(j);
-    return st;
+    dr_parser *m = net;
+    const dr_model_json *j = config;
+    DR_ASSERT(p == &m->params, "another table");
+    dr_status st = init_net(m, j->root, j->where);
+    return st ? st : parse_labels(m, j->root, j->where);
 }
+
+static const dr_model_row row = {"parser", false, NULL, init_parser};
 
 dr_status dr_parser_open(dr_parser *m, const char *dir)
 {
     if (m->loaded)
         return DR_OK;
     *m = (dr_parser){.loaded = true};
-    dr_status st = dr_params_init(&m->params);
-    if (!st && !(m->dir = strdup(dir)))
-        st = dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = dr_source_open(&m->source, dir, &(dr_source_options){.alone = row.part});
+    if (!st) {
+        m->dir = dr_source_path(m->source);
+        st = dr_model_open(&row, m->source, row.part, m, &m->params);
+    }
     if (!st)
-        st = parse_config(m, dir);
-    if (!st)
-        st = parse_preprocessor(m, dir);
+        st = parse_preprocessor(m);
     if (st)
         dr_parser_unload(m);
     return st;
@@ -265,7 +258,7 @@ dr_status dr_parser_load(dr_parser *m, const char *dir)
     dr_status st = dr_parser_open(m, dir);
     if (st)
         return st;
-    st = dr_weights_load(&m->files, &m->params, dir, &dr_weights_parser);
+    st = dr_model_bind(&row, m->source, row.part, &m->params, &m->files);
     if (!st)
         st = check_variance(m);
     if (st)
@@ -279,7 +272,7 @@ void dr_parser_unload(dr_parser *m)
         return;
     dr_params_clear(&m->params); /* before the files: parameters point into them */
     dr_weights_close(&m->files);
-    free(m->dir);
+    dr_source_close(m->source);
     free(m->unknown);
     *m = (dr_parser){0};
 }

@@ -11,7 +11,7 @@
 #include "models/clothes_net.h"
 #include "models/segformer.h"
 #include "pipeline/parser_labels.h"
-#include "pipeline/weights.h"
+#include "pipeline/source.h"
 
 #define DR_PARSER_SIZES 4
 
@@ -34,7 +34,8 @@ typedef struct dr_parser {
     uint8_t label[256];                       /* class -> dr_label or dr_class, from id2label by name */
     char *unknown;          /* names of classes that are none of ours, "'a', 'b'": background; or NULL */
     dr_precision precision; /* EXACT unless changed after loading */
-    char *dir;              /* for messages */
+    dr_source *source;
+    const char *dir; /* for messages; borrowed */
 } dr_parser;
 
 /** True if `dir` is laid out as a parser: config.json and no model_index.json. */

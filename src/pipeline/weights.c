@@ -1,7 +1,5 @@
 #include "pipeline/weights.h"
 
-#include "base/json.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +25,27 @@ const dr_weights_rules dr_weights_text = {.what = "text encoder",
 const dr_weights_rules dr_weights_parser = {
     .what = "clothes parser", .stems = transformers_stems, .ignored = parser_ignored};
 
+const dr_weights_rules *dr_weights_rules_of(const char *part)
+{
+    static const struct {
+        const char *part;
+        const dr_weights_rules *rules;
+    } all[] = {{"unet", &dr_weights_unet},
+               {"unet_base", &dr_weights_unet},
+               {"vae", &dr_weights_vae},
+               {"text_encoder", &dr_weights_text},
+               {"parser", &dr_weights_parser}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i].part, part) == 0)
+            return all[i].rules;
+    return NULL;
+}
+
 /* A tensor of a file under the name that the table uses. */
 typedef struct slot {
     char *name;
     const dr_st_entry *e;
-    const dr_safetensors *f;
+    const dr_tensors *f;
     bool used;
 } slot;
 
@@ -40,83 +54,6 @@ typedef struct slots {
     size_t n;
     dr_arena names;
 } slots;
-
-/* --- finding the files --------------------------------------------------------------------------- */
-
-static dr_status add_file(dr_weights *w, const char *path)
-{
-    dr_safetensors *more = realloc(w->file, (w->count + 1) * sizeof *more);
-    if (!more)
-        return dr_fail(DR_ENOMEM, "out of memory loading '%s'", path);
-    w->file = more;
-    dr_status st = dr_st_open(&w->file[w->count], path);
-    if (!st)
-        w->count++;
-    return st;
-}
-
-static bool have_file(const dr_weights *w, const char *path)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (strcmp(w->file[i].path, path) == 0)
-            return true;
-    return false;
-}
-
-/* NAME.safetensors.index.json: {"weight_map": {tensor: file}}; the files lie beside it. */
-static dr_status add_shards(dr_weights *w, const char *dir, const char *index)
-{
-    json_t *j, *file;
-    const char *tensor;
-    dr_status st = dr_json_load(index, &j);
-    if (st)
-        return st;
-    json_t *map = json_object_get(j, "weight_map");
-    if (!json_object_size(map))
-        st = dr_fail(DR_EINVAL, "cannot load '%s': it has no \"weight_map\"", index);
-    json_object_foreach(map, tensor, file)
-    {
-        const char *name = json_string_value(file);
-        char path[4096];
-        if (!name || strchr(name, '/') || !*name || *name == '.') {
-            st = dr_fail(DR_EINVAL, "cannot load '%s': the file of '%.200s' must be a name in the same folder", index,
-                         tensor);
-            break;
-        }
-        snprintf(path, sizeof path, "%s/%s", dir, name);
-        if (!have_file(w, path) && (st = add_file(w, path)))
-            break;
-    }
-    json_decref(j);
-    return st;
-}
-
-/* Published endings, f32 first: where a folder has both, exactness wins over size. */
-static const char *const endings[] = {".safetensors", ".safetensors.index.json", ".fp16.safetensors",
-                                      ".safetensors.index.fp16.json", ".fp16.safetensors.index.json"};
-
-static bool try_path(char *path, size_t n, const char *dir, const char *stem, const char *ending)
-{
-    return (size_t)snprintf(path, n, "%s/%s%s", dir, stem, ending) < n && dr_exists(path);
-}
-
-static dr_status open_files(dr_weights *w, const char *dir, const dr_weights_rules *r)
-{
-    char path[4096];
-    for (const char *const *stem = r->stems; *stem; stem++)
-        for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-            if (try_path(path, sizeof path, dir, *stem, endings[i]))
-                return strstr(endings[i], ".json") ? add_shards(w, dir, path) : add_file(w, path);
-    if (!dr_is_dir(dir))
-        return dr_fail(DR_ENOENT, "cannot load the %s: there is no folder '%s'", r->what, dir);
-    for (const char *const *stem = r->stems; *stem; stem++)
-        if (try_path(path, sizeof path, dir, *stem, ".bin"))
-            return dr_fail(DR_EUNSUPPORTED,
-                           "cannot load '%s': pickled weights can run code and are not read; get the .safetensors of "
-                           "this model",
-                           path);
-    return dr_fail(DR_ENOENT, "cannot load the %s: '%s' has no %s.safetensors", r->what, dir, r->stems[0]);
-}
 
 /* --- names --------------------------------------------------------------------------------------- */
 
@@ -146,16 +83,16 @@ static dr_status list_tensors(slots *all, const dr_weights *w, const dr_weights_
 {
     size_t n = 0, bytes = 4096;
     for (size_t i = 0; i < w->count; i++)
-        for (size_t k = 0; k < w->file[i].count; k++, n++)
-            bytes += strlen(w->file[i].entry[k].name) + 192; /* and what the arena rounds up */
+        for (size_t k = 0; k < w->list[i].count; k++, n++)
+            bytes += strlen(w->list[i].entry[k].name) + 192; /* and what the arena rounds up */
     all->s = calloc(n + 1, sizeof *all->s);
     if (!all->s)
         return dr_fail(DR_ENOMEM, "out of memory loading the %s", r->what);
     dr_status st = (dr_status)dr_arena_init(&all->names, bytes);
     for (size_t i = 0; !st && i < w->count; i++)
-        for (size_t k = 0; k < w->file[i].count; k++) {
+        for (size_t k = 0; k < w->list[i].count; k++) {
             slot *s = &all->s[all->n];
-            *s = (slot){.e = &w->file[i].entry[k], .f = &w->file[i]};
+            *s = (slot){.e = &w->list[i].entry[k], .f = &w->list[i]};
             if (!(s->name = table_name(&all->names, s->e->name, r)))
                 return DR_ENOMEM;
             all->n++;
@@ -295,7 +232,8 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r, cha
                    first->f->path, n, n > 1 ? "s" : "", first->e->name);
 }
 
-static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_weights_rules *r, char *note, size_t size)
+static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_weights_rules *r, char *note,
+                          size_t size)
 {
     const char *missing = NULL;
     size_t n = 0;
@@ -317,32 +255,32 @@ static dr_status bind_all(slots *all, dr_params *p, const char *dir, const dr_we
     }
     if (missing)
         return dr_fail(DR_EINVAL, "cannot load the %s in '%s': %zu of its %zu tensors are missing, the first is '%s'",
-                       r->what, dir, n, p->count, missing);
+                       r->what, where, n, p->count, missing);
     return check_all_used(all, r, note, size);
+}
+
+dr_status dr_weights_bind(dr_weights *w, dr_params *p, const char *where, const dr_weights_rules *rules)
+{
+    slots all = {0};
+    if (p->status)
+        return p->status;
+    dr_status st = list_tensors(&all, w, rules);
+    if (!st)
+        st = bind_all(&all, p, where, rules, w->note, sizeof w->note);
+    dr_arena_clear(&all.names);
+    free(all.s);
+    return st;
 }
 
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules)
 {
-    slots all = {0};
     *out = (dr_weights){0};
     if (p->status)
         return p->status;
-    dr_status st = open_files(out, dir, rules);
+    dr_status st = dr_weights_open(out, dir, rules);
     if (!st)
-        st = list_tensors(&all, out, rules);
-    if (!st)
-        st = bind_all(&all, p, dir, rules, out->note, sizeof out->note);
-    dr_arena_clear(&all.names);
-    free(all.s);
+        st = dr_weights_bind(out, p, dir, rules);
     if (st)
         dr_weights_close(out);
     return st;
-}
-
-void dr_weights_close(dr_weights *w)
-{
-    for (size_t i = 0; i < w->count; i++)
-        dr_st_close(&w->file[i]);
-    free(w->file);
-    *w = (dr_weights){0};
 }

@@ -1,10 +1,10 @@
-/* Between the table of a model's parameters (nn/params.h) and safetensors files: binding, saving, and
+/* Between the table of a model's parameters (nn/params.h) and files of tensors: binding, saving, and
  * random values.
  *
  * Names in the table are those that diffusers and transformers write, without `text_model.`. Files
  * differ, and all of these load: with and without `text_model.`; VAE attention as query/key/value/proj_attn or
  * to_q/to_k/to_v/to_out.0; [C,C] where the table has [C,C,1,1] and the reverse; one file, shards with an
- * index, and `.fp16` variants of both.
+ * index, and `.fp16` variants of both; pickled files (`.bin`) where there is no safetensors.
  *
  * Details that have caused bugs: F32, F16 and BF16 matrices are used where they lie in the mapping, so the
  * dr_weights must live as long as the parameters; parameters of one axis (biases, gains) are always
@@ -12,12 +12,12 @@
 #ifndef DR_PIPELINE_WEIGHTS_H
 #define DR_PIPELINE_WEIGHTS_H
 
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 #include "nn/params.h"
 
 typedef struct dr_weights_rules {
     const char *what;            /* the model in messages: "UNet" */
-    const char *const *stems;    /* file names without .safetensors, tried in order; ends with NULL */
+    const char *const *stems;    /* file names without their endings, tried in order; ends with NULL */
     const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
     const char *const *unused;   /* the same, but worth a word; a name with a dot at its end is the start of names */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
@@ -27,26 +27,50 @@ typedef struct dr_weights_rules {
 
 extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, dr_weights_parser;
 
-/* Open files; parameters point into them. */
-typedef struct dr_weights {
-    dr_safetensors *file;
+/** The rules of a pipeline's part ("unet", "vae", ...), of "parser"; NULL for a part without weights. */
+const dr_weights_rules *dr_weights_rules_of(const char *part);
+
+/* Some tensors, sorted by name, and the file that they are from. */
+typedef struct dr_tensors {
+    const dr_st_entry *entry;
     size_t count;
+    const char *path;
+} dr_tensors;
+
+/* A part's tensors; parameters point into them. */
+typedef struct dr_weights {
+    dr_tensors *list;      /* [count] */
+    dr_tensor_file **file; /* [count], where they come from; NULL: somebody else's */
+    size_t count;
+    bool pickled;   /* one of the files is no safetensors, by its content or its name */
     char note[512]; /* which tensors were passed over, one sentence; "" when there were none */
 } dr_weights;
 
+/** Opens the weight files in folder `dir`. DR_ENOENT where there are none. After a failure *out is closed. */
+dr_status dr_weights_open(dr_weights *out, const char *dir, const dr_weights_rules *rules);
+/** Tensors of an owner that stays open as long; `path` is its file, for messages. */
+dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t count, const char *path);
+
 /**
- * Binds every parameter of `p` to a tensor in the weight files of folder `dir`.
+ * Binds every parameter of `p` to one of the tensors.
  *
  * Parameters must have no storage yet. Reads every value once (for the check) unless rules->trusted, and
  * lets the pages go again.
  *
- * @return DR_ENOENT without weight files; DR_EINVAL for a missing, misshapen, non-finite or
- *         unexpected tensor. After a failure *out is closed, and `p` is only good for dr_params_clear().
+ * @param where  the part's place in messages: its folder, or the file
+ * @return DR_EINVAL for a missing, misshapen, non-finite or unexpected tensor. After a failure `p` is only good for
+ *         dr_params_clear().
  */
+dr_status dr_weights_bind(dr_weights *w, dr_params *p, const char *where, const dr_weights_rules *rules);
+
+/** Both, for a folder `dir`. After a failure *out is closed. */
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules);
 
-/** Ends the mappings: clear the parameters first. Safe on a zeroed struct. */
+/** Ends the mappings, or gives back the pages of borrowed ones: clear the parameters first. Safe on a zeroed struct. */
 void dr_weights_close(dr_weights *w);
+
+/** All tensors as they are, names and types, in one safetensors file at `path`. */
+dr_status dr_weights_write(const dr_weights *w, const char *path);
 
 /** Gives a parameter f32 storage of its own with the values it has now, so that it can be changed;
  *  no-op if it has. Drops its packed copy. */

@@ -153,14 +153,14 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, cons
     return st;
 }
 
-dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch, bool any_white,
+dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, bool any_white,
                           const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb)
 {
     dr_vae_model vae = {0};
     int first_item = first_batch < plan->batch_count ? plan->batch[first_batch].first : plan->item_count;
     dr_status st = list_entries(c, plan, first_item);
     if (!st)
-        st = dr_vae_load(&vae, dir);
+        st = dr_vae_load(&vae, s);
     if (!st) {
         c->vae = vae.net.config;
         st = encode_all(c, &vae.net, any_white, instances, classes, cb);

@@ -34,9 +34,9 @@ typedef struct dr_cache_callbacks {
     void (*doubt)(void *user, const char *text); /* one sentence a line; may be NULL */
 } dr_cache_callbacks;
 
-/** Encodes what the plan needs from micro batch `first_batch` on. Loads the VAE from `dir` and lets it go. Masks on the
+/** Encodes what the plan needs from micro batch `first_batch` on. Loads the VAE from `s` and lets it go. Masks on the
  *  latents' grid: `any_white` as in dr_train_options; without it, masks that lose a part are a doubt. */
-dr_status dr_cache_images(dr_cache *c, const char *dir, const dr_plan *plan, int first_batch, bool any_white,
+dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, bool any_white,
                           const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb);
 
 /** Encodes one text per example with a loaded text encoder. ids: [instances + classes][77]. */

@@ -1,18 +1,7 @@
 #include "train/distilled.h"
 
-#include "base/file.h"
-#include "base/path.h"
-#include "pipeline/folder.h"
-
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool dr_distilled_is(const char *dir)
-{
-    char path[PATH_MAX];
-    return dr_path(path, sizeof path, dir, DR_UNET_BASE, "config.json") == DR_OK && dr_exists(path);
-}
 
 /* change = painter - base, for parameters of one table. */
 static dr_status subtract(dr_distilled *d, const dr_params *painter, const dr_params *base, const char *dir)
@@ -43,19 +32,19 @@ static dr_status make_room(dr_distilled *d, size_t values)
                                            2 * values * sizeof(float) >> 20);
 }
 
-dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const char *dir)
+dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const dr_source *s)
 {
     dr_unet_model base = {0};
     *d = (dr_distilled){0};
-    if (!dr_distilled_is(dir))
+    if (!dr_source_has(s, DR_UNET_BASE))
         return DR_OK;
-    dr_status st = dr_unet_load(unet, dir);
+    dr_status st = dr_unet_load(unet, s);
     if (!st)
-        st = dr_unet_load_part(&base, dir, DR_UNET_BASE);
+        st = dr_unet_load_part(&base, s, DR_UNET_BASE);
     if (!st)
         st = make_room(d, (size_t)dr_params_numel(&unet->params));
     if (!st)
-        st = subtract(d, &unet->params, &base.params, dir);
+        st = subtract(d, &unet->params, &base.params, dr_source_path(s));
     dr_unet_unload(unet);
     if (st) {
         dr_unet_unload(&base);

@@ -23,11 +23,9 @@ typedef struct dr_distilled {
     size_t values;
 } dr_distilled;
 
-/** Whether the folder has both. */
-bool dr_distilled_is(const char *dir);
-/** Where the folder `dir` has a unet_base/: reads the change into `d`, and the base into `unet`, in place of unet/.
- * After a failure nothing is loaded. */
-dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const char *dir);
+/** Where the source has both: reads the change into `d`, and the base into `unet`, in place of unet/. After a failure
+ *  nothing is loaded. */
+dr_status dr_distilled_open(dr_distilled *d, dr_unet_model *unet, const dr_source *s);
 /** Safe on a zeroed struct. */
 void dr_distilled_clear(dr_distilled *d);
 

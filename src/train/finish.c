@@ -47,7 +47,7 @@ static dr_status write_parts(dr_trainer *t, const char *dir)
     for (size_t i = 0; !st && i < PARTS - 1; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained)
-            st = dr_folder_copy(t->o->pretrained_model, dir, parts[i], true);
+            st = dr_source_copy(t->source, parts[i], dir, true);
     }
     return st;
 }

@@ -5,8 +5,6 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/progress.h"
-#include "models/tokenizer.h"
-#include "pipeline/folder.h"
 #include "train/estimate.h"
 #include "train/prompt_tell.h"
 
@@ -36,7 +34,7 @@ static dr_status open_classes(dr_trainer *t)
                    o->class_data_dir);
     if (!found)
         dr_dataset_close(&t->classes);
-    st = t->cb->make_class_images(t->cb->user, o, o->num_class_images - have);
+    st = t->cb->make_class_images(t->cb->user, t, o, o->num_class_images - have);
     return st ? st : dr_dataset_open(&t->classes, o->class_data_dir, NULL, o->class_prompt, NULL, 0);
 }
 
@@ -70,17 +68,14 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     return st;
 }
 
-static dr_status tokenize(dr_trainer *t)
+static dr_status tokenize(dr_trainer *t, const dr_clip_config *text)
 {
-    char path[PATH_MAX];
     dr_tokenizer *tok = NULL;
     int n = t->instances.count + t->classes.count;
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
     dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_path(path, sizeof path, t->o->pretrained_model, "tokenizer");
-    if (!st)
-        st = dr_tokenizer_load(&tok, t->o->tokenizer_name ? t->o->tokenizer_name : path);
+        st = dr_tokenizer_open(&tok, t->source, text);
     for (int i = 0; !st && i < n; i++) {
         const dr_example *e =
             i < t->instances.count ? &t->instances.example[i] : &t->classes.example[i - t->instances.count];
@@ -100,24 +95,26 @@ typedef struct configs {
     dr_vae_config vae;
 } configs;
 
-/* The model's configs, and that it can be trained with these options. */
-static dr_status read_configs(const dr_train_options *o, configs *c)
+static dr_status open_source(dr_source **out, const dr_train_options *o)
 {
-    const char *dir = o->pretrained_model;
-    dr_status st = dr_folder_check(dir);
+    return dr_source_open(out, o->pretrained_model, &(dr_source_options){.tokenizer = o->tokenizer_name});
+}
+
+/* The model's configs, and that it can be trained with these options. */
+static dr_status read_configs(const dr_train_options *o, const dr_source *s, configs *c)
+{
+    dr_status st = dr_unet_config_load(&c->unet, s);
     if (!st)
-        st = dr_unet_config_load(&c->unet, dir);
+        st = dr_text_config(&c->text, s);
     if (!st)
-        st = dr_text_config(&c->text, dir);
-    if (!st)
-        st = dr_vae_config_load(&c->vae, dir);
+        st = dr_vae_config_load(&c->vae, s);
     if (st)
         return st;
     if (c->unet.in != 2 * c->vae.latent + 1)
         return dr_fail(DR_EINVAL,
                        "cannot train '%s': its UNet takes %d channels, expected %d%s; pass the folder of an "
                        "inpainting model",
-                       dir, c->unet.in, 2 * c->vae.latent + 1,
+                       dr_source_path(s), c->unet.in, 2 * c->vae.latent + 1,
                        c->unet.in == c->vae.latent ? ": this is a text-to-image model" : "");
     if (o->resolution % dr_vae_factor(&c->vae))
         return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", o->resolution,
@@ -126,10 +123,10 @@ static dr_status read_configs(const dr_train_options *o, configs *c)
 }
 
 /* What frozen weights keep in memory: the type they have in the files. Mapping them reads next to nothing. */
-static dr_status stored_type(const dr_train_options *o, dr_dtype *out)
+static dr_status stored_type(const dr_source *s, dr_dtype *out)
 {
     dr_unet_model m = {0};
-    dr_status st = dr_unet_load(&m, o->pretrained_model);
+    dr_status st = dr_unet_load(&m, s);
     for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
         if (q->t.rank > 1)
             *out = q->t.dtype;
@@ -137,12 +134,12 @@ static dr_status stored_type(const dr_train_options *o, dr_dtype *out)
     return st;
 }
 
-static dr_status need(const dr_train_options *o, const configs *c, uint64_t available, uint64_t *total, char *text,
-                      size_t size)
+static dr_status need(const dr_train_options *o, const dr_source *s, const configs *c, uint64_t available,
+                      uint64_t *total, char *text, size_t size)
 {
     dr_train_memory m = {0};
-    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32, dr_distilled_is(o->pretrained_model)};
-    dr_status st = stored_type(o, &in.stored);
+    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32, dr_source_has(s, DR_UNET_BASE)};
+    dr_status st = stored_type(s, &in.stored);
     if (!st)
         st = dr_train_estimate(&in, &m);
     *total = m.total;
@@ -152,9 +149,15 @@ static dr_status need(const dr_train_options *o, const configs *c, uint64_t avai
 dr_status dr_train_need(const dr_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
 {
     configs c;
+    dr_source *s = NULL;
     *total = 0;
-    dr_status st = read_configs(o, &c);
-    return st ? st : need(o, &c, available, total, text, size);
+    dr_status st = open_source(&s, o);
+    if (!st)
+        st = read_configs(o, s, &c);
+    if (!st)
+        st = need(o, s, &c, available, total, text, size);
+    dr_source_close(s);
+    return st;
 }
 
 /* Says what the run needs; an error with the flags that help when that is more than there is. */
@@ -162,7 +165,7 @@ static dr_status tell_memory(const dr_trainer *t, const configs *c)
 {
     char text[1024];
     uint64_t total;
-    dr_status st = need(t->o, c, dr_mem_available(), &total, text, sizeof text);
+    dr_status st = need(t->o, t->source, c, dr_mem_available(), &total, text, sizeof text);
     if (!st)
         dr_trainer_say(t, "%s", text);
     return st;
@@ -195,7 +198,9 @@ static dr_status make_schedule(dr_trainer *t)
 dr_status dr_trainer_prepare(dr_trainer *t)
 {
     configs c;
-    dr_status st = read_configs(t->o, &c);
+    dr_status st = open_source(&t->source, t->o);
+    if (!st)
+        st = read_configs(t->o, t->source, &c);
     if (!st)
         st = open_photos(t);
     if (!st)
@@ -209,14 +214,14 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
-        st = tokenize(t);
+        st = tokenize(t, &c.text);
     if (!st)
         st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                           dr_vae_factor(&c.vae));
     if (!st)
         st = make_schedule(t);
     if (!st)
-        st = dr_folder_schedule(&t->schedule, t->o->pretrained_model);
+        st = dr_source_schedule(t->source, &t->schedule);
     return st ? st : dr_trainer_find_checkpoint(t);
 }
 
@@ -243,12 +248,12 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
     dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->o->pretrained_model, &t->plan, first, t->o->mask_any_white,
-                                   &t->instances, t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
+                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (st || t->o->train_text_encoder)
         return st;
     dr_text_model text = {0};
-    st = dr_text_load(&text, t->o->pretrained_model);
+    st = dr_text_load(&text, t->source);
     if (!st && text.files.note[0])
         dr_trainer_say(t, "%s", text.files.note);
     if (!st)

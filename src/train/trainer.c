@@ -14,10 +14,12 @@
 static dr_status load_models(dr_trainer *t)
 {
     bool lora = t->o->lora_rank > 0, resumes = t->checkpoint.at[0] && !lora;
-    const char *from = resumes ? t->checkpoint.at : t->o->pretrained_model;
-    dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->o->pretrained_model);
-    if (!st && resumes)
+    dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->source);
+    if (!st && resumes) {
         dr_unet_unload(&t->unet);
+        st = dr_source_open(&t->resumed, t->checkpoint.at, &(dr_source_options){.unchecked = true});
+    }
+    const dr_source *from = resumes ? t->resumed : t->source;
     if (!st)
         st = dr_unet_load(&t->unet, from);
     if (!st && t->o->train_text_encoder)
@@ -27,9 +29,9 @@ static dr_status load_models(dr_trainer *t)
     if (!st && t->text.loaded && t->text.files.note[0])
         dr_trainer_say(t, "%s", t->text.files.note);
     if (!st)
-        st = dr_params_check(&t->unet.params, from);
+        st = dr_params_check(&t->unet.params, dr_source_path(from));
     if (!st && t->text.loaded)
-        st = dr_params_check(&t->text.params, from);
+        st = dr_params_check(&t->text.params, dr_source_path(from));
     if (st && resumes)
         return dr_checkpoint_blame(&t->checkpoint, st);
     if (!st && lora)
@@ -60,14 +62,14 @@ static void name_parts(dr_trainer *t)
                                     .prefix = "unet.",
                                     .folder = "unet",
                                     .file = "diffusion_pytorch_model.safetensors",
-                                    .config_from = o->pretrained_model};
+                                    .config_from = t->source};
     if (o->train_text_encoder)
         r->part[r->parts++] = (dr_part){.params = &t->text.params,
                                         .prefix = "text_encoder.",
                                         .folder = "text_encoder",
                                         .file = "model.safetensors",
                                         .file_prefix = "text_model.",
-                                        .config_from = o->pretrained_model};
+                                        .config_from = t->source};
 }
 
 static dr_status make_training(dr_trainer *t)
@@ -129,6 +131,8 @@ static void trainer_clear(dr_trainer *t)
     dr_unet_unload(&t->unet);
     dr_distilled_clear(&t->distilled);
     dr_text_unload(&t->text);
+    dr_source_close(t->resumed);
+    dr_source_close(t->source);
     dr_tape_clear(&t->tape);
     dr_cache_clear(&t->cache);
     dr_plan_clear(&t->plan);

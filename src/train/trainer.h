@@ -40,7 +40,7 @@ typedef struct dr_train_callbacks {
      * 1 to num_validation_images. May be NULL. */
     dr_status (*validate)(void *user, dr_trainer *t, int step, const char *dir);
     /** Writes `missing` class images into the class folder. May be NULL: then they must be there. */
-    dr_status (*make_class_images)(void *user, const dr_train_options *o, int missing);
+    dr_status (*make_class_images)(void *user, const dr_trainer *t, const dr_train_options *o, int missing);
 } dr_train_callbacks;
 
 /** One sentence about the first option that cannot be, or DR_OK. */
@@ -58,6 +58,8 @@ struct dr_unet_model;
 struct dr_text_model;
 struct dr_unet_model *dr_trainer_unet(dr_trainer *t);
 struct dr_text_model *dr_trainer_text(dr_trainer *t);
+/** Where the training starts from; borrowed. */
+const struct dr_source *dr_trainer_source(const dr_trainer *t);
 /** In which they are trained. */
 dr_precision dr_trainer_precision(const dr_trainer *t);
 

@@ -21,6 +21,11 @@ dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *
     return dr_path(out, n, t->o->output_dir, name);
 }
 
+const struct dr_source *dr_trainer_source(const dr_trainer *t)
+{
+    return t->source;
+}
+
 dr_precision dr_trainer_precision(const dr_trainer *t)
 {
     return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;

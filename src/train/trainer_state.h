@@ -21,8 +21,10 @@ struct dr_trainer {
     dr_cache cache;
     dr_schedule schedule;
 
+    dr_source *source;  /* what the training starts from */
+    dr_source *resumed; /* the checkpoint's folder, where its weights are gone on with */
     dr_unet_model unet;
-    dr_distilled distilled; /* of the folder that the training starts from */
+    dr_distilled distilled; /* of `source` */
     dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
     dr_training training;

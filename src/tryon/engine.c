@@ -1,6 +1,5 @@
 #include "tryon/engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,19 +7,20 @@
 
 static dr_status check_fit(const dr_engine *e)
 {
+    const char *path = dr_source_path(e->source);
     const dr_unet_config *u = &e->unet_config;
     int latent = e->vae_config.latent;
     if ((u->in != latent && u->in != 2 * latent + 1) || u->out != latent)
         return dr_fail(DR_EINVAL,
                        "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
                        "for %d (or %d, text-to-image) and %d",
-                       e->dir, u->in, u->out, 2 * latent + 1, latent, latent);
+                       path, u->in, u->out, 2 * latent + 1, latent, latent);
     for (int i = 0; i < u->levels; i++)
         if (u->context[i] != e->text_config.width)
             return dr_fail(DR_EINVAL, "cannot use '%s': its UNet wants text of width %d, its text encoder gives %d",
-                           e->dir, u->context[i], e->text_config.width);
+                           path, u->context[i], e->text_config.width);
     if (e->text_config.positions < DR_TOKENS)
-        return dr_fail(DR_EINVAL, "cannot use '%s': its text encoder takes %d tokens, expected %d", e->dir,
+        return dr_fail(DR_EINVAL, "cannot use '%s': its text encoder takes %d tokens, expected %d", path,
                        e->text_config.positions, DR_TOKENS);
     return DR_OK;
 }
@@ -35,25 +35,18 @@ static void mend_schedule(dr_schedule *s)
 
 static dr_status open_parts(dr_engine *e)
 {
-    char path[4200];
-    dr_status st = dr_unet_config_load(&e->unet_config, e->dir);
+    dr_status st = dr_unet_config_load(&e->unet_config, e->source);
     if (!st)
-        st = dr_vae_config_load(&e->vae_config, e->dir);
+        st = dr_vae_config_load(&e->vae_config, e->source);
     if (!st)
-        st = dr_text_config(&e->text_config, e->dir);
+        st = dr_text_config(&e->text_config, e->source);
     if (!st)
         st = check_fit(e);
     if (!st)
-        st = dr_folder_schedule(&e->schedule, e->dir);
+        st = dr_source_schedule(e->source, &e->schedule);
     if (!st)
         mend_schedule(&e->schedule);
-    snprintf(path, sizeof path, "%s/tokenizer", e->dir);
-    if (!st)
-        st = dr_tokenizer_load(&e->tokenizer, path);
-    if (!st && dr_tokenizer_vocab_size(e->tokenizer) > e->text_config.vocab)
-        st = dr_fail(DR_EINVAL, "cannot use '%s': its tokenizer has %d tokens, its text encoder %d", e->dir,
-                     dr_tokenizer_vocab_size(e->tokenizer), e->text_config.vocab);
-    return st;
+    return st ? st : dr_tokenizer_open(&e->tokenizer, e->source, &e->text_config);
 }
 
 static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
@@ -75,14 +68,13 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
     return DR_OK;
 }
 
-dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
+dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_lora_ref *loras, int lora_count,
                          dr_precision precision, bool keep, const dr_engine_notes *notes)
 {
-    *e = (dr_engine){.keep = keep};
+    *e = (dr_engine){.source = source, .keep = keep};
     if (notes)
         e->notes = *notes;
-    e->dir = strdup(dir);
-    dr_status st = e->dir ? open_parts(e) : dr_fail(DR_ENOMEM, "out of memory");
+    dr_status st = open_parts(e);
     if (!st)
         st = open_loras(e, loras, lora_count);
     if (!st)
@@ -108,7 +100,6 @@ void dr_engine_close(dr_engine *e)
     free(e->prompt);
     free(e->negative);
     free(e->context);
-    free(e->dir);
     *e = (dr_engine){0};
 }
 
@@ -153,7 +144,7 @@ static dr_status load_text(dr_engine *e)
 {
     if (e->text.loaded)
         return DR_OK;
-    dr_status st = dr_text_load(&e->text, e->dir);
+    dr_status st = dr_text_load(&e->text, e->source);
     if (!st) {
         tell_once(e, TOLD_TEXT, &e->text.files);
         st = apply_loras(e, NULL, &e->text.params);
@@ -165,7 +156,7 @@ static dr_status load_text(dr_engine *e)
 
 static dr_status load_vae(dr_engine *e)
 {
-    dr_status st = dr_vae_load(&e->vae, e->dir);
+    dr_status st = dr_vae_load(&e->vae, e->source);
     if (!st)
         tell_once(e, TOLD_VAE, &e->vae.files);
     return st;
@@ -175,7 +166,7 @@ static dr_status load_unet(dr_engine *e)
 {
     if (e->unet.loaded)
         return DR_OK;
-    dr_status st = dr_unet_load(&e->unet, e->dir);
+    dr_status st = dr_unet_load(&e->unet, e->source);
     if (!st) {
         tell_once(e, TOLD_UNET, &e->unet.files);
         st = apply_loras(e, &e->unet.params, NULL);
@@ -189,13 +180,12 @@ static dr_status load_unet(dr_engine *e)
 static dr_status take_output(dr_engine *e, const dr_tensor *y, float *out, const dr_params *p, const char *what,
                              const char *part)
 {
-    char path[4200];
+    char path[PATH_MAX];
     dr_status st = dr_tape_status(&e->tape);
     if (st)
         return st;
-    snprintf(path, sizeof path, "%s/%s", e->dir, part);
     dr_tensor_get(&e->tape, y, out);
-    return dr_output_check(out, (size_t)dr_numel(y), p, what, path);
+    return dr_output_check(out, (size_t)dr_numel(y), p, what, dr_source_where(e->source, part, path, sizeof path));
 }
 
 /* --- stages ------------------------------------------------------------------------------------- */

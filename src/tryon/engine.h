@@ -1,4 +1,4 @@
-/* The models of one pipeline folder, held as long as they are needed, and the stages of an inpainting run.
+/* The models of one pipeline, held as long as they are needed, and the stages of an inpainting run.
  *
  * By default each model is loaded, used and let go in turn, so that the peak is the largest model and not the sum. */
 #ifndef DR_TRYON_ENGINE_H
@@ -33,7 +33,7 @@ typedef struct dr_engine_notes {
 } dr_engine_notes;
 
 typedef struct dr_engine {
-    char *dir;
+    const dr_source *source;
     dr_engine_notes notes;
     bool told[3];  /* of the text encoder, the VAE, the UNet */
     dr_lora *lora; /* [lora_count] */
@@ -59,9 +59,9 @@ typedef struct dr_engine {
     int length;     /* L: 77, or 77 for each chunk of a long prompt */
 } dr_engine;
 
-/** Checks the folder, its configs, and that they fit together: a UNet for this VAE and text encoder, made for
+/** Checks the source's configs, and that they fit together: a UNet for this VAE and text encoder, made for
  *  inpainting or text-to-image. Weights are read later. `loras` are read now. */
-dr_status dr_engine_open(dr_engine *e, const char *dir, const dr_lora_ref *loras, int lora_count,
+dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_lora_ref *loras, int lora_count,
                          dr_precision precision, bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
 

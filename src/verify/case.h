@@ -19,7 +19,8 @@ typedef struct dr_got {
 } dr_got;
 
 struct dr_verifier {
-    char *dir, *out_dir;
+    dr_source *source;
+    char *out_dir;
     dr_tokenizer *tokenizer;
     dr_text_model text;
     dr_vae_model vae;

@@ -7,10 +7,7 @@
 
 static dr_status need_tokenizer(dr_verifier *v)
 {
-    char *dir = dr_arena_printf(&v->results, "%s/tokenizer", v->dir);
-    if (v->tokenizer)
-        return DR_OK;
-    return dir ? dr_tokenizer_load(&v->tokenizer, dir) : DR_ENOMEM;
+    return v->tokenizer ? DR_OK : dr_source_tokenizer(v->source, &v->tokenizer);
 }
 
 dr_status dr_verify_tokenize(dr_verifier *v)
@@ -42,7 +39,7 @@ static dr_status check_ids(dr_verifier *v, const int32_t *ids, int64_t n)
 dr_status dr_verify_text_encoder(dr_verifier *v)
 {
     int64_t d[2];
-    dr_status st = dr_text_load(&v->text, v->dir);
+    dr_status st = dr_text_load(&v->text, v->source);
     int32_t *ids = st ? NULL : dr_case_ints(v, "input_ids", 2, d);
     if (!ids)
         return st ? st : DR_EINVAL;
@@ -67,7 +64,7 @@ static dr_status expect(dr_verifier *v, const char *name, int64_t got, int64_t w
 
 dr_status dr_verify_vae_encode(dr_verifier *v)
 {
-    dr_status st = dr_vae_load(&v->vae, v->dir);
+    dr_status st = dr_vae_load(&v->vae, v->source);
     dr_tensor *x = st ? NULL : dr_case_image(v, "image");
     if (!x)
         return st ? st : DR_EINVAL;
@@ -95,7 +92,7 @@ dr_status dr_verify_vae_encode(dr_verifier *v)
 
 dr_status dr_verify_vae_decode(dr_verifier *v)
 {
-    dr_status st = dr_vae_load(&v->vae, v->dir);
+    dr_status st = dr_vae_load(&v->vae, v->source);
     dr_tensor *z = st ? NULL : dr_case_image(v, "latents");
     if (!z)
         return st ? st : DR_EINVAL;
@@ -113,7 +110,7 @@ dr_status dr_verify_vae_decode(dr_verifier *v)
 dr_status dr_verify_unet(dr_verifier *v)
 {
     int64_t dt[1], dc[3];
-    dr_status st = dr_unet_load(&v->unet, v->dir);
+    dr_status st = dr_unet_load(&v->unet, v->source);
     dr_tensor *x = st ? NULL : dr_case_image(v, "sample");
     float *t = x ? dr_case_input(v, "timestep", 1, dt) : NULL;
     float *c = t ? dr_case_input(v, "encoder_hidden_states", 3, dc) : NULL;

@@ -54,8 +54,7 @@ static dr_status read_inputs(dr_verifier *v, train_inputs *in)
 static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, float *noisy, float *target)
 {
     dr_schedule sch = {0};
-    char *path = dr_arena_printf(&v->results, "%s/scheduler/scheduler_config.json", v->dir);
-    dr_status st = path ? dr_schedule_load(&sch, path) : DR_ENOMEM;
+    dr_status st = dr_source_schedule(v->source, &sch);
     size_t n = (size_t)(dr_numel(in->latents) / in->N), bytes = dr_nbytes(in->latents);
     float *x0 = dr_arena_alloc(&v->tape.arena, bytes), *noise = x0 ? dr_arena_alloc(&v->tape.arena, bytes) : NULL;
     if (!noise)
@@ -127,9 +126,9 @@ static dr_status train_step(dr_verifier *v, const train_inputs *in)
 dr_status dr_verify_train_gradients(dr_verifier *v)
 {
     train_inputs in;
-    dr_status st = dr_unet_load(&v->unet, v->dir);
+    dr_status st = dr_unet_load(&v->unet, v->source);
     if (!st)
-        st = dr_text_load(&v->text, v->dir);
+        st = dr_text_load(&v->text, v->source);
     if (!st)
         st = dr_params_make_trainable(&v->unet.params);
     if (!st)

@@ -19,10 +19,10 @@ static dr_status check_size(const dr_verifier *v, const dr_tensor *x)
 
 static dr_tensor *load(dr_verifier *v, dr_status *st)
 {
-    *st = dr_parser_load(&v->parser, v->dir);
+    *st = dr_parser_load(&v->parser, dr_source_path(v->source));
     if (!*st && v->parser.is_segformer != (strncmp(v->result->kind, "segformer", 9) == 0))
-        *st =
-            dr_fail(DR_EINVAL, "'%s' is a case of kind '%s', '%s' is another parser", v->path, v->result->kind, v->dir);
+        *st = dr_fail(DR_EINVAL, "'%s' is a case of kind '%s', '%s' is another parser", v->path, v->result->kind,
+                      dr_source_path(v->source));
     dr_tensor *x = *st ? NULL : dr_case_image(v, "pixel_values");
     if (!*st && !x)
         *st = DR_EINVAL;
@@ -180,7 +180,7 @@ dr_status dr_verify_parser(dr_verifier *v)
 {
     int64_t d[3];
     dr_image photo = {0}, labels = {0};
-    dr_status st = dr_parser_load(&v->parser, v->dir);
+    dr_status st = dr_parser_load(&v->parser, dr_source_path(v->source));
     float *bytes = st ? NULL : dr_case_input(v, "photo", 3, d);
     if (!bytes)
         return st ? st : DR_EINVAL;

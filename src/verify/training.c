@@ -147,7 +147,7 @@ dr_status dr_verify_vae_gradients(dr_verifier *v)
     double kl_weight;
     dr_status st = dr_json_double(v->args, v->path, "kl_weight", 1e-3, &kl_weight);
     if (!st)
-        st = dr_vae_load(&v->vae, v->dir);
+        st = dr_vae_load(&v->vae, v->source);
     if (!st)
         st = dr_params_make_trainable(&v->vae.params);
     if (st)

@@ -29,15 +29,16 @@ static const struct {
     {"adamw", dr_verify_adamw},
 };
 
-dr_status dr_verifier_new(dr_verifier **out, const char *dir, const char *out_dir)
+dr_status dr_verifier_new(dr_verifier **out, const char *model, const char *out_dir)
 {
     dr_verifier *v = calloc(1, sizeof *v);
     *out = NULL;
     if (!v)
         return dr_fail(DR_ENOMEM, "out of memory");
-    v->dir = strdup(dir);
     v->out_dir = out_dir ? strdup(out_dir) : NULL;
-    dr_status st = !v->dir || (out_dir && !v->out_dir) ? dr_fail(DR_ENOMEM, "out of memory") : DR_OK;
+    dr_status st = out_dir && !v->out_dir ? dr_fail(DR_ENOMEM, "out of memory") : DR_OK;
+    if (!st) /* unchecked: a case may need one part alone, or a clothes parser */
+        st = dr_source_open(&v->source, model, &(dr_source_options){.unchecked = true});
     if (!st)
         st = dr_tape_init(&v->tape);
     if (!st)
@@ -63,7 +64,7 @@ void dr_verifier_free(dr_verifier *v)
     dr_parser_unload(&v->parser);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
-    free(v->dir);
+    dr_source_close(v->source);
     free(v->out_dir);
     free(v);
 }

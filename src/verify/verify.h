@@ -14,9 +14,9 @@
 
 typedef struct dr_verifier dr_verifier;
 
-/** `dir` is a pipeline folder; its models are loaded as cases ask for them. `out_dir` (or NULL) gets one file per
+/** `model` is a pipeline; its models are loaded as cases ask for them. `out_dir` (or NULL) gets one file per
  *  case with what was computed, as got/NAME. */
-dr_status dr_verifier_new(dr_verifier **out, const char *dir, const char *out_dir);
+dr_status dr_verifier_new(dr_verifier **out, const char *model, const char *out_dir);
 void dr_verifier_free(dr_verifier *v);
 
 typedef struct dr_verify_result {

@@ -212,8 +212,8 @@ static void faults_are_named(void **state)
     dr_st_entry e[4] = {DOWN, UP};
 
     refused(e, 1, NULL, "without its counterpart");
-    e[2] = (dr_st_entry){.name = "lora_unet_a_b.hada_w1_a", .rank = 1, .dim = {2}};
-    refused(e, 3, NULL, "it is a LoHa ('lora_unet_a_b.hada_w1_a')");
+    e[2] = (dr_st_entry){.name = "lora_unet_a_b.oft_blocks", .rank = 1, .dim = {2}};
+    refused(e, 3, NULL, "it is an OFT ('lora_unet_a_b.oft_blocks')");
     e[2].name = "unet.a.b.something";
     refused(e, 3, NULL,
             "1 of its 3 tensors are not of a LoRA for Stable Diffusion 1 or 2, the first is 'unet.a.b.something'");
@@ -235,7 +235,11 @@ static void faults_are_named(void **state)
 
     const dr_st_meta dora = {"lora_adapter_metadata", "{\"unet.use_dora\": true}"};
     const dr_st_meta broken = {"lora_adapter_metadata", "{"};
-    refused(good, 2, &dora, "DoRA");
+    refused(good, 2, &dora, "it is a DoRA by its settings (use_dora), but 'unet.a.b' has no lora_magnitude_vector");
+    const dr_st_meta no_dora = {"lora_adapter_metadata", "{\"unet.use_dora\": false}"};
+    e[2] = (dr_st_entry){.name = "unet.a.b.lora_magnitude_vector", .rank = 1, .dim = {2}};
+    e[0].dtype = DR_F32;
+    refused(e, 3, &no_dora, "is no DoRA by its settings");
     refused(good, 2, &broken, "not valid JSON");
     dr_lora l;
     assert_int_equal(dr_lora_open(&l, at("none.safetensors")), DR_ENOENT);
@@ -342,10 +346,11 @@ static void settings_that_mean_another_sum_are_refused_by_name(void **state)
         {"\"r\": 4", "has rank 2, but its settings say 4"},
         {"\"rank_pattern\": {\"to_q\": 4}", "has rank 2, but its settings say 4"},
         {"\"lora_alpha\": \"8\"", "'lora_alpha' must be a number"},
-        {"\"use_dora\": true", "it is a DoRA (use_dora)"},
+        {"\"use_dora\": true", "it is a DoRA by its settings (use_dora)"},
         {"\"lora_bias\": true", "'lora_bias' is true"},
         {"\"bias\": \"all\"", "'bias' is \"all\""},
-        {"\"peft_type\": \"LOHA\"", "'peft_type' is \"LOHA\""},
+        {"\"peft_type\": \"BOFT\"", "'peft_type' is \"BOFT\""},
+        {"\"alpha\": 4", "'alpha' is 4"},
         {"\"init_lora_weights\": \"pissa_niter_4\"", "'init_lora_weights' is \"pissa_niter_4\""},
         {"\"layer_replication\": [[0, 4]]", "'layer_replication' is [[0,4]]"},
         {"\"of_next_year\": 7", "'of_next_year' is 7"},
@@ -388,14 +393,7 @@ static void other_kinds_are_called_by_their_names(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"lora_unet_a_b.dora_scale", "a DoRA"},
-        {"unet.a.b.lora_magnitude_vector", "a DoRA"},
-        {"unet.a.b.lora_magnitude_vector.default.weight", "a DoRA"},
-        {"lora_unet_a_b.hada_w2_b", "a LoHa"},
-        {"lora_unet_a_b.lokr_w1", "a LoKr"},
-        {"lora_unet_a_b.lora_mid.weight", "a LoCon"},
-        {"lora_unet_a_b.diff", "a file of whole weight differences"},
-        {"lora_unet_a_b.diff_b", "a file of whole weight differences"},
+        {"lora_unet_a_b.lokr_t1", "a LoKr with a core"},
         {"lora_unet_a_b.oft_blocks", "an OFT"},
         {"lora_unet_a_b.on_input", "an IA3"},
         {"base_model.model.a.b.vera_lambda_b", "a VeRA"},

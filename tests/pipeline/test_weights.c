@@ -99,7 +99,7 @@ static void saved_weights_load_again(void **state)
             assert_int_equal(dr_exists(at("diffusion_pytorch_model.safetensors.index.json")), shard > 0);
             assert_int_equal(dr_weights_load(&w, &q, folder, &dr_weights_unet), DR_OK);
             assert_int_equal(w.count > 1, shard > 0);
-            assert_string_equal(dr_st_metadata(&w.file[0], "format"), "pt");
+            assert_string_equal(w.file[0]->meta[0].value, "pt");
             assert_same_values(&p, &q);
             assert_true(dr_param_find(&q, "conv_in.weight")->t.mapped);
             assert_false(dr_param_find(&q, "conv_in.bias")->t.mapped);
@@ -274,7 +274,7 @@ static void faults_are_named(void **state)
     load_fails("has no diffusion_pytorch_model.safetensors");
 
     assert_int_equal(dr_file_write(at("diffusion_pytorch_model.bin"), "x", 1), DR_OK);
-    load_fails("pickled");
+    load_fails("diffusion_pytorch_model.bin");
 
     dr_st_entry e[] = {MODEL, {.name = "extra.weight", .rank = 1, .dim = {1}}};
     write_file(file, e, 3);
@@ -303,6 +303,35 @@ static void faults_are_named(void **state)
     e[2] = (dr_st_entry){.name = "mid.to_q.weight", .dtype = DR_I64, .rank = 2, .dim = {100, 83}};
     write_file(file, e, 5);
     load_fails("'mid.to_q.weight' is I64");
+}
+
+static void load_and_expect(const char *file)
+{
+    dr_params p;
+    dr_weights w;
+    declare(&p);
+    if (dr_weights_load(&w, &p, folder, &dr_weights_unet))
+        fail_msg("%s", dr_error());
+    assert_string_equal(w.list[0].path, at(file));
+    dr_params_clear(&p);
+    dr_weights_close(&w);
+}
+
+/* What a file holds is its content's affair; its name says only which of several is meant. */
+static void bin_files_serve_where_there_is_no_safetensors(void **state)
+{
+    (void)state;
+    const dr_st_entry a[] = {MODEL};
+    const char *index = "{\"weight_map\": {\"conv_in.weight\": \"x.bin\"}}";
+    write_file("x.bin", a, 5);
+    assert_int_equal(dr_file_write(at("diffusion_pytorch_model.bin.index.json"), index, strlen(index)), DR_OK);
+    load_and_expect("x.bin");
+    write_file("diffusion_pytorch_model.fp16.safetensors", a, 5);
+    write_file("diffusion_pytorch_model.bin", a, 5);
+    load_and_expect("diffusion_pytorch_model.fp16.safetensors");
+    assert_int_equal(unlink(at("diffusion_pytorch_model.fp16.safetensors")), 0);
+    load_and_expect("diffusion_pytorch_model.bin");
+    remove_files();
 }
 
 static void broken_indexes_are_refused(void **state)
@@ -439,6 +468,7 @@ int main(void)
         cmocka_unit_test(tensors_without_a_part_in_the_picture_are_passed_over_with_a_word),
         cmocka_unit_test(vae_attention_loads_under_both_names_and_shapes),
         cmocka_unit_test(faults_are_named),
+        cmocka_unit_test(bin_files_serve_where_there_is_no_safetensors),
         cmocka_unit_test(broken_indexes_are_refused),
         cmocka_unit_test(nan_and_infinity_are_found_anywhere),
         cmocka_unit_test(a_file_with_nan_is_refused_unless_trusted),

@@ -58,13 +58,13 @@ static void check_folder(const char *name, int least)
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
-    check_folder("nano", 24);
+    check_folder("nano", 23);
 }
 
 static void every_case_of_nano1_passes(void **state)
 {
     (void)state;
-    check_folder("nano1", 24);
+    check_folder("nano1", 23);
 }
 
 static void every_case_of_segformer_nano_passes(void **state)

@@ -76,7 +76,8 @@ typedef struct eval_painter {
     double guidance_scale;
     uint64_t seed;
     drape_pipeline *pipeline;
-    struct dr_engine *engine; /* EVAL_VAE's */
+    struct dr_source *source; /* EVAL_VAE's, and below */
+    struct dr_engine *engine;
 } eval_painter;
 
 dr_status eval_painter_open(eval_painter *p);

@@ -15,10 +15,14 @@ dr_status eval_painter_open(eval_painter *p)
     if (p->way != EVAL_VAE)
         return DR_OK;
     p->engine = calloc(1, sizeof *p->engine);
-    dr_status st = p->engine ? dr_engine_open(p->engine, p->dir, NULL, 0, DR_PRECISION_EXACT, true, NULL)
+    dr_status st = p->engine ? dr_source_open(&p->source, p->dir, &(dr_source_options){.unchecked = true})
                              : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_engine_open(p->engine, p->source, NULL, 0, DR_PRECISION_EXACT, true, NULL);
     if (st) {
+        dr_source_close(p->source);
         free(p->engine);
+        p->source = NULL;
         p->engine = NULL;
     }
     return st;
@@ -29,8 +33,10 @@ void eval_painter_close(eval_painter *p)
     drape_pipeline_free(p->pipeline);
     if (p->engine)
         dr_engine_close(p->engine);
+    dr_source_close(p->source);
     free(p->engine);
     p->pipeline = NULL;
+    p->source = NULL;
     p->engine = NULL;
 }
 

@@ -18,6 +18,7 @@ typedef struct made_options {
 
 typedef struct maker {
     const made_options *o;
+    dr_source *source;
     dr_engine engine;
     mini_wardrobe wardrobe;
     dr_sampler_kind kind;
@@ -87,7 +88,9 @@ static dr_status run(maker *m)
 {
     const made_options *o = m->o;
     dr_out out = {0};
-    dr_status st = dr_engine_open(&m->engine, o->model, NULL, 0, DR_PRECISION_AUTO, true, NULL);
+    dr_status st = dr_source_open(&m->source, o->model, NULL);
+    if (!st)
+        st = dr_engine_open(&m->engine, m->source, NULL, 0, DR_PRECISION_AUTO, true, NULL);
     if (!st)
         st = dr_sampler_kind_of(&m->engine.schedule, &m->kind);
     if (!st)
@@ -131,5 +134,6 @@ int main(int argc, char **argv)
     dr_status st = run(&m);
     mini_wardrobe_clear(&m.wardrobe);
     dr_engine_close(&m.engine);
+    dr_source_close(m.source);
     return st ? dr_cli_fail(&cmd, st) : 0;
 }

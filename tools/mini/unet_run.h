@@ -71,6 +71,7 @@ typedef struct unet_run {
     dr_unet unet;
     dr_clip_text text;
     dr_params unet_params, text_params;
+    dr_source *vae_source;
     dr_vae_model vae;
     dr_tokenizer *tokenizer;
     mini_wardrobe train, test;

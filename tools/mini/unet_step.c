@@ -49,8 +49,10 @@ static dr_status make_models(unet_run *r)
         st = dr_unet_init(&r->unet, &uc, &r->unet_params);
     if (!st)
         st = dr_clip_init(&r->text, &tc, &r->text_params);
+    if (!st) /* a folder that may have nothing else */
+        st = dr_source_open(&r->vae_source, r->o->vae, &(dr_source_options){.unchecked = true});
     if (!st)
-        st = dr_vae_load(&r->vae, r->o->vae);
+        st = dr_vae_load(&r->vae, r->vae_source);
     const dr_vae_config *vc = &r->vae.net.config;
     if (!st && (vc->latent != MINI_CHANNELS || dr_vae_factor(vc) * MINI_CELLS != MINI_SIZE))
         st = dr_fail(DR_EINVAL, "the VAE in '%s' has %d latent channels and factor %d, expected %d and %d", r->o->vae,
@@ -206,6 +208,7 @@ void unet_run_close(unet_run *r)
     dr_params_clear(&r->unet_params);
     dr_params_clear(&r->text_params);
     dr_vae_unload(&r->vae);
+    dr_source_close(r->vae_source);
     dr_tokenizer_free(r->tokenizer);
     dr_schedule_clear(&r->schedule);
     dr_arch_clear(&r->arch);

@@ -1,0 +1,48 @@
+/* A model opened to be converted: its parts' configs and tensors in the order of our tables. For convert*.c and
+ * lora_extract.c only. */
+#ifndef DR_PIPELINE_CONVERT_MODEL_H
+#define DR_PIPELINE_CONVERT_MODEL_H
+
+#include "models/clip_text.h"
+#include "models/unet.h"
+#include "models/vae.h"
+#include "pipeline/convert.h"
+#include "pipeline/single_file.h"
+#include "pipeline/source.h"
+
+enum { DR_CONVERT_UNET, DR_CONVERT_VAE, DR_CONVERT_TEXT, DR_CONVERT_BASE, DR_CONVERT_PARTS };
+
+typedef struct dr_convert_part {
+    const char *name; /* "unet"; NULL: there is no such part */
+    json_t *config;
+    dr_params table;           /* names and shapes */
+    const dr_st_entry **entry; /* [table.count], in its order */
+    dr_weights weights;        /* where they lie */
+    const char *prefix;        /* of the names where they came from: "text_model." or "" */
+    bool bound;                /* the table has values: adapters change them */
+} dr_convert_part;
+
+typedef struct dr_convert_model {
+    dr_single_file *single, *vae_single; /* NULL: `source`, and the model's own VAE */
+    dr_source *source, *vae_source;
+    const char *path;
+    dr_convert_part part[DR_CONVERT_PARTS];
+    json_t *scheduler;
+    dr_unet_config unet;
+    dr_vae_config vae;
+    dr_clip_config text;
+} dr_convert_model;
+
+/** The options' `ema`, `vae`, `note` count. After a failure *m is closed. */
+dr_status dr_convert_model_open(dr_convert_model *m, const char *path, const dr_convert_options *o);
+/** Safe on a zeroed struct. */
+void dr_convert_model_close(dr_convert_model *m);
+
+/** Gives the part's table values and merges the adapters into them; and lets them go again. */
+dr_status dr_convert_merge(dr_convert_part *p, const dr_convert_options *o);
+void dr_convert_unmerge(dr_convert_part *p);
+
+/** Tells a note through the options. */
+void dr_convert_note(const dr_convert_options *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
