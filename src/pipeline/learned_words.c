@@ -1,5 +1,7 @@
 #include "pipeline/learned_words.h"
 
+#include "base/path.h"
+
 #include "pipeline/folder.h"
 #include "pipeline/lora_kind.h"
 
@@ -157,7 +159,7 @@ static dr_status in_folder(char out[PATH_MAX], const char *dir)
 {
     static const char *const known[] = {"learned_embeds.safetensors", "learned_embeds.bin"};
     for (size_t i = 0; i < 2; i++) {
-        dr_status st = dr_folder_path(out, PATH_MAX, dir, "", known[i]);
+        dr_status st = dr_path(out, PATH_MAX, dir, known[i]);
         if (st || dr_exists(out))
             return st;
     }
