@@ -220,7 +220,7 @@ static int run(int argc, char **argv)
     dr_source *source = NULL;
     dr_status st = dr_source_open(&source, model, &other);
     if (!st)
-        st = dr_engine_open(&b.engine, source, NULL, 0, precision, false, NULL);
+        st = dr_engine_open(&b.engine, source, NULL, precision, false, NULL);
     bad = st ? dr_cli_fail(&dr_cmd_bench, st) : bench_all(&b, list);
     if (!st)
         dr_engine_close(&b.engine);

@@ -1,4 +1,5 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
+#include "base/path.h"
 #include "cli/commands.h"
 #include "serve/http/guard.h"
 #include "serve/serve.h"
@@ -47,14 +48,12 @@ static void on_ready(void *user, const char *url)
 }
 
 /* $XDG_DATA_HOME/drape/studio, or ~/.local/share/drape/studio */
-static const char *default_data(char *out, size_t n)
+static dr_status default_data(char *out, size_t n)
 {
     const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (base && base[0] == '/')
-        snprintf(out, n, "%s/drape/studio", base);
-    else
-        snprintf(out, n, "%s/.local/share/drape/studio", home ? home : ".");
-    return out;
+        return dr_path(out, n, base, "drape/studio");
+    return dr_path(out, n, home ? home : ".", ".local/share/drape/studio");
 }
 
 static int run(int argc, char **argv)
@@ -103,7 +102,8 @@ static int run(int argc, char **argv)
     else if (c.origins && !dr_are_origins(c.origins))
         rc = dr_usage_error(&dr_cmd_serve,
                             "--cors-allow-origins: '%s' is not like http://localhost:3000 (no path), or *", c.origins);
-    c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
+    dr_status st = c.data ? DR_OK : default_data(c.data_path, sizeof c.data_path);
+    c.data = c.data ? c.data : c.data_path;
     dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
                                      .model_count = named ? c.models.count : 1,
                                      .loras = c.loras.item,
@@ -122,7 +122,8 @@ static int run(int argc, char **argv)
                           .stop = dr_cli_interrupted,
                           .ready = on_ready,
                           .user = &c};
-    dr_status st = rc ? DR_OK : dr_serve(&o);
+    if (!st && !rc)
+        st = dr_serve(&o);
     dr_opt_list_free(&c.models);
     dr_opt_list_free(&c.loras);
     return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;

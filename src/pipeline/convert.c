@@ -1,6 +1,7 @@
 #include "pipeline/convert.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/convert_write.h"
 #include "pipeline/folder.h"
 
@@ -44,11 +45,11 @@ static void set_dtype(json_t *config, dr_dtype dtype)
 static dr_status save_json(const char *dir, const char *part, const char *file, const json_t *j)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, part, "");
+    dr_status st = dr_path(path, sizeof path, dir, part);
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, part, file);
+        st = dr_path(path, sizeof path, dir, part, file);
     return st ? st : dr_json_save(path, j);
 }
 
@@ -88,8 +89,8 @@ static dr_status write_parts(dr_convert_model *m, dr_convert_list *l, const char
             set_dtype(p->config, job->o->dtype);
         st = save_json(dir, p->name, "config.json", p->config);
         if (!st)
-            st = dr_folder_path(path, sizeof path, dir, p->name,
-                                i == DR_CONVERT_TEXT ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
+            st = dr_path(path, sizeof path, dir, p->name,
+                         i == DR_CONVERT_TEXT ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
         if (!st)
             st = dr_convert_write(&l[i], path, &meta, 1, job);
     }

@@ -1,6 +1,7 @@
 #include "pipeline/convert_model.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/ldm_names.h"
 #include "pipeline/lora.h"
 

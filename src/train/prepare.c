@@ -3,6 +3,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "train/estimate.h"
 #include "train/prompt_tell.h"
@@ -59,7 +60,7 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     if (!st && text[0])
         dr_trainer_say(t, "%s", text);
     if (!st && t->o->with_prior_preservation)
-        st = dr_tokenizer_cut(tok, t->o->class_prompt, &cut);
+        st = dr_tokenizer_cut(tok, t->o->class_prompt, false, &cut);
     if (!st && cut)
         dr_trainer_say(t, "--class_prompt is longer than the 75 tokens that the model reads; its end is cut off: '%s'",
                        cut);

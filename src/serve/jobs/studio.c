@@ -2,6 +2,7 @@
 #include "serve/jobs/studio.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ static dr_status add_model(dr_studio *s, const char *dir)
     drape_pipeline_free(p);
     if (!m->dir)
         return dr_fail(DR_ENOMEM, "out of memory");
-    const char *slash = strrchr(m->dir, '/'), *name = slash && slash[1] ? slash + 1 : m->dir;
+    const char *name = dr_path_name(m->dir)[0] ? dr_path_name(m->dir) : m->dir;
     const char *dot = dr_is_file(m->dir) ? strrchr(name, '.') : NULL;
     make_id(s, m->id, name, dot && dot > name ? (size_t)(dot - name) : strlen(name), "", is_model);
     s->model_count++;
@@ -89,7 +90,7 @@ static dr_status add_lora(dr_studio *s, const char *path)
     *l = (dr_lora_file){.path = realpath(path, NULL)};
     if (!l->path)
         return dr_fail(DR_ENOENT, "there is no adapter '%s'", path);
-    const char *slash = strrchr(l->path, '/'), *name = slash ? slash + 1 : l->path;
+    const char *name = dr_path_name(l->path);
     size_t n = strlen(name), end = strlen(".safetensors");
     if (n > end && strcmp(name + n - end, ".safetensors") == 0)
         n -= end;
