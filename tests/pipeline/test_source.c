@@ -21,9 +21,9 @@ static char folder[] = "/tmp/drape-test-XXXXXX";
 
 static const char *at(const char *name)
 {
-    static char path[2][256];
+    static char path[4][256];
     static int turn;
-    turn = !turn;
+    turn = (turn + 1) % 4;
     snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
     return path[turn];
 }
