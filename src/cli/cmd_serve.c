@@ -1,4 +1,5 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
+#include "base/path.h"
 #include "cli/commands.h"
 #include "serve/http/guard.h"
 #include "serve/serve.h"
@@ -11,9 +12,9 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras;
-    const char *host, *data, *token, *keep, *parser, *origins;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae;
     int port, threads;
-    bool open, quiet;
+    bool open, quiet, ema;
     char data_path[PATH_MAX];
 } serve_cli;
 
@@ -47,14 +48,12 @@ static void on_ready(void *user, const char *url)
 }
 
 /* $XDG_DATA_HOME/drape/studio, or ~/.local/share/drape/studio */
-static const char *default_data(char *out, size_t n)
+static dr_status default_data(char *out, size_t n)
 {
     const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (base && base[0] == '/')
-        snprintf(out, n, "%s/drape/studio", base);
-    else
-        snprintf(out, n, "%s/.local/share/drape/studio", home ? home : ".");
-    return out;
+        return dr_path(out, n, base, "drape/studio");
+    return dr_path(out, n, home ? home : ".", ".local/share/drape/studio");
 }
 
 static int run(int argc, char **argv)
@@ -62,9 +61,14 @@ static int run(int argc, char **argv)
     serve_cli c = {.host = "127.0.0.1", .port = 7860};
     dr_keep keep = {0};
     const dr_opt opts[] = {
-        {"model", DR_OPT_LIST, &c.models, "DIR",
-         "folder of an inpainting model; may be given again, the first is the default",
+        {"model", DR_OPT_LIST, &c.models, "DIR|FILE",
+         "folder of a model, or a single file; may be given again, the first is the default",
          .shown_default = "the small one that comes with drape"},
+        {"vae", DR_OPT_STRING, &c.vae, "DIR|FILE", "another VAE for all of them: its folder or file",
+         .shown_default = "each model's own"},
+        {"tokenizer", DR_OPT_STRING, &c.tokenizer, "DIR", "folder of another vocabulary for all of them",
+         .shown_default = "each model's own; for a file CLIP's"},
+        {"ema", DR_OPT_FLAG, &c.ema, NULL, "of single files: the UNet's moving average in place of its weights"},
         {"lora", DR_OPT_LIST, &c.loras, "FILE", "adapter to choose under Dress; may be given again",
          .shown_default = ""},
         {"port", DR_OPT_INT, &c.port, "N", "port to listen at; 0: any that is free", 0, 65535},
@@ -98,11 +102,15 @@ static int run(int argc, char **argv)
     else if (c.origins && !dr_are_origins(c.origins))
         rc = dr_usage_error(&dr_cmd_serve,
                             "--cors-allow-origins: '%s' is not like http://localhost:3000 (no path), or *", c.origins);
-    c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
+    dr_status st = c.data ? DR_OK : default_data(c.data_path, sizeof c.data_path);
+    c.data = c.data ? c.data : c.data_path;
     dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
                                      .model_count = named ? c.models.count : 1,
                                      .loras = c.loras.item,
                                      .lora_count = c.loras.count,
+                                     .vae = c.vae,
+                                     .tokenizer = c.tokenizer,
+                                     .ema = c.ema,
                                      .data = c.data,
                                      .parser = c.parser,
                                      .keep = keep,
@@ -114,12 +122,13 @@ static int run(int argc, char **argv)
                           .stop = dr_cli_interrupted,
                           .ready = on_ready,
                           .user = &c};
-    dr_status st = rc ? DR_OK : dr_serve(&o);
+    if (!st && !rc)
+        st = dr_serve(&o);
     dr_opt_list_free(&c.models);
     dr_opt_list_free(&c.loras);
     return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
 }
 
 const dr_command dr_cmd_serve = {"serve", "the studio: dress and teach in the browser, and an HTTP API",
-                                 "[--model DIR]... [--port 7860] [--open]", "  drape serve --model models/sd2 --open\n",
-                                 run};
+                                 "[--model DIR|FILE]... [--port 7860] [--open]",
+                                 "  drape serve --model models/sd2 --open\n", run};

@@ -23,6 +23,7 @@ typedef struct dr_added_token {
     size_t n;
     int32_t id;
     bool single_word; /* not when letters or digits touch it */
+    int32_t count;    /* tokens that it is, with the ids from `id` on; 0 is 1 */
 } dr_added_token;
 
 struct dr_tokenizer {
@@ -37,19 +38,19 @@ struct dr_tokenizer {
 
 /* --- tokenizer_text.c: Unicode ---------------------------------------------------------------------- */
 
-/* Code points; zero-initialise, free with dr_text_clear. */
-typedef struct dr_text {
+/* Code points; zero-initialise, free with dr_points_clear. */
+typedef struct dr_points {
     uint32_t *c;
     size_t n, cap;
-} dr_text;
+} dr_points;
 
-void dr_text_clear(dr_text *t);
+void dr_points_clear(dr_points *t);
 
 /** Appends UTF-8; each maximal part of a broken sequence becomes one U+FFFD, as in Python and Rust. */
-dr_status dr_text_decode(dr_text *out, const char *s, size_t n);
+dr_status dr_points_decode(dr_points *out, const char *s, size_t n);
 
 /** Replaces `out` by the normalised text: NFC, each run of white space one blank, lower case. */
-dr_status dr_text_normalize(dr_text *out, const uint32_t *c, size_t n);
+dr_status dr_points_normalize(dr_points *out, const uint32_t *c, size_t n);
 
 typedef enum dr_char_class { DR_CHAR_SPACE, DR_CHAR_LETTER, DR_CHAR_DIGIT, DR_CHAR_OTHER } dr_char_class;
 dr_char_class dr_char_class_of(uint32_t c);
@@ -90,6 +91,9 @@ dr_status dr_bpe_word(const dr_tokenizer *t, dr_bpe *b, const uint32_t *c, size_
 
 /** All tokens of text[0..bytes), without start and end. `*ids` is malloc'ed; NULL when there are none. */
 dr_status dr_tokenizer_tokens(const dr_tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *count);
+
+/** tokenizer_words.c: how many of ids[0..n), n > 0, are one learned word that begins at the first; 1 for all others. */
+size_t dr_tokenizer_run(const dr_tokenizer *t, const int32_t *ids, size_t n);
 
 /** The model's input for the first 75 of `count` tokens: start, tokens, end, padding. */
 void dr_tokenizer_frame(const dr_tokenizer *t, const int32_t *tokens, size_t count, int32_t ids[DR_TOKENS]);

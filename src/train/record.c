@@ -2,6 +2,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/image.h"
 #include "pipeline/folder.h"
 
@@ -14,18 +15,17 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
 {
     char dir[PATH_MAX], path[PATH_MAX];
     const char *logs = t->o->logging_dir;
-    dr_status st =
-        logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
+    dr_status st = logs[0] == '/' ? dr_path(dir, sizeof dir, logs) : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
     if (!st && t->checkpoint.step > 0) /* what a run wrote beyond the checkpoint is about to happen again */
         st = dr_tb_purge(t->events, t->checkpoint.step + 1);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", "train.jsonl");
+        st = dr_path(path, sizeof path, dir, "train.jsonl");
     return st ? st : dr_jsonl_open(&t->log, path, t->checkpoint.step);
 }
 
-dr_status dr_trainer_log(dr_trainer *t, const dr_train_report *r)
+dr_status dr_trainer_log(dr_trainer *t, const drape_train_report *r)
 {
     dr_status st = dr_tb_scalar(t->events, "loss", r->step, (float)r->loss);
     if (!st)
@@ -51,7 +51,7 @@ static dr_status log_pictures(dr_trainer *t, const char *dir)
         dr_image im = {0};
         snprintf(name, sizeof name, "step-%06d-%d.png", t->checkpoint.step, i + 1);
         snprintf(tag, sizeof tag, "validation/%d", i + 1);
-        dr_status st = dr_folder_path(path, sizeof path, dir, "", name);
+        dr_status st = dr_path(path, sizeof path, dir, name);
         if (!st)
             st = dr_image_read(&im, path, 3);
         if (!st)
@@ -74,13 +74,13 @@ static dr_status make_pictures(dr_trainer *t)
     if (!st)
         st = dr_mkdirs(dir);
     if (!st)
-        st = t->cb->validate(t->cb->user, t, t->checkpoint.step, dir);
+        st = t->pictures->validate(t->pictures->user, t, t->checkpoint.step, dir);
     return st ? st : log_pictures(t, dir);
 }
 
 void dr_trainer_validate(dr_trainer *t)
 {
-    if (!t->o->validation_image || !t->cb->validate)
+    if (!t->o->validation_image || !t->pictures->validate)
         return;
     dr_tape_reset(&t->tape); /* what a step takes and what pictures take is then not needed at once */
     dr_tape_trim(&t->tape);
