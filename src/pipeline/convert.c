@@ -20,7 +20,7 @@ static dr_status list_part(dr_convert_list *l, dr_convert_part *p, const dr_conv
 {
     size_t i = 0;
     dr_status st = dr_convert_list_init(l, p->table.count);
-    for (const dr_param *q = p->table.first; !st && q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; !st && q; q = q->next, i++) {
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", p->prefix, q->t.name);
         if (!item)
             return DR_ENOMEM;
