@@ -134,7 +134,7 @@ dr_status dr_convert(const char *in, const char *out, const dr_convert_options *
 {
     dr_convert_model m;
     bool file = dr_convert_is_file(out);
-    if (file && dr_exists(out))
+    if (file && !o->replace && dr_exists(out))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists; choose another name", out);
     if (file && o->tokenizer)
         return dr_fail(DR_EINVAL, "cannot write a tokenizer into '%s': single files have none", out);
