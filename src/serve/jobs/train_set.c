@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
 
 #include <ctype.h>
