@@ -123,9 +123,15 @@ typedef enum drape_precision {
 } drape_precision;
 
 typedef struct drape_lora {
-    const char *path; /* safetensors in diffusers', peft's or kohya's form */
+    const char *path; /* an adapter in diffusers', peft's, kohya's or LyCORIS' form */
     double scale;     /* 1 = as trained */
 } drape_lora;
+
+/* A word that was learned (textual inversion); in a prompt it stands for what it was learned from. */
+typedef struct drape_embedding {
+    const char *path; /* AUTOMATIC1111's form or diffusers' */
+    const char *word; /* NULL: the file's own, else its name without the ending */
+} drape_embedding;
 
 typedef struct drape_load_options {
     const drape_lora *loras;
@@ -139,6 +145,8 @@ typedef struct drape_load_options {
      *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
     void (*note)(void *user, const char *text);
     void *user;
+    const drape_embedding *embeddings;
+    int embedding_count;
 } drape_load_options;
 
 /** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
@@ -202,6 +210,7 @@ typedef struct drape_tryon_options {
                          AUTOMATIC1111's "Clip skip" begins at 1 */
     bool long_prompt; /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
+    bool prompt_weights; /* read "(red:1.3)", "(x)" and "[x]" in both prompts as AUTOMATIC1111 does; see below */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -219,11 +228,18 @@ typedef struct drape_tryon_options {
  * With `long_prompt` nothing is cut. Both prompts are read in chunks of 75 tokens, each with a start and an end of its
  * own, and the model gets all of them, one behind the other; the shorter prompt gets empty chunks. A chunk that would
  * break a phrase ends at a comma up to 20 tokens before, and the word BREAK begins a new one. This is AUTOMATIC1111's
- * way (with "Pad prompt/negative prompt to be same length"), except that "(red:1.3)" is read as it stands. A prompt of
- * more than 32 chunks is DRAPE_EINVAL. Prompts of up to 75 tokens give the same picture with and without, if BREAK is
- * not in them.
+ * way (with "Pad prompt/negative prompt to be same length"). A prompt of more than 32 chunks is DRAPE_EINVAL. Prompts
+ * of up to 75 tokens give the same picture with and without, if BREAK is not in them.
+ *
+ * With `prompt_weights` brackets weight what is in them: "(x)" by 1.1, "[x]" by 1/1.1, "(x:1.3)" by 1.3, nested ones by
+ * their product; "\\(" is the character. The text encoder's output is multiplied by the weights of its tokens and given
+ * back the mean it had, chunk by chunk: AUTOMATIC1111's way. Without, brackets are characters as all others.
  */
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
+
+/** The same for a prompt as drape_tryon() reads it with these options. */
+drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
+                                   char **cut);
 
 /**
  * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.

@@ -57,18 +57,22 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);
     dr_lora_ref *loras = calloc(o->lora_count > 0 ? (size_t)o->lora_count : 1, sizeof *loras);
-    if (!p || !loras)
+    dr_embedding_ref *words = calloc(o->embedding_count > 0 ? (size_t)o->embedding_count : 1, sizeof *words);
+    if (!p || !loras || !words)
         st = dr_fail(DR_ENOMEM, "out of memory");
     for (int i = 0; !st && i < o->lora_count; i++)
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
+    for (int i = 0; !st && i < o->embedding_count; i++)
+        words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
     if (!st)
         st = dr_source_open(&p->source, path,
                             &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
-        st = dr_engine_open(&p->engine, p->source, loras, o->lora_count,
+        st = dr_engine_open(&p->engine, p->source, &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);
+    free(words);
     if (st) {
         if (p)
             dr_source_close(p->source);
@@ -123,7 +127,17 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)
 {
-    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), cut);
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), false, cut);
+}
+
+drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
+                                   char **cut)
+{
+    *cut = NULL;
+    if (options->long_prompt)
+        return DRAPE_OK;
+    prompt = dr_skip_bom(prompt ? prompt : "");
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt, options->prompt_weights, cut);
 }
 
 /* Words that change nothing, behind what is in `text` already. */
@@ -222,7 +236,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
         .inpaint =
             {.prompt = dr_skip_bom(options->prompt ? options->prompt : ""),
              .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
-             .long_prompts = options->long_prompt,
+             .how = (options->long_prompt ? DR_PROMPT_LONG : 0) | (options->prompt_weights ? DR_PROMPT_WEIGHTS : 0),
              .clip_skip = options->clip_skip,
              .guidance_scale = options->guidance_scale,
              .sampler = {.steps = options->steps,

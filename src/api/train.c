@@ -89,7 +89,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     train_call *c = user;
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, dr_trainer_precision(t), true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";
@@ -136,7 +136,7 @@ static dr_status make_class_images(void *user, const dr_trainer *t, const drape_
 {
     train_call *c = user;
     dr_engine e;
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, DR_PRECISION_EXACT, true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, DR_PRECISION_EXACT, true, NULL);
     if (st)
         return st;
     c->what = "class images";

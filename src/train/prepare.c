@@ -59,7 +59,7 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     if (!st && text[0])
         dr_trainer_say(t, "%s", text);
     if (!st && t->o->with_prior_preservation)
-        st = dr_tokenizer_cut(tok, t->o->class_prompt, &cut);
+        st = dr_tokenizer_cut(tok, t->o->class_prompt, false, &cut);
     if (!st && cut)
         dr_trainer_say(t, "--class_prompt is longer than the 75 tokens that the model reads; its end is cut off: '%s'",
                        cut);
@@ -67,22 +67,20 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     return st;
 }
 
-static dr_status tokenize(dr_trainer *t, const dr_clip_config *text)
+static dr_status tokenize(dr_trainer *t)
 {
-    dr_tokenizer *tok = NULL;
     int n = t->instances.count + t->classes.count;
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
     dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
-    if (!st)
-        st = dr_tokenizer_open(&tok, t->source, text);
     for (int i = 0; !st && i < n; i++) {
         const dr_example *e =
             i < t->instances.count ? &t->instances.example[i] : &t->classes.example[i - t->instances.count];
-        st = dr_tokenizer_encode(tok, e->prompt, t->ids + i * DR_TOKENS, NULL);
+        st = dr_tokenizer_encode(t->tokenizer, e->prompt, t->ids + i * DR_TOKENS, NULL);
     }
     if (!st)
-        st = tell_prompts(t, tok);
-    dr_tokenizer_free(tok);
+        st = tell_prompts(t, t->tokenizer);
+    dr_tokenizer_free(t->tokenizer);
+    t->tokenizer = NULL;
     return st;
 }
 
@@ -204,6 +202,8 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = read_configs(t->o, t->source, &c);
     if (!st)
+        st = dr_tokenizer_open(&t->tokenizer, t->source, &c.text);
+    if (!st)
         st = open_photos(t);
     if (!st)
         st = tell_memory(t, &c);
@@ -216,7 +216,7 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
-        st = tokenize(t, &c.text);
+        st = tokenize(t);
     if (!st)
         st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                           dr_vae_factor(&c.vae));

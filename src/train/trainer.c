@@ -139,6 +139,7 @@ static void trainer_clear(dr_trainer *t)
     dr_schedule_clear(&t->schedule);
     dr_dataset_close(&t->instances);
     dr_dataset_close(&t->classes);
+    dr_tokenizer_free(t->tokenizer);
     free(t->ids);
     if (t->lock >= 0)
         close(t->lock);

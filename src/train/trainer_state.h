@@ -16,7 +16,8 @@ struct dr_trainer {
     const drape_train_options *o;
     const dr_train_pictures *pictures;
     dr_dataset instances, classes;
-    int32_t *ids; /* [instances + classes][77] */
+    dr_tokenizer *tokenizer; /* until the prompts are encoded */
+    int32_t *ids;            /* [instances + classes][77] */
     dr_plan plan;
     dr_cache cache;
     dr_schedule schedule;

@@ -20,6 +20,16 @@ sys.exit(0 if a == b else 1)
 END
 }
 
+pixels() { # FILE.png: what is in it but the text, which names the model
+    python3 -c 'import struct, sys, zlib
+d, at, out = open(sys.argv[1], "rb").read(), 8, b""
+while at < len(d):
+    n, kind = struct.unpack(">I4s", d[at:at + 8])
+    out += d[at + 8:at + 8 + n] if kind == b"IDAT" else b""
+    at += 12 + n
+print(zlib.crc32(zlib.decompress(out)))' "$1"
+}
+
 # --- there and back: tensors, settings and pictures ---
 for kind in nano nano1; do
     source=$root/tests/golden/$kind
@@ -38,10 +48,10 @@ done
 tensors back-nano/unet/diffusion_pytorch_model.safetensors "$model/unet/diffusion_pytorch_model.safetensors" ||
     fail 'the UNet is another than the first one'
 dressed
-cp r.png want.png
+want=$(pixels r.png)
 for other in back-nano copy-nano nano.safetensors; do
-    model=$other dressed --tokenizer "$root/tests/golden/nano"
-    cmp r.png want.png || fail "another picture from $other"
+    model=$other dressed
+    [ "$(pixels r.png)" = "$want" ] || fail "another picture from $other"
 done
 
 # --- other types; single files are smaller then ---
@@ -61,6 +71,7 @@ expect 0 '"modelspec.merged_from":"lora"' head -c 4000 merged.safetensors
 expect 1 'do not differ' "$drape" convert --extract-lora base --rank 4 base none.safetensors
 
 # --- what is refused ---
+rm r.png
 before=$(files)
 refused 2 'give a model and what it is to become' "$drape" convert nano.safetensors
 refused 2 'pickles are read and not written' "$drape" convert nano.safetensors nano.ckpt
