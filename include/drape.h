@@ -162,6 +162,7 @@ typedef struct drape_model_info {
     const char *scheduler; /* its own: "pndm" */
     const char *dir;       /* its folder or file */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
+    const char *family;    /* of a single file what it is, "SD 1.x inpainting"; NULL for a folder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
     bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */

@@ -111,6 +111,7 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
                                                       : "other",
+                              .family = dr_source_family(p->source),
                               .steps = e->schedule.advised_steps,
                               .guidance_scale = e->schedule.advised_guidance,
                               .few_steps = e->schedule.advice_given};

@@ -12,7 +12,7 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras;
-    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder;
     int port, threads;
     bool open, quiet, ema;
     char data_path[PATH_MAX];
@@ -64,6 +64,8 @@ static int run(int argc, char **argv)
         {"model", DR_OPT_LIST, &c.models, "DIR|FILE",
          "folder of a model, or a single file; may be given again, the first is the default",
          .shown_default = "the small one that comes with drape"},
+        {"models", DR_OPT_STRING, &c.folder, "DIR",
+         "a folder of models: pipeline folders, .safetensors and .ckpt files", .shown_default = "none"},
         {"vae", DR_OPT_STRING, &c.vae, "DIR|FILE", "another VAE for all of them: its folder or file",
          .shown_default = "each model's own"},
         {"tokenizer", DR_OPT_STRING, &c.tokenizer, "DIR", "folder of another vocabulary for all of them",
@@ -105,7 +107,8 @@ static int run(int argc, char **argv)
     dr_status st = c.data ? DR_OK : default_data(c.data_path, sizeof c.data_path);
     c.data = c.data ? c.data : c.data_path;
     dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
-                                     .model_count = named ? c.models.count : 1,
+                                     .model_count = named || c.folder ? c.models.count : 1,
+                                     .model_folder = c.folder,
                                      .loras = c.loras.item,
                                      .lora_count = c.loras.count,
                                      .vae = c.vae,
