@@ -254,7 +254,8 @@ dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
             st = read_model(s, prefixes[i], &s->model[i]);
         return st;
     }
-    if (strcmp(slash ? slash + 1 : path, "adapter_model.safetensors") != 0)
+    const char *name = slash ? slash + 1 : path;
+    if (strcmp(name, "adapter_model.safetensors") != 0 && strcmp(name, "adapter_model.bin") != 0)
         return DR_OK;
     snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", slash ? (int)(slash + 1 - path) : 0, path);
     if (dr_exists(s->where))

@@ -109,17 +109,31 @@ static void apply(model *m, const char *file, double scale)
 }
 
 /* tools/golden/make_lycoris.py: what LyCORIS' modules, peft's merge and diffusers' fuse_lora make at a scale of 0.7 */
-static void merges_what(const char *name, bool is_folder)
+static void file_merges_what(const char *name, const char *want_name)
 {
     char file[256], want[256];
     model m;
-    snprintf(file, sizeof file, GOLDEN "%s%s", name, is_folder ? "" : ".safetensors");
-    snprintf(want, sizeof want, GOLDEN "%s-want.safetensors", name);
+    snprintf(file, sizeof file, GOLDEN "%s", name);
+    snprintf(want, sizeof want, GOLDEN "%s-want.safetensors", want_name);
     model_open(&m);
     assert_true(least_change(&m, want) > 0.01); /* the adapter is not a small thing */
     apply(&m, file, 0.7);
     assert_merged(&m, want, 2e-6);
     model_close(&m);
+}
+
+static void merges_what(const char *name, bool is_folder)
+{
+    char file[256];
+    snprintf(file, sizeof file, "%s%s", name, is_folder ? "" : ".safetensors");
+    file_merges_what(file, name);
+}
+
+static void adapters_may_be_pickles(void **state)
+{
+    (void)state;
+    file_merges_what("loha.pt", "loha");
+    file_merges_what("peft-dora-bin", "peft-dora");
 }
 
 static void a_locon_with_cores_merges_as_lycoris_has_it(void **state)
@@ -339,6 +353,7 @@ int main(void)
         cmocka_unit_test(whole_differences_change_biases_and_norms_too),
         cmocka_unit_test(open_clips_names_are_known_with_their_three_projections_in_one),
         cmocka_unit_test(pefts_kinds_merge_as_peft_has_them),
+        cmocka_unit_test(adapters_may_be_pickles),
         cmocka_unit_test(adapters_go_one_after_the_other),
         cmocka_unit_test(tensors_that_do_not_fit_are_refused),
         cmocka_unit_test(other_methods_are_refused_by_name),
