@@ -39,11 +39,12 @@ foreach(script ${scripts})
 endforeach()
 
 # The small model's training is no part of the build: a test makes it first.
-add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet
+add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet mini_made
                                                                                            mini_eval parser_label parser_train)
 add_test(NAME tools_mini_vae COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_vae.sh $<TARGET_FILE:mini_vae>)
 add_test(NAME tools_mini_unet COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_unet.sh $<TARGET_FILE:mini_unet>
-                                      $<TARGET_FILE:parser_label> $<TARGET_FILE:drape>)
+                                      $<TARGET_FILE:parser_label> $<TARGET_FILE:drape> $<TARGET_FILE:mini_made>
+                                      $<TARGET_FILE:mini_vae>)
 add_test(NAME tools_parser_train COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/parser_train.sh $<TARGET_FILE:drape>
                                          $<TARGET_FILE:parser_train> $<TARGET_FILE:parser_label>)
 add_test(NAME tools_mini_eval COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_eval.sh $<TARGET_FILE:mini_eval>

@@ -10,7 +10,8 @@
 #define DECIMAL_MAGIC "119547037146038801333356L" /* 0x1950a86a20f9469cfc6c */
 
 enum {
-    SLACK = 16 << 20,        /* bytes that a small file may take in all */
+    SLACK = 16 << 20, /* bytes that a small file may take in all */
+    PER_BYTE = 256,
     MOST_VALUES = 256 << 20, /* of the largest; a model of 10,000 tensors takes 10 MiB */
 };
 
@@ -326,12 +327,19 @@ static dr_status list(dr_torch_file *f, reader *r)
     return fill(f, all, count, text + path, space);
 }
 
+/* No instruction of one byte makes values of more than some tens: a small file needs no room for more. */
+static size_t values_limit(const reader *r)
+{
+    size_t most = r->limit < MOST_VALUES ? r->limit : MOST_VALUES;
+    return r->size < most / PER_BYTE / 2 ? PER_BYTE * r->size + (1 << 16) : most;
+}
+
 dr_status dr_torch_parse(dr_torch_file *f, const void *data, size_t size, const char *path)
 {
     reader r = {.data = data, .size = size, .path = path, .limit = 2 * size + SLACK};
     *f = (dr_torch_file){0};
     r.torch = (dr_torch_pickle){.path = path, .file_size = size};
-    dr_status st = dr_pickle_init(&r.pickle, r.limit < MOST_VALUES ? r.limit : MOST_VALUES, path);
+    dr_status st = dr_pickle_init(&r.pickle, values_limit(&r), path);
     if (!st)
         st = dr_is_torch_zip(data, size) ? read_zip(&r) : read_legacy(&r);
     if (!st)

@@ -306,7 +306,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return dr_folder_remove(ldm_folder);
+    return dr_remove_tree(ldm_folder);
 }
 
 int main(void)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The training of the small model's UNet from outside: from photos to a pipeline folder, stopped and resumed bit for bit.
-#   mini_unet.sh MINI_UNET PARSER_LABEL DRAPE
+#   mini_unet.sh MINI_UNET PARSER_LABEL DRAPE MINI_MADE MINI_VAE
 set -euo pipefail
-program=$(realpath "${1:?usage: mini_unet.sh MINI_UNET PARSER_LABEL DRAPE}")
+program=$(realpath "${1:?usage: mini_unet.sh MINI_UNET PARSER_LABEL DRAPE MINI_MADE MINI_VAE}")
 label=$(realpath "$2")
 drape=$(realpath "$3")
+made=$(realpath "$4")
+vae=$(realpath "$5")
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -84,6 +86,30 @@ cmp steps/model/text_encoder/model.safetensors whole/model/text_encoder/model.sa
     fail "the text encoder has changed"
 train steps 10 --init whole/model --freeze-text --keep-base --batch 5 --walks 4 --pull 0.5 --critic-warmup 1 --resume ||
     fail "the few-step stage does not go on"
+
+# what the model makes of examples, always the same, and a decoder that learns from it: latents stay
+makes() {
+    "$made" --model whole/model --photos data --count 3 --threads 1 --output "$1" >/dev/null 2>err || fail "mini_made failed"
+}
+makes made.bin
+makes again.bin
+cmp made.bin again.bin || fail "the same model makes different latents"
+paint() { # OUT STEPS FLAGS...
+    "$vae" --photos data --config base/vae/config.json --init base/vae --freeze-encoder --pull 0.5 --critic-warmup 1 \
+        --batch 2 --crop 32 --frame 64 --warmup 2 --cool 0 --look-every 0 --threads 1 --output "$1" --steps "$2" \
+        "${@:3}" >/dev/null 2>err
+}
+paint painted 4 --made made.bin || fail "the decoder does not learn from what is made"
+paint plain 4 || fail "the decoder does not learn"
+! cmp -s painted/vae/diffusion_pytorch_model.safetensors plain/vae/diffusion_pytorch_model.safetensors ||
+    fail "what is made teaches the decoder nothing"
+paint paused 2 --made made.bin && paint paused 4 --made made.bin --resume || fail "the decoder's stage does not go on"
+cmp painted/vae/diffusion_pytorch_model.safetensors paused/vae/diffusion_pytorch_model.safetensors ||
+    fail "a resumed decoder differs"
+head -c 1000 made.bin >cut.bin
+! paint cut 4 --made cut.bin || fail "half a file is taken"
+grep -q "cut.bin.*make it again" err || fail "half a file is not called that"
+! paint odd 4 --made made.bin --pull 0 || fail "--made without --pull is taken"
 
 refused "--init" other 4 --freeze-text
 refused "--init" other 4 --keep-base
