@@ -113,7 +113,8 @@ void drape_image_free(drape_image *image);
 
 /* --- models ----------------------------------------------------------------------------------------- */
 
-/** A diffusers pipeline folder of a Stable Diffusion 1 or 2 inpainting model. */
+/** A Stable Diffusion 1 or 2 model: a diffusers pipeline folder, or a single file with LDM's names as model sites have
+ *  them (.safetensors, .ckpt). */
 typedef struct drape_pipeline drape_pipeline;
 
 typedef enum drape_precision {
@@ -136,7 +137,10 @@ typedef struct drape_load_options {
     const drape_lora *loras;
     int lora_count;
     drape_precision precision;
-    bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+    bool keep_models;      /* keep all models in memory between pictures: faster for many, more memory */
+    const char *tokenizer; /* folder of another vocabulary; NULL: the model's own, for a single file CLIP's */
+    const char *vae;       /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's own */
+    bool ema;              /* of a single file: the UNet's moving average in place of its weights */
     /** Notes, one sentence each: what in the files is passed over. May be NULL. Called when adapters are read and, from
      *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
     void (*note)(void *user, const char *text);
@@ -145,9 +149,10 @@ typedef struct drape_load_options {
     int embedding_count;
 } drape_load_options;
 
-/** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
+/** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
+ *  pipeline folder or a single file; NULL is the small model that comes with
  *  drape, or the folder in $DRAPE_MODEL. `options` may be NULL. */
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options);
 void drape_pipeline_free(drape_pipeline *p);
 
 /** What a pipeline is. Strings are borrowed from it, or static. */
@@ -155,7 +160,7 @@ typedef struct drape_model_info {
     int width, height;     /* pixels that it was made for */
     int multiple;          /* sizes must be multiples of this */
     const char *scheduler; /* its own: "pndm" */
-    const char *dir;       /* its folder */
+    const char *dir;       /* its folder or file */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
@@ -190,7 +195,7 @@ typedef struct drape_tryon_options {
     double guidance_scale;       /* at most 1: no guidance, half the time */
     double strength;             /* (0,1]: 1 starts from noise, less keeps some of what was there */
     uint64_t seed;
-    const char *scheduler; /* "pndm", "ddim", ... ; NULL: the folder's own */
+    const char *scheduler; /* "pndm", "ddim", ... or "PNDMScheduler"; NULL: the folder's own */
     bool karras;           /* Karras sigmas */
     double eta;            /* DDIM's, 0..1 */
     int width, height;     /* working size in pixels; 0: the model's */
@@ -234,6 +239,12 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
 /** The same for a prompt as drape_tryon() reads it with these options. */
 drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
                                    char **cut);
+
+/**
+ * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.
+ * So far: the ends of both prompts that drape_prompt_cut() finds, unless `long_prompt` is set.
+ */
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
 /** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
  * itself takes neither for open. */
@@ -387,12 +398,14 @@ typedef struct drape_train_callbacks {
  * Strings are borrowed for the call.
  */
 typedef struct drape_train_options {
-    const char *pretrained_model_name_or_path; /* pipeline folder */
+    const char *pretrained_model_name_or_path; /* pipeline folder or single file */
     const char *instance_data_dir;             /* photos of the garment */
     const char *instance_masks_data_dir;       /* a mask of the garment for each, of the same stem */
     const char *output_dir;
     const char *instance_prompt;    /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
-    const char *tokenizer_name;     /* NULL: the model's */
+    const char *tokenizer_name;     /* NULL: the model's, for a single file CLIP's */
+    const char *vae;                /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's */
+    bool ema;                       /* of a single file: start from the UNet's moving average */
     int resolution;                 /* pixels */
     bool center_crop, bucket, flip; /* bucket: keep the photo's aspect ratio; flip: mirror half of the photos */
     bool train_text_encoder;
@@ -462,6 +475,46 @@ typedef struct drape_train_need {
  * @return DRAPE_ENOMEM when it does not suffice; *out is set all the same
  */
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
+
+/* --- options by name -------------------------------------------------------------------------------- */
+
+typedef enum drape_option_kind {
+    DRAPE_OPTION_BOOL,   /* bool */
+    DRAPE_OPTION_INT,    /* int */
+    DRAPE_OPTION_U64,    /* uint64_t, any */
+    DRAPE_OPTION_BYTES,  /* int64_t, an amount of memory */
+    DRAPE_OPTION_NUMBER, /* double */
+    DRAPE_OPTION_TEXT,   /* const char * */
+    DRAPE_OPTION_CHOICE, /* const char *, one of `choices` */
+    DRAPE_OPTION_ENUM    /* an enum: the index of one of `choices` */
+} drape_option_kind;
+
+/** One field of an options struct, for programs that make a command line or a form of it. All strings are static. */
+typedef struct drape_option {
+    const char *name; /* of the field: "lora_rank" */
+    size_t offset;    /* of the field in its struct, bytes */
+    drape_option_kind kind;
+    double least, most; /* of numbers */
+    const char *value;  /* what stands for a value in a usage line: "DIR", "PX", "latest|DIR"; NULL for none */
+    const char *help;
+    bool above;          /* `least` itself is not allowed */
+    bool required;       /* a text that has no default */
+    const char *choices; /* "a|b|c" */
+    const char *unset;   /* what the default means, where it does not speak for itself: "the model's"; "" for nothing.
+                            A text that has none must not be NULL */
+    const char *heading; /* above this option and those that follow; NULL for most */
+} drape_option;
+
+/**
+ * The options of each job, by index from 0; NULL behind the last. Callbacks are not among them, and of
+ * drape_mask_options not the name.
+ *
+ * The bounds are those of drape_train(), drape_tryon() and drape_mask(). What a model or other options narrow further
+ * is told by these.
+ */
+const drape_option *drape_train_option(int index);
+const drape_option *drape_tryon_option(int index);
+const drape_option *drape_mask_option(int index);
 
 /* --- converting models -------------------------------------------------------------------------------- */
 

@@ -3,11 +3,11 @@
 
 #include "base/text.h"
 #include "base/threads.h"
+#include "options/options.h"
 #include "pipeline/shipped.h"
 #include "tryon/tryon.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,14 +45,14 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options)
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
     const drape_load_options *o = options ? options : &none;
     char found[PATH_MAX];
     *out = NULL;
-    dr_status st = dir ? DR_OK : dr_small_model_find(found, sizeof found);
-    dir = dir ? dir : found;
+    dr_status st = path ? DR_OK : dr_small_model_find(found, sizeof found);
+    path = path ? path : found;
     if (st)
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);
@@ -65,7 +65,8 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const dr
     for (int i = 0; !st && i < o->embedding_count; i++)
         words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
     if (!st)
-        st = dr_source_open(&p->source, dir, NULL);
+        st = dr_source_open(&p->source, path,
+                            &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
         st = dr_engine_open(&p->engine, p->source, &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
@@ -138,6 +139,33 @@ drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_op
     return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt, options->prompt_weights, cut);
 }
 
+/* Words that change nothing, behind what is in `text` already. */
+static drape_status tell_cut(const drape_pipeline *p, const char *what, const char *prompt, char *text, size_t size)
+{
+    char *cut;
+    drape_status st = drape_prompt_cut(p, prompt, &cut);
+    if (st || !cut)
+        return st;
+    size_t used = strlen(text), shown = strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
+        ;
+    snprintf(text + used, size - used,
+             "%sthe %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
+             "'%.*s%s'",
+             used ? "\n" : "", what, (int)shown, cut, cut[shown] ? "..." : "");
+    free(cut);
+    return DRAPE_OK;
+}
+
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size)
+{
+    text[0] = 0;
+    if (options->long_prompt)
+        return DRAPE_OK;
+    drape_status st = tell_cut(p, "prompt", options->prompt, text, size);
+    return st ? st : tell_cut(p, "negative prompt", options->negative_prompt, text, size);
+}
+
 const char *drape_scheduler_name(int index)
 {
     return index >= 0 && index < DR_SAMPLER_KINDS ? dr_sampler_kind_name((dr_sampler_kind)index) : NULL;
@@ -148,21 +176,17 @@ const char *drape_scheduler_name(int index)
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
 {
     int f = dr_vae_factor(&p->engine.vae_config);
-    if (o->steps < 1 || o->steps > 1000)
-        return dr_fail(DR_EINVAL, "steps is %d, must be 1 to 1000", o->steps);
-    if (!(o->strength > 0 && o->strength <= 1))
-        return dr_fail(DR_EINVAL, "strength is %g, must be above 0 and at most 1", o->strength);
-    if (!isfinite(o->guidance_scale) || fabs(o->guidance_scale) > 1000)
-        return dr_fail(DR_EINVAL, "guidance scale is %g, must be at most 1000", o->guidance_scale);
-    if (!(o->eta >= 0 && o->eta <= 1))
-        return dr_fail(DR_EINVAL, "eta is %g, must be 0 to 1", o->eta);
-    if (o->width < 0 || o->height < 0 || o->width % f || o->height % f || o->width > 4096 || o->height > 4096 ||
-        (o->width == 0) != (o->height == 0))
+    drape_tryon_options named = *o;
+    dr_sampler_kind kind;
+    if (o->scheduler && !dr_sampler_kind_parse(o->scheduler, &kind)) /* diffusers' name for it will do */
+        named.scheduler = dr_sampler_kind_name(kind);
+    dr_status st = dr_options_check(dr_tryon_table, &named, "");
+    if (!st && (o->width % f || o->height % f || (o->width == 0) != (o->height == 0)))
         return dr_fail(DR_EINVAL,
                        "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
                        "example %dx%d",
                        o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
-    return DR_OK;
+    return st;
 }
 
 static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
@@ -242,15 +266,17 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     return (drape_status)st;
 }
 
-/* The folder's name, without what leads to it. */
+/* The folder's name, without what leads to it; a file's without its extension. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
     snprintf(buf, n, "%s", dr_source_path(p->source));
     size_t len = strlen(buf);
     while (len > 1 && buf[len - 1] == '/')
         buf[--len] = 0;
-    const char *slash = strrchr(buf, '/');
-    return slash ? slash + 1 : buf;
+    char *slash = strrchr(buf, '/'), *name = slash ? slash + 1 : buf, *dot = strrchr(name, '.');
+    if (dot && dot > name && dr_source_family(p->source)) /* of a file */
+        *dot = 0;
+    return name;
 }
 
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)

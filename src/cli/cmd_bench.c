@@ -193,10 +193,14 @@ static int run(int argc, char **argv)
 {
     static bench b; /* too large for the stack */
     b.runs = 3;
+    dr_source_options other = {0};
     const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *how = "exact";
     int size[2] = {512, 512}, threads = 0;
     const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder, or a clothes parser's", .required = true},
+        {"model", DR_OPT_STRING, &model, "DIR|FILE", "pipeline folder or single file, or a clothes parser's folder",
+         .required = true},
+        {"tokenizer", DR_OPT_STRING, &other.tokenizer, "DIR", "folder of another vocabulary",
+         .shown_default = "the model's; for a file CLIP's"},
         {"size", DR_OPT_SIZE, size, NULL, "size of the picture", .shown_default = "512x512"},
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
@@ -214,7 +218,7 @@ static int run(int argc, char **argv)
     if (dr_is_parser_folder(model))
         return bench_parser(&b, model, precision);
     dr_source *source = NULL;
-    dr_status st = dr_source_open(&source, model, NULL);
+    dr_status st = dr_source_open(&source, model, &other);
     if (!st)
         st = dr_engine_open(&b.engine, source, NULL, precision, false, NULL);
     bad = st ? dr_cli_fail(&dr_cmd_bench, st) : bench_all(&b, list);
@@ -225,5 +229,5 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_bench = {"bench", "time each stage of a model on this machine",
-                                 "--model DIR [--size 512x512] [--stages text,vae-encode,unet,vae-decode]",
+                                 "--model DIR|FILE [--size 512x512] [--stages text,vae-encode,unet,vae-decode]",
                                  "  drape bench --model sd2-inpainting --stages unet --runs 5\n", run};

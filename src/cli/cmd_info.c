@@ -29,35 +29,6 @@ static void print_entry(const dr_st_entry *e)
     printf("]  %s\n", e->name);
 }
 
-static dr_status file_info(const char *path, bool json)
-{
-    dr_tensor_file f;
-    dr_status st = dr_tensor_file_open(&f, path);
-    if (st)
-        return st;
-    json_t *all = json_object();
-    size_t bytes = 0;
-    for (size_t i = 0; i < f.count; i++) {
-        const dr_st_entry *e = &f.entry[i];
-        bytes += e->size;
-        if (json)
-            json_object_set_new(all, e->name,
-                                json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape", shape_json(e)));
-        else
-            print_entry(e);
-    }
-    for (size_t i = 0; !json && i < f.meta_count; i++)
-        printf("metadata %s: %s\n", f.meta[i].key, f.meta[i].value);
-    if (json)
-        json_dumpf(all, stdout, JSON_INDENT(1));
-    else
-        printf("%zu tensors, %.1f MiB", f.count, (double)bytes / (1 << 20));
-    putchar('\n');
-    json_decref(all);
-    dr_tensor_file_close(&f);
-    return DR_OK;
-}
-
 /* A part's parameters as its config declares them: counted without reading a weight. */
 static json_t *part_json(const char *what, dr_status st, int64_t values, json_t *more)
 {
@@ -133,16 +104,9 @@ static json_t *parser_json(const char *dir)
     return j;
 }
 
-static dr_status folder_info(const char *dir, bool json)
+/* Takes `parts`. */
+static void print_parts(json_t *parts, bool json)
 {
-    bool parser = dr_is_parser_folder(dir);
-    dr_source *source = NULL;
-    dr_status st = parser ? DR_OK : dr_source_open(&source, dir, NULL);
-    if (st)
-        return st;
-    json_t *parts = parser ? json_pack("[o]", parser_json(dir))
-                           : json_pack("[o, o, o]", unet_json(source), vae_json(source), text_json(source));
-    dr_source_close(source);
     size_t i;
     const json_t *part, *v;
     const char *key;
@@ -165,6 +129,66 @@ static dr_status folder_info(const char *dir, bool json)
         }
     }
     json_decref(parts);
+}
+
+static json_t *parts_json(const dr_source *s)
+{
+    return json_pack("[o, o, o]", unet_json(s), vae_json(s), text_json(s));
+}
+
+static dr_status folder_info(const char *dir, bool json)
+{
+    bool parser = dr_is_parser_folder(dir);
+    dr_source *source = NULL;
+    dr_status st = parser ? DR_OK : dr_source_open(&source, dir, NULL);
+    if (st)
+        return st;
+    print_parts(parser ? json_pack("[o]", parser_json(dir)) : parts_json(source), json);
+    dr_source_close(source);
+    return DR_OK;
+}
+
+/* What models the file is; nothing for other files. */
+static void print_models(const char *path)
+{
+    dr_source *source;
+    if (dr_source_open(&source, path, NULL)) {
+        dr_error_clear();
+        return;
+    }
+    printf("\n%s\n", dr_source_family(source));
+    print_parts(parts_json(source), false);
+    dr_source_close(source);
+}
+
+static dr_status file_info(const char *path, bool json)
+{
+    dr_tensor_file f;
+    dr_status st = dr_tensor_file_open(&f, path);
+    if (st)
+        return st;
+    json_t *all = json_object();
+    size_t bytes = 0;
+    for (size_t i = 0; i < f.count; i++) {
+        const dr_st_entry *e = &f.entry[i];
+        bytes += e->size;
+        if (json)
+            json_object_set_new(all, e->name,
+                                json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape", shape_json(e)));
+        else
+            print_entry(e);
+    }
+    for (size_t i = 0; !json && i < f.meta_count; i++)
+        printf("metadata %s: %s\n", f.meta[i].key, f.meta[i].value);
+    if (json)
+        json_dumpf(all, stdout, JSON_INDENT(1));
+    else
+        printf("%zu tensors, %.1f MiB", f.count, (double)bytes / (1 << 20));
+    putchar('\n');
+    json_decref(all);
+    dr_tensor_file_close(&f);
+    if (!json)
+        print_models(path);
     return DR_OK;
 }
 

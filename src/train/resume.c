@@ -11,7 +11,7 @@
 /* Resumed with other values it would be another run. */
 static json_t *fingerprint(const dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     json_t *photos = json_array();
     for (int i = 0; i < t->instances.count; i++) {
         const char *slash = strrchr(t->instances.example[i].image, '/');

@@ -89,6 +89,8 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e);
+    if (!st && dr_source_note(source)[0] && e->notes.tell)
+        e->notes.tell(e->notes.user, dr_source_note(source));
     if (!st)
         st = open_loras(e, extras->lora, extras->lora_count);
     if (!st)

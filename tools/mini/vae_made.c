@@ -13,6 +13,7 @@
 
 #define STREAM_MADE 3 /* of dr_draw: which entries; others are in vae_step.c */
 #define STREAM_CRITIC 13
+#define STREAM_PULL 15
 #define PATCH 4 /* halvings to a patch whose colour is kept: 16 pixels */
 #define PATCH_WEIGHT 4
 #define BAND 10 /* pixels along the mask's edge where colours are free: nets leave halos there */
@@ -115,9 +116,11 @@ static dr_status pull(vae_run *r, const made_batch *b, float *gradient, vae_repo
     float *pulled = dr_arena_alloc(&r->tape.arena, n);
     if (!pulled)
         return dr_fail(DR_ENOMEM, "out of memory");
+    dr_rng rng;
+    dr_draw(&rng, r->o->seed, r->c.step, STREAM_PULL);
     memcpy(pulled, gradient, n);
     r->adversary.o.features = 0;
-    dr_status st = mini_adversary_pull(&r->adversary, b->shown, b->photo, pulled, &report->critic);
+    dr_status st = mini_adversary_pull(&r->adversary, b->shown, b->photo, &rng, pulled, &report->critic);
     r->adversary.o.features = features;
     compose(b, b->mask, pulled, gradient, gradient);
     return st;
