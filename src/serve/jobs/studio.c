@@ -49,6 +49,9 @@ static dr_status add_model(dr_studio *s, const char *dir)
         return dr_fail(DR_EINVAL, "%d models are too many", s->model_count + 1);
     drape_load_options o;
     dr_studio_load_options(s, dir, &o);
+    o.embeddings = s->o->embeddings; /* what is wrong with their files shows now */
+    o.embedding_count = s->o->embedding_count;
+    o.skip_misfits = true;
     dr_status st = (dr_status)drape_pipeline_load(&p, dir, &o);
     if (st)
         return st;
@@ -90,9 +93,15 @@ static dr_status add_lora(dr_studio *s, const char *path)
     if (!l->path)
         return dr_fail(DR_ENOENT, "there is no adapter '%s'", path);
     const char *slash = strrchr(l->path, '/'), *name = slash ? slash + 1 : l->path;
-    size_t n = strlen(name), end = strlen(".safetensors");
-    if (n > end && strcmp(name + n - end, ".safetensors") == 0)
-        n -= end;
+    static const char *const endings[] = {".safetensors", ".pt", ".bin", ".ckpt"};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t end = strlen(endings[i]);
+        if (n > end && strcmp(name + n - end, endings[i]) == 0) {
+            n -= end;
+            break;
+        }
+    }
     make_id(s, l->id, name, n, "<>:", is_lora); /* "<lora:ID:1>" */
     s->lora_count++;
     return DR_OK;
