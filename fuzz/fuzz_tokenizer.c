@@ -48,20 +48,23 @@ static void check_prompt(const dr_tokenizer *t, const char *text)
     DR_ASSERT(ids[0] == t->start && ids[end] == t->end, "%d tokens without their start or end", count);
 }
 
-/* The long way: every chunk is framed, and what is cut off is text. */
+/* The long way, with weights and without: every chunk is framed, and what is cut off is text. */
 static void check_long(const dr_tokenizer *t, const char *text)
 {
-    int32_t *ids;
-    int chunks;
     char *cut;
-    if (!dr_tokenizer_chunks(t, text, &ids, &chunks)) {
-        DR_ASSERT(chunks >= 1 && chunks <= DR_LONG_CHUNKS, "%d chunks", chunks);
-        for (int i = 0; i < chunks * DR_TOKENS; i += DR_TOKENS)
-            DR_ASSERT(ids[i] == t->start, "chunk %d without its start", i / DR_TOKENS);
-        free(ids);
+    for (unsigned how = 0; how < 4; how++) {
+        dr_prompt_tokens p;
+        if (dr_tokenizer_prompt(t, text, how, &p))
+            continue;
+        DR_ASSERT(p.chunks >= 1 && p.chunks <= (how & DR_PROMPT_LONG ? DR_LONG_CHUNKS : 1), "%d chunks", p.chunks);
+        for (int i = 0; i < p.chunks * DR_TOKENS; i += DR_TOKENS)
+            DR_ASSERT(p.ids[i] == t->start && (!p.weight || p.weight[i] == 1), "chunk %d without its start",
+                      i / DR_TOKENS);
+        dr_prompt_tokens_clear(&p);
     }
-    if (!dr_tokenizer_cut(t, text, &cut))
-        free(cut);
+    for (int weights = 0; weights < 2; weights++)
+        if (!dr_tokenizer_cut(t, text, weights, &cut))
+            free(cut);
 }
 
 /* The text up to the next 0 byte; moves on behind it. NULL when nothing is left or the text is empty. */

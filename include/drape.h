@@ -117,7 +117,8 @@ void drape_image_free(drape_image *image);
 
 /* --- models ----------------------------------------------------------------------------------------- */
 
-/** A diffusers pipeline folder of a Stable Diffusion 1 or 2 inpainting model. */
+/** A Stable Diffusion 1 or 2 model: a diffusers pipeline folder, or a single file with LDM's names as model sites have
+ *  them (.safetensors, .ckpt). */
 typedef struct drape_pipeline drape_pipeline;
 
 typedef enum drape_precision {
@@ -126,24 +127,36 @@ typedef enum drape_precision {
 } drape_precision;
 
 typedef struct drape_lora {
-    const char *path; /* safetensors in diffusers', peft's or kohya's form */
+    const char *path; /* an adapter in diffusers', peft's, kohya's or LyCORIS' form */
     double scale;     /* 1 = as trained */
 } drape_lora;
+
+/* A word that was learned (textual inversion); in a prompt it stands for what it was learned from. */
+typedef struct drape_embedding {
+    const char *path; /* AUTOMATIC1111's form or diffusers' */
+    const char *word; /* NULL: the file's own, else its name without the ending */
+} drape_embedding;
 
 typedef struct drape_load_options {
     const drape_lora *loras;
     int lora_count;
     drape_precision precision;
-    bool keep_models; /* keep all models in memory between pictures: faster for many, more memory */
+    bool keep_models;      /* keep all models in memory between pictures: faster for many, more memory */
+    const char *tokenizer; /* folder of another vocabulary; NULL: the model's own, for a single file CLIP's */
+    const char *vae;       /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's own */
+    bool ema;              /* of a single file: the UNet's moving average in place of its weights */
     /** Notes, one sentence each: what in the files is passed over. May be NULL. Called when adapters are read and, from
      *  drape_tryon() on the pipeline's thread, when weights are; each is said once. */
     void (*note)(void *user, const char *text);
     void *user;
+    const drape_embedding *embeddings;
+    int embedding_count;
 } drape_load_options;
 
-/** Checks the folder and its configs; weights are read when first needed. `dir` NULL is the small model that comes with
+/** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
+ *  pipeline folder or a single file; NULL is the small model that comes with
  *  drape, or the folder in $DRAPE_MODEL. `options` may be NULL. */
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options);
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options);
 void drape_pipeline_free(drape_pipeline *p);
 
 /** What a pipeline is. Strings are borrowed from it, or static. */
@@ -151,7 +164,7 @@ typedef struct drape_model_info {
     int width, height;     /* pixels that it was made for */
     int multiple;          /* sizes must be multiples of this */
     const char *scheduler; /* its own: "pndm" */
-    const char *dir;       /* its folder */
+    const char *dir;       /* its folder or file */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
@@ -186,7 +199,7 @@ typedef struct drape_tryon_options {
     double guidance_scale;       /* at most 1: no guidance, half the time */
     double strength;             /* (0,1]: 1 starts from noise, less keeps some of what was there */
     uint64_t seed;
-    const char *scheduler; /* "pndm", "ddim", ... ; NULL: the folder's own */
+    const char *scheduler; /* "pndm", "ddim", ... or "PNDMScheduler"; NULL: the folder's own */
     bool karras;           /* Karras sigmas */
     double eta;            /* DDIM's, 0..1 */
     int width, height;     /* working size in pixels; 0: the model's */
@@ -200,6 +213,7 @@ typedef struct drape_tryon_options {
                          AUTOMATIC1111's "Clip skip" begins at 1 */
     bool long_prompt; /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
+    bool prompt_weights; /* read "(red:1.3)", "(x)" and "[x]" in both prompts as AUTOMATIC1111 does; see below */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -217,11 +231,24 @@ typedef struct drape_tryon_options {
  * With `long_prompt` nothing is cut. Both prompts are read in chunks of 75 tokens, each with a start and an end of its
  * own, and the model gets all of them, one behind the other; the shorter prompt gets empty chunks. A chunk that would
  * break a phrase ends at a comma up to 20 tokens before, and the word BREAK begins a new one. This is AUTOMATIC1111's
- * way (with "Pad prompt/negative prompt to be same length"), except that "(red:1.3)" is read as it stands. A prompt of
- * more than 32 chunks is DRAPE_EINVAL. Prompts of up to 75 tokens give the same picture with and without, if BREAK is
- * not in them.
+ * way (with "Pad prompt/negative prompt to be same length"). A prompt of more than 32 chunks is DRAPE_EINVAL. Prompts
+ * of up to 75 tokens give the same picture with and without, if BREAK is not in them.
+ *
+ * With `prompt_weights` brackets weight what is in them: "(x)" by 1.1, "[x]" by 1/1.1, "(x:1.3)" by 1.3, nested ones by
+ * their product; "\\(" is the character. The text encoder's output is multiplied by the weights of its tokens and given
+ * back the mean it had, chunk by chunk: AUTOMATIC1111's way. Without, brackets are characters as all others.
  */
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
+
+/** The same for a prompt as drape_tryon() reads it with these options. */
+drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
+                                   char **cut);
+
+/**
+ * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.
+ * So far: the ends of both prompts that drape_prompt_cut() finds, unless `long_prompt` is set.
+ */
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
 /** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
  * itself takes neither for open. */
@@ -375,12 +402,14 @@ typedef struct drape_train_callbacks {
  * Strings are borrowed for the call.
  */
 typedef struct drape_train_options {
-    const char *pretrained_model_name_or_path; /* pipeline folder */
+    const char *pretrained_model_name_or_path; /* pipeline folder or single file */
     const char *instance_data_dir;             /* photos of the garment */
     const char *instance_masks_data_dir;       /* a mask of the garment for each, of the same stem */
     const char *output_dir;
     const char *instance_prompt;    /* NULL: STEM.txt beside the photo, else from the file name: "t-shirt (1).jpg" */
-    const char *tokenizer_name;     /* NULL: the model's */
+    const char *tokenizer_name;     /* NULL: the model's, for a single file CLIP's */
+    const char *vae;                /* another VAE: its folder, a pipeline folder, or a file; NULL: the model's */
+    bool ema;                       /* of a single file: start from the UNet's moving average */
     int resolution;                 /* pixels */
     bool center_crop, bucket, flip; /* bucket: keep the photo's aspect ratio; flip: mirror half of the photos */
     bool train_text_encoder;
@@ -451,6 +480,46 @@ typedef struct drape_train_need {
  */
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
 
+/* --- options by name -------------------------------------------------------------------------------- */
+
+typedef enum drape_option_kind {
+    DRAPE_OPTION_BOOL,   /* bool */
+    DRAPE_OPTION_INT,    /* int */
+    DRAPE_OPTION_U64,    /* uint64_t, any */
+    DRAPE_OPTION_BYTES,  /* int64_t, an amount of memory */
+    DRAPE_OPTION_NUMBER, /* double */
+    DRAPE_OPTION_TEXT,   /* const char * */
+    DRAPE_OPTION_CHOICE, /* const char *, one of `choices` */
+    DRAPE_OPTION_ENUM    /* an enum: the index of one of `choices` */
+} drape_option_kind;
+
+/** One field of an options struct, for programs that make a command line or a form of it. All strings are static. */
+typedef struct drape_option {
+    const char *name; /* of the field: "lora_rank" */
+    size_t offset;    /* of the field in its struct, bytes */
+    drape_option_kind kind;
+    double least, most; /* of numbers */
+    const char *value;  /* what stands for a value in a usage line: "DIR", "PX", "latest|DIR"; NULL for none */
+    const char *help;
+    bool above;          /* `least` itself is not allowed */
+    bool required;       /* a text that has no default */
+    const char *choices; /* "a|b|c" */
+    const char *unset;   /* what the default means, where it does not speak for itself: "the model's"; "" for nothing.
+                            A text that has none must not be NULL */
+    const char *heading; /* above this option and those that follow; NULL for most */
+} drape_option;
+
+/**
+ * The options of each job, by index from 0; NULL behind the last. Callbacks are not among them, and of
+ * drape_mask_options not the name.
+ *
+ * The bounds are those of drape_train(), drape_tryon() and drape_mask(). What a model or other options narrow further
+ * is told by these.
+ */
+const drape_option *drape_train_option(int index);
+const drape_option *drape_tryon_option(int index);
+const drape_option *drape_mask_option(int index);
+
 /* --- converting models -------------------------------------------------------------------------------- */
 
 typedef struct drape_convert_options {
@@ -510,9 +579,9 @@ typedef struct drape_tensor_callbacks {
 drape_status drape_tensors_read(const char *path, const drape_tensor_callbacks *callbacks);
 
 /**
- * What the parts of a model are, as its configs say: no weight is read. *json is an array with an object for each part:
- * {"part": "unet", "parameters": N, ...}, or with "error" where a part cannot be loaded. For pipelines (folder or
- * single file) and clothes parsers.
+ * What a model is made of, as its configs say: no weight is read. For pipelines (folder or single file) and clothes
+ * parsers. *json is an object: "parts" has one for each part, {"part": "unet", "parameters": N, ...} or with "error"
+ * where it cannot be loaded; "family" is the kind of a single file, "SD 1.x inpainting" and so on.
  */
 drape_status drape_model_parts(const char *path, char **json);
 
@@ -542,9 +611,9 @@ char *drape_machine_ops(void);
 typedef struct drape_stages drape_stages;
 
 /** A pipeline's stages are "text", "vae-encode", "unet" (both prompts of guidance) and "vae-decode", a clothes parser's
- *  is "parser". `cancel` may be NULL. */
-drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height, drape_precision precision,
-                               bool (*cancel)(void *user), void *user);
+ *  is "parser". Of the options, which may be NULL, precision, tokenizer, vae and ema count. `cancel` may be NULL. */
+drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height,
+                               const drape_load_options *options, bool (*cancel)(void *user), void *user);
 void drape_stages_free(drape_stages *s);
 
 /** The names of all stages, "text,vae-encode,unet,vae-decode" or "parser". Static. */

@@ -4,11 +4,11 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/threads.h"
+#include "options/options.h"
 #include "pipeline/shipped.h"
 #include "tryon/tryon.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,29 +46,34 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
-drape_status drape_pipeline_load(drape_pipeline **out, const char *dir, const drape_load_options *options)
+drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
     const drape_load_options *o = options ? options : &none;
     char found[PATH_MAX];
     *out = NULL;
-    dr_status st = dir ? DR_OK : dr_small_model_find(found, sizeof found);
-    dir = dir ? dir : found;
+    dr_status st = path ? DR_OK : dr_small_model_find(found, sizeof found);
+    path = path ? path : found;
     if (st)
         return (drape_status)st;
     drape_pipeline *p = calloc(1, sizeof *p);
     dr_lora_ref *loras = calloc(o->lora_count > 0 ? (size_t)o->lora_count : 1, sizeof *loras);
-    if (!p || !loras)
+    dr_embedding_ref *words = calloc(o->embedding_count > 0 ? (size_t)o->embedding_count : 1, sizeof *words);
+    if (!p || !loras || !words)
         st = dr_fail(DR_ENOMEM, "out of memory");
     for (int i = 0; !st && i < o->lora_count; i++)
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
+    for (int i = 0; !st && i < o->embedding_count; i++)
+        words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
     if (!st)
-        st = dr_source_open(&p->source, dir, NULL);
+        st = dr_source_open(&p->source, path,
+                            &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
-        st = dr_engine_open(&p->engine, p->source, loras, o->lora_count,
+        st = dr_engine_open(&p->engine, p->source, &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);
+    free(words);
     if (st) {
         if (p)
             dr_source_close(p->source);
@@ -122,7 +127,44 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)
 {
-    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), cut);
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), false, cut);
+}
+
+drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
+                                   char **cut)
+{
+    *cut = NULL;
+    if (options->long_prompt)
+        return DRAPE_OK;
+    prompt = dr_skip_bom(prompt ? prompt : "");
+    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt, options->prompt_weights, cut);
+}
+
+/* Words that change nothing, behind what is in `text` already. */
+static drape_status tell_cut(const drape_pipeline *p, const char *what, const char *prompt, char *text, size_t size)
+{
+    char *cut;
+    drape_status st = drape_prompt_cut(p, prompt, &cut);
+    if (st || !cut)
+        return st;
+    size_t used = strlen(text), shown = strlen(cut);
+    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
+        ;
+    snprintf(text + used, size - used,
+             "%sthe %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
+             "'%.*s%s'",
+             used ? "\n" : "", what, (int)shown, cut, cut[shown] ? "..." : "");
+    free(cut);
+    return DRAPE_OK;
+}
+
+drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size)
+{
+    text[0] = 0;
+    if (options->long_prompt)
+        return DRAPE_OK;
+    drape_status st = tell_cut(p, "prompt", options->prompt, text, size);
+    return st ? st : tell_cut(p, "negative prompt", options->negative_prompt, text, size);
 }
 
 const char *drape_scheduler_name(int index)
@@ -135,21 +177,17 @@ const char *drape_scheduler_name(int index)
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
 {
     int f = dr_vae_factor(&p->engine.vae_config);
-    if (o->steps < 1 || o->steps > 1000)
-        return dr_fail(DR_EINVAL, "steps is %d, must be 1 to 1000", o->steps);
-    if (!(o->strength > 0 && o->strength <= 1))
-        return dr_fail(DR_EINVAL, "strength is %g, must be above 0 and at most 1", o->strength);
-    if (!isfinite(o->guidance_scale) || fabs(o->guidance_scale) > 1000)
-        return dr_fail(DR_EINVAL, "guidance scale is %g, must be at most 1000", o->guidance_scale);
-    if (!(o->eta >= 0 && o->eta <= 1))
-        return dr_fail(DR_EINVAL, "eta is %g, must be 0 to 1", o->eta);
-    if (o->width < 0 || o->height < 0 || o->width % f || o->height % f || o->width > 4096 || o->height > 4096 ||
-        (o->width == 0) != (o->height == 0))
+    drape_tryon_options named = *o;
+    dr_sampler_kind kind;
+    if (o->scheduler && !dr_sampler_kind_parse(o->scheduler, &kind)) /* diffusers' name for it will do */
+        named.scheduler = dr_sampler_kind_name(kind);
+    dr_status st = dr_options_check(dr_tryon_table, &named, "");
+    if (!st && (o->width % f || o->height % f || (o->width == 0) != (o->height == 0)))
         return dr_fail(DR_EINVAL,
                        "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
                        "example %dx%d",
                        o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
-    return DR_OK;
+    return st;
 }
 
 static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
@@ -198,7 +236,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
         .inpaint =
             {.prompt = dr_skip_bom(options->prompt ? options->prompt : ""),
              .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
-             .long_prompts = options->long_prompt,
+             .how = (options->long_prompt ? DR_PROMPT_LONG : 0) | (options->prompt_weights ? DR_PROMPT_WEIGHTS : 0),
              .clip_skip = options->clip_skip,
              .guidance_scale = options->guidance_scale,
              .sampler = {.steps = options->steps,
@@ -229,11 +267,13 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     return (drape_status)st;
 }
 
-/* The folder's name, without what leads to it. */
+/* The folder's name, without what leads to it; a file's without its extension. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
     const char *path = dr_source_path(p->source);
     snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
+    if (dr_source_family(p->source)) /* of a file */
+        buf[dr_path_stem(buf)] = 0;
     return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
 }
 

@@ -3,11 +3,11 @@
 #include "drape.h"
 
 #include "mask/garment.h"
+#include "options/options.h"
 #include "pipeline/parser.h"
 #include "pipeline/shipped.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 _Static_assert(DRAPE_MASK_GARMENT == (int)DR_MASK_GARMENT && DRAPE_UPPER == (int)DR_MASK_UPPER &&
@@ -95,17 +95,7 @@ static dr_status check_labels(const drape_image *labels)
 
 static dr_status check_options(const drape_mask_options *o)
 {
-    if (o->what < DRAPE_MASK_AGNOSTIC || o->what > DRAPE_MASK_GARMENT)
-        return dr_fail(DR_EINVAL, "what is %d, which is no drape_mask_what", (int)o->what);
-    if (o->category < DRAPE_UPPER || o->category > DRAPE_OUTER)
-        return dr_fail(DR_EINVAL, "category is %d, which is no drape_category", (int)o->category);
-    if (o->sleeve < DRAPE_SLEEVE_KEEP || o->sleeve > DRAPE_SLEEVE_SHORT)
-        return dr_fail(DR_EINVAL, "sleeve is %d, which is no drape_sleeve", (int)o->sleeve);
-    if (o->person < 0)
-        return dr_fail(DR_EINVAL, "person is %d, must be 0 for the largest or count from 1", o->person);
-    if (!(fabs(o->grow) <= 1))
-        return dr_fail(DR_EINVAL, "grow is %g, must be -1 to 1", o->grow);
-    return DR_OK;
+    return dr_options_check(dr_mask_table, o, "");
 }
 
 static drape_mask_options options_or_defaults(const drape_mask_options *o)

@@ -112,8 +112,9 @@ drape_status drape_model_parts(const char *path, char **json)
         return (drape_status)st;
     json_t *parts = parser ? json_pack("[o]", parser_json(path))
                            : json_pack("[o, o, o]", unet_json(source), vae_json(source), text_json(source));
+    json_t *model = json_pack("{s:o*, s:s*}", "parts", parts, "family", parser ? NULL : dr_source_family(source));
     dr_source_close(source);
-    *json = parts ? json_dumps(parts, JSON_INDENT(1)) : NULL;
-    json_decref(parts);
+    *json = model ? json_dumps(model, JSON_INDENT(1)) : NULL;
+    json_decref(model);
     return *json ? DRAPE_OK : (drape_status)dr_fail(DR_ENOMEM, "out of memory");
 }

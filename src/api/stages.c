@@ -128,12 +128,13 @@ static dr_status make_inputs(drape_stages *s)
     return DR_OK;
 }
 
-static dr_status open_engine(drape_stages *s, const char *dir, dr_precision precision)
+static dr_status open_engine(drape_stages *s, const char *model, const drape_load_options *o, dr_precision precision)
 {
-    dr_status st = dr_source_open(&s->source, dir, NULL);
+    const dr_source_options other = {.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema};
+    dr_status st = dr_source_open(&s->source, model, &other);
     if (st)
         return st;
-    st = dr_engine_open(&s->engine, s->source, NULL, 0, precision, false, NULL);
+    st = dr_engine_open(&s->engine, s->source, NULL, precision, false, NULL);
     if (st) { /* it has closed itself */
         dr_source_close(s->source);
         s->source = NULL;
@@ -142,10 +143,12 @@ static dr_status open_engine(drape_stages *s, const char *dir, dr_precision prec
     return make_inputs(s);
 }
 
-drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height, drape_precision precision,
-                               bool (*cancel)(void *user), void *user)
+drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height,
+                               const drape_load_options *options, bool (*cancel)(void *user), void *user)
 {
-    dr_precision how = precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
+    drape_load_options none = {0};
+    const drape_load_options *o = options ? options : &none;
+    dr_precision how = o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
     *out = NULL;
     if (width < 1 || height < 1 || (int64_t)width * height > DRAPE_MAX_PIXELS)
         return (drape_status)dr_fail(DR_EINVAL, "the size %dx%d is not between 1x1 and %d pixels", width, height,
@@ -157,7 +160,7 @@ drape_status drape_stages_open(drape_stages **out, const char *model, int width,
     s->height = height;
     s->cancel = cancel;
     s->user = user;
-    dr_status st = dr_is_parser_folder(model) ? open_parser(s, model, how) : open_engine(s, model, how);
+    dr_status st = dr_is_parser_folder(model) ? open_parser(s, model, how) : open_engine(s, model, o, how);
     if (st)
         drape_stages_free(s);
     else

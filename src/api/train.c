@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "io/mask.h"
+#include "options/options.h"
 #include "pipeline/folder.h"
 #include "train/dataset_lint.h"
 #include "train/trainer.h"
@@ -17,93 +18,7 @@
 
 void drape_train_defaults(drape_train_options *options)
 {
-    dr_train_options d = DR_TRAIN_DEFAULTS;
-    *options = (drape_train_options){
-        .resolution = d.resolution,
-        .train_batch_size = d.train_batch_size,
-        .gradient_accumulation_steps = d.gradient_accumulation_steps,
-        .learning_rate = d.learning_rate,
-        .lr_scheduler = d.lr_scheduler,
-        .lr_warmup_steps = d.lr_warmup_steps,
-        .lr_num_cycles = d.lr_num_cycles,
-        .lr_power = d.lr_power,
-        .num_train_epochs = d.num_train_epochs,
-        .adam_beta1 = d.adam_beta1,
-        .adam_beta2 = d.adam_beta2,
-        .adam_weight_decay = d.adam_weight_decay,
-        .adam_epsilon = d.adam_epsilon,
-        .max_grad_norm = d.max_grad_norm,
-        .num_class_images = d.num_class_images,
-        .sample_batch_size = d.sample_batch_size,
-        .prior_loss_weight = d.prior_loss_weight,
-        .checkpointing_steps = d.checkpointing_steps,
-        .mixed_precision = d.mixed_precision,
-        .logging_dir = d.logging_dir,
-        .mask_loss_weight = d.mask_loss_weight,
-        .unmasked_loss_weight = d.unmasked_loss_weight,
-        .validation_steps = d.validation_steps,
-        .num_validation_images = d.num_validation_images,
-    };
-}
-
-static dr_train_options internal_options(const drape_train_options *p)
-{
-    return (dr_train_options){
-        .pretrained_model = p->pretrained_model_name_or_path,
-        .output_dir = p->output_dir,
-        .tokenizer_name = p->tokenizer_name,
-        .instance_data_dir = p->instance_data_dir,
-        .instance_masks_data_dir = p->instance_masks_data_dir,
-        .instance_prompt = p->instance_prompt,
-        .resolution = p->resolution,
-        .center_crop = p->center_crop,
-        .bucket = p->bucket,
-        .flip = p->flip,
-        .train_text_encoder = p->train_text_encoder,
-        .train_batch_size = p->train_batch_size,
-        .gradient_accumulation_steps = p->gradient_accumulation_steps,
-        .gradient_checkpointing = p->gradient_checkpointing,
-        .activation_memory = p->activation_memory,
-        .use_8bit_adam = p->use_8bit_adam,
-        .learning_rate = p->learning_rate,
-        .lr_power = p->lr_power,
-        .scale_lr = p->scale_lr,
-        .lr_scheduler = p->lr_scheduler,
-        .lr_warmup_steps = p->lr_warmup_steps,
-        .lr_num_cycles = p->lr_num_cycles,
-        .max_train_steps = p->max_train_steps,
-        .num_train_epochs = p->num_train_epochs,
-        .adam_beta1 = p->adam_beta1,
-        .adam_beta2 = p->adam_beta2,
-        .adam_weight_decay = p->adam_weight_decay,
-        .adam_epsilon = p->adam_epsilon,
-        .max_grad_norm = p->max_grad_norm,
-        .with_prior_preservation = p->with_prior_preservation,
-        .class_data_dir = p->class_data_dir,
-        .class_prompt = p->class_prompt,
-        .num_class_images = p->num_class_images,
-        .sample_batch_size = p->sample_batch_size,
-        .prior_loss_weight = p->prior_loss_weight,
-        .checkpointing_steps = p->checkpointing_steps,
-        .checkpoints_total_limit = p->checkpoints_total_limit,
-        .resume_from_checkpoint = p->resume_from_checkpoint,
-        .mixed_precision = p->mixed_precision,
-        .seed = p->seed,
-        .logging_dir = p->logging_dir,
-        .lora_rank = p->lora_rank,
-        .lora_alpha = p->lora_alpha,
-        .mask_any_white = p->mask_any_white,
-        .mask_loss_weight = p->mask_loss_weight,
-        .unmasked_loss_weight = p->unmasked_loss_weight,
-        .snr_gamma = p->snr_gamma,
-        .noise_offset = p->noise_offset,
-        .use_ema = p->use_ema,
-        .validation_prompt = p->validation_prompt,
-        .validation_image = p->validation_image,
-        .validation_mask = p->validation_mask,
-        .validation_steps = p->validation_steps,
-        .num_validation_images = p->num_validation_images,
-    };
+    *options = dr_train_defaults;
 }
 
 /* --- pictures of the model in training ---------------------------------------------------------- */
@@ -176,7 +91,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     train_call *c = user;
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, dr_trainer_precision(t), true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";
@@ -195,7 +110,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
 /* --- class images ------------------------------------------------------------------------------- */
 
 /* A whole picture from the class prompt: all of a grey canvas is masked. */
-static dr_status make_one(train_call *c, dr_engine *e, const dr_train_options *o, uint64_t seed, const char *path)
+static dr_status make_one(train_call *c, dr_engine *e, const drape_train_options *o, uint64_t seed, const char *path)
 {
     dr_image canvas = {0}, mask = {0}, out = {0};
     dr_status st = dr_image_alloc(&canvas, o->resolution, o->resolution, 3);
@@ -219,11 +134,11 @@ static dr_status make_one(train_call *c, dr_engine *e, const dr_train_options *o
     return st;
 }
 
-static dr_status make_class_images(void *user, const dr_trainer *t, const dr_train_options *o, int missing)
+static dr_status make_class_images(void *user, const dr_trainer *t, const drape_train_options *o, int missing)
 {
     train_call *c = user;
     dr_engine e;
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, 0, DR_PRECISION_EXACT, true, NULL);
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, DR_PRECISION_EXACT, true, NULL);
     if (st)
         return st;
     c->what = "class images";
@@ -242,29 +157,6 @@ static dr_status make_class_images(void *user, const dr_trainer *t, const dr_tra
 
 /* --- the call ----------------------------------------------------------------------------------- */
 
-static void on_prepare(void *user, const char *what, int done, int total)
-{
-    const drape_train_callbacks *cb = &((const train_call *)user)->options->callbacks;
-    if (cb->prepare)
-        cb->prepare(cb->user, what, done, total);
-}
-
-static void on_step(void *user, const dr_train_report *r)
-{
-    const drape_train_callbacks *cb = &((const train_call *)user)->options->callbacks;
-    drape_train_report report = {r->step,          r->steps,         r->loss,    r->smooth_loss,
-                                 r->learning_rate, r->gradient_norm, r->seconds, r->memory};
-    if (cb->step)
-        cb->step(cb->user, &report);
-}
-
-static void on_message(void *user, const char *text)
-{
-    const drape_train_callbacks *cb = &((const train_call *)user)->options->callbacks;
-    if (cb->message)
-        cb->message(cb->user, text);
-}
-
 /* Found out now, not after the first hundred steps. */
 static dr_status check_validation(const drape_train_options *p)
 {
@@ -282,10 +174,9 @@ static dr_status check_validation(const drape_train_options *p)
 drape_status drape_train(const drape_train_options *options)
 {
     train_call call = {.options = options};
-    dr_train_options o = internal_options(options);
-    dr_train_callbacks cb = {&call, on_prepare, on_step, on_message, picture_cancel, validate, make_class_images};
+    dr_train_pictures pictures = {&call, validate, make_class_images};
     dr_status st = check_validation(options);
-    return (drape_status)(st ? st : dr_train(&o, &cb));
+    return (drape_status)(st ? st : dr_train(options, &pictures));
 }
 
 /* --- before a training -------------------------------------------------------------------------- */
@@ -311,7 +202,6 @@ drape_status drape_train_lint(const char *photo, const char *mask, int resolutio
 
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size)
 {
-    dr_train_options o = internal_options(options);
     *out = (drape_train_need){.available = dr_mem_available()};
-    return (drape_status)dr_train_need(&o, out->available, &out->memory, text, size);
+    return (drape_status)dr_train_need(options, out->available, &out->memory, text, size);
 }

@@ -26,3 +26,12 @@ bool dr_is_choice(const char *choices, const char *word)
 {
     return dr_choice_index(choices, word) >= 0;
 }
+
+const char *dr_choice_word(const char *choices, int index, size_t *n)
+{
+    const char *one;
+    for (int i = 0; dr_choice_next(&choices, &one, n); i++)
+        if (i == index)
+            return one;
+    return NULL;
+}

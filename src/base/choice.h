@@ -10,6 +10,9 @@ int dr_choice_index(const char *choices, const char *word);
 
 bool dr_is_choice(const char *choices, const char *word);
 
+/** The word number `index`, *n bytes without a 0 behind them; NULL where there is none. */
+const char *dr_choice_word(const char *choices, int index, size_t *n);
+
 /**
  * The words one after another: `*at` begins as the choices.
  *

@@ -91,10 +91,14 @@ static int bench_all(bench *b, const char *list)
 static int run(int argc, char **argv)
 {
     bench b = {.runs = 3};
+    drape_load_options o = {0};
     const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *how = "exact";
     int size[2] = {512, 512}, threads = 0;
     const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder, or a clothes parser's", .required = true},
+        {"model", DR_OPT_STRING, &model, "DIR|FILE", "pipeline folder or single file, or a clothes parser's folder",
+         .required = true},
+        {"tokenizer", DR_OPT_STRING, &o.tokenizer, "DIR", "folder of another vocabulary",
+         .shown_default = "the model's; for a file CLIP's"},
         {"size", DR_OPT_SIZE, size, NULL, "size of the picture", .shown_default = "512x512"},
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
@@ -108,8 +112,8 @@ static int run(int argc, char **argv)
     drape_set_threads(threads);
     b.width = size[0];
     b.height = size[1];
-    drape_status st = drape_stages_open(&b.stages, model, b.width, b.height,
-                                        strcmp(how, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT, dr_cli_interrupted, NULL);
+    o.precision = strcmp(how, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT;
+    drape_status st = drape_stages_open(&b.stages, model, b.width, b.height, &o, dr_cli_interrupted, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, (int)st);
     const char *all = drape_stages_names(b.stages);
@@ -119,5 +123,5 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_bench = {"bench", "time each stage of a model on this machine",
-                                 "--model DIR [--size 512x512] [--stages text,vae-encode,unet,vae-decode]",
+                                 "--model DIR|FILE [--size 512x512] [--stages text,vae-encode,unet,vae-decode]",
                                  "  drape bench --model sd2-inpainting --stages unet --runs 5\n", run};

@@ -10,6 +10,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- a model ------------------------------------------------------------------------------------ */
+
+static void print_part(const json_t *part)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)part, key, v)
+    {
+        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        if (strcmp(key, "part") == 0)
+            printf("%s\n", json_string_value(v));
+        else
+            printf("  %-16s %s\n", key, text ? text : "");
+        free(text);
+    }
+}
+
+/* What the model at `path` is made of; with `family`, what kind of file it is before that. */
+static dr_status print_model(const char *path, bool json, bool family)
+{
+    char *text;
+    drape_status st = drape_model_parts(path, &text);
+    if (st)
+        return (dr_status)st;
+    json_t *model = json_loads(text, 0, NULL);
+    const json_t *parts = json_object_get(model, "parts");
+    free(text);
+    if (json) {
+        json_dumpf(parts, stdout, JSON_INDENT(1));
+        putchar('\n');
+    }
+    if (family)
+        printf("\n%s\n", json_string_value(json_object_get(model, "family")));
+    for (size_t i = 0; !json && i < json_array_size(parts); i++)
+        print_part(json_array_get(parts, i));
+    json_decref(model);
+    return DR_OK;
+}
+
 /* --- a file ------------------------------------------------------------------------------------- */
 
 typedef struct listing {
@@ -52,40 +91,9 @@ static dr_status file_info(const char *path, bool json)
     if (!st)
         putchar('\n');
     json_decref(l.all);
+    if (!st && !json && print_model(path, false, true)) /* no model, but other tensors */
+        dr_error_clear();
     return (dr_status)st;
-}
-
-/* --- a model ------------------------------------------------------------------------------------ */
-
-static void print_part(const json_t *part)
-{
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)part, key, v)
-    {
-        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        if (strcmp(key, "part") == 0)
-            printf("%s\n", json_string_value(v));
-        else
-            printf("  %-16s %s\n", key, text ? text : "");
-        free(text);
-    }
-}
-
-static dr_status folder_info(const char *dir, bool json)
-{
-    char *text;
-    drape_status st = drape_model_parts(dir, &text);
-    if (st)
-        return (dr_status)st;
-    if (json)
-        printf("%s\n", text);
-    json_t *parts = json ? NULL : json_loads(text, 0, NULL);
-    for (size_t i = 0; i < json_array_size(parts); i++)
-        print_part(json_array_get(parts, i));
-    json_decref(parts);
-    free(text);
-    return DR_OK;
 }
 
 /* --- this machine ------------------------------------------------------------------------------- */
@@ -116,7 +124,7 @@ static int run(int argc, char **argv)
     for (int i = 0; !bad && i < rest.count; i++) {
         const char *path = rest.item[i];
         dr_status st = hash              ? dr_print_hashes(path, json)
-                       : dr_is_dir(path) ? folder_info(path, json)
+                       : dr_is_dir(path) ? print_model(path, json, false)
                                          : file_info(path, json);
         bad = st ? dr_cli_fail(&dr_cmd_info, st) : 0;
     }

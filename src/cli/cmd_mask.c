@@ -4,7 +4,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/files.h"
-#include "cli/mask_words.h"
+#include "cli/opt_table.h"
 #include "drape.h"
 
 #include <jansson.h>
@@ -17,11 +17,12 @@
 enum { MASK, LABELS, OVERLAY, KINDS };
 
 typedef struct mask_cli {
-    const char *parser_dir, *what, *category, *sleeve;
+    const char *parser_dir;
     const char *output[KINDS]; /* as given */
     dr_opt_list photos, rough;
     int threads;
     bool refine, quiet, json;
+    bool said; /* something about the mask to be made */
     drape_mask_options o;
     /* while running */
     drape_parser *parser;
@@ -208,7 +209,7 @@ static int check_refine(const mask_cli *c)
         return 0;
     if (c->rough.count == 0)
         return dr_usage_error(&dr_cmd_mask, "--refine needs the painted mask: --mask FILE");
-    if (c->what || c->category || c->sleeve || c->o.person || c->o.grow != 0)
+    if (c->said)
         return dr_usage_error(&dr_cmd_mask,
                               "--refine keeps to the painted mask: --what, --category, --sleeve, --person and --grow "
                               "have no meaning with it");
@@ -232,48 +233,62 @@ static int check(const mask_cli *c)
     return st ? dr_cli_fail(&dr_cmd_mask, st) : 0;
 }
 
+#define AT(field) offsetof(mask_cli, field)
+static const dr_own own[] = {
+    {NULL,
+     NULL,
+     AT(output[MASK]),
+     {"output|o", DR_OPT_STRING, NULL, "OUT", "the mask (.png .jpg .webp .tif), or a folder for STEM.png",
+      .required = true}},
+    {"grow", NULL, 0, {"", DR_OPT_HEADING, NULL, NULL, "more pictures:"}},
+    {"grow",
+     NULL,
+     AT(output[LABELS]),
+     {"labels", DR_OPT_STRING, NULL, "FILE", "which garment or body part each pixel shows, in colours; or a folder",
+      .shown_default = ""}},
+    {"grow",
+     NULL,
+     AT(output[OVERLAY]),
+     {"overlay", DR_OPT_STRING, NULL, "FILE", "the photo with the mask tinted; or a folder", .shown_default = ""}},
+    {"grow", NULL, 0, {"", DR_OPT_HEADING, NULL, NULL, "a painted mask:"}},
+    {"grow",
+     NULL,
+     AT(refine),
+     {"refine", DR_OPT_FLAG, NULL, NULL, "snap the rough mask --mask to the garment under it"}},
+    {"grow",
+     NULL,
+     AT(rough),
+     {"mask", DR_OPT_LIST, NULL, "MASK", "the rough mask; one for all photos, one each, or a folder",
+      .shown_default = ""}},
+    {"grow", NULL, 0, {"", DR_OPT_HEADING, NULL, NULL, "running:"}},
+    {"grow",
+     NULL,
+     AT(parser_dir),
+     {"parser", DR_OPT_STRING, NULL, "DIR", "folder of another clothes parser",
+      .shown_default = "DRAPE_PARSER, or the one that comes with drape"}},
+    {"grow",
+     NULL,
+     AT(threads),
+     {"threads", DR_OPT_INT, NULL, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS}},
+    {"grow", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no figures on standard error"}},
+    {"grow",
+     NULL,
+     AT(json),
+     {"json", DR_OPT_FLAG, NULL, NULL,
+      "results as JSON on standard output: persons, labels, the masked part of the photo"}},
+};
+
 static int parse(mask_cli *c, int argc, char **argv)
 {
-    drape_mask_options *o = &c->o;
-    const dr_opt opts[] = {
-        {"output|o", DR_OPT_STRING, &c->output[MASK], "OUT",
-         "the mask (.png .jpg .webp .tif), or a folder for STEM.png", .required = true},
-        {"what", DR_OPT_CHOICE, &c->what, DR_MASK_WHATS,
-         "agnostic: where a new garment may go, for tryon; garment: the one that is worn, for train",
-         .shown_default = "agnostic"},
-        {"category", DR_OPT_CHOICE, &c->category, DR_MASK_CATEGORIES, "the kind of garment", .shown_default = "upper"},
-        {"sleeve", DR_OPT_CHOICE, &c->sleeve, DR_MASK_SLEEVES,
-         "agnostic: cover the arm as the old sleeve does, down to the wrist, or for a short sleeve",
-         .shown_default = "keep"},
-        {"person", DR_OPT_INT, &o->person, "N", "which person, the largest is 1", 1, MAX_PERSONS, .shown_default = "1"},
-        {"grow", DR_OPT_DOUBLE, &o->grow, "X",
-         "grow the mask by this part of the person's height, 0.01 is a little; negative shrinks", -1, 1},
-        {"", DR_OPT_HEADING, NULL, NULL, "more pictures:"},
-        {"labels", DR_OPT_STRING, &c->output[LABELS], "FILE",
-         "which garment or body part each pixel shows, in colours; or a folder", .shown_default = ""},
-        {"overlay", DR_OPT_STRING, &c->output[OVERLAY], "FILE", "the photo with the mask tinted; or a folder",
-         .shown_default = ""},
-        {"", DR_OPT_HEADING, NULL, NULL, "a painted mask:"},
-        {"refine", DR_OPT_FLAG, &c->refine, NULL, "snap the rough mask --mask to the garment under it"},
-        {"mask", DR_OPT_LIST, &c->rough, "MASK", "the rough mask; one for all photos, one each, or a folder",
-         .shown_default = ""},
-        {"", DR_OPT_HEADING, NULL, NULL, "running:"},
-        {"parser", DR_OPT_STRING, &c->parser_dir, "DIR", "folder of another clothes parser",
-         .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
-        {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no figures on standard error"},
-        {"json", DR_OPT_FLAG, &c->json, NULL,
-         "results as JSON on standard output: persons, labels, the masked part of the photo"},
-    };
-    int bad = dr_opt_parse(&dr_cmd_mask, opts, sizeof opts / sizeof *opts, argc, argv, &c->photos);
+    dr_opt_set s;
+    dr_opt_table(&s, drape_mask_option, &c->o, own, sizeof own / sizeof *own, c);
+    int bad = dr_opt_parse(&dr_cmd_mask, s.opt, s.count, argc, argv, &c->photos);
+    c->said = s.given;
     if (!bad)
         dr_pass_over_folders(&dr_cmd_mask, &c->photos, &c->rough);
     if (!bad)
         bad = check(c);
-    o->what = c->what ? (drape_mask_what)dr_choice_index(DR_MASK_WHATS, c->what) : o->what;
-    o->category = c->category ? (drape_category)dr_choice_index(DR_MASK_CATEGORIES, c->category) : o->category;
-    o->sleeve = c->sleeve ? (drape_sleeve)dr_choice_index(DR_MASK_SLEEVES, c->sleeve) : o->sleeve;
-    o->cancel = dr_cli_interrupted;
+    c->o.cancel = dr_cli_interrupted;
     return bad;
 }
 

@@ -12,9 +12,9 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras;
-    const char *host, *data, *token, *keep, *parser, *origins;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae;
     int port, threads;
-    bool open, quiet;
+    bool open, quiet, ema;
     char data_path[PATH_MAX];
 } serve_cli;
 
@@ -61,9 +61,14 @@ static int run(int argc, char **argv)
     serve_cli c = {.host = "127.0.0.1", .port = 7860};
     dr_keep keep = {0};
     const dr_opt opts[] = {
-        {"model", DR_OPT_LIST, &c.models, "DIR",
-         "folder of an inpainting model; may be given again, the first is the default",
+        {"model", DR_OPT_LIST, &c.models, "DIR|FILE",
+         "folder of a model, or a single file; may be given again, the first is the default",
          .shown_default = "the small one that comes with drape"},
+        {"vae", DR_OPT_STRING, &c.vae, "DIR|FILE", "another VAE for all of them: its folder or file",
+         .shown_default = "each model's own"},
+        {"tokenizer", DR_OPT_STRING, &c.tokenizer, "DIR", "folder of another vocabulary for all of them",
+         .shown_default = "each model's own; for a file CLIP's"},
+        {"ema", DR_OPT_FLAG, &c.ema, NULL, "of single files: the UNet's moving average in place of its weights"},
         {"lora", DR_OPT_LIST, &c.loras, "FILE", "adapter to choose under Dress; may be given again",
          .shown_default = ""},
         {"port", DR_OPT_INT, &c.port, "N", "port to listen at; 0: any that is free", 0, 65535},
@@ -103,6 +108,9 @@ static int run(int argc, char **argv)
                                      .model_count = named ? c.models.count : 1,
                                      .loras = c.loras.item,
                                      .lora_count = c.loras.count,
+                                     .vae = c.vae,
+                                     .tokenizer = c.tokenizer,
+                                     .ema = c.ema,
                                      .data = c.data,
                                      .parser = c.parser,
                                      .keep = keep,
@@ -122,5 +130,5 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_serve = {"serve", "the studio: dress and teach in the browser, and an HTTP API",
-                                 "[--model DIR]... [--port 7860] [--open]", "  drape serve --model models/sd2 --open\n",
-                                 run};
+                                 "[--model DIR|FILE]... [--port 7860] [--open]",
+                                 "  drape serve --model models/sd2 --open\n", run};

@@ -6,6 +6,7 @@
 #include "cli/files.h"
 #include "cli/loras.h"
 #include "cli/mask_words.h"
+#include "cli/opt_table.h"
 #include "drape.h"
 
 #include <jansson.h>
@@ -16,10 +17,10 @@
 #include <time.h>
 
 typedef struct tryon_cli {
-    const char *model, *output, *save_mask, *region, *precision, *scheduler, *parser_dir, *sleeve;
+    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *parser_dir;
     dr_opt_list images, masks, loras;
     int num_images, threads, size[2];
-    bool quiet, json;
+    bool ema, quiet, json;
     drape_tryon_options o;
     drape_mask_options mask;
     /* while running */
@@ -85,7 +86,7 @@ static drape_status make_mask(tryon_cli *c, const char *image, const char *categ
                               drape_image *mask)
 {
     drape_mask_options o = c->mask;
-    o.category = (drape_category)dr_choice_index(DR_MASK_CATEGORIES, category);
+    o.category = (drape_category)dr_choice_index(dr_mask_categories(), category);
     o.name = image;
     drape_image labels = {0};
     drape_status st = drape_mask_labels(c->parser, photo, &o, &labels);
@@ -220,21 +221,12 @@ static bool needs_parser(const tryon_cli *c)
     return false;
 }
 
-/* Words that change nothing: whoever wrote them should know. */
-static drape_status warn_of_cut(const tryon_cli *c, const drape_pipeline *p, const char *what, const char *prompt)
+static drape_status warn_of_cut(const tryon_cli *c, const drape_pipeline *p)
 {
-    char *cut;
-    drape_status st = c->o.long_prompt ? DRAPE_OK : drape_prompt_cut(p, prompt, &cut);
-    if (st || c->o.long_prompt || !cut)
-        return st;
-    int shown = (int)strlen(cut);
-    for (shown = shown > 400 ? 400 : shown; (cut[shown] & 0xC0) == 0x80; shown--) /* whole characters */
-        ;
-    fprintf(stderr,
-            "drape tryon: warning: the %s is longer than the 75 tokens (about 50 words) that the model reads; this end "
-            "of it is cut off: '%.*s%s'; shorten it, or add --long-prompt\n",
-            what, shown, cut, cut[shown] ? "..." : "");
-    free(cut);
+    char text[2048], *rest = NULL;
+    drape_status st = drape_tryon_doubts(p, &c->o, text, sizeof text);
+    for (char *line = st ? NULL : strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        fprintf(stderr, "drape tryon: warning: %s; shorten it, or add --long-prompt\n", line);
     return st;
 }
 
@@ -261,6 +253,9 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .lora_count = c->loras.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
                             .keep_models = c->images.count * c->num_images > 1,
+                            .tokenizer = c->tokenizer,
+                            .vae = c->vae,
+                            .ema = c->ema,
                             .note = on_note,
                             .user = c};
     if (!st)
@@ -272,9 +267,7 @@ static int load(tryon_cli *c, drape_pipeline **p)
     if (!st)
         st = drape_tryon_check(*p, &c->o);
     if (!st)
-        st = warn_of_cut(c, *p, "prompt", c->o.prompt);
-    if (!st)
-        st = warn_of_cut(c, *p, "negative prompt", c->o.negative_prompt);
+        st = warn_of_cut(c, *p);
     if (!st && needs_parser(c))
         st = drape_parser_load(&c->parser, c->parser_dir);
     if (!st && c->parser)
@@ -295,9 +288,9 @@ static int check_masks(const tryon_cli *c)
 {
     const char *category;
     for (int i = 0; i < c->masks.count; i++)
-        if (dr_mask_is_auto(c->masks.item[i], &category) && dr_choice_index(DR_MASK_CATEGORIES, category) < 0)
+        if (dr_mask_is_auto(c->masks.item[i], &category) && dr_choice_index(dr_mask_categories(), category) < 0)
             return dr_usage_error(&dr_cmd_tryon, "--mask %s: '%s' is not one of %s", c->masks.item[i], category,
-                                  DR_MASK_CATEGORIES);
+                                  dr_mask_categories());
     return dr_check_masks(&dr_cmd_tryon, &c->images, &c->masks);
 }
 
@@ -317,88 +310,120 @@ static int check(const tryon_cli *c)
     return st ? dr_cli_fail(&dr_cmd_tryon, st) : 0;
 }
 
+#define AT(field) offsetof(tryon_cli, field)
+static const dr_own own[] = {
+    {NULL,
+     NULL,
+     AT(model),
+     {"model", DR_OPT_STRING, NULL, "DIR|FILE", "folder of a model (see 'drape pull'), or a single file",
+      .shown_default = "the small one that comes with drape"}},
+    {NULL,
+     NULL,
+     AT(images),
+     {"image", DR_OPT_LIST, NULL, "PHOTO", "photo of a person; may be given again", .shown_default = ""}},
+    {NULL,
+     NULL,
+     AT(masks),
+     {"mask", DR_OPT_LIST, NULL, "MASK",
+      "white where the garment goes; auto, auto:lower, auto:dress or auto:outer makes one (auto is auto:upper); one "
+      "for all photos, one each, or a folder",
+      .shown_default = ""}},
+    {"prompt",
+     NULL,
+     AT(output),
+     {"output|o", DR_OPT_STRING, NULL, "OUT", "result (.png .jpg .webp .tif), or a folder", .required = true}},
+    {"steps",
+     NULL,
+     AT(o),
+     {"num-inference-steps", .help = "the same", .shown_default = ""},
+     drape_tryon_option,
+     "steps"},
+    {"seed",
+     NULL,
+     AT(num_images),
+     {"num-images", DR_OPT_INT, NULL, "N", "pictures per photo, with seeds N, N+1, ...", 1, 1000}},
+    {NULL,
+     "width|height",
+     AT(size),
+     {"size", DR_OPT_SIZE, NULL, NULL, "working size", .shown_default = "the model's"},
+     drape_tryon_option,
+     "width"},
+    {"height",
+     NULL,
+     AT(loras),
+     {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
+      .shown_default = ""}},
+    {"height",
+     NULL,
+     AT(vae),
+     {"vae", DR_OPT_STRING, NULL, "DIR|FILE", "another VAE: its folder or file", .shown_default = "the model's"}},
+    {"height",
+     NULL,
+     AT(tokenizer),
+     {"tokenizer", DR_OPT_STRING, NULL, "DIR", "folder of another vocabulary",
+      .shown_default = "the model's; for a file CLIP's"}},
+    {"height",
+     NULL,
+     AT(ema),
+     {"ema", DR_OPT_FLAG, NULL, NULL, "of a single file: the UNet's moving average in place of its weights"}},
+    {NULL,
+     "whole",
+     AT(region),
+     {"region", DR_OPT_CHOICE, NULL, "mask|whole", "work on the part around the mask, or on the whole photo"}},
+    {"padding",
+     NULL,
+     AT(mask),
+     {"sleeve",
+      .help = "automatic masks: cover the arm as the old sleeve does, down to the wrist, or for a short sleeve"},
+     drape_mask_option,
+     "sleeve"},
+    {"padding",
+     NULL,
+     AT(mask),
+     {"person", .help = "automatic masks: which person, from 1, the largest first; 0 is the largest"},
+     drape_mask_option,
+     "person"},
+    {"padding",
+     NULL,
+     AT(parser_dir),
+     {"parser", DR_OPT_STRING, NULL, "DIR", "automatic masks: folder of another clothes parser",
+      .shown_default = "DRAPE_PARSER, or the one that comes with drape"}},
+    {"padding",
+     NULL,
+     AT(save_mask),
+     {"save-mask", DR_OPT_STRING, NULL, "FILE", "keep the mask that is used; a folder with several photos",
+      .shown_default = ""}},
+    {"preview_every",
+     NULL,
+     AT(precision),
+     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
+    {"preview_every",
+     NULL,
+     AT(threads),
+     {"threads", DR_OPT_INT, NULL, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS}},
+    {"preview_every", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no progress"}},
+    {"preview_every", NULL, AT(json), {"json", DR_OPT_FLAG, NULL, NULL, "results as JSON on standard output"}},
+};
+
 static int parse(tryon_cli *c, int argc, char **argv)
 {
     drape_tryon_options *o = &c->o;
-    static const char *const def = "the model's";
-    const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &c->model, "DIR", "folder of an inpainting model (see 'drape pull')",
-         .shown_default = "the small one that comes with drape"},
-        {"image", DR_OPT_LIST, &c->images, "PHOTO", "photo of a person; may be given again", .shown_default = ""},
-        {"mask", DR_OPT_LIST, &c->masks, "MASK",
-         "white where the garment goes; auto, auto:lower, auto:dress or auto:outer makes one (auto is auto:upper); one "
-         "for all photos, one each, or a folder",
-         .shown_default = ""},
-        {"prompt", DR_OPT_STRING, &o->prompt, "TEXT", "the garment", .shown_default = "empty"},
-        {"output|o", DR_OPT_STRING, &c->output, "OUT", "result (.png .jpg .webp .tif), or a folder", .required = true},
-        {"", DR_OPT_HEADING, NULL, NULL, "the picture:"},
-        {"negative-prompt", DR_OPT_STRING, &o->negative_prompt, "TEXT", "what it should not be",
-         .shown_default = "empty"},
-        {"clip-skip", DR_OPT_INT, &o->clip_skip, "N",
-         "last layers of the text encoder to leave out; AUTOMATIC1111's \"Clip skip\" is one more", 0, 31},
-        {"long-prompt", DR_OPT_FLAG, &o->long_prompt, NULL,
-         "read prompts of more than 75 tokens to their end, in chunks as AUTOMATIC1111 does; BREAK begins a new one"},
-        {"steps", DR_OPT_INT, &o->steps, "N", "denoising steps", 1, 1000,
-         .shown_default = "as suits the model, mostly 50"},
-        {"num-inference-steps", DR_OPT_INT, &o->steps, "N", "the same", 1, 1000, .shown_default = ""},
-        {"guidance-scale", DR_OPT_DOUBLE, &o->guidance_scale, "X",
-         "how closely to follow the prompt; 1 or less: no "
-         "guidance, twice as fast",
-         0, 100, .shown_default = "as suits the model, mostly 7.5"},
-        {"strength", DR_OPT_DOUBLE, &o->strength, "X", "1 starts from noise, less keeps some of what was there", 0.01,
-         1},
-        {"seed", DR_OPT_U64, &o->seed, "N", "same seed, same picture", .shown_default = "random"},
-        {"num-images", DR_OPT_INT, &c->num_images, "N", "pictures per photo, with seeds N, N+1, ...", 1, 1000},
-        {"scheduler", DR_OPT_CHOICE, &c->scheduler,
-         "pndm|ddim|ddpm|euler|euler-a|heun|lms|dpm++2m|dpm++2m-sde|unipc|lcm", "sampler", .shown_default = def},
-        {"karras", DR_OPT_FLAG, &o->karras, NULL, "Karras noise levels"},
-        {"eta", DR_OPT_DOUBLE, &o->eta, "X", "noise that ddim adds per step", 0, 1},
-        {"size", DR_OPT_SIZE, c->size, NULL, "working size", .shown_default = def},
-        {"lora", DR_OPT_LIST, &c->loras, "FILE[:SCALE]", "adapter to add to the model; may be given again",
-         .shown_default = ""},
-        {"", DR_OPT_HEADING, NULL, NULL, "mask and paste:"},
-        {"region", DR_OPT_CHOICE, &c->region, "mask|whole", "work on the part around the mask, or on the whole photo"},
-        {"padding", DR_OPT_INT, &o->padding, "PX", "photo pixels kept around the mask", -1, 4096,
-         .shown_default = "32, or 1/8 of the mask"},
-        {"sleeve", DR_OPT_CHOICE, &c->sleeve, DR_MASK_SLEEVES,
-         "automatic masks: cover the arm as the old sleeve does, down to the wrist, or for a short sleeve"},
-        {"person", DR_OPT_INT, &c->mask.person, "N", "automatic masks: which person, the largest is 1", 1, 64,
-         .shown_default = "1"},
-        {"parser", DR_OPT_STRING, &c->parser_dir, "DIR", "automatic masks: folder of another clothes parser",
-         .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
-        {"save-mask", DR_OPT_STRING, &c->save_mask, "FILE", "keep the mask that is used; a folder with several photos",
-         .shown_default = ""},
-        {"mask-grow", DR_OPT_INT, &o->mask_grow, "PX", "grow the mask by this many pixels; negative shrinks", -4096,
-         4096},
-        {"mask-blur", DR_OPT_INT, &o->mask_blur, "PX", "width of the paste's soft edge outside the mask", -1, 4096,
-         .shown_default = "1 per 128 pixels of region"},
-        {"paste", DR_OPT_SWITCH, &o->paste, NULL, "paste into the untouched photo; off gives the model's own picture"},
-        {"color-match", DR_OPT_FLAG, &o->color_match, NULL,
-         "shift the picture's mean colour to the photo's around the mask"},
-        {"", DR_OPT_HEADING, NULL, NULL, "running:"},
-        {"precision", DR_OPT_CHOICE, &c->precision, "exact|auto", "auto: bf16 products where this CPU gains by it"},
-        {"threads", DR_OPT_INT, &c->threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
-        {"preview-every", DR_OPT_INT, &o->callbacks.preview_every, "N",
-         "every N steps write what there is to OUT-preview.png", 0, 1000},
-        {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "no progress"},
-        {"json", DR_OPT_FLAG, &c->json, NULL, "results as JSON on standard output"},
-    };
+    dr_opt_set s;
+    dr_opt_table(&s, drape_tryon_option, o, own, sizeof own / sizeof *own, c);
     o->seed = random_seed();
-    int bad = dr_opt_parse(&dr_cmd_tryon, opts, sizeof opts / sizeof *opts, argc, argv, &c->images);
+    int bad = dr_opt_parse(&dr_cmd_tryon, s.opt, s.count, argc, argv, &c->images);
     if (!bad)
         dr_pass_over_folders(&dr_cmd_tryon, &c->images, &c->masks);
     if (!bad)
         bad = check(c);
     o->width = c->size[0];
     o->height = c->size[1];
-    o->scheduler = c->scheduler;
-    o->callbacks.warn = on_warning;
     o->whole = strcmp(c->region, "whole") == 0;
+    o->callbacks.warn = on_warning;
     o->callbacks.user = c;
     o->callbacks.progress = on_progress;
     o->callbacks.preview = o->callbacks.preview_every ? on_preview : NULL;
     o->callbacks.cancel = dr_cli_interrupted;
-    c->mask.sleeve = (drape_sleeve)dr_choice_index(DR_MASK_SLEEVES, c->sleeve);
     c->mask.cancel = dr_cli_interrupted;
     return bad;
 }
@@ -407,7 +432,6 @@ static int run(int argc, char **argv)
 {
     tryon_cli c = {.region = "mask",
                    .precision = "exact",
-                   .sleeve = "keep",
                    .num_images = 1,
                    .o = DRAPE_TRYON_DEFAULTS,
                    .mask = DRAPE_MASK_DEFAULTS};
@@ -437,6 +461,6 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "[--model DIR] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
+    "[--model DIR|FILE] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
     "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
     run};

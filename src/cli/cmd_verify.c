@@ -37,7 +37,8 @@ static int run(int argc, char **argv)
     int threads = 0;
     dr_opt_list cases = {0};
     const dr_opt opts[] = {
-        {"model", DR_OPT_STRING, &model, "DIR", "pipeline folder that the cases were made with", .required = true},
+        {"model", DR_OPT_STRING, &model, "DIR|FILE", "pipeline folder or single file that the cases were made with",
+         .required = true},
         {"out", DR_OPT_STRING, &out, "DIR", "write what was computed here, as got/NAME in one file per case"},
         {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &json, NULL, "results as JSON"},
@@ -80,5 +81,5 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_verify = {
-    "verify", "check this build's numbers against golden cases from PyTorch", "--model DIR CASE.safetensors...",
+    "verify", "check this build's numbers against golden cases from PyTorch", "--model DIR|FILE CASE.safetensors...",
     "  drape verify --model tests/golden/nano tests/golden/nano-cases/*.safetensors\n", run};

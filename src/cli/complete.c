@@ -37,12 +37,13 @@ dr_value dr_opt_value(const dr_opt *o)
     dr_value v = {.takes = o->kind != DR_OPT_FLAG};
     if (o->kind == DR_OPT_SWITCH)
         add_word(&v, "on off", 6);
-    if (o->kind != DR_OPT_CHOICE && o->kind != DR_OPT_STRING && o->kind != DR_OPT_LIST)
+    bool choice = o->kind == DR_OPT_CHOICE || o->kind == DR_OPT_ENUM;
+    if (!choice && o->kind != DR_OPT_STRING && o->kind != DR_OPT_LIST)
         return v;
     const char *at = o->arg, *name;
     size_t n;
     while (dr_choice_next(&at, &name, &n))
-        add_name(&v, name, n, o->kind == DR_OPT_CHOICE);
+        add_name(&v, name, n, choice);
     return v;
 }
 

@@ -20,7 +20,7 @@ static void value(const dr_opt *o)
     dr_value v = dr_opt_value(o);
     const char *files = v.files ? "_files" : v.dirs ? "_files -/" : "";
     printf(":");
-    quoted(o->kind == DR_OPT_CHOICE || !o->arg ? "value" : o->arg, "\\:");
+    quoted(o->kind == DR_OPT_CHOICE || o->kind == DR_OPT_ENUM || !o->arg ? "value" : o->arg, "\\:");
     if (v.words[0] && files[0])
         printf(":{compadd -- %s; %s}", v.words, files);
     else if (v.words[0])

@@ -1,5 +1,6 @@
 #include "cli/opt.h"
 
+#include "base/bounds.h"
 #include "base/choice.h"
 #include "base/status.h"
 
@@ -80,6 +81,30 @@ static int bad_value(const dr_command *cmd, const dr_opt *o, const char *value, 
     return dr_usage_error(cmd, "--%.*s: '%s' is not %s", name_length(o), o->name, value, want);
 }
 
+static bool has_bounds(const dr_opt *o)
+{
+    return o->min != 0 || o->max != 0;
+}
+
+#define GIB 1073741824.0
+
+static const char *bounds(const dr_opt *o, char out[DR_BOUNDS_TEXT])
+{
+    if (o->kind != DR_OPT_BYTES)
+        return dr_bounds_text(out, o->min, o->max, o->above);
+    snprintf(out, DR_BOUNDS_TEXT, "%.10g to %.10gGiB", o->min / GIB, o->max / GIB);
+    return out;
+}
+
+static int check_bounds(const dr_command *cmd, const dr_opt *o, const char *value, double v)
+{
+    char text[DR_BOUNDS_TEXT];
+    if (!has_bounds(o) || dr_within(v, o->min, o->max, o->above))
+        return 0;
+    return dr_usage_error(cmd, "--%.*s: %s is out of range, allowed is %s", name_length(o), o->name, value,
+                          bounds(o, text));
+}
+
 static int parse_number(const dr_command *cmd, const dr_opt *o, const char *value, double *out)
 {
     char *end;
@@ -88,11 +113,21 @@ static int parse_number(const dr_command *cmd, const dr_opt *o, const char *valu
     bool whole = o->kind == DR_OPT_INT;
     if (end == value || *end || errno || !isfinite(v) || (whole && (v != floor(v) || fabs(v) > 2147483647.0)))
         return bad_value(cmd, o, value, whole ? "a whole number" : "a number");
-    if ((o->min != 0 || o->max != 0) && (v < o->min || v > o->max))
-        return dr_usage_error(cmd, "--%.*s: %s is out of range, allowed is %g to %g", name_length(o), o->name, value,
-                              o->min, o->max);
     *out = v;
-    return 0;
+    return check_bounds(cmd, o, value, v);
+}
+
+/* "2GiB", "500M", "0" */
+static int parse_bytes(const dr_command *cmd, const dr_opt *o, const char *value, double *out)
+{
+    char *end;
+    double v = strtod(value, &end);
+    const char *unit = *end ? strchr("kmgKMG", *end) : NULL;
+    bool ends = !*end || (unit && (!end[1] || strcmp(end + 1, "B") == 0 || strcmp(end + 1, "iB") == 0));
+    if (end == value || !ends || !isfinite(v) || v < 0)
+        return bad_value(cmd, o, value, "a size like 2GiB");
+    *out = v * (unit ? ldexp(1, 10 * (1 + (int)(unit - "kmgKMG") % 3)) : 1);
+    return check_bounds(cmd, o, value, *out);
 }
 
 static int parse_u64(const dr_command *cmd, const dr_opt *o, const char *value)
@@ -108,9 +143,13 @@ static int parse_u64(const dr_command *cmd, const dr_opt *o, const char *value)
 
 static int parse_choice(const dr_command *cmd, const dr_opt *o, const char *value)
 {
-    if (!dr_is_choice(o->arg, value))
+    int index = dr_choice_index(o->arg, value);
+    if (index < 0)
         return dr_usage_error(cmd, "--%.*s: '%s' is not one of %s", name_length(o), o->name, value, o->arg);
-    *(const char **)o->out = value;
+    if (o->kind == DR_OPT_ENUM)
+        *(int *)o->out = index;
+    else
+        *(const char **)o->out = value;
     return 0;
 }
 
@@ -119,6 +158,8 @@ static int parse_size(const dr_command *cmd, const dr_opt *o, const char *value)
     int *wh = o->out, w, h, n = 0;
     if (sscanf(value, "%5dx%5d%n", &w, &h, &n) < 2 || value[n] || w < 1 || h < 1 || w > 16384 || h > 16384)
         return bad_value(cmd, o, value, "a size like 512x768 (width x height, in pixels)");
+    if (check_bounds(cmd, o, value, w > h ? w : h))
+        return DR_EXIT_USAGE;
     wh[0] = w;
     wh[1] = h;
     return 0;
@@ -162,7 +203,13 @@ static int store(const dr_command *cmd, const dr_opt *o, const char *value)
     case DR_OPT_STRING:
         *(const char **)o->out = value;
         return 0;
+    case DR_OPT_BYTES:
+        bad = parse_bytes(cmd, o, value, &v);
+        if (!bad)
+            *(int64_t *)o->out = (int64_t)v;
+        return bad;
     case DR_OPT_CHOICE:
+    case DR_OPT_ENUM:
         return parse_choice(cmd, o, value);
     case DR_OPT_SWITCH:
         if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
@@ -194,6 +241,8 @@ static int parse_option(const dr_command *cmd, const dr_opt *opts, size_t count,
     if (name[n])
         value = name + n + (name[n] == '=');
     seen[o - opts] = true;
+    if (o->given)
+        *o->given = true;
     if (o->kind == DR_OPT_FLAG) {
         if (value)
             return dr_usage_error(cmd, "--%.*s takes no value", name_length(o), o->name);
@@ -216,8 +265,8 @@ void dr_opt_read_tables(dr_opt_reader r, void *user)
 
 int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int argc, char **argv, dr_opt_list *rest)
 {
-    bool seen[128] = {false}, only_rest = false;
-    DR_ASSERT(count <= 128, "%zu options", count);
+    bool seen[DR_OPT_MAX] = {false}, only_rest = false;
+    DR_ASSERT(count <= DR_OPT_MAX, "%zu options", count);
     if (reader) {
         reader(reader_user, cmd, opts, count);
         return -1;
@@ -248,27 +297,40 @@ int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int ar
 
 /* --- help --------------------------------------------------------------------------------------- */
 
+/* What --help calls the default. */
+static void say_default(const dr_opt *o, char *out, size_t n)
+{
+    const char *text = NULL;
+    size_t length = 0;
+    if (o->kind == DR_OPT_STRING || o->kind == DR_OPT_CHOICE)
+        text = *(const char **)o->out;
+    if (o->required)
+        snprintf(out, n, "required");
+    else if (o->shown_default)
+        snprintf(out, n, "%s", o->shown_default);
+    else if (text)
+        snprintf(out, n, "%s", text[0] ? text : "empty");
+    else if (o->kind == DR_OPT_INT)
+        snprintf(out, n, "%d", *(int *)o->out);
+    else if (o->kind == DR_OPT_DOUBLE)
+        snprintf(out, n, "%g", *(double *)o->out);
+    else if (o->kind == DR_OPT_U64)
+        snprintf(out, n, "%llu", (unsigned long long)*(uint64_t *)o->out);
+    else if (o->kind == DR_OPT_BYTES)
+        snprintf(out, n, "%lld", (long long)*(int64_t *)o->out);
+    else if (o->kind == DR_OPT_SWITCH)
+        snprintf(out, n, "%s", *(bool *)o->out ? "on" : "off");
+    else if (o->kind == DR_OPT_ENUM && (text = dr_choice_word(o->arg, *(int *)o->out, &length)))
+        snprintf(out, n, "%.*s", (int)length, text);
+}
+
 /* " (default 50, 1 to 1000)" or nothing */
 static void print_default(const dr_opt *o)
 {
-    char def[128] = "", range[96] = "";
-    const char *text = o->kind == DR_OPT_STRING || o->kind == DR_OPT_CHOICE ? *(const char **)o->out : NULL;
-    if (o->shown_default)
-        snprintf(def, sizeof def, "%s", o->shown_default);
-    else if (text)
-        snprintf(def, sizeof def, "%s", text[0] ? text : "empty");
-    else if (o->kind == DR_OPT_INT)
-        snprintf(def, sizeof def, "%d", *(int *)o->out);
-    else if (o->kind == DR_OPT_DOUBLE)
-        snprintf(def, sizeof def, "%g", *(double *)o->out);
-    else if (o->kind == DR_OPT_U64)
-        snprintf(def, sizeof def, "%llu", (unsigned long long)*(uint64_t *)o->out);
-    else if (o->kind == DR_OPT_SWITCH)
-        snprintf(def, sizeof def, "%s", *(bool *)o->out ? "on" : "off");
-    if (o->min != 0 || o->max != 0)
-        snprintf(range, sizeof range, "%g to %g", o->min, o->max);
-    if (o->required)
-        snprintf(def, sizeof def, "required");
+    char def[128] = "", range[DR_BOUNDS_TEXT] = "";
+    say_default(o, def, sizeof def);
+    if (has_bounds(o))
+        bounds(o, range);
     if (def[0] || range[0])
         printf(" (%s%s%s%s)", def[0] && !o->required ? "default " : "", def, def[0] && range[0] ? ", " : "", range);
 }

@@ -16,11 +16,15 @@ typedef enum dr_opt_kind {
     DR_OPT_DOUBLE, /* double, min..max */
     DR_OPT_STRING, /* const char * */
     DR_OPT_CHOICE, /* const char *, one of `arg`, "a|b|c" */
+    DR_OPT_ENUM,   /* int: the index of one of `arg` */
+    DR_OPT_BYTES,  /* int64_t, min..max: 2GiB, 500M, 0 */
     DR_OPT_SWITCH, /* bool: --x on|off */
     DR_OPT_SIZE,   /* int[2]: WxH */
     DR_OPT_LIST,   /* dr_opt_list: may be given again */
     DR_OPT_HEADING /* a title in --help */
 } dr_opt_kind;
+
+#define DR_OPT_MAX 128 /* in a table */
 
 typedef struct dr_opt_list {
     const char **item;
@@ -34,8 +38,10 @@ typedef struct dr_opt {
     const char *arg; /* how the value is called in --help, "PX"; the choices of a CHOICE */
     const char *help;
     double min, max; /* numbers: both 0 = no bounds */
+    bool above;      /* min itself is too little */
     bool required;
     const char *shown_default; /* in --help instead of *out's value; "" for none */
+    bool *given;               /* set when the option is; may be NULL */
 } dr_opt;
 
 typedef struct dr_command {

@@ -66,7 +66,6 @@ static void ddpm_step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 }
 
 const dr_sampler_class dr_sampler_ddim = {
-    .name = "ddim",
     .diffusers = "DDIMScheduler",
     .form = DR_FORM_ABAR,
     .knows_zero_snr = true,
@@ -82,7 +81,6 @@ const dr_sampler_class dr_sampler_ddim = {
 };
 
 const dr_sampler_class dr_sampler_ddpm = {
-    .name = "ddpm",
     .diffusers = "DDPMScheduler",
     .form = DR_FORM_ABAR,
     .knows_zero_snr = true,

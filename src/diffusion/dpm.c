@@ -59,12 +59,10 @@ static void step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 
 const dr_sampler_class dr_sampler_dpmpp_2m = {
     DPM_CLASS,
-    .name = "dpm++2m",
     .diffusers = "DPMSolverMultistepScheduler",
 };
 
 const dr_sampler_class dr_sampler_dpmpp_2m_sde = {
     DPM_CLASS,
-    .name = "dpm++2m-sde",
     .draws = every_step_draws,
 };

@@ -120,7 +120,6 @@ static void lms_step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 
 const dr_sampler_class dr_sampler_euler = {
     VE_CLASS,
-    .name = "euler",
     .diffusers = "EulerDiscreteScheduler",
     .knows_karras = true,
     .knows_zero_snr = true,
@@ -132,7 +131,6 @@ const dr_sampler_class dr_sampler_euler = {
 
 const dr_sampler_class dr_sampler_euler_a = {
     VE_CLASS,
-    .name = "euler-a",
     .diffusers = "EulerAncestralDiscreteScheduler",
     .knows_zero_snr = true,
     .order = 1,
@@ -143,7 +141,6 @@ const dr_sampler_class dr_sampler_euler_a = {
 
 const dr_sampler_class dr_sampler_heun = {
     VE_CLASS,
-    .name = "heun",
     .diffusers = "HeunDiscreteScheduler",
     .knows_karras = true,
     .knows_sample = true,
@@ -157,7 +154,6 @@ const dr_sampler_class dr_sampler_heun = {
 
 const dr_sampler_class dr_sampler_lms = {
     VE_CLASS,
-    .name = "lms",
     .diffusers = "LMSDiscreteScheduler",
     .knows_karras = true,
     .knows_sample = true,

@@ -47,7 +47,6 @@ static void step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 }
 
 const dr_sampler_class dr_sampler_lcm = {
-    .name = "lcm",
     .diffusers = "LCMScheduler",
     .form = DR_FORM_ABAR,
     .knows_zero_snr = true,

@@ -120,7 +120,6 @@ static void step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 }
 
 const dr_sampler_class dr_sampler_pndm = {
-    .name = "pndm",
     .diffusers = "PNDMScheduler",
     .form = DR_FORM_ABAR,
     .spacing = DR_SPACING_LEADING,

@@ -15,18 +15,26 @@
 
 #include <stddef.h>
 
+/* Each kind with its class (sampler_impl.h) and its name on the command line. */
+#define DR_SAMPLERS(X)                                                                                                 \
+    X(PNDM, pndm, "pndm")                                                                                              \
+    X(DDIM, ddim, "ddim")                                                                                              \
+    X(DDPM, ddpm, "ddpm")                                                                                              \
+    X(EULER, euler, "euler")                                                                                           \
+    X(EULER_A, euler_a, "euler-a")                                                                                     \
+    X(HEUN, heun, "heun")                                                                                              \
+    X(LMS, lms, "lms")                                                                                                 \
+    X(DPMPP_2M, dpmpp_2m, "dpm++2m")                                                                                   \
+    X(DPMPP_2M_SDE, dpmpp_2m_sde, "dpm++2m-sde")                                                                       \
+    X(UNIPC, unipc, "unipc")                                                                                           \
+    X(LCM, lcm, "lcm")
+
+#define DR_SAMPLER_ENUM(KIND, class, name) DR_SAMPLER_##KIND,
+#define DR_SAMPLER_WORD(KIND, class, name) "|" name
+#define DR_SAMPLER_NAMES (DR_SAMPLERS(DR_SAMPLER_WORD) + 1) /* "pndm|ddim|..." */
+
 typedef enum dr_sampler_kind {
-    DR_SAMPLER_PNDM,
-    DR_SAMPLER_DDIM,
-    DR_SAMPLER_DDPM,
-    DR_SAMPLER_EULER,
-    DR_SAMPLER_EULER_A,
-    DR_SAMPLER_HEUN,
-    DR_SAMPLER_LMS,
-    DR_SAMPLER_DPMPP_2M,
-    DR_SAMPLER_DPMPP_2M_SDE,
-    DR_SAMPLER_UNIPC,
-    DR_SAMPLER_LCM,
+    DR_SAMPLERS(DR_SAMPLER_ENUM) /* DR_SAMPLER_PNDM, ... */
     DR_SAMPLER_KINDS
 } dr_sampler_kind;
 

@@ -17,7 +17,6 @@ typedef enum dr_sampler_form {
 #define DR_SAMPLER_HISTORY 6
 
 typedef struct dr_sampler_class {
-    const char *name;      /* on the command line */
     const char *diffusers; /* class; NULL where another row has it */
     dr_sampler_form form;
     bool knows_karras, knows_zero_snr, knows_sample, knows_clip; /* settings the diffusers class has */

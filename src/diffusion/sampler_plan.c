@@ -43,7 +43,7 @@ dr_status dr_plan_timesteps(dr_sampler *s)
     int points = s->cls->spaces_intervals ? s->steps + 1 : s->steps;
 
     if (s->spacing == DR_SPACING_LEADING && points > s->train)
-        return dr_fail(DR_EINVAL, "%s takes at most %d of %d timesteps, got %d steps", s->cls->name,
+        return dr_fail(DR_EINVAL, "%s takes at most %d of %d timesteps, got %d steps", dr_sampler_kind_name(s->kind),
                        s->train - (points - s->steps), s->train, s->steps);
     for (int j = 0; j < s->steps; j++) {
         double t = spaced(s, points, j);

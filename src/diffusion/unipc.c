@@ -72,7 +72,6 @@ static void step(dr_sampler *s, int at, const float *e, float *x, size_t n)
 }
 
 const dr_sampler_class dr_sampler_unipc = {
-    .name = "unipc",
     .diffusers = "UniPCMultistepScheduler",
     .form = DR_FORM_VP,
     .knows_karras = true,

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DECIMAL_MAGIC "119547037146038801333356L" /* 0x1950a86a20f9469cfc6c */
+
 enum {
-    SLACK = 16 << 20,        /* bytes that a small file may take in all */
+    SLACK = 16 << 20, /* bytes that a small file may take in all */
+    PER_BYTE = 256,
     MOST_VALUES = 256 << 20, /* of the largest; a model of 10,000 tensors takes 10 MiB */
 };
 
@@ -32,6 +35,8 @@ bool dr_is_torch_zip(const void *data, size_t size)
 bool dr_is_torch_legacy(const void *data, size_t size)
 {
     const unsigned char *p = data;
+    if (size > sizeof DECIMAL_MAGIC && memcmp(p, "L" DECIMAL_MAGIC "\n", sizeof DECIMAL_MAGIC + 1) == 0)
+        return true; /* by protocol 1 */
     return size >= 2 && p[0] == 0x80 && p[1] >= 1 && p[1] <= 15;
 }
 
@@ -56,14 +61,25 @@ static dr_status check_archive(const reader *r, const dr_zip *z, const dr_zip_en
     const dr_zip_entry *order = dr_zip_find(z, "", "byteorder", 9);
     *pickle = dr_zip_find(z, "", "data.pkl", 8);
     bool script = dr_zip_find(z, "", "constants.pkl", 13) != NULL;
-    for (size_t i = 0; i < z->count; i++)
-        script = script || (z->entry[i].name_size > 5 && memcmp(z->entry[i].name, "code/", 5) == 0);
+    const dr_zip_entry *compressed = NULL;
+    dr_shown shown;
+    for (size_t i = 0; i < z->count; i++) {
+        const dr_zip_entry *e = &z->entry[i];
+        script = script || (e->name_size > 5 && memcmp(e->name, "code/", 5) == 0);
+        compressed = e->compressed ? e : compressed;
+    }
     if (script)
         return fault(r,
                      "it is a TorchScript program (torch.jit.save) and no state dictionary; save 'model.state_dict()' "
                      "with torch.save");
     if (!*pickle)
         return fault(r, "it is a zip archive, but none of PyTorch's: there is no data.pkl in it");
+    if (compressed)
+        return dr_fail(
+            DR_EUNSUPPORTED,
+            "cannot read '%s': '%s' in its zip archive is compressed, which PyTorch never does; unpack the archive "
+            "and pack it anew without compression ('zip -0 -r')",
+            r->path, dr_show(&shown, compressed->name, compressed->name_size));
     if (order && !(order->size == 6 && memcmp(order->data, "little", 6) == 0))
         return fault(r,
                      order->size == 3 && memcmp(order->data, "big", 3) == 0
@@ -79,7 +95,8 @@ static dr_status find_storages(const reader *r, const dr_zip *z)
         dr_torch_storage *s = r->storage[i];
         const dr_zip_entry *e = dr_zip_find(z, "data/", s->key.s, s->key.n);
         dr_shown key;
-        dr_show(&key, s->key.s, s->key.n);
+        if (!e || e->size < s->bytes)
+            dr_show(&key, s->key.s, s->key.n);
         if (!e)
             return dr_fail(
                 DR_EINVAL,
@@ -124,10 +141,10 @@ static dr_status read_zip(reader *r)
 
 /* --- the old format --- */
 
-/* 0x1950a86a20f9469cfc6c, which Python's protocol 1 writes in decimal. */
+/* Python's protocol 1 writes it in decimal. */
 static bool is_magic(const dr_pk *v)
 {
-    static const char binary[] = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", decimal[] = "119547037146038801333356L";
+    static const char binary[] = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", decimal[] = DECIMAL_MAGIC;
     return v->kind == DR_PK_LONG && ((v->n == sizeof binary - 1 && memcmp(v->s, binary, v->n) == 0) ||
                                      (v->n == sizeof decimal - 1 && memcmp(v->s, decimal, v->n) == 0));
 }
@@ -310,12 +327,19 @@ static dr_status list(dr_torch_file *f, reader *r)
     return fill(f, all, count, text + path, space);
 }
 
+/* No instruction of one byte makes values of more than some tens: a small file needs no room for more. */
+static size_t values_limit(const reader *r)
+{
+    size_t most = r->limit < MOST_VALUES ? r->limit : MOST_VALUES;
+    return r->size < most / PER_BYTE / 2 ? PER_BYTE * r->size + (1 << 16) : most;
+}
+
 dr_status dr_torch_parse(dr_torch_file *f, const void *data, size_t size, const char *path)
 {
     reader r = {.data = data, .size = size, .path = path, .limit = 2 * size + SLACK};
     *f = (dr_torch_file){0};
     r.torch = (dr_torch_pickle){.path = path, .file_size = size};
-    dr_status st = dr_pickle_init(&r.pickle, r.limit < MOST_VALUES ? r.limit : MOST_VALUES, path);
+    dr_status st = dr_pickle_init(&r.pickle, values_limit(&r), path);
     if (!st)
         st = dr_is_torch_zip(data, size) ? read_zip(&r) : read_legacy(&r);
     if (!st)

@@ -59,6 +59,9 @@ static dr_status check_key(const dr_pickle *p, const dr_pk *key)
                        (long long)key->i);
     if (key->kind != DR_PK_STR)
         return dr_fail(DR_EINVAL, "cannot read '%s': a tensor in it has no text for a name", p->path);
+    if (key->n > MAX_NAME)
+        return dr_fail(DR_EINVAL, "cannot read '%s': the name of a tensor in it, '%s', has more than %d bytes", p->path,
+                       dr_show(&shown, key->s, key->n), MAX_NAME);
     if (key->n == 0)
         return dr_fail(DR_EINVAL, "cannot read '%s': a tensor in it has an empty name", p->path);
     if (!g_utf8_validate(key->s, key->n, NULL))

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { MAX_NAME = 256 };
+
 #define STORAGE(name, dtype, size)                                                                                     \
     {                                                                                                                  \
         "torch", name "Storage", DR_TN_STORAGE, dtype, size                                                            \
@@ -206,13 +208,13 @@ dr_status dr_torch_name_find(const char *path, const dr_pk *module, const dr_pk 
             *out = &names[i];
             return DR_OK;
         }
-    if (is_inert(module, name)) {
+    if (name->n <= MAX_NAME && is_inert(module, name)) {
         *out = &inert;
         return DR_OK;
     }
     dr_show(&m, module->s, module->n);
     dr_show(&n, name->s, name->n);
-    if (is_class(name) && !dr_pk_is(module, "subprocess")) {
+    if (name->n <= MAX_NAME && is_class(name) && !dr_pk_is(module, "subprocess")) {
         char both[sizeof m + sizeof n + 2];
         strcpy(both, m.text);
         strcat(strcat(both, "."), n.text);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ATTRIBUTES = 64 };
+enum { MAX_ATTRIBUTES = 64, MAX_KEY = 256 };
 
 static dr_status bad(const dr_torch_pickle *t, const char *what)
 {
@@ -31,7 +31,7 @@ static dr_status persistent(void *self, dr_pickle *p, const dr_pk *id, dr_pk *ou
     const dr_torch_name *cls = v[1].kind == DR_PK_NAME ? v[1].host : NULL;
     if (!cls || cls->role != DR_TN_STORAGE)
         return bad(t, "a storage's type is none of PyTorch's");
-    if (v[2].kind != DR_PK_STR || v[3].kind != DR_PK_STR || v[4].kind != DR_PK_INT)
+    if (v[2].kind != DR_PK_STR || v[2].n > MAX_KEY || v[3].kind != DR_PK_STR || v[4].kind != DR_PK_INT)
         return bad(t, "a storage's key, place or size is not text, text and a number");
     if (id->n == 6 && v[5].kind != DR_PK_NONE)
         return dr_fail(

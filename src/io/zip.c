@@ -13,6 +13,7 @@ enum {
     END64 = 56,
     LOCATOR64 = 20,
     MAX_COMMENT = 65535,
+    MAX_NAME = 1024,
     FLAG_ENCRYPTED = 1 | 1 << 6 | 1 << 13,
     FLAG_SIZES_BEHIND = 1 << 3,
 };
@@ -144,8 +145,8 @@ static bool zip64_fields(const unsigned char *extra, size_t n, uint64_t *size, u
 /* Names are looked up and never opened; but an archive with such ones is made to be unpacked by somebody else. */
 static dr_status check_name(reader *r, const char *name, size_t n)
 {
-    if (n == 0)
-        return damaged(r, "an entry has no name");
+    if (n == 0 || n > MAX_NAME)
+        return damaged(r, n ? "an entry has a name of more than 1024 bytes" : "an entry has no name");
     for (size_t i = 0; i < n; i++)
         if (name[i] == '\\' || name[i] == 0)
             return bad_entry(r, name, n, "has a backslash or a zero byte in its name, as no checkpoint has");
@@ -180,8 +181,8 @@ static dr_status check_local(reader *r, dr_zip_entry *e, const char *name, size_
     if (local_n != n || n > room || memcmp(p + LOCAL, name, n) != 0)
         return bad_entry(r, name, n,
                          "has another name in the archive than in its directory; the file is not to be trusted");
-    if (le(p + 8, 2) != 0 || (le(p + 6, 2) & FLAG_ENCRYPTED))
-        return bad_entry(r, name, n, "is said to be compressed or encrypted, but not by the archive's directory");
+    if ((le(p + 8, 2) != 0) != e->compressed || (le(p + 6, 2) & FLAG_ENCRYPTED))
+        return bad_entry(r, name, n, "is compressed or encrypted in another way than the archive's directory says");
     if (extra > room - n || e->size > room - n - extra)
         return dr_fail(
             DR_EINVAL,
@@ -190,7 +191,7 @@ static dr_status check_local(reader *r, dr_zip_entry *e, const char *name, size_
             r->path, dr_show(&r->shown, name, n), e->size);
     uint64_t packed = le(p + 18, 4), size = le(p + 22, 4);
     if (!(le(p + 6, 2) & FLAG_SIZES_BEHIND) &&
-        ((packed != e->size && packed != 0xffffffff) || (size != e->size && size != 0xffffffff)))
+        ((packed != e->size && packed != 0xffffffff) || (size != e->size && size != 0xffffffff && !e->compressed)))
         return bad_entry(r, name, n, "has another size in the archive than in its directory; the file is damaged");
     e->data = p + LOCAL + n + extra;
     return DR_OK;
@@ -214,16 +215,12 @@ static dr_status read_entry(reader *r, size_t *at, dr_zip_entry *e)
     if (le(p + 8, 2) & FLAG_ENCRYPTED)
         return dr_fail(DR_EUNSUPPORTED, "cannot read '%s': its zip entry '%s' is encrypted", r->path,
                        dr_show(&r->shown, name, n));
-    if (le(p + 10, 2) != 0)
-        return dr_fail(
-            DR_EUNSUPPORTED,
-            "cannot read '%s': its zip entry '%s' is compressed, which PyTorch never does; unpack the archive "
-            "and pack it anew without compression ('zip -0 -r')",
-            r->path, dr_show(&r->shown, name, n));
     if (le(p + 34, 2) != 0 || !zip64_fields(p + CENTRAL + n, extra, &size, &packed, &from))
         return bad_entry(r, name, n, "has a damaged zip64 field");
-    if (size != packed)
+    bool compressed = le(p + 10, 2) != 0;
+    if (size != packed && !compressed)
         return bad_entry(r, name, n, "is stored with another size than its own; the file is damaged");
+    size = packed;
     if (size > r->size || from > r->size)
         return dr_fail(
             DR_EINVAL,
@@ -231,6 +228,7 @@ static dr_status read_entry(reader *r, size_t *at, dr_zip_entry *e)
             "%zu; it is damaged or was cut short, get it again",
             r->path, dr_show(&r->shown, name, n), (unsigned long long)size, (unsigned long long)from, r->size);
     *e = (dr_zip_entry){.name = name + r->root_size, .name_size = n - r->root_size, .size = (size_t)size};
+    e->compressed = compressed;
     e->from = (size_t)from;
     return check_local(r, e, name, n);
 }

@@ -50,15 +50,12 @@ static double polynomial(const dr_lr_schedule *s, int step)
     return ((s->lr - LR_END) * pow(1 - progress(s, step), s->power) + LR_END) / s->lr;
 }
 
+#define ROW(name, course, warms_up) {#name, course, warms_up},
 static const struct {
     const char *name;
     factor_fn *factor; /* of the rate, after the warm-up */
     bool warms_up;
-} schedules[] = {
-    {"constant", constant, false},    {"constant_with_warmup", constant, true},
-    {"linear", linear, true},         {"cosine", cosine, true},
-    {"polynomial", polynomial, true}, {"cosine_with_restarts", cosine_with_restarts, true},
-};
+} schedules[] = {DR_LR_SCHEDULES(ROW)};
 #define SCHEDULES (sizeof schedules / sizeof *schedules)
 
 static size_t find(const char *name)

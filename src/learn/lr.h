@@ -4,8 +4,20 @@
 
 #include "base/status.h"
 
+/* Each schedule's name, its course after the warm-up (lr.c), and whether it has one. */
+#define DR_LR_SCHEDULES(X)                                                                                             \
+    X(constant, constant, false)                                                                                       \
+    X(constant_with_warmup, constant, true)                                                                            \
+    X(linear, linear, true)                                                                                            \
+    X(cosine, cosine, true)                                                                                            \
+    X(cosine_with_restarts, cosine_with_restarts, true)                                                                \
+    X(polynomial, polynomial, true)
+
+#define DR_LR_WORD(name, course, warms_up) "|" #name
+#define DR_LR_NAMES (DR_LR_SCHEDULES(DR_LR_WORD) + 1) /* "constant|constant_with_warmup|..." */
+
 typedef struct dr_lr_schedule {
-    const char *name; /* linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup */
+    const char *name; /* one of DR_LR_NAMES */
     double lr;
     int warmup, steps, num_cycles; /* in optimizer steps */
     double power;

@@ -105,6 +105,35 @@ static dr_tensor *layer_forward(dr_tape *g, const void *self, dr_tensor *const *
     return dr_lin_forward(g, &l->fc2, h, x);
 }
 
+/* Rows of m->tokens, and of m->words for ids beyond it: both are looked up for every place, and each place keeps one.
+ */
+static dr_tensor *look_up(dr_tape *g, const dr_clip_text *m, const int32_t *ids, int64_t N, int64_t L)
+{
+    int64_t C = m->config.width, n = N * L, beyond = 0;
+    for (int64_t i = 0; i < n; i++)
+        beyond += ids[i] >= m->config.vocab;
+    if (!beyond)
+        return dr_embedding(g, m->tokens, ids, N, L);
+    int32_t *low = dr_arena_alloc(&g->arena, (size_t)n * sizeof *low);
+    float *keep = dr_arena_alloc(&g->arena, (size_t)(n * C) * sizeof *keep);
+    float *own = dr_arena_zalloc(&g->arena, (size_t)(n * C) * sizeof *own);
+    if (!low || !keep || !own) {
+        dr_tape_fail(g, DR_ENOMEM);
+        return &g->dummy;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int32_t word = ids[i] - m->config.vocab;
+        DR_ASSERT(word < m->word_count, "word %d of %d", word, m->word_count);
+        low[i] = word < 0 ? ids[i] : 0;
+        for (int64_t c = 0; c < C; c++)
+            keep[i * C + c] = word < 0;
+        if (word >= 0)
+            memcpy(own + i * C, m->words + word * C, (size_t)C * sizeof *own);
+    }
+    dr_tensor *h = dr_mul(g, dr_embedding(g, m->tokens, low, N, L), dr_input(g, keep, 3, (int64_t[]){N, L, C}));
+    return dr_add(g, h, dr_input(g, own, 3, (int64_t[]){N, L, C}));
+}
+
 dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids, int64_t N, int64_t L)
 {
     int32_t places[4096];
@@ -112,7 +141,7 @@ dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids
     for (int64_t i = 0; i < L; i++)
         places[i] = (int32_t)i;
     dr_tensor *where = dr_embedding(g, m->places, places, 1, L); /* [1,L,C] */
-    dr_tensor *h = dr_embedding(g, m->tokens, ids, N, L);        /* [N,L,C] */
+    dr_tensor *h = look_up(g, m, ids, N, L);                     /* [N,L,C] */
     int64_t C = m->config.width;
     h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
     h = dr_view3(g, h, N, L, C);

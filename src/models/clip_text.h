@@ -33,6 +33,8 @@ typedef struct dr_clip_text {
     dr_tensor *tokens, *places; /* [vocab,C], [positions,C] */
     dr_clip_layer layer[DR_CLIP_MAX_LAYERS];
     dr_norm final;
+    const float *words; /* [word_count,C]: what ids from config.vocab on stand for, the host's; NULL: there are none */
+    int word_count;
     int skip; /* last layers that are left out, less than config.layers; the final norm is not. diffusers' clip_skip */
 } dr_clip_text;
 
@@ -45,7 +47,7 @@ dr_status dr_clip_init(dr_clip_text *m, const dr_clip_config *c, dr_params *p);
 /** Calls fn for the projections of every attention: q_proj, k_proj, v_proj, out_proj. */
 void dr_clip_each_attention(dr_clip_text *m, void (*fn)(void *user, dr_lin *l), void *user);
 
-/** ids [N*L], L at most config.positions -> [N,L,C]. */
+/** ids [N*L], below config.vocab plus word_count, L at most config.positions -> [N,L,C]. */
 dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids, int64_t N, int64_t L);
 
 #endif

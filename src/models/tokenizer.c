@@ -152,8 +152,8 @@ static dr_status encode_part(encoder *e, int normalized, const uint32_t *c, size
         const dr_added_token *a = added_at(list, e->t->n_added[normalized], c + i, n - i);
         if (a && allowed(a, c, n, i)) {
             st = encode_rest(e, normalized, c + from, i - from);
-            if (!st)
-                st = emit(e, a->id);
+            for (int32_t k = 0; !st && (k == 0 || k < a->count); k++)
+                st = emit(e, a->id + k);
             from = i + a->n;
         }
         i += a ? a->n : 1;

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,18 +48,37 @@ void dr_tokenizer_free(dr_tokenizer *t);
 dr_status dr_tokenizer_encode(const dr_tokenizer *t, const char *text, int32_t ids[DR_TOKENS], int *count);
 
 /** The end of `text` that dr_tokenizer_encode() leaves out, as the tokens spell it: in small letters, a broken word
- * from where it breaks. `*cut` is malloc'ed UTF-8, yours; NULL when all of the text fits. */
-dr_status dr_tokenizer_cut(const dr_tokenizer *t, const char *text, char **cut);
+ * from where it breaks. `weights`: the text without what weights it (models/prompt_weights.h). `*cut` is malloc'ed
+ * UTF-8, yours; NULL when all of the text fits. */
+dr_status dr_tokenizer_cut(const dr_tokenizer *t, const char *text, bool weights, char **cut);
+
+/** A prompt as a text encoder gets it. */
+typedef struct dr_prompt_tokens {
+    int32_t *ids;  /* [chunks][77] */
+    float *weight; /* [chunks][77]: 1 for start, end and padding; NULL: 1 for all */
+    int chunks;
+} dr_prompt_tokens;
+
+/* How a prompt is read; 0 is dr_tokenizer_encode(). */
+enum { DR_PROMPT_LONG = 1, DR_PROMPT_WEIGHTS = 2 };
 
 /**
- * A long prompt as AUTOMATIC1111 reads it, in chunks of 75 tokens, each with start, end and padding of its own. A chunk
- * that would break a phrase ends behind its last comma instead, if that is at most 20 tokens back; the word BREAK
- * begins a new one. Emphasis, "(red:1.3)", is no part of it: brackets and numbers are read as text.
+ * Reads a prompt.
  *
- * @param ids  [*chunks][77], malloc'ed, yours; one chunk equals dr_tokenizer_encode()
- * @return DR_EINVAL for more than DR_LONG_CHUNKS chunks
+ * DR_PROMPT_LONG: to its end, as AUTOMATIC1111 does, in chunks of 75 tokens, each with start, end and padding of its
+ * own. A chunk that would break a phrase ends behind its last comma instead, if that is at most 20 tokens back; the
+ * word BREAK begins a new one; a learned word of several tokens is never broken.
+ *
+ * DR_PROMPT_WEIGHTS: with weights (models/prompt_weights.h); without this brackets and numbers are read as text.
+ *
+ * @return DR_EINVAL for more than DR_LONG_CHUNKS chunks, or what dr_prompt_pieces() refuses
  */
-dr_status dr_tokenizer_chunks(const dr_tokenizer *t, const char *text, int32_t **ids, int *chunks);
+dr_status dr_tokenizer_prompt(const dr_tokenizer *t, const char *text, unsigned how, dr_prompt_tokens *out);
+void dr_prompt_tokens_clear(dr_prompt_tokens *p);
+
+/** Makes a word mean `count` tokens, id to id + count - 1, wherever it stands in a text, in capitals or not. The ids
+ *  are beyond the vocabulary. Not while another thread encodes. DR_EINVAL for a word that means something already. */
+dr_status dr_tokenizer_add_word(dr_tokenizer *t, const char *word, int32_t id, int32_t count);
 
 int dr_tokenizer_vocab_size(const dr_tokenizer *t);
 

@@ -23,6 +23,7 @@ typedef struct dr_added_token {
     size_t n;
     int32_t id;
     bool single_word; /* not when letters or digits touch it */
+    int32_t count;    /* tokens that it is, with the ids from `id` on; 0 is 1 */
 } dr_added_token;
 
 struct dr_tokenizer {
@@ -90,6 +91,9 @@ dr_status dr_bpe_word(const dr_tokenizer *t, dr_bpe *b, const uint32_t *c, size_
 
 /** All tokens of text[0..bytes), without start and end. `*ids` is malloc'ed; NULL when there are none. */
 dr_status dr_tokenizer_tokens(const dr_tokenizer *t, const char *text, size_t bytes, int32_t **ids, size_t *count);
+
+/** tokenizer_words.c: how many of ids[0..n), n > 0, are one learned word that begins at the first; 1 for all others. */
+size_t dr_tokenizer_run(const dr_tokenizer *t, const int32_t *ids, size_t n);
 
 /** The model's input for the first 75 of `count` tokens: start, tokens, end, padding. */
 void dr_tokenizer_frame(const dr_tokenizer *t, const int32_t *tokens, size_t count, int32_t ids[DR_TOKENS]);

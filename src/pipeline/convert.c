@@ -53,20 +53,11 @@ static dr_status save_json(const char *dir, const char *part, const char *file, 
     return st ? st : dr_json_save(path, j);
 }
 
-/* The vocabulary: another folder's, the model's own, or CLIP's where a single file has none and its words are as many.
- */
+/* CLIP's vocabulary does not go with a single file whose text encoder knows fewer tokens. */
 static dr_status write_tokenizer(const dr_convert_model *m, const char *dir, const dr_convert_options *o)
 {
-    char from[PATH_MAX], to[PATH_MAX];
-    dr_status st = dr_path(to, sizeof to, dir, "tokenizer");
-    if (!st && o->tokenizer) {
-        st = dr_path(from, sizeof from, o->tokenizer, "tokenizer");
-        return st ? st : dr_folder_copy_files(dr_is_dir(from) ? from : o->tokenizer, to, false);
-    }
-    if (st || !m->single)
-        return st ? st : dr_source_copy(m->source, "tokenizer", dir, false);
-    if (m->text.vocab >= DR_CLIP_VOCAB)
-        return dr_clip_vocab_write(dir, dr_single_pad_token(m->single));
+    if (o->tokenizer || !dr_source_family(m->source) || m->text.vocab >= DR_CLIP_VOCAB)
+        return dr_source_copy(m->source, "tokenizer", dir, false);
     dr_convert_note(
         o,
         "the text encoder knows %d tokens, CLIP's vocabulary has %d: the folder is without a tokenizer; pass "

@@ -132,63 +132,35 @@ static dr_status declare(dr_convert_model *m, dr_convert_part *p, int which, con
 static dr_status load_part(dr_convert_model *m, int which, const dr_convert_options *o)
 {
     dr_convert_part *p = &m->part[which];
-    bool vae = which == DR_CONVERT_VAE;
-    const dr_single_file *single = vae && (m->vae_single || m->vae_source) ? m->vae_single : m->single;
-    const dr_source *source = vae && (m->vae_single || m->vae_source) ? m->vae_source : m->source;
-    const char *where = m->path;
-    char place[PATH_MAX] = "";
-    const dr_st_entry *entry;
-    size_t count;
-    if (which == DR_CONVERT_BASE && (single || !dr_source_has(source, names[which])))
+    char place[PATH_MAX];
+    if (which == DR_CONVERT_BASE && !dr_source_has(m->source, names[which]))
         return DR_OK;
     p->name = names[which];
-    dr_status st =
-        single ? dr_single_config(single, p->name, &p->config) : dr_source_config(source, p->name, &p->config, place);
+    dr_status st = dr_source_config(m->source, p->name, &p->config, place);
     if (!st)
-        st = declare(m, p, which, place[0] ? place : where);
-    if (!st && single && !(st = dr_single_part(single, p->name, &entry, &count)))
-        st = dr_weights_borrow(&p->weights, entry, count, where);
-    if (!st && !single) {
-        where = dr_source_where(source, p->name, place, sizeof place);
-        st = dr_source_tensors(source, p->name, &p->weights);
-    }
+        st = declare(m, p, which, place);
     if (!st)
-        st = resolve(p, where);
-    if (!st && !single)
-        note_left_out(p, where, o);
+        st = dr_source_tensors(m->source, p->name, &p->weights);
+    dr_source_where(m->source, p->name, place, sizeof place);
+    if (!st)
+        st = resolve(p, place);
+    if (!st)
+        note_left_out(p, place, o);
     return st;
-}
-
-static dr_status open_vae(dr_convert_model *m, const char *path)
-{
-    char file[PATH_MAX];
-    if (!path)
-        return DR_OK;
-    if (!dr_is_dir(path))
-        return dr_single_open_vae(&m->vae_single, path);
-    bool whole = !dr_path(file, sizeof file, path, "vae", "config.json") && dr_exists(file);
-    return dr_source_open(&m->vae_source, path, &(dr_source_options){.unchecked = true, .alone = whole ? NULL : "vae"});
 }
 
 dr_status dr_convert_model_open(dr_convert_model *m, const char *path, const dr_convert_options *o)
 {
     char where[PATH_MAX];
-    *m = (dr_convert_model){.path = path};
-    dr_status st = open_vae(m, o->vae);
-    if (!st && dr_single_file_is(path))
-        st = dr_single_open(&m->single, path, &(dr_single_options){.ema = o->ema, .no_vae = o->vae != NULL});
-    else if (!st && o->ema)
-        st = dr_fail(DR_EINVAL, "cannot take the moving average of '%s': folders have none, single files may", path);
-    else if (!st)
-        st = dr_source_open(&m->source, path, NULL);
+    *m = (dr_convert_model){0};
+    dr_status st =
+        dr_source_open(&m->source, path, &(dr_source_options){.ema = o->ema, .vae = o->vae, .tokenizer = o->tokenizer});
     for (int i = 0; !st && i < DR_CONVERT_PARTS; i++)
         st = load_part(m, i, o);
-    if (!st && m->single)
-        st = dr_single_config(m->single, "scheduler", &m->scheduler);
-    else if (!st)
+    if (!st)
         st = dr_source_config(m->source, "scheduler", &m->scheduler, where);
-    if (!st && m->single)
-        dr_convert_note(o, "%s", dr_single_note(m->single));
+    if (!st)
+        dr_convert_note(o, "%s", dr_source_note(m->source));
     if (st)
         dr_convert_model_close(m);
     return st;
@@ -205,9 +177,6 @@ void dr_convert_model_close(dr_convert_model *m)
     }
     json_decref(m->scheduler);
     dr_source_close(m->source);
-    dr_source_close(m->vae_source);
-    dr_single_close(m->single);
-    dr_single_close(m->vae_single);
     *m = (dr_convert_model){0};
 }
 

@@ -7,7 +7,6 @@
 #include "models/unet.h"
 #include "models/vae.h"
 #include "pipeline/convert.h"
-#include "pipeline/single_file.h"
 #include "pipeline/source.h"
 
 enum { DR_CONVERT_UNET, DR_CONVERT_VAE, DR_CONVERT_TEXT, DR_CONVERT_BASE, DR_CONVERT_PARTS };
@@ -23,9 +22,7 @@ typedef struct dr_convert_part {
 } dr_convert_part;
 
 typedef struct dr_convert_model {
-    dr_single_file *single, *vae_single; /* NULL: `source`, and the model's own VAE */
-    dr_source *source, *vae_source;
-    const char *path;
+    dr_source *source;
     dr_convert_part part[DR_CONVERT_PARTS];
     json_t *scheduler;
     dr_unet_config unet;
@@ -33,7 +30,7 @@ typedef struct dr_convert_model {
     dr_clip_config text;
 } dr_convert_model;
 
-/** The options' `ema`, `vae`, `note` count. After a failure *m is closed. */
+/** The options' `ema`, `vae`, `tokenizer`, `note` count. After a failure *m is closed. */
 dr_status dr_convert_model_open(dr_convert_model *m, const char *path, const dr_convert_options *o);
 /** Safe on a zeroed struct. */
 void dr_convert_model_close(dr_convert_model *m);

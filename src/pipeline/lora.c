@@ -63,20 +63,11 @@ static dr_status refuse(const dr_lora *l, const strangers *s)
                    l->file.path, s->n, l->file.count, s->first);
 }
 
-/* An embedding that a LoRA was trained with and that lies in the same file: "bundle_emb.NAME.string_to_param.*". */
+/* An embedding that a LoRA was trained with and that lies in the same file: "bundle_emb.NAME.string_to_param.*". Who
+ * opens the adapter reads it with dr_learned_words_bundled(). */
 static bool is_bundled(const char *name)
 {
     return strncmp(name, "bundle_emb.", 11) == 0;
-}
-
-static void note_bundled(dr_lora *l, const char *name)
-{
-    const char *word = name + 11, *dot = strchr(word, '.');
-    int n = (int)(dot ? (size_t)(dot - word) : strlen(word));
-    if (!l->note[0])
-        snprintf(l->note, sizeof l->note,
-                 "'%s' has the embedding '%.*s' in it, which is left out: the word means nothing in a prompt here",
-                 l->file.path, n < 64 ? n : 64, word);
 }
 
 /* One module per tensor at first; three for OpenCLIP's in_proj. */
@@ -105,10 +96,8 @@ static dr_status parse_keys(dr_lora *l)
     for (size_t i = 0; i < l->file.count; i++) {
         const dr_st_entry *e = &l->file.entry[i];
         dr_lora_key k;
-        if (is_bundled(e->name)) {
-            note_bundled(l, e->name);
+        if (is_bundled(e->name))
             continue;
-        }
         dr_lora_key_result r = dr_lora_key_parse(&l->names, e->name, &k);
         if (r == DR_LORA_KEY_NOMEM)
             return DR_ENOMEM;

@@ -258,13 +258,32 @@ static dr_status declare(dr_single_file *f, int which, dr_params *table)
     return st;
 }
 
+/* Attention at other places than in the middle would be passed over, and the picture be another. */
+static dr_status check_vae(const dr_single_file *f)
+{
+    const dr_tensor_file *t = vae_file(f);
+    size_t n = strlen(f->vae_prefix);
+    for (size_t i = 0; i < t->count; i++) {
+        const char *name = t->entry[i].name;
+        if (strncmp(name, f->vae_prefix, n) == 0 && (strstr(name, ".attn.0.") || strstr(name, "_blocks.0.attentions.")))
+            return dr_fail(DR_EUNSUPPORTED,
+                           "cannot load the model '%s': its VAE has attention in its levels ('%.200s'), which Stable "
+                           "Diffusion's has not",
+                           t->path, name);
+    }
+    return DR_OK;
+}
+
 dr_status dr_single_load_part(dr_single_file *f, int which, const dr_ldm_facts *facts)
 {
     dr_params table = {0};
     json_t **config = &f->part[which].config;
-    dr_status st = which == DR_SINGLE_UNET  ? dr_ldm_unet_config(facts, config)
-                   : which == DR_SINGLE_VAE ? dr_ldm_vae_config(facts, config)
-                                            : dr_ldm_text_config(facts, config);
+    dr_status st = which == DR_SINGLE_VAE ? check_vae(f) : DR_OK;
+    if (st)
+        return st;
+    st = which == DR_SINGLE_UNET  ? dr_ldm_unet_config(facts, config)
+         : which == DR_SINGLE_VAE ? dr_ldm_vae_config(facts, config)
+                                  : dr_ldm_text_config(facts, config);
     if (!st)
         st = declare(f, which, &table);
     if (!st)

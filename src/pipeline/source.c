@@ -57,6 +57,11 @@ static dr_status open_others(dr_source *s, const dr_source_options *o)
         st = inside(path, o->vae, "vae");
         if (!st)
             st = dr_source_open(&s->vae, path, &(dr_source_options){.alone = "vae"});
+        if (!st && !dr_source_has(s->vae, "vae"))
+            st = dr_fail(DR_ENOENT, "cannot load the VAE '%s': %s", o->vae,
+                         dr_is_dir(o->vae)
+                             ? "it has no config.json; pass the folder of a VAE or of a pipeline, or a file"
+                             : "there is no such folder or file");
     }
     return st;
 }
@@ -163,12 +168,4 @@ dr_status dr_source_copy(const dr_source *s, const char *part, const char *to, b
         return s->kind->copy(s, part, to, weights);
     dr_status st = dr_path(path, sizeof path, to, part);
     return st ? st : dr_folder_copy_files(s->tokenizer, path, false);
-}
-
-dr_status dr_source_write_weights(const dr_weights *w, const char *part, const char *to)
-{
-    char path[PATH_MAX], file[64];
-    snprintf(file, sizeof file, "%s.safetensors", dr_weights_rules_of(part)->stems[0]);
-    dr_status st = dr_path(path, sizeof path, to, part, file);
-    return st ? st : dr_weights_write(w, path);
 }

@@ -9,6 +9,7 @@ enum { SMALL = 1 << 20, PICTURE = 64 << 20, BASE64 = 96 << 20 };
 const dr_route dr_routes[] = {
     {"GET", "/api/v1/info", dr_get_info, 0, 0},
     {"GET", "/api/v1/openapi.json", dr_get_description, 0, 0},
+    {"GET", "/openapi.json", dr_get_description, 0, 0},
     {"POST", "/api/v1/images", dr_post_image, DR_ROUTE_SLOW, PICTURE},
     {"GET", "/api/v1/images/{id}", dr_get_image, DR_ROUTE_SLOW, 0},
     {"GET", "/api/v1/images/{id}/info", dr_get_image_info, 0, 0},

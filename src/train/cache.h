@@ -35,7 +35,7 @@ typedef struct dr_cache_callbacks {
 } dr_cache_callbacks;
 
 /** Encodes what the plan needs from micro batch `first_batch` on. Loads the VAE from `s` and lets it go. Masks on the
- *  latents' grid: `any_white` as in dr_train_options; without it, masks that lose a part are a doubt. */
+ *  latents' grid: `any_white` as in drape_train_options; without it, masks that lose a part are a doubt. */
 dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, bool any_white,
                           const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb);
 

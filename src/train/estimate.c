@@ -42,7 +42,7 @@ static void add_adapter(void *user, dr_lin *l)
     add_tensor(t, t->rank * out);
 }
 
-static trained count_trained(dr_rehearsal *s, const dr_train_options *o)
+static trained count_trained(dr_rehearsal *s, const drape_train_options *o)
 {
     trained t = {.eight_bit = o->use_8bit_adam, .rank = o->lora_rank};
     if (t.rank > 0) {
@@ -59,7 +59,7 @@ static trained count_trained(dr_rehearsal *s, const dr_train_options *o)
 
 /* --- the step ----------------------------------------------------------------------------------- */
 
-bool dr_train_as_they_come(const dr_train_options *o)
+bool dr_train_as_they_come(const drape_train_options *o)
 {
     return o->max_grad_norm == 0 && o->gradient_accumulation_steps == 1 && o->gradient_checkpointing;
 }
@@ -67,7 +67,7 @@ bool dr_train_as_they_come(const dr_train_options *o)
 /* While a picture is made the models take turns beside the UNet: the text encoder, or the VAE's decoder. */
 static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
-    const dr_train_options *o = in->options;
+    const drape_train_options *o = in->options;
     *out = 0;
     if (!o->validation_image)
         return DR_OK;
@@ -81,7 +81,7 @@ static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train
 
 static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
-    const dr_train_options *o = in->options;
+    const drape_train_options *o = in->options;
     trained t = count_trained(s, o);
     uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
     models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
@@ -121,33 +121,33 @@ dr_status dr_train_estimate(const dr_train_estimate_in *in, dr_train_memory *out
 /* --- what to do about it -------------------------------------------------------------------------- */
 
 /* Each changes the options as its flag does; nothing where that is so already. */
-static void keep_no_activations(dr_train_options *o)
+static void keep_no_activations(drape_train_options *o)
 {
     o->activation_memory = 0;
 }
 
-static void eight_bit(dr_train_options *o)
+static void eight_bit(drape_train_options *o)
 {
     o->use_8bit_adam = true;
 }
 
-static void checkpointing(dr_train_options *o)
+static void checkpointing(drape_train_options *o)
 {
     o->gradient_checkpointing = true;
 }
 
-static void no_clipping(dr_train_options *o)
+static void no_clipping(drape_train_options *o)
 {
     o->max_grad_norm = 0;
 }
 
-static void one_by_one(dr_train_options *o)
+static void one_by_one(drape_train_options *o)
 {
     o->gradient_accumulation_steps *= o->train_batch_size;
     o->train_batch_size = 1;
 }
 
-static void adapters(dr_train_options *o)
+static void adapters(drape_train_options *o)
 {
     o->lora_rank = o->lora_rank > 0 ? o->lora_rank : 4;
 }
@@ -155,7 +155,7 @@ static void adapters(dr_train_options *o)
 /* In the order of what they cost: time, then exactness, then a different result. */
 static const struct remedy {
     const char *flag;
-    void (*apply)(dr_train_options *o);
+    void (*apply)(drape_train_options *o);
 } remedies[] = {
     {"--activation_memory 0", keep_no_activations},
     {"--use_8bit_adam", eight_bit},
@@ -210,7 +210,7 @@ static void say_need(sentence *s, const dr_train_memory *m)
 /* The estimate with a choice of remedies; bit i is remedy i. */
 static uint64_t total_with(dr_rehearsal *s, const dr_train_estimate_in *in, unsigned chosen)
 {
-    dr_train_options o = *in->options;
+    drape_train_options o = *in->options;
     dr_train_estimate_in changed = *in;
     dr_train_memory m;
     for (int i = 0; i < REMEDIES; i++)

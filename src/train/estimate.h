@@ -2,13 +2,13 @@
 #ifndef DR_TRAIN_ESTIMATE_H
 #define DR_TRAIN_ESTIMATE_H
 
+#include "drape.h"
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "train/options.h"
 
 typedef struct dr_train_estimate_in {
-    const dr_train_options *options;
+    const drape_train_options *options;
     const dr_unet_config *unet;
     const dr_clip_config *text;
     const dr_vae_config *vae;
@@ -31,7 +31,7 @@ typedef struct dr_train_memory {
 
 /** Without clipping and accumulation nothing needs all gradients at once: with checkpointing they are used as they
  * come. */
-bool dr_train_as_they_come(const dr_train_options *o);
+bool dr_train_as_they_come(const drape_train_options *o);
 
 /**
  * What a training step needs at its peak. Photos and texts are encoded before, with less.

@@ -150,10 +150,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
     }
     if (st)
         return st;
-    if (write_sheet(t) && t->cb->message) {
-        char text[2200];
-        snprintf(text, sizeof text, "no contact sheet: %s", dr_error());
-        t->cb->message(t->cb->user, text);
-    }
+    if (write_sheet(t))
+        dr_trainer_say(t, "no contact sheet: %s", dr_error());
     return DR_OK;
 }

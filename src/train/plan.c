@@ -39,7 +39,7 @@ static int random_place(dr_rng *rng, int room, bool center)
 }
 
 /* A place for a crop of c's size, and whether it is mirrored. */
-static void draw_place(dr_crop *c, const dr_train_options *o, const dr_example *e, dr_rng *rng)
+static void draw_place(dr_crop *c, const drape_train_options *o, const dr_example *e, dr_rng *rng)
 {
     int width, height;
     dr_resized_size(e->width, e->height, c->width, c->height, &width, &height);
@@ -48,7 +48,7 @@ static void draw_place(dr_crop *c, const dr_train_options *o, const dr_example *
     c->flip = o->flip && dr_rng_below(rng, 2) == 1;
 }
 
-static dr_plan_item draw_instance(const dr_train_options *o, const dr_dataset *d, int example, int cell, dr_rng *rng)
+static dr_plan_item draw_instance(const drape_train_options *o, const dr_dataset *d, int example, int cell, dr_rng *rng)
 {
     const dr_example *e = &d->example[example];
     dr_plan_item item = {.example = example, .crop = {.width = o->resolution, .height = o->resolution}};
@@ -59,7 +59,7 @@ static dr_plan_item draw_instance(const dr_train_options *o, const dr_dataset *d
 }
 
 /* Class images have the size of the photos that they share a batch with. */
-static dr_plan_item draw_class(const dr_train_options *o, const dr_dataset *d, int example, const dr_crop *like,
+static dr_plan_item draw_class(const drape_train_options *o, const dr_dataset *d, int example, const dr_crop *like,
                                dr_rng *rng)
 {
     dr_plan_item item = {
@@ -88,7 +88,7 @@ static bool fits(const dr_plan *p, const dr_micro_batch *b, const dr_plan_item *
 }
 
 /* Draws one micro batch; true when it was the last of a pass over the photos. */
-static bool draw_batch(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
+static bool draw_batch(dr_plan *p, const drape_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                        int cell, shuffle *own, shuffle *prior, dr_rng *rng)
 {
     dr_micro_batch *b = &p->batch[p->batch_count++];
@@ -111,7 +111,7 @@ static bool draw_batch(dr_plan *p, const dr_train_options *o, const dr_dataset *
 }
 
 /* Until there are enough steps, or passes. */
-static void draw(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
+static void draw(dr_plan *p, const drape_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                  int cell, shuffle *own, shuffle *prior, dr_rng *rng)
 {
     int passes = 0, since_step = 0;
@@ -130,7 +130,7 @@ static void draw(dr_plan *p, const dr_train_options *o, const dr_dataset *instan
 }
 
 /* Room for the most micro batches there can be: with buckets every photo may be one by itself. */
-static dr_status make_room(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, bool classes)
+static dr_status make_room(dr_plan *p, const drape_train_options *o, const dr_dataset *instances, bool classes)
 {
     int64_t per_pass = o->bucket ? instances->count : ceil_div(instances->count, o->train_batch_size);
     int64_t batches = o->max_train_steps > 0 ? (int64_t)o->max_train_steps * o->gradient_accumulation_steps
@@ -145,7 +145,7 @@ static dr_status make_room(dr_plan *p, const dr_train_options *o, const dr_datas
     return p->item && p->batch ? DR_OK : dr_fail(DR_ENOMEM, "out of memory planning %lld batches", (long long)batches);
 }
 
-dr_status dr_plan_make(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
+dr_status dr_plan_make(dr_plan *p, const drape_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                        int cell)
 {
     shuffle own = {0}, prior = {0};

@@ -5,8 +5,8 @@
 #ifndef DR_TRAIN_PLAN_H
 #define DR_TRAIN_PLAN_H
 
+#include "drape.h"
 #include "train/dataset.h"
-#include "train/options.h"
 
 /* Random crops are drawn from this many evenly spaced places, so that each need be encoded once only. */
 #define DR_PLAN_PLACES 5
@@ -32,7 +32,7 @@ typedef struct dr_plan {
 } dr_plan;
 
 /** `classes` is NULL without prior preservation. `cell` is the pixels per latent cell: crops are multiples of it. */
-dr_status dr_plan_make(dr_plan *p, const dr_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
+dr_status dr_plan_make(dr_plan *p, const drape_train_options *o, const dr_dataset *instances, const dr_dataset *classes,
                        int cell);
 void dr_plan_clear(dr_plan *p);
 

@@ -19,7 +19,7 @@
 
 static dr_status open_classes(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     dr_status st = dr_mkdirs(o->class_data_dir);
     if (st)
         return st;
@@ -27,14 +27,14 @@ static dr_status open_classes(dr_trainer *t)
     int have = found ? 0 : t->classes.count;
     if (have >= o->num_class_images)
         return DR_OK;
-    if (!t->cb->make_class_images)
+    if (!t->pictures->make_class_images)
         return dr_fail(DR_EINVAL, "'%s' has %d class images, --num_class_images asks for %d", o->class_data_dir, have,
                        o->num_class_images);
     dr_trainer_say(t, "%d class images are missing in '%s': making them", o->num_class_images - have,
                    o->class_data_dir);
     if (!found)
         dr_dataset_close(&t->classes);
-    st = t->cb->make_class_images(t->cb->user, t, o, o->num_class_images - have);
+    st = t->pictures->make_class_images(t->pictures->user, t, o, o->num_class_images - have);
     return st ? st : dr_dataset_open(&t->classes, o->class_data_dir, NULL, o->class_prompt, NULL, 0);
 }
 
@@ -60,7 +60,7 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     if (!st && text[0])
         dr_trainer_say(t, "%s", text);
     if (!st && t->o->with_prior_preservation)
-        st = dr_tokenizer_cut(tok, t->o->class_prompt, &cut);
+        st = dr_tokenizer_cut(tok, t->o->class_prompt, false, &cut);
     if (!st && cut)
         dr_trainer_say(t, "--class_prompt is longer than the 75 tokens that the model reads; its end is cut off: '%s'",
                        cut);
@@ -68,22 +68,20 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     return st;
 }
 
-static dr_status tokenize(dr_trainer *t, const dr_clip_config *text)
+static dr_status tokenize(dr_trainer *t)
 {
-    dr_tokenizer *tok = NULL;
     int n = t->instances.count + t->classes.count;
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
     dr_status st = t->ids ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
-    if (!st)
-        st = dr_tokenizer_open(&tok, t->source, text);
     for (int i = 0; !st && i < n; i++) {
         const dr_example *e =
             i < t->instances.count ? &t->instances.example[i] : &t->classes.example[i - t->instances.count];
-        st = dr_tokenizer_encode(tok, e->prompt, t->ids + i * DR_TOKENS, NULL);
+        st = dr_tokenizer_encode(t->tokenizer, e->prompt, t->ids + i * DR_TOKENS, NULL);
     }
     if (!st)
-        st = tell_prompts(t, tok);
-    dr_tokenizer_free(tok);
+        st = tell_prompts(t, t->tokenizer);
+    dr_tokenizer_free(t->tokenizer);
+    t->tokenizer = NULL;
     return st;
 }
 
@@ -95,13 +93,14 @@ typedef struct configs {
     dr_vae_config vae;
 } configs;
 
-static dr_status open_source(dr_source **out, const dr_train_options *o)
+static dr_status open_source(dr_source **out, const drape_train_options *o)
 {
-    return dr_source_open(out, o->pretrained_model, &(dr_source_options){.tokenizer = o->tokenizer_name});
+    return dr_source_open(out, o->pretrained_model_name_or_path,
+                          &(dr_source_options){.tokenizer = o->tokenizer_name, .vae = o->vae, .ema = o->ema});
 }
 
 /* The model's configs, and that it can be trained with these options. */
-static dr_status read_configs(const dr_train_options *o, const dr_source *s, configs *c)
+static dr_status read_configs(const drape_train_options *o, const dr_source *s, configs *c)
 {
     dr_status st = dr_unet_config_load(&c->unet, s);
     if (!st)
@@ -134,7 +133,7 @@ static dr_status stored_type(const dr_source *s, dr_dtype *out)
     return st;
 }
 
-static dr_status need(const dr_train_options *o, const dr_source *s, const configs *c, uint64_t available,
+static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, uint64_t available,
                       uint64_t *total, char *text, size_t size)
 {
     dr_train_memory m = {0};
@@ -146,7 +145,7 @@ static dr_status need(const dr_train_options *o, const dr_source *s, const confi
     return st ? st : dr_train_estimate_tell(&in, available, text, size);
 }
 
-dr_status dr_train_need(const dr_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
+dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64_t *total, char *text, size_t size)
 {
     configs c;
     dr_source *s = NULL;
@@ -187,7 +186,7 @@ static dr_status lock_output(dr_trainer *t)
 
 static dr_status make_schedule(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     double scale = o->scale_lr ? o->train_batch_size * o->gradient_accumulation_steps : 1;
     t->lr = (dr_lr_schedule){o->lr_scheduler, o->learning_rate * scale, o->lr_warmup_steps,
                              t->plan.steps,   o->lr_num_cycles,         o->lr_power};
@@ -199,8 +198,12 @@ dr_status dr_trainer_prepare(dr_trainer *t)
 {
     configs c;
     dr_status st = open_source(&t->source, t->o);
+    if (!st && dr_source_note(t->source)[0])
+        dr_trainer_say(t, "%s", dr_source_note(t->source));
     if (!st)
         st = read_configs(t->o, t->source, &c);
+    if (!st)
+        st = dr_tokenizer_open(&t->tokenizer, t->source, &c.text);
     if (!st)
         st = open_photos(t);
     if (!st)
@@ -214,7 +217,7 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
-        st = tokenize(t, &c.text);
+        st = tokenize(t);
     if (!st)
         st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                           dr_vae_factor(&c.vae));
@@ -230,8 +233,9 @@ dr_status dr_trainer_prepare(dr_trainer *t)
 static void on_encoded(void *user, int done, int total)
 {
     const dr_trainer *t = user;
-    if (t->cb->prepare)
-        t->cb->prepare(t->cb->user, "encoding photos", done, total);
+    const drape_train_callbacks *cb = &t->o->callbacks;
+    if (cb->prepare)
+        cb->prepare(cb->user, "encoding photos", done, total);
 }
 
 static bool on_cancel(void *user)

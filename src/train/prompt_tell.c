@@ -80,7 +80,7 @@ dr_status dr_prompts_tell_cut(const dr_dataset *d, const dr_tokenizer *t, char *
         char *cut = NULL;
         if (e->source == DR_PROMPT_GIVEN && i > 0 && same(e, &d->example[i - 1]))
             continue;
-        st = dr_tokenizer_cut(t, e->prompt, &cut);
+        st = dr_tokenizer_cut(t, e->prompt, false, &cut);
         if (!st && cut)
             dr_findings_add(
                 &lines,

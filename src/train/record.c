@@ -25,7 +25,7 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
     return st ? st : dr_jsonl_open(&t->log, path, t->checkpoint.step);
 }
 
-dr_status dr_trainer_log(dr_trainer *t, const dr_train_report *r)
+dr_status dr_trainer_log(dr_trainer *t, const drape_train_report *r)
 {
     dr_status st = dr_tb_scalar(t->events, "loss", r->step, (float)r->loss);
     if (!st)
@@ -74,13 +74,13 @@ static dr_status make_pictures(dr_trainer *t)
     if (!st)
         st = dr_mkdirs(dir);
     if (!st)
-        st = t->cb->validate(t->cb->user, t, t->checkpoint.step, dir);
+        st = t->pictures->validate(t->pictures->user, t, t->checkpoint.step, dir);
     return st ? st : log_pictures(t, dir);
 }
 
 void dr_trainer_validate(dr_trainer *t)
 {
-    if (!t->o->validation_image || !t->cb->validate)
+    if (!t->o->validation_image || !t->pictures->validate)
         return;
     dr_tape_reset(&t->tape); /* what a step takes and what pictures take is then not needed at once */
     dr_tape_trim(&t->tape);

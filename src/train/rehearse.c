@@ -62,7 +62,7 @@ static void make_trained(dr_params *p, float *grad)
     }
 }
 
-static void prepare(dr_rehearsal *r, const dr_train_options *o, dr_dtype stored, float *grad)
+static void prepare(dr_rehearsal *r, const drape_train_options *o, dr_dtype stored, float *grad)
 {
     make_frozen(&r->unet_params, stored);
     make_frozen(&r->text_params, stored);
@@ -92,7 +92,7 @@ static void drop_all(dr_tape *g, void *owner)
 
 /* --- running ----------------------------------------------------------------------------------------------------- */
 
-static dr_tensor *step_loss(dr_tape *g, const dr_rehearsal *r, const dr_train_options *o)
+static dr_tensor *step_loss(dr_tape *g, const dr_rehearsal *r, const drape_train_options *o)
 {
     int64_t N = o->train_batch_size * (o->with_prior_preservation ? 2 : 1), C = r->unet.config.out;
     int64_t side = o->resolution / dr_vae_factor(&r->vae.config), width = r->unet.config.context[0];
@@ -116,7 +116,7 @@ static uint64_t peak_of(const dr_tape *g)
 }
 
 /* With the weights' gradients on the tape, or elsewhere. */
-static dr_status run(dr_rehearsal *r, const dr_train_options *o, dr_dtype stored, bool on_tape, uint64_t *kept,
+static dr_status run(dr_rehearsal *r, const drape_train_options *o, dr_dtype stored, bool on_tape, uint64_t *kept,
                      uint64_t *peak)
 {
     dr_tape g;
@@ -140,7 +140,7 @@ static dr_status run(dr_rehearsal *r, const dr_train_options *o, dr_dtype stored
     return st;
 }
 
-dr_status dr_rehearse_step(dr_rehearsal *r, const dr_train_options *o, dr_dtype stored, bool as_they_come,
+dr_status dr_rehearse_step(dr_rehearsal *r, const drape_train_options *o, dr_dtype stored, bool as_they_come,
                            dr_rehearsed *out)
 {
     uint64_t with = 0;

@@ -5,10 +5,10 @@
 #ifndef DR_TRAIN_REHEARSE_H
 #define DR_TRAIN_REHEARSE_H
 
+#include "drape.h"
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "train/options.h"
 
 /* The models without values. */
 typedef struct dr_rehearsal {
@@ -32,7 +32,7 @@ void dr_rehearsal_close(dr_rehearsal *r);
 
 /** A step with these options. stored: the dtype of frozen matrices. as_they_come: gradients are dropped as soon as
  * their block has given them. */
-dr_status dr_rehearse_step(dr_rehearsal *r, const dr_train_options *o, dr_dtype stored, bool as_they_come,
+dr_status dr_rehearse_step(dr_rehearsal *r, const drape_train_options *o, dr_dtype stored, bool as_they_come,
                            dr_rehearsed *out);
 
 /** What a tape holds at most while the VAE makes a picture of side x side pixels of its latents. */

@@ -12,7 +12,7 @@
 /* Resumed with other values it would be another run. */
 static json_t *fingerprint(const dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     json_t *photos = json_array();
     for (int i = 0; i < t->instances.count; i++)
         json_array_append_new(photos, json_string(dr_path_name(t->instances.example[i].image)));

@@ -36,7 +36,7 @@ static float sample_weight(const dr_trainer *t, const dr_micro_batch *mb, bool c
     return (float)w;
 }
 
-static bool weighted(const dr_train_options *o)
+static bool weighted(const drape_train_options *o)
 {
     return o->with_prior_preservation || o->snr_gamma > 0 || o->mask_loss_weight != 1 || o->unmasked_loss_weight != 1;
 }
@@ -159,7 +159,7 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
     return st;
 }
 
-dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r)
+dr_status dr_trainer_step(dr_trainer *t, drape_train_report *r)
 {
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step), count = 0, done = 0;
     double t0 = dr_now(), sum = 0, lr = dr_lr_at(&t->lr, t->checkpoint.step);

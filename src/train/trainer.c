@@ -47,7 +47,7 @@ static dr_status load_models(dr_trainer *t)
 /* What is trained, and how a checkpoint has it. */
 static void name_parts(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     dr_training *r = &t->training;
     if (o->lora_rank) {
         r->part[r->parts++] = (dr_part){.params = &t->adapters.params,
@@ -74,7 +74,7 @@ static void name_parts(dr_trainer *t)
 
 static dr_status make_training(dr_trainer *t)
 {
-    const dr_train_options *o = t->o;
+    const drape_train_options *o = t->o;
     name_parts(t);
     return dr_training_init(&t->training,
                             &(dr_training_options){.adamw = {o->adam_beta1, o->adam_beta2, o->adam_epsilon,
@@ -103,12 +103,12 @@ static dr_status loop(dr_trainer *t)
     int every = t->o->validation_steps;
     dr_status st = DR_OK;
     while (!st && t->checkpoint.step < t->plan.steps) {
-        dr_train_report r = {0};
+        drape_train_report r = {0};
         if (dr_trainer_cancelled(t))
             return interrupted(t);
         st = dr_trainer_step(t, &r);
-        if (!st && t->cb->step)
-            t->cb->step(t->cb->user, &r);
+        if (!st && t->o->callbacks.step)
+            t->o->callbacks.step(t->o->callbacks.user, &r);
         if (!st)
             st = dr_trainer_log(t, &r);
         if (!st && every > 0 && t->checkpoint.step % every == 0 && t->checkpoint.step < t->plan.steps)
@@ -139,6 +139,7 @@ static void trainer_clear(dr_trainer *t)
     dr_schedule_clear(&t->schedule);
     dr_dataset_close(&t->instances);
     dr_dataset_close(&t->classes);
+    dr_tokenizer_free(t->tokenizer);
     free(t->ids);
     if (t->lock >= 0)
         close(t->lock);
@@ -169,7 +170,7 @@ static dr_status run(dr_trainer *t)
     return st ? st : dr_trainer_finish(t);
 }
 
-dr_status dr_train(const dr_train_options *o, const dr_train_callbacks *cb)
+dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictures)
 {
     dr_status st = dr_train_check(o);
     if (st)
@@ -178,7 +179,7 @@ dr_status dr_train(const dr_train_options *o, const dr_train_callbacks *cb)
     if (!t)
         return dr_fail(DR_ENOMEM, "out of memory");
     t->o = o;
-    t->cb = cb;
+    t->pictures = pictures;
     t->lock = -1;
     st = run(t);
     trainer_clear(t);

@@ -38,11 +38,11 @@ void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (t->cb->message)
-        t->cb->message(t->cb->user, text);
+    if (t->o->callbacks.message)
+        t->o->callbacks.message(t->o->callbacks.user, text);
 }
 
 bool dr_trainer_cancelled(const dr_trainer *t)
 {
-    return t->cb->cancelled && t->cb->cancelled(t->cb->user);
+    return t->o->callbacks.cancel && t->o->callbacks.cancel(t->o->callbacks.user);
 }

@@ -13,10 +13,11 @@
 #include "train/trainer.h"
 
 struct dr_trainer {
-    const dr_train_options *o;
-    const dr_train_callbacks *cb;
+    const drape_train_options *o;
+    const dr_train_pictures *pictures;
     dr_dataset instances, classes;
-    int32_t *ids; /* [instances + classes][77] */
+    dr_tokenizer *tokenizer; /* until the prompts are encoded */
+    int32_t *ids;            /* [instances + classes][77] */
     dr_plan plan;
     dr_cache cache;
     dr_schedule schedule;
@@ -51,11 +52,11 @@ dr_status dr_trainer_resume(dr_trainer *t);
 dr_status dr_trainer_save(dr_trainer *t);
 
 /** One optimizer step of the plan; r gets loss, norm and rate. */
-dr_status dr_trainer_step(dr_trainer *t, dr_train_report *r);
+dr_status dr_trainer_step(dr_trainer *t, drape_train_report *r);
 
 /** Events and train.jsonl, behind the steps that are done. */
 dr_status dr_trainer_open_logs(dr_trainer *t);
-dr_status dr_trainer_log(dr_trainer *t, const dr_train_report *r);
+dr_status dr_trainer_log(dr_trainer *t, const drape_train_report *r);
 
 /** Pictures of the model as it is now, of its average with --use_ema: OUTPUT/validation/step-N-K.png, and in the event
  *  file. None are made without a validation photo; a failure costs a message, not the run. */

@@ -68,15 +68,33 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
     return DR_OK;
 }
 
-dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_lora_ref *loras, int lora_count,
-                         dr_precision precision, bool keep, const dr_engine_notes *notes)
+/* The words of embedding files, and those that lie in adapters. */
+static dr_status open_words(dr_engine *e, const dr_embedding_ref *embeddings, int count)
 {
+    dr_status st = DR_OK;
+    dr_learned_words_init(&e->words, e->text_config.width);
+    for (int i = 0; !st && i < count; i++)
+        st = dr_learned_words_open(&e->words, embeddings[i].path, embeddings[i].word);
+    for (int i = 0; !st && i < e->lora_count; i++)
+        st = dr_learned_words_bundled(&e->words, &e->lora[i].file);
+    return st ? st : dr_learned_words_teach(&e->words, e->tokenizer, e->text_config.vocab);
+}
+
+dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_extras *extras, dr_precision precision,
+                         bool keep, const dr_engine_notes *notes)
+{
+    static const dr_engine_extras none;
+    extras = extras ? extras : &none;
     *e = (dr_engine){.source = source, .keep = keep};
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e);
+    if (!st && dr_source_note(source)[0] && e->notes.tell)
+        e->notes.tell(e->notes.user, dr_source_note(source));
     if (!st)
-        st = open_loras(e, loras, lora_count);
+        st = open_loras(e, extras->lora, extras->lora_count);
+    if (!st)
+        st = open_words(e, extras->embedding, extras->embedding_count);
     if (!st)
         st = dr_tape_init(&e->tape);
     e->tape.precision = precision;
@@ -97,6 +115,7 @@ void dr_engine_close(dr_engine *e)
         dr_lora_close(&e->lora[i]);
     free(e->lora);
     free(e->lora_scale);
+    dr_learned_words_clear(&e->words);
     free(e->prompt);
     free(e->negative);
     free(e->context);
@@ -195,52 +214,26 @@ static bool same(const char *a, const char *b)
     return a && strcmp(a, b) == 0;
 }
 
-/* [2][*chunks][77]: negative, prompt. Of unequal length the shorter one gets empty chunks at its end. */
-static dr_status token_chunks(const dr_engine *e, const char *const texts[2], bool long_prompts, int32_t **out,
-                              int *chunks)
+/* Both prompts -> *context [2,chunks*77,C], malloc'ed. Every chunk has the places 0 to 76. */
+static dr_status encode_text(dr_engine *e, const dr_prompts *p, float **context)
 {
-    int32_t *ids[2] = {NULL, NULL}, empty[DR_TOKENS];
-    int n[2] = {1, 1};
-    dr_status st = dr_tokenizer_encode(e->tokenizer, "", empty, NULL);
-    for (int k = 0; !st && long_prompts && k < 2; k++)
-        st = dr_tokenizer_chunks(e->tokenizer, texts[k], &ids[k], &n[k]);
-    *chunks = n[0] > n[1] ? n[0] : n[1];
-    size_t row = (size_t)*chunks * DR_TOKENS;
-    *out = st ? NULL : malloc(2 * row * sizeof **out);
-    if (!st && !*out)
-        st = dr_fail(DR_ENOMEM, "out of memory");
-    for (int k = 0; !st && k < 2; k++) {
-        if (!long_prompts)
-            st = dr_tokenizer_encode(e->tokenizer, texts[k], *out + (size_t)k * row, NULL);
-        for (int i = 0; long_prompts && i < *chunks; i++)
-            memcpy(*out + (size_t)k * row + (size_t)i * DR_TOKENS, i < n[k] ? ids[k] + (size_t)i * DR_TOKENS : empty,
-                   sizeof empty);
-    }
-    free(ids[0]);
-    free(ids[1]);
-    if (st) {
-        free(*out);
-        *out = NULL;
-    }
-    return st;
-}
-
-/* ids [2][chunks][77] -> *context [2,chunks*77,C], malloc'ed. Every chunk has the places 0 to 76. */
-static dr_status encode_text(dr_engine *e, const int32_t *ids, int chunks, float **context)
-{
-    size_t chunk = (size_t)DR_TOKENS * (size_t)e->text_config.width;
-    *context = malloc(2 * (size_t)chunks * chunk * sizeof **context);
+    const int64_t C = e->text_config.width;
+    size_t chunk = (size_t)DR_TOKENS * (size_t)C, chunks = (size_t)p->chunks;
+    *context = malloc(2 * chunks * chunk * sizeof **context);
     float *both = malloc(2 * chunk * sizeof *both);
     dr_status st = *context && both ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
-    for (int i = 0; !st && i < chunks; i++) { /* two at a time: memory stays that of a short prompt */
+    for (size_t i = 0; !st && i < chunks; i++) { /* two at a time: memory stays that of a short prompt */
         int32_t pair[2 * DR_TOKENS];
         for (size_t k = 0; k < 2; k++)
-            memcpy(pair + k * DR_TOKENS, ids + (k * (size_t)chunks + (size_t)i) * DR_TOKENS, DR_TOKENS * sizeof *pair);
+            memcpy(pair + k * DR_TOKENS, p->ids + (k * chunks + i) * DR_TOKENS, DR_TOKENS * sizeof *pair);
         dr_tape_reset(&e->tape);
         dr_tensor *h = dr_clip_forward(&e->tape, &e->text.net, pair, 2, DR_TOKENS);
         st = take_output(e, h, both, &e->text.params, "text encoder", "text_encoder");
-        for (size_t k = 0; !st && k < 2; k++)
-            memcpy(*context + (k * (size_t)chunks + (size_t)i) * chunk, both + k * chunk, chunk * sizeof(float));
+        for (size_t k = 0; !st && k < 2; k++) {
+            if (p->weight)
+                dr_emphasize(both + k * chunk, p->weight + (k * chunks + i) * DR_TOKENS, C);
+            memcpy(*context + (k * chunks + i) * chunk, both + k * chunk, chunk * sizeof(float));
+        }
     }
     free(both);
     if (st) {
@@ -250,25 +243,27 @@ static dr_status encode_text(dr_engine *e, const int32_t *ids, int chunks, float
     return st;
 }
 
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts, int clip_skip)
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, unsigned how, int clip_skip)
 {
     const char *const texts[2] = {negative, prompt};
-    int32_t *ids;
-    int chunks;
-    if (e->context && same(e->prompt, prompt) && same(e->negative, negative) && e->long_prompts == long_prompts &&
+    dr_prompts prompts;
+    if (e->context && same(e->prompt, prompt) && same(e->negative, negative) && e->how == how &&
         e->clip_skip == clip_skip)
         return DR_OK;
     if (clip_skip < 0 || clip_skip >= e->text_config.layers)
         return dr_fail(DR_EINVAL, "clip_skip is %d, expected 0 to %d: the text encoder has %d layers", clip_skip,
                        e->text_config.layers - 1, e->text_config.layers);
-    dr_status st = token_chunks(e, texts, long_prompts, &ids, &chunks);
-    if (!st)
-        st = load_text(e);
+    dr_status st = dr_prompts_read(&prompts, e->tokenizer, texts, how);
+    if (st)
+        return st;
+    st = load_text(e);
     float *context = NULL;
     e->text.net.skip = clip_skip;
+    dr_learned_words_lend(&e->words, &e->text.net);
     if (!st)
-        st = encode_text(e, ids, chunks, &context);
-    free(ids);
+        st = encode_text(e, &prompts, &context);
+    int length = prompts.chunks * DR_TOKENS;
+    dr_prompts_clear(&prompts);
     if (st)
         return st;
     char *p = strdup(prompt), *n = strdup(negative);
@@ -276,7 +271,7 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative,
         free(context);
         free(p);
         free(n);
-        return st;
+        return dr_fail(DR_ENOMEM, "out of memory");
     }
     free(e->context);
     free(e->prompt);
@@ -284,9 +279,9 @@ dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative,
     e->context = context;
     e->prompt = p;
     e->negative = n;
-    e->long_prompts = long_prompts;
+    e->how = how;
     e->clip_skip = clip_skip;
-    e->length = chunks * DR_TOKENS;
+    e->length = length;
     return DR_OK;
 }
 

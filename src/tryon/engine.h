@@ -6,8 +6,10 @@
 
 #include "diffusion/sampler.h"
 #include "models/tokenizer.h"
+#include "pipeline/learned_words.h"
 #include "pipeline/lora.h"
 #include "pipeline/models.h"
+#include "tryon/prompts.h"
 
 typedef enum dr_stage { DR_STAGE_TEXT, DR_STAGE_ENCODE, DR_STAGE_DENOISE, DR_STAGE_DECODE } dr_stage;
 
@@ -25,6 +27,18 @@ typedef struct dr_lora_ref {
     const char *path;
     double scale;
 } dr_lora_ref;
+
+typedef struct dr_embedding_ref {
+    const char *path;
+    const char *word; /* NULL: the file's own, or its name */
+} dr_embedding_ref;
+
+/* What goes with a model's folder. */
+typedef struct dr_engine_extras {
+    const dr_lora_ref *lora; /* [lora_count] */
+    const dr_embedding_ref *embedding;
+    int lora_count, embedding_count;
+} dr_engine_extras;
 
 /* Hears what in a model's files is passed over. `tell` may be NULL. */
 typedef struct dr_engine_notes {
@@ -46,6 +60,7 @@ typedef struct dr_engine {
     dr_unet_config unet_config;
     dr_schedule schedule;
     dr_tokenizer *tokenizer;
+    dr_learned_words words; /* that the tokenizer knows, too */
 
     dr_text_model text;
     dr_vae_model vae;
@@ -53,16 +68,16 @@ typedef struct dr_engine {
     dr_tape tape;
 
     char *prompt, *negative; /* that `context` belongs to */
-    bool long_prompts;       /* how it was made */
+    unsigned how;            /* they were read: DR_PROMPT_... */
     int clip_skip;
     float *context; /* [2,L,C]: negative, prompt; malloc'ed */
     int length;     /* L: 77, or 77 for each chunk of a long prompt */
 } dr_engine;
 
 /** Checks the source's configs, and that they fit together: a UNet for this VAE and text encoder, made for
- *  inpainting or text-to-image. Weights are read later. `loras` are read now. */
-dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_lora_ref *loras, int lora_count,
-                         dr_precision precision, bool keep, const dr_engine_notes *notes);
+ *  inpainting or text-to-image. Weights are read later, adapters and embeddings now; `extras` may be NULL. */
+dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_extras *extras, dr_precision precision,
+                         bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
 
 /** Whether the UNet takes the mask and the masked photo; a text-to-image model takes noisy latents alone. */
@@ -71,10 +86,10 @@ bool dr_engine_inpaints(const dr_engine *e);
 /** Lets go of the models that the next stages do not need, unless they are kept. */
 void dr_engine_release(dr_engine *e);
 
-/** Encodes both prompts into e->context (kept for the next call with the same prompts). `long_prompts`: in as many
- *  chunks of 75 tokens as the longer one needs, the shorter one filled up with empty chunks; otherwise what goes beyond
- *  75 tokens is left out. */
-dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, bool long_prompts, int clip_skip);
+/** Encodes both prompts into e->context (kept for the next call with the same prompts). `how`: DR_PROMPT_LONG, in as
+ *  many chunks of 75 tokens as the longer one needs, the shorter one filled up with empty chunks, otherwise what goes
+ *  beyond 75 tokens is left out; DR_PROMPT_WEIGHTS, with weights as AUTOMATIC1111 has them. */
+dr_status dr_engine_text(dr_engine *e, const char *prompt, const char *negative, unsigned how, int clip_skip);
 
 /** rgb [H,W,3] in [-1,1] -> moments [h,w,2*latent] (caller's, floats). H and W are multiples of the factor. */
 dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *moments);

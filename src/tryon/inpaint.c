@@ -196,7 +196,7 @@ static dr_status decode_stage(run *r, dr_image *out)
 static dr_status stages(run *r, const dr_image *photo, const dr_image *mask, dr_image *out)
 {
     progress(r, DR_STAGE_TEXT, 0, 1);
-    dr_status st = dr_engine_text(r->e, r->o->prompt, r->o->negative_prompt, r->o->long_prompts, r->o->clip_skip);
+    dr_status st = dr_engine_text(r->e, r->o->prompt, r->o->negative_prompt, r->o->how, r->o->clip_skip);
     dr_engine_release(r->e);
     progress(r, DR_STAGE_TEXT, 1, 1);
     if (!st)

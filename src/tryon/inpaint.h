@@ -10,7 +10,7 @@
 
 typedef struct dr_inpaint_options {
     const char *prompt, *negative_prompt;
-    bool long_prompts;     /* see dr_engine_text() */
+    unsigned how;          /* the prompts are read; see dr_engine_text() */
     int clip_skip;         /* the same */
     double guidance_scale; /* at most 1: one model call per step instead of a pair */
     dr_sampler_options sampler;

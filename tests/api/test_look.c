@@ -105,7 +105,7 @@ static void a_pipelines_stages_run_one_by_one(void **state)
     drape_stages *s;
     bool stopped = false;
     (void)state;
-    assert_int_equal(drape_stages_open(&s, NANO, 32, 24, DRAPE_EXACT, stop, &stopped), DRAPE_OK);
+    assert_int_equal(drape_stages_open(&s, NANO, 32, 24, NULL, stop, &stopped), DRAPE_OK);
     assert_string_equal(drape_stages_names(s), "text,vae-encode,unet,vae-decode");
     assert_int_equal(drape_stages_run(s, "unet"), DRAPE_OK); /* encodes a prompt by itself */
     drape_stages_release(s);
@@ -127,7 +127,7 @@ static void a_parser_has_one_stage(void **state)
 {
     drape_stages *s;
     (void)state;
-    assert_int_equal(drape_stages_open(&s, PARSER, 33, 41, DRAPE_EXACT, NULL, NULL), DRAPE_OK);
+    assert_int_equal(drape_stages_open(&s, PARSER, 33, 41, NULL, NULL, NULL), DRAPE_OK);
     assert_string_equal(drape_stages_names(s), "parser");
     assert_int_equal(drape_stages_run(s, "parser"), DRAPE_OK);
     assert_int_equal(drape_stages_run(s, "unet"), DRAPE_EINVAL);
@@ -138,11 +138,11 @@ static void what_cannot_be_run_is_refused_at_once(void **state)
 {
     drape_stages *s;
     (void)state;
-    assert_int_equal(drape_stages_open(&s, NANO, 33, 32, DRAPE_EXACT, NULL, NULL), DRAPE_EINVAL);
+    assert_int_equal(drape_stages_open(&s, NANO, 33, 32, NULL, NULL, NULL), DRAPE_EINVAL);
     assert_string_equal(drape_error(), "the size 33x32 is not a multiple of 4, which this model needs");
     assert_null(s);
-    assert_int_equal(drape_stages_open(&s, NANO, 0, 32, DRAPE_EXACT, NULL, NULL), DRAPE_EINVAL);
-    assert_int_equal(drape_stages_open(&s, NANO "/nothing", 32, 32, DRAPE_EXACT, NULL, NULL), DRAPE_ENOENT);
+    assert_int_equal(drape_stages_open(&s, NANO, 0, 32, NULL, NULL, NULL), DRAPE_EINVAL);
+    assert_int_equal(drape_stages_open(&s, NANO "/nothing", 32, 32, NULL, NULL, NULL), DRAPE_ENOENT);
 }
 
 /* --- checking, making, getting ------------------------------------------------------------------- */

@@ -451,6 +451,20 @@ static void a_cut_prompt_is_told_and_a_byte_order_mark_is_none_of_it(void **stat
     assert_int_equal(drape_prompt_cut(s.p, NULL, &cut), DRAPE_OK);
     assert_null(cut);
 
+    char doubts[2048] = "of before";
+    assert_int_equal(drape_tryon_doubts(s.p, &s.o, doubts, sizeof doubts), DRAPE_OK);
+    assert_string_equal(doubts, "");
+    s.o.negative_prompt = text;
+    assert_int_equal(drape_tryon_doubts(s.p, &s.o, doubts, sizeof doubts), DRAPE_OK);
+    assert_non_null(strstr(doubts, "the negative prompt is longer than the 75 tokens"));
+    assert_non_null(strstr(doubts, "cut off: 'silk blouse, red'"));
+    assert_null(strchr(doubts, '\n'));
+    s.o.long_prompt = true;
+    assert_int_equal(drape_tryon_doubts(s.p, &s.o, doubts, sizeof doubts), DRAPE_OK);
+    assert_string_equal(doubts, "");
+    s.o.long_prompt = false;
+    s.o.negative_prompt = NULL;
+
     run(&s);
     drape_image first = s.out;
     s.out = (drape_image){0};

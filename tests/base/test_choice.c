@@ -45,6 +45,11 @@ static void words_come_one_after_another(void **state)
     assert_int_equal(count, 3);
     at = NULL;
     assert_false(dr_choice_next(&at, &word, &n));
+    assert_memory_equal(dr_choice_word("up|down", 1, &n), "down", 4);
+    assert_int_equal(n, 4);
+    assert_null(dr_choice_word("up|down", 2, &n));
+    assert_null(dr_choice_word("up|down", -1, &n));
+    assert_null(dr_choice_word(NULL, 0, &n));
 }
 
 static void what_is_absent_or_of_another_type_reads_as_nothing(void **state)

@@ -36,6 +36,8 @@ refused 2 '--steps: 0 is out of range, allowed is 1 to 1000' dress --steps 0
 refused 2 'few' dress --steps few
 refused 2 "'magic' is not one of pndm|" dress --scheduler magic
 refused 2 'a size like 512x768' dress --size 32
+refused 2 'allowed is 1 to 4096' dress --size 512x4100
+refused 2 'allowed is above 0 and at most 1' dress --strength 0
 refused 2 'on or off' dress --paste maybe
 refused 2 '--karras takes no value' dress --karras=1
 refused 2 "'hat' is not one of upper|lower|dress|outer" dress --mask auto:hat

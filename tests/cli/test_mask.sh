@@ -24,7 +24,7 @@ refused 2 'no photo given' "$drape" mask -o r.png
 refused 2 '--output is missing' "$drape" mask in/person.png
 refused 2 "'hat' is not one of upper|lower|dress|outer" mask in/person.png --category hat
 refused 2 "'all' is not one of agnostic|garment" mask in/person.png --what all
-refused 2 'out of range' mask in/person.png --person 0
+refused 2 'out of range' mask in/person.png --person 65
 refused 2 'out of range' mask in/person.png --grow 2
 refused 2 '--output must end with .png' mask in/person.png -o r.txt
 refused 2 '--labels must be a folder' mask in/person.png in/photo.png -o many/ --labels l.png

@@ -220,6 +220,8 @@ mv masks-good masks
 refused 1 'fp16 is for GPUs' fp16 --max_train_steps=9 --mixed_precision=fp16
 refused 1 'must be a multiple of' odd --max_train_steps=9 --resolution=30
 refused 1 'none.png' validation --max_train_steps=9 --validation_image=none.png --validation_mask=none.png
+refused 2 'allowed is 0 to 0.9999999' beta --max_train_steps=9 --adam_beta1=1
+refused 2 'allowed is 1e-30 to 1' epsilon --max_train_steps=9 --adam-epsilon 0
 refused 2 'learning-rate' text --learning_rate=fast
 
 # --- the same numbers by other ways ---------------------------------------------------------------

@@ -286,15 +286,17 @@ static void a_long_prompt_has_the_chunks_of_automatic1111(void **state)
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *c = json_array_get(all, i), *want = json_object_get(c, "chunks");
         const char *text = json_string_value(json_object_get(c, "text"));
-        int32_t *ids;
-        int chunks;
-        assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_OK);
+        dr_prompt_tokens p;
+        assert_int_equal(dr_tokenizer_prompt(t, text, DR_PROMPT_LONG, &p), DR_OK);
+        const int32_t *ids = p.ids;
+        const int chunks = p.chunks;
+        assert_null(p.weight);
         if ((size_t)chunks != json_array_size(want))
             fail_msg("'%s': %d chunks, expected %zu", text, chunks, json_array_size(want));
         for (size_t k = 0; k < (size_t)chunks * DR_TOKENS; k++)
             if (ids[k] != json_integer_value(json_array_get(json_array_get(want, k / DR_TOKENS), k % DR_TOKENS)))
                 fail_msg("'%s': token %zu of chunk %zu is %d", text, k % DR_TOKENS, k / DR_TOKENS, ids[k]);
-        free(ids);
+        dr_prompt_tokens_clear(&p);
     }
     dr_tokenizer_free(t);
     json_decref(all);
@@ -308,7 +310,7 @@ static void what_75_tokens_leave_out_is_told_in_words(void **state)
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *c = json_array_get(all, i), *want = json_object_get(c, "cut");
         char *cut;
-        assert_int_equal(dr_tokenizer_cut(t, json_string_value(json_object_get(c, "text")), &cut), DR_OK);
+        assert_int_equal(dr_tokenizer_cut(t, json_string_value(json_object_get(c, "text")), false, &cut), DR_OK);
         if (json_is_null(want))
             assert_null(cut);
         else
@@ -324,16 +326,15 @@ static void a_prompt_of_too_many_chunks_is_refused(void **state)
     (void)state;
     static char text[6 * (DR_LONG_CHUNKS + 1) + 1];
     dr_tokenizer *t = load_ok();
-    int32_t *ids;
-    int chunks;
+    dr_prompt_tokens p;
     for (int i = 0; i < DR_LONG_CHUNKS; i++)
         strcat(text, i ? " BREAK" : "BREAK");
-    assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_OK);
-    assert_int_equal(chunks, DR_LONG_CHUNKS);
-    free(ids);
+    assert_int_equal(dr_tokenizer_prompt(t, text, DR_PROMPT_LONG, &p), DR_OK);
+    assert_int_equal(p.chunks, DR_LONG_CHUNKS);
+    dr_prompt_tokens_clear(&p);
     strcat(text, " BREAK");
-    assert_int_equal(dr_tokenizer_chunks(t, text, &ids, &chunks), DR_EINVAL);
-    assert_null(ids);
+    assert_int_equal(dr_tokenizer_prompt(t, text, DR_PROMPT_LONG, &p), DR_EINVAL);
+    assert_null(p.ids);
     dr_tokenizer_free(t);
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "pipeline/folder.h"
+#include "pipeline/learned_words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -412,15 +413,22 @@ static void other_kinds_are_called_by_their_names(void **state)
     }
 }
 
-static void a_bundled_embedding_is_left_out_with_a_word(void **state)
+static void a_bundled_embedding_becomes_a_word(void **state)
 {
     (void)state;
     const dr_st_entry e[] = {DOWN, UP, {.name = "bundle_emb.mycoat.string_to_param.*", .rank = 2, .dim = {2, 4}}};
     dr_lora l;
+    dr_learned_words w;
     assert_true(merged_value(e, 3, NULL) == 1);
     write_lora(e, 3, NULL);
     assert_int_equal(dr_lora_open(&l, at("l.safetensors")), DR_OK);
-    assert_non_null(strstr(l.note, "the embedding 'mycoat'"));
+    assert_string_equal(l.note, "");
+    dr_learned_words_init(&w, 4);
+    assert_int_equal(dr_learned_words_bundled(&w, &l.file), DR_OK);
+    assert_int_equal(w.count, 1);
+    assert_int_equal(w.vectors, 2);
+    assert_string_equal(w.word[0].word, "mycoat");
+    dr_learned_words_clear(&w);
     dr_lora_close(&l);
     unlink(at("l.safetensors"));
     refused(&e[2], 1, NULL, "there is no LoRA in it");
@@ -510,7 +518,7 @@ int main(void)
         cmocka_unit_test(settings_that_mean_another_sum_are_refused_by_name),
         cmocka_unit_test(settings_at_rest_ask_for_nothing),
         cmocka_unit_test(other_kinds_are_called_by_their_names),
-        cmocka_unit_test(a_bundled_embedding_is_left_out_with_a_word),
+        cmocka_unit_test(a_bundled_embedding_becomes_a_word),
         cmocka_unit_test(a_folder_stands_for_the_one_adapter_in_it),
         cmocka_unit_test(a_peft_file_without_its_config_is_doubted),
     };

@@ -414,6 +414,7 @@ static void other_things_are_called_what_they_are(void **state)
         {"down_blocks.0.resnets.0.norm1.weight", "the UNet of a pipeline folder", true},
         {"text_model.embeddings.position_ids", "a text encoder alone", true},
         {"control_model.zero_convs.0.0.weight", "a ControlNet", true},
+        {"first_stage_model.encoder.down.2.attn.0.norm.weight", "attention in its levels"},
         {"something", "no Stable Diffusion checkpoint", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# drape serve against its own description: schemathesis makes requests from web/openapi.json, right and wrong ones, and
+# drape serve against its own description: schemathesis makes requests from what it says of itself, right and wrong ones, and
 # every answer must be one that the description allows.
 #   api_fuzz.sh DRAPE [SECONDS]
 # Without schemathesis (scripts/deps.sh check installs it) it is skipped, and says so.

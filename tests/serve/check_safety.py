@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import tempfile
@@ -51,7 +52,29 @@ class Safety(unittest.TestCase):
 
     def test_the_server_describes_itself(self):
         _, _, body = self.client.request("GET", "/api/v1/openapi.json")
-        self.assertEqual(body, (ROOT / "web" / "openapi.json").read_bytes())
+        document = json.loads(body)
+        schemas = document["components"]["schemas"]
+        for ref in re.findall(rb'"#/components/schemas/([^"]*)"', body):
+            self.assertIn(ref.decode(), schemas)
+        tryon, lint = schemas["TryonSettings"], schemas["LintSettings"]
+        self.assertEqual(tryon["required"], ["type", "photo"])
+        self.assertEqual(tryon["properties"]["type"], {"const": "tryon"})
+        self.assertEqual(tryon["properties"]["steps"],
+                         {"type": ["integer", "null"], "minimum": 1, "maximum": 1000,
+                          "description": "denoising steps; null: as suits the model, mostly 50"})
+        self.assertEqual(tryon["properties"]["padding"]["description"],
+                         "photo pixels kept around the mask; -1: 32, or 1/8 of the mask")
+        self.assertEqual(schemas["TrainSettings"]["properties"]["steps"]["description"], "optimizer steps")
+        self.assertEqual(tryon["properties"]["strength"]["exclusiveMinimum"], 0)
+        self.assertEqual(tryon["properties"]["auto"]["oneOf"], [{"$ref": "#/components/schemas/AutoMask"},
+                                                                {"type": "null"}])
+        self.assertEqual(schemas["AutoMask"]["properties"]["sleeve"]["enum"], ["keep", "long", "short", None])
+        self.assertEqual(lint["required"], ["photos"])
+        self.assertEqual(schemas["TrainSettings"]["required"], ["type", "name", "photos"])
+        written = json.loads((ROOT / "web" / "openapi.json").read_bytes())
+        for name in set(schemas) - set(written["components"]["schemas"]):
+            del schemas[name]
+        self.assertEqual(document, written)
         info = self.client.get("/api/v1/info")
         self.assertEqual([m["id"] for m in info["models"]], ["nano"])
 

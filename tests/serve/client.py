@@ -40,7 +40,19 @@ class Server:
         if not line.startswith("http://"):
             raise AssertionError(f"drape serve does not start: {self.said()}")
         self.port = int(line.split(":")[2].split("/")[0])
+        self.learn()
         return self
+
+    def learn(self):
+        """What this server says of itself is what answers are checked against."""
+        token = self.command[self.command.index("--token") + 1] if "--token" in self.command else ""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
+        connection.request("GET", "/api/v1/openapi.json", headers={"Authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise AssertionError(f"no description: {answer.status} {answer.read()[:300]!r}")
+        schema.learn(answer.read())
+        connection.close()
 
     def said(self):
         return pathlib.Path(self.log).read_text(encoding="utf-8", errors="replace")

@@ -58,18 +58,19 @@ static const dr_vae_config sd2_vae = {.levels = 4,
 
 enum { UNET_VALUES = 865925124, TEXT_VALUES = 340387840 }; /* as PyTorch counts them */
 
-static dr_train_options options(void)
+static drape_train_options options(void)
 {
-    dr_train_options o = DR_TRAIN_DEFAULTS;
+    drape_train_options o;
+    drape_train_defaults(&o);
     return o;
 }
 
-static dr_train_estimate_in sd2(const dr_train_options *o)
+static dr_train_estimate_in sd2(const drape_train_options *o)
 {
     return (dr_train_estimate_in){o, &sd2_unet, &sd2_text, &sd2_vae, DR_F32};
 }
 
-static dr_train_memory need(const dr_train_options *o)
+static dr_train_memory need(const drape_train_options *o)
 {
     dr_train_estimate_in in = sd2(o);
     dr_train_memory m;
@@ -79,7 +80,7 @@ static dr_train_memory need(const dr_train_options *o)
 
 static void weights_gradients_and_moments_are_exact(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     dr_train_memory m = need(&o);
     assert_int_equal(m.weights, 4ull * UNET_VALUES);
@@ -97,7 +98,7 @@ static void weights_gradients_and_moments_are_exact(void **state)
 
 static void adapters_leave_the_weights_as_they_are_stored(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     dr_train_memory m;
     (void)state;
     o.lora_rank = 4;
@@ -111,7 +112,7 @@ static void adapters_leave_the_weights_as_they_are_stored(void **state)
 
 static void a_distilled_model_keeps_what_distilling_changed(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     dr_train_memory m;
     (void)state;
     dr_train_estimate_in in = sd2(&o);
@@ -122,7 +123,7 @@ static void a_distilled_model_keeps_what_distilling_changed(void **state)
 
 static void gradients_used_as_they_come_need_one_block(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     o.gradient_checkpointing = true;
     o.max_grad_norm = 0;
@@ -133,7 +134,7 @@ static void gradients_used_as_they_come_need_one_block(void **state)
 
 static void more_of_anything_needs_more(void **state)
 {
-    dr_train_options o = options(), more;
+    drape_train_options o = options(), more;
     (void)state;
     o.gradient_checkpointing = true;
     uint64_t total = need(&o).total;
@@ -198,7 +199,7 @@ static void model_free(model *m)
 }
 
 /* The peak of a tape over one step that computes; `kept` is what lies there after the forward. */
-static size_t step_peak(const model *m, int64_t N, int64_t side, const dr_train_options *o, size_t *kept)
+static size_t step_peak(const model *m, int64_t N, int64_t side, const drape_train_options *o, size_t *kept)
 {
     const float timestep[] = {1, 2, 3, 4};
     size_t cells = (size_t)(N * side * side);
@@ -229,7 +230,7 @@ static void expect_near(const char *what, size_t got, uint64_t estimated, double
         fail_msg("%s: estimated %.1f KiB, the tape took %.1f KiB", what, (double)estimated / 1024, (double)got / 1024);
 }
 
-static void check_step(const model *m, const dr_train_options *o)
+static void check_step(const model *m, const drape_train_options *o)
 {
     dr_rehearsal *r;
     dr_rehearsed step;
@@ -246,7 +247,7 @@ static void check_step(const model *m, const dr_train_options *o)
 static void the_tape_takes_what_was_estimated(void **state)
 {
     model *m = model_make();
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     for (o.train_batch_size = 1; o.train_batch_size <= 2; o.train_batch_size++)
         for (int how = 0; how < 3; how++) {
@@ -262,7 +263,7 @@ static void the_tape_takes_what_was_estimated(void **state)
 
 static char text[1024];
 
-static dr_status tell(const dr_train_options *o, uint64_t available)
+static dr_status tell(const drape_train_options *o, uint64_t available)
 {
     dr_train_estimate_in in = sd2(o);
     return dr_train_estimate_tell(&in, available, text, sizeof text);
@@ -276,7 +277,7 @@ static void expect_text(const char *part, bool there)
 
 static void says_what_is_needed_and_free(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     assert_int_equal(tell(&o, 64 * GIB), DR_OK);
     expect_text("(weights 3.2, gradients 3.2, moments 6.5, activations ", true);
@@ -289,7 +290,7 @@ static void says_what_is_needed_and_free(void **state)
 
 static void names_the_fewest_flags_that_make_it_fit(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     uint64_t total = need(&o).total;
     (void)state;
     assert_int_equal(tell(&o, total - GIB), DR_ENOMEM);
@@ -313,11 +314,11 @@ static void names_the_fewest_flags_that_make_it_fit(void **state)
 
 static void leaves_out_flags_that_a_later_one_makes_needless(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     o.max_grad_norm = 0;
     o.gradient_checkpointing = true;
-    dr_train_options lora = o;
+    drape_train_options lora = o;
     lora.lora_rank = 4;
     assert_int_equal(tell(&o, need(&lora).total + (64 << 20)), DR_ENOMEM);
     expect_text("make it fit: --lora_rank 4 (saves ", true);
@@ -326,7 +327,7 @@ static void leaves_out_flags_that_a_later_one_makes_needless(void **state)
 
 static void says_so_when_nothing_makes_it_fit(void **state)
 {
-    dr_train_options o = options();
+    drape_train_options o = options();
     (void)state;
     o.train_batch_size = 4;
     assert_int_equal(tell(&o, 2 * GIB), DR_ENOMEM);

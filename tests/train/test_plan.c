@@ -23,9 +23,10 @@ static dr_example squares[3] = {
     {.width = 128, .height = 128}, {.width = 128, .height = 128}, {.width = 300, .height = 128}};
 static const dr_dataset classes = {squares, 3};
 
-static dr_train_options options(int batch, int accumulation, int steps)
+static drape_train_options options(int batch, int accumulation, int steps)
 {
-    dr_train_options o = DR_TRAIN_DEFAULTS;
+    drape_train_options o;
+    drape_train_defaults(&o);
     o.resolution = 128;
     o.train_batch_size = batch;
     o.gradient_accumulation_steps = accumulation;
@@ -34,7 +35,7 @@ static dr_train_options options(int batch, int accumulation, int steps)
     return o;
 }
 
-static dr_plan make(const dr_train_options *o, const dr_dataset *prior)
+static dr_plan make(const drape_train_options *o, const dr_dataset *prior)
 {
     dr_plan p;
     assert_int_equal(dr_plan_make(&p, o, &garment, prior, CELL), DR_OK);
@@ -51,7 +52,7 @@ static void every_pass_takes_every_photo_once(void **state)
     (void)state;
     for (int bucket = 0; bucket < 2; bucket++)
         for (int batch = 1; batch <= PHOTOS + 2; batch++) {
-            dr_train_options o = options(batch, 1, 0);
+            drape_train_options o = options(batch, 1, 0);
             o.bucket = bucket;
             o.num_train_epochs = 5;
             dr_plan p = make(&o, NULL);
@@ -70,7 +71,7 @@ static void every_pass_takes_every_photo_once(void **state)
 static void passes_differ_in_order(void **state)
 {
     (void)state;
-    dr_train_options o = options(1, 1, 2 * PHOTOS);
+    drape_train_options o = options(1, 1, 2 * PHOTOS);
     dr_plan p = make(&o, NULL);
     int moved = 0;
     for (int i = 0; i < PHOTOS; i++)
@@ -85,7 +86,7 @@ static void crops_lie_inside_the_resized_photo(void **state)
     int moved = 0;
     for (int bucket = 0; bucket < 2; bucket++) {
         int flipped = 0;
-        dr_train_options o = options(1, 1, 300);
+        drape_train_options o = options(1, 1, 300);
         o.bucket = bucket;
         o.flip = true;
         dr_plan p = make(&o, &classes);
@@ -110,7 +111,7 @@ static void crops_lie_inside_the_resized_photo(void **state)
 static void few_places_are_used_and_both_ends_among_them(void **state)
 {
     (void)state;
-    dr_train_options o = options(1, 1, 400);
+    drape_train_options o = options(1, 1, 400);
     dr_plan p = make(&o, NULL);
     int places[512] = {0}, count = 0, width, height;
     dr_resized_size(photos[2].width, photos[2].height, 128, 128, &width, &height);
@@ -127,7 +128,7 @@ static void few_places_are_used_and_both_ends_among_them(void **state)
 static void center_crop_takes_the_middle(void **state)
 {
     (void)state;
-    dr_train_options o = options(1, 1, PHOTOS);
+    drape_train_options o = options(1, 1, PHOTOS);
     o.center_crop = true;
     dr_plan p = make(&o, NULL);
     for (int i = 0; i < p.item_count; i++) {
@@ -144,7 +145,7 @@ static void center_crop_takes_the_middle(void **state)
 static void a_batch_is_of_one_size_and_has_as_many_class_images(void **state)
 {
     (void)state;
-    dr_train_options o = options(3, 1, 60);
+    drape_train_options o = options(3, 1, 60);
     o.bucket = true;
     dr_plan p = make(&o, &classes);
     int several = 0, seen[3] = {0}, next = 0;
@@ -176,7 +177,7 @@ static void steps_end_with_their_accumulation_or_with_the_pass(void **state)
     (void)state;
     static const bool last[] = {false, false, true, true};
     static const int instances[] = {2, 2, 2, 1};
-    dr_train_options o = options(2, 3, 0);
+    drape_train_options o = options(2, 3, 0);
     o.num_train_epochs = 3;
     dr_plan p = make(&o, NULL);
     assert_int_equal(p.batch_count, 12);
@@ -194,7 +195,7 @@ static void steps_end_with_their_accumulation_or_with_the_pass(void **state)
 static void the_seed_alone_decides(void **state)
 {
     (void)state;
-    dr_train_options o = options(2, 2, 40), other = o;
+    drape_train_options o = options(2, 2, 40), other = o;
     other.seed = 6;
     dr_plan a = make(&o, &classes), b = make(&o, &classes), c = make(&other, &classes);
     assert_int_equal(a.item_count, b.item_count);
@@ -213,7 +214,7 @@ static void the_seed_alone_decides(void **state)
 static void a_longer_run_begins_like_a_shorter_one(void **state)
 {
     (void)state;
-    dr_train_options shorter = options(2, 2, 9), longer = options(2, 2, 30);
+    drape_train_options shorter = options(2, 2, 9), longer = options(2, 2, 30);
     dr_plan a = make(&shorter, NULL), b = make(&longer, NULL);
     assert_int_equal(a.steps, 9);
     assert_int_equal(b.steps, 30);
@@ -227,7 +228,7 @@ static void a_longer_run_begins_like_a_shorter_one(void **state)
 static void endless_runs_are_refused(void **state)
 {
     (void)state;
-    dr_train_options o = options(1024, 4096, 10000000);
+    drape_train_options o = options(1024, 4096, 10000000);
     dr_plan p;
     assert_int_equal(dr_plan_make(&p, &o, &garment, NULL, CELL), DR_EINVAL);
     o = options(1, 1, 0);

@@ -2,80 +2,10 @@
 #include "base/path.h"
 #include "drape.h"
 #include "scratch.h"
-#include "train/options.h"
 
 #include <math.h>
 
 #define MODEL DR_SOURCE_DIR "/tests/golden/nano"
-
-static void each_default_is_the_trainers(void **state)
-{
-    (void)state;
-    dr_train_options d = DR_TRAIN_DEFAULTS;
-    drape_train_options o;
-    memset(&o, 0xa5, sizeof o);
-    drape_train_defaults(&o);
-#define SAME(field) assert_true(o.field == d.field)
-    SAME(resolution);
-    SAME(center_crop);
-    SAME(bucket);
-    SAME(flip);
-    SAME(train_text_encoder);
-    SAME(train_batch_size);
-    SAME(gradient_accumulation_steps);
-    SAME(gradient_checkpointing);
-    SAME(activation_memory);
-    SAME(use_8bit_adam);
-    SAME(learning_rate);
-    SAME(scale_lr);
-    SAME(lr_warmup_steps);
-    SAME(lr_num_cycles);
-    SAME(lr_power);
-    SAME(max_train_steps);
-    SAME(num_train_epochs);
-    SAME(adam_beta1);
-    SAME(adam_beta2);
-    SAME(adam_weight_decay);
-    SAME(adam_epsilon);
-    SAME(max_grad_norm);
-    SAME(with_prior_preservation);
-    SAME(num_class_images);
-    SAME(sample_batch_size);
-    SAME(prior_loss_weight);
-    SAME(checkpointing_steps);
-    SAME(checkpoints_total_limit);
-    SAME(seed);
-    SAME(lora_rank);
-    SAME(lora_alpha);
-    SAME(mask_any_white);
-    SAME(mask_loss_weight);
-    SAME(unmasked_loss_weight);
-    SAME(snr_gamma);
-    SAME(noise_offset);
-    SAME(use_ema);
-    SAME(validation_steps);
-    SAME(num_validation_images);
-#undef SAME
-    assert_string_equal(o.lr_scheduler, d.lr_scheduler);
-    assert_string_equal(o.mixed_precision, d.mixed_precision);
-    assert_string_equal(o.logging_dir, d.logging_dir);
-    const char *const none[] = {o.pretrained_model_name_or_path,
-                                o.instance_data_dir,
-                                o.instance_masks_data_dir,
-                                o.output_dir,
-                                o.instance_prompt,
-                                o.tokenizer_name,
-                                o.class_data_dir,
-                                o.class_prompt,
-                                o.resume_from_checkpoint,
-                                o.validation_prompt,
-                                o.validation_image,
-                                o.validation_mask};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        assert_null(none[i]);
-    assert_null(o.callbacks.user);
-    assert_true(!o.callbacks.prepare && !o.callbacks.step && !o.callbacks.message && !o.callbacks.cancel);
-}
 
 /* --- a run that is watched ------------------------------------------------------------------------ */
 
@@ -311,7 +241,6 @@ static void what_cannot_be_is_refused_in_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_default_is_the_trainers),
         cmocka_unit_test(reports_come_for_every_step),
         cmocka_unit_test(gradients_used_as_they_come_have_no_norm),
         cmocka_unit_test(a_cancelled_run_goes_on),

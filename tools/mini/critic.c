@@ -153,14 +153,31 @@ static void set_trainable(mini_adversary *a, bool on)
         a->t.gradients.param[i]->needs_grad = on;
 }
 
+/* Noise for samples of x's shape, on the tape's memory; NULL when there is none. */
+static float *draw_noise(mini_adversary *a, const dr_tensor *x, dr_rng *rng)
+{
+    size_t n = (size_t)dr_numel(x);
+    float *noise = dr_arena_alloc(&a->tape.arena, n * sizeof *noise);
+    if (!noise)
+        return NULL;
+    dr_rng_normal(rng, noise, n);
+    a->tape.ops->scale((int64_t)n, (float)a->o.noise, noise, noise);
+    return noise;
+}
+
+static dr_tensor *noisy(dr_tape *g, dr_tensor *x, float *noise)
+{
+    return dr_add(g, x, dr_wrap(g, noise, x->rank, x->dim));
+}
+
 /* Of features to match and scores to raise, the gradient at the made picture. */
-static dr_status gradient_of(mini_adversary *a, dr_tensor *made, dr_tensor *real, float *at,
+static dr_status gradient_of(mini_adversary *a, dr_tensor *made, dr_tensor *real, float *noise, float *at,
                              mini_adversary_report *report)
 {
     dr_tape *g = &a->tape;
-    mini_verdict want = mini_critic_forward(g, &a->net, leaf(g, real, NULL));
+    mini_verdict want = mini_critic_forward(g, &a->net, noisy(g, leaf(g, real, NULL), noise));
     g->recording = true;
-    mini_verdict got = mini_critic_forward(g, &a->net, leaf(g, made, at));
+    mini_verdict got = mini_critic_forward(g, &a->net, noisy(g, leaf(g, made, at), noise));
     dr_tensor *features = dr_charbonnier(g, got.feature[0], want.feature[0], EPS);
     for (int i = 1; i < a->net.config.layers; i++)
         features = dr_add(g, features, dr_charbonnier(g, got.feature[i], want.feature[i], EPS));
@@ -174,7 +191,7 @@ static dr_status gradient_of(mini_adversary *a, dr_tensor *made, dr_tensor *real
     return st;
 }
 
-dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *real, float *gradient,
+dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng, float *gradient,
                               mini_adversary_report *report)
 {
     int64_t n = dr_numel(made);
@@ -186,7 +203,8 @@ dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *rea
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_tape_reset(&a->tape);
     set_trainable(a, false);
-    dr_status st = gradient_of(a, made, real, at, report);
+    float *noise = draw_noise(a, made, rng);
+    dr_status st = noise ? gradient_of(a, made, real, noise, at, report) : dr_fail(DR_ENOMEM, "out of memory");
     set_trainable(a, true);
     const dr_ops *ops = a->tape.ops;
     double mine = sqrt(ops->sumsq(n, at)), theirs = sqrt(ops->sumsq(n, gradient));
@@ -198,24 +216,16 @@ dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *rea
     return st;
 }
 
-static dr_tensor *with_noise(dr_tape *g, dr_tensor *x, double deviation, dr_rng *rng)
-{
-    dr_tensor *y = dr_new_like(g, x);
-    if (g->status)
-        return y;
-    int64_t n = dr_numel(x);
-    dr_rng_normal(rng, dr_f32(y), (size_t)n);
-    g->ops->scale(n, (float)deviation, dr_f32(y), dr_f32(y));
-    g->ops->axpy(n, 1, dr_f32(x), dr_f32(y));
-    return y;
-}
-
 static dr_status judge(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng, mini_adversary_report *report)
 {
     dr_tape *g = &a->tape;
-    dr_tensor *noisy = with_noise(g, leaf(g, real, NULL), a->o.noise, rng);
+    float *real_noise = draw_noise(a, real, rng), *made_noise = draw_noise(a, made, rng);
+    if (!real_noise || !made_noise)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_tensor *real_seen = noisy(g, leaf(g, real, NULL), real_noise);
+    dr_tensor *made_seen = noisy(g, leaf(g, made, NULL), made_noise);
     g->recording = true;
-    mini_verdict r = mini_critic_forward(g, &a->net, noisy), m = mini_critic_forward(g, &a->net, leaf(g, made, NULL));
+    mini_verdict r = mini_critic_forward(g, &a->net, real_seen), m = mini_critic_forward(g, &a->net, made_seen);
     dr_tensor *hinge[2], *real_mean[2], *made_mean[2];
     for (int i = 0; i < 2; i++)
         hinge[i] = dr_add(g, dr_hinge(g, r.score[i], 1), dr_hinge(g, m.score[i], -1));

@@ -42,7 +42,8 @@ typedef struct mini_adversary_options {
     double lr;
     double features; /* weight of matching features, beside the scores */
     double pull;     /* length of the pull, in lengths of the other losses' gradient */
-    double noise;    /* deviation of noise on real samples: in place of a penalty on the critic's slope (R1) */
+    double noise;    /* deviation of noise on all that the critic sees, so that it judges by more than grain: in place
+                        of a penalty on its slope (Arjovsky & Bottou 2017, arXiv:1701.04862) */
     int warmup;      /* steps in which the critic learns alone */
 } mini_adversary_options;
 
@@ -65,8 +66,8 @@ dr_status mini_adversary_open(mini_adversary *a, const mini_adversary_options *o
 /** Safe on a zeroed struct. */
 void mini_adversary_close(mini_adversary *a);
 /** Adds to gradient [of made's shape] the pull towards what the critic takes for real; `gradient` holds the other
- *  losses'. Nothing while the critic warms up, and less the less it can tell. */
-dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *real, float *gradient,
+ *  losses'. `rng` draws the noise. Nothing while the critic warms up, and less the less it can tell. */
+dr_status mini_adversary_pull(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng, float *gradient,
                               mini_adversary_report *report);
 /** One step of the critic. `rng` draws the noise. */
 dr_status mini_adversary_learn(mini_adversary *a, dr_tensor *made, dr_tensor *real, dr_rng *rng,

@@ -18,7 +18,7 @@ dr_status eval_painter_open(eval_painter *p)
     dr_status st = p->engine ? dr_source_open(&p->source, p->dir, &(dr_source_options){.unchecked = true})
                              : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_engine_open(p->engine, p->source, NULL, 0, DR_PRECISION_EXACT, true, NULL);
+        st = dr_engine_open(p->engine, p->source, NULL, DR_PRECISION_EXACT, true, NULL);
     if (st) {
         dr_source_close(p->source);
         free(p->engine);

@@ -90,7 +90,7 @@ static dr_status run(maker *m)
     dr_out out = {0};
     dr_status st = dr_source_open(&m->source, o->model, NULL);
     if (!st)
-        st = dr_engine_open(&m->engine, m->source, NULL, 0, DR_PRECISION_AUTO, true, NULL);
+        st = dr_engine_open(&m->engine, m->source, NULL, DR_PRECISION_AUTO, true, NULL);
     if (!st)
         st = dr_sampler_kind_of(&m->engine.schedule, &m->kind);
     if (!st)

@@ -50,7 +50,7 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"critic-lr", DR_OPT_DOUBLE, &o->adversary.lr, "X", "the critic's learning rate", 0, 1},
         {"critic-features", DR_OPT_DOUBLE, &o->adversary.features, "X", "weight of matching the critic's features", 0,
          1e3},
-        {"critic-noise", DR_OPT_DOUBLE, &o->adversary.noise, "X", "deviation of noise on the real latents", 0, 10},
+        {"critic-noise", DR_OPT_DOUBLE, &o->adversary.noise, "X", "deviation of noise on latents that it sees", 0, 10},
         {"critic-warmup", DR_OPT_INT, &o->adversary.warmup, "N", "steps in which the critic learns alone", 0, 1e7},
         {"look-every", DR_OPT_INT, &o->look_every, "N", "steps between two looks at test photos; 0: none", 0, 1e7},
         {"look-examples", DR_OPT_INT, &o->look_examples, "N", "of test photos", 1, 10000},

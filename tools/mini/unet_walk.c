@@ -8,6 +8,7 @@
 
 #define STREAM_WALK 31 /* of dr_draw: examples and noise of walks that begin */
 #define STREAM_CRITIC 32
+#define STREAM_PULL 33
 #define CHANNELS (MINI_CHANNELS + 1) /* what the critic sees: latents and mask */
 #define CELLS (MINI_CELLS * MINI_CELLS)
 
@@ -159,7 +160,8 @@ static dr_status critic(unet_run *r, const mini_batch *b, const float *latents, 
     if (st || l.count == 0)
         return st;
     exchange(b, &l, gradient, false);
-    st = mini_adversary_pull(&r->adversary, l.made, l.real, l.pull, &report->critic);
+    dr_draw(&rng, r->o->seed, r->c.step, STREAM_PULL);
+    st = mini_adversary_pull(&r->adversary, l.made, l.real, &rng, l.pull, &report->critic);
     exchange(b, &l, gradient, true);
     dr_draw(&rng, r->o->seed, r->c.step, STREAM_CRITIC);
     return st ? st : mini_adversary_learn(&r->adversary, l.made, l.real, &rng, &report->critic);

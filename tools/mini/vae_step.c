@@ -25,6 +25,7 @@
 #define STREAM_VIVID 2
 #define STREAM_WEIGHTS 11 /* far from those: seeds of steps and weights do not meet */
 #define STREAM_CRITIC 12
+#define STREAM_PULL 14
 
 /* Sees patches of 10, 22, 46 and 78 pixels: weave, hems, folds. */
 static const mini_critic_config critic_config = {
@@ -302,6 +303,13 @@ static dr_status critic_step(vae_run *r, dr_tensor *made, dr_tensor *photo, vae_
     return mini_adversary_learn(&r->adversary, made, photo, &rng, &report->critic);
 }
 
+static dr_status pull(vae_run *r, dr_tensor *made, dr_tensor *photo, float *gradient, vae_report *report)
+{
+    dr_rng rng;
+    dr_draw(&rng, r->o->seed, r->c.step, STREAM_PULL);
+    return mini_adversary_pull(&r->adversary, made, photo, &rng, gradient, &report->critic);
+}
+
 /* Forward and back; the gradients are in the parameters' buffers. */
 static dr_status gradients(vae_run *r, vae_report *report)
 {
@@ -322,7 +330,7 @@ static dr_status gradients(vae_run *r, vae_report *report)
     if (!st)
         st = dr_training_check(&r->t, "the loss", report->loss);
     if (!st && rivals)
-        st = mini_adversary_pull(&r->adversary, y, x, gradient, &report->critic);
+        st = pull(r, y, x, gradient, report);
     if (st)
         return st;
     dr_tensor *loss = dr_inner(g, y, gradient);

@@ -50,8 +50,9 @@ static bool number(const json_t *v, double *out)
     return !s || (end != s && *end == 0);
 }
 
-json_t *dr_a1111_coerced(const dr_field *f, json_t *v)
+json_t *dr_a1111_coerced(const dr_field *field, json_t *v)
 {
+    const dr_field plain = dr_field_plain(field), *f = &plain;
     const char *s = json_string_value(v);
     double n;
     if (f->kind == DR_FIELD_BOOL && truth(v) >= 0)

@@ -175,16 +175,13 @@ static dr_status lint(dr_studio *s, const json_t *settings, const char *dir, jso
 void dr_post_lint(dr_studio *s, dr_request *r)
 {
     char dir[512], field[DR_FIELD_PATH] = "";
+    dr_field fields[DR_LINT_FIELDS];
     json_t *in, *settings = NULL;
     if (dr_request_json(r, &in))
         return;
-    const json_t *name = json_object_get(in, "name");
-    if (!name || json_is_null(name) || (json_is_string(name) && json_string_length(name) == 0)) /* not named yet */
-        json_object_set_new(in, "name", json_string("garment"));
-    const json_t *type = json_object_get(in, "type");
-    if (!type || json_is_null(type))
-        json_object_set_new(in, "type", json_string("train"));
-    dr_status wrong = dr_fields_read(dr_train_fields, in, &settings, field), st = wrong;
+    dr_status wrong = dr_fields_read(dr_lint_fields(fields), in, &settings, field), st = wrong;
+    if (!st && !dr_json_text(settings, "name")[0]) /* not named yet */
+        json_object_set_new(settings, "name", json_string("garment"));
     if (!st)
         st = dr_complete_train(s, settings, field);
     json_decref(in);

@@ -1,8 +1,7 @@
-/* GET info and the description; streams of events. */
+/* GET info; streams of events. */
 #define _GNU_SOURCE /* asprintf */
 #include "base/choice.h"
 #include "serve/api/api.h"
-#include "serve/http/page.h"
 #include "serve/jobs/kinds.h"
 #include "serve/jobs/settings.h"
 #include "serve/jobs/train_set.h"
@@ -12,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *word_list(const char *choices)
+static json_t *word_list(const dr_job_options *job, const char *option)
 {
     json_t *list = json_array();
-    const char *word;
+    const char *word, *choices = dr_job_option(job, option)->choices;
     size_t n;
     while (dr_choice_next(&choices, &word, &n))
         json_array_append_new(list, json_stringn(word, n));
@@ -43,14 +42,6 @@ static json_t *loras_json(const dr_studio *s)
     return list;
 }
 
-static json_t *schedulers_json(void)
-{
-    json_t *list = json_array();
-    for (int i = 0; drape_scheduler_name(i); i++)
-        json_array_append_new(list, json_string(drape_scheduler_name(i)));
-    return list;
-}
-
 static json_t *amount(int64_t v)
 {
     return v > 0 ? json_integer(v) : json_null();
@@ -63,23 +54,17 @@ void dr_get_info(dr_studio *s, dr_request *r)
     int64_t job = s->live.job;
     pthread_mutex_unlock(&s->mutex);
     snprintf(running, sizeof running, "%lld", (long long)job);
-    json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "upload_bytes", 64 << 20, "pixels",
-                               DRAPE_MAX_PIXELS, "photos", DR_MAX_PHOTOS, "count", DR_MAX_COUNT, "steps", DR_MAX_STEPS,
-                               "train_steps", DR_MAX_TRAIN_STEPS, "waiting", DR_MAX_WAITING);
+    json_t *limits =
+        json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "upload_bytes", 64 << 20, "pixels", DRAPE_MAX_PIXELS, "photos",
+                  DR_MAX_PHOTOS, "count", DR_MAX_COUNT, "steps", (int)dr_job_option(&dr_tryon_job, "steps")->most,
+                  "train_steps", DR_MAX_TRAIN_STEPS, "waiting", DR_MAX_WAITING);
     dr_answer_json(&r->answer, 200,
                    json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:{s:i, s:s?}}", "version",
                              drape_version(), "api", 1, "models", models_json(s), "loras", loras_json(s), "schedulers",
-                             schedulers_json(), "categories", word_list(DR_CATEGORIES), "sleeves",
-                             word_list(DR_SLEEVES), "parser", s->parser, "limits", limits, "keep", "seconds",
-                             amount(s->o->keep.seconds), "bytes", amount(s->o->keep.bytes), "queue", "waiting",
-                             dr_store_waiting(s->store), "running", job ? running : NULL));
-}
-
-void dr_get_description(dr_studio *s, dr_request *r)
-{
-    (void)s;
-    if (!dr_asset_answer("/openapi.json", &r->answer))
-        dr_answer_error(&r->answer, 404, "not_found", NULL, "this program was built without its description");
+                             word_list(&dr_tryon_job, "scheduler"), "categories", word_list(&dr_mask_job, "category"),
+                             "sleeves", word_list(&dr_mask_job, "sleeve"), "parser", s->parser, "limits", limits,
+                             "keep", "seconds", amount(s->o->keep.seconds), "bytes", amount(s->o->keep.bytes), "queue",
+                             "waiting", dr_store_waiting(s->store), "running", job ? running : NULL));
 }
 
 /* --- events ------------------------------------------------------------------------------------- */

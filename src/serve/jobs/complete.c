@@ -125,13 +125,16 @@ static void complete_pace(json_t *o, const dr_model *m)
 /* `auto` with its defaults where no mask is given. */
 static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
 {
+    dr_status st = DR_OK;
     if (dr_json_text(o, "mask"))
         return DR_OK;
-    if (!json_is_object(json_object_get(o, "auto")))
-        json_object_set_new(
-            o, "auto",
-            json_pack("{s:s, s:s, s:i, s:f}", "category", "upper", "sleeve", "keep", "person", 0, "grow", 0.0));
-    return need_parser(s, field, "mask");
+    if (!json_is_object(json_object_get(o, "auto"))) {
+        json_t *nothing = json_object(), *all = NULL;
+        st = dr_fields_read(dr_auto_fields, nothing, &all, field);
+        json_decref(nothing);
+        json_object_set_new(o, "auto", all);
+    }
+    return st ? st : need_parser(s, field, "mask");
 }
 
 dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)

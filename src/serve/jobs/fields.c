@@ -1,5 +1,6 @@
 #include "serve/jobs/fields.h"
 
+#include "base/bounds.h"
 #include "base/choice.h"
 #include "serve/store/ids.h"
 
@@ -44,9 +45,10 @@ static void shown(const char *text, char out[64])
 
 static dr_status check_number(const dr_field *f, double v)
 {
-    if (!isfinite(v) || v < f->min || v > f->max || (f->above && v == f->min))
-        return dr_fail(DR_EINVAL, "%s is %.10g, must be %s%.10g %s %.10g", f->name, v, f->above ? "above " : "", f->min,
-                       f->above ? "and at most" : "to", f->max);
+    char bounds[DR_BOUNDS_TEXT];
+    if (!dr_within(v, f->min, f->max, f->above))
+        return dr_fail(DR_EINVAL, "%s is %.10g, must be %s", f->name, v,
+                       dr_bounds_text(bounds, f->min, f->max, f->above));
     if (f->multiple && fmod(v, f->multiple) != 0)
         return dr_fail(DR_EINVAL, "%s is %.10g, must be a multiple of %d", f->name, v, f->multiple);
     return DR_OK;
@@ -137,12 +139,11 @@ static dr_status read_value(const dr_field *f, const json_t *in, json_t **out, c
 
 static dr_status read_field(const dr_field *f, const json_t *in, json_t **out, char *path)
 {
+    dr_field plain = dr_field_plain(f);
     if (in && !json_is_null(in))
-        return read_value(f, in, out, path);
-    if (!f->def)
-        return dr_fail(DR_EINVAL, "%s is missing", f->name);
-    *out = json_loads(f->def, JSON_DECODE_ANY, NULL);
-    return DR_OK;
+        return read_value(&plain, in, out, path);
+    *out = dr_field_default(f);
+    return *out ? DR_OK : dr_fail(DR_EINVAL, "%s is missing", f->name);
 }
 
 static const dr_field *find(const dr_field *table, const char *name)

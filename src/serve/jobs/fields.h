@@ -4,34 +4,12 @@
 #define DR_SERVE_JOBS_FIELDS_H
 
 #include "serve/http/answer.h"
+#include "serve/jobs/field.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum dr_field_kind {
-    DR_FIELD_STRING, /* min..max characters */
-    DR_FIELD_INT,    /* min..max; 30.0 counts as one */
-    DR_FIELD_NUMBER, /* min..max, finite */
-    DR_FIELD_BOOL,
-    DR_FIELD_CHOICE, /* a string, one of `choices`, "a|b|c" */
-    DR_FIELD_IMAGE,  /* 64 hexadecimal digits */
-    DR_FIELD_ID,     /* a job's number as a string */
-    DR_FIELD_OBJECT, /* of the table `of` */
-    DR_FIELD_LIST    /* min..max objects of the table `of` */
-} dr_field_kind;
-
-typedef struct dr_field {
-    const char *name; /* NULL ends a table */
-    dr_field_kind kind;
-    const char *def; /* as JSON, also for a null; NULL: the field is required */
-    double min, max; /* of numbers, strings and lists */
-    bool above;      /* min itself is too little */
-    int multiple;    /* numbers are multiples of it; 0: any */
-    const char *choices;
-    const struct dr_field *of;
-} dr_field;
 
 #define DR_FIELD_PATH 96 /* bytes of "photos[2].mask" */
 

@@ -1,69 +1,79 @@
 #include "serve/jobs/settings.h"
 
+#include "base/status.h"
+
 #include <string.h>
 
-#define SEED_MAX 9007199254740991.0 /* 2^53 - 1: what JavaScript counts to */
+#define SIZE_UNIT 8 /* of sides in pixels */
+#define OPTION DR_FIELD_OPTION
+#define TRYON .job = &dr_tryon_job
+#define MASK .job = &dr_mask_job
+#define TRAIN .job = &dr_train_job
 
-static const dr_field auto_fields[] = {
-    {"category", DR_FIELD_CHOICE, "\"upper\"", .choices = DR_CATEGORIES},
-    {"sleeve", DR_FIELD_CHOICE, "\"keep\"", .choices = DR_SLEEVES},
-    {"person", DR_FIELD_INT, "0", 0, 64},
-    {"grow", DR_FIELD_NUMBER, "0", -1, 1},
+const dr_field dr_auto_fields[] = {
+    {"category", OPTION, MASK},
+    {"sleeve", OPTION, MASK},
+    {"person", OPTION, MASK},
+    {"grow", OPTION, MASK, .about = "in parts of the person's height"},
     {NULL},
 };
 
 const dr_field dr_tryon_fields[] = {
     {"type", DR_FIELD_CHOICE, NULL, .choices = "tryon"},
-    {"model", DR_FIELD_STRING, "\"\"", 0, 200},
+    {"model", DR_FIELD_STRING, "\"\"", 0, 200, .about = "id; the first model if left out"},
     {"photo", DR_FIELD_IMAGE, NULL},
-    {"mask", DR_FIELD_IMAGE, "null"},
-    {"auto", DR_FIELD_OBJECT, "null", .of = auto_fields},
-    {"prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
-    {"negative_prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
-    {"long_prompt", DR_FIELD_BOOL, "false"},
-    {"clip_skip", DR_FIELD_INT, "0", 0, 31},
-    {"garment", DR_FIELD_ID, "null"},
-    {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4},
-    {"lora", DR_FIELD_STRING, "null", 0, 200},
+    {"mask", DR_FIELD_IMAGE, "null",
+     .about = "id of a mask, white is replaced; null: made automatically as `auto` says"},
+    {"auto", DR_FIELD_OBJECT, "null", .of = dr_auto_fields},
+    {"prompt", OPTION, TRYON, .max = 4000},
+    {"negative_prompt", OPTION, TRYON, .max = 4000},
+    {"long_prompt", OPTION, TRYON,
+     .about = "read prompts of more than 75 tokens to their end, in chunks; false: what is cut off stands in the job's "
+              "warnings"},
+    {"clip_skip", OPTION, TRYON, .about = "last layers of the text encoder to leave out, as diffusers counts"},
+    {"garment", DR_FIELD_ID, "null", .about = "id of a taught garment; its model or adapter is used"},
+    {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4, .about = "of an adapter, 1 is as taught"},
+    {"lora", DR_FIELD_STRING, "null", 0, 200, .about = "one of the server's adapters, besides the garment"},
     {"lora_scale", DR_FIELD_NUMBER, "1", -4, 4},
-    {"steps", DR_FIELD_INT, "null", 1, DR_MAX_STEPS},
-    {"guidance_scale", DR_FIELD_NUMBER, "null", 0, 100},
-    {"strength", DR_FIELD_NUMBER, "1", 0, 1, .above = true},
-    {"seed", DR_FIELD_INT, "null", 0, SEED_MAX},
-    {"count", DR_FIELD_INT, "1", 1, DR_MAX_COUNT},
-    {"scheduler", DR_FIELD_CHOICE, "null", .choices = DR_SCHEDULERS},
-    {"karras", DR_FIELD_BOOL, "false"},
-    {"eta", DR_FIELD_NUMBER, "0", 0, 1},
-    {"width", DR_FIELD_INT, "0", 0, 4096, .multiple = DR_SIZE_UNIT},
-    {"height", DR_FIELD_INT, "0", 0, 4096, .multiple = DR_SIZE_UNIT},
-    {"whole", DR_FIELD_BOOL, "false"},
-    {"padding", DR_FIELD_INT, "-1", -1, 4096},
-    {"mask_grow", DR_FIELD_INT, "0", -4096, 4096},
-    {"mask_blur", DR_FIELD_INT, "-1", -1, 4096},
-    {"paste", DR_FIELD_BOOL, "true"},
-    {"color_match", DR_FIELD_BOOL, "false"},
+    {"steps", OPTION, TRYON, .def = "null"},
+    {"guidance_scale", OPTION, TRYON, .def = "null"},
+    {"strength", OPTION, TRYON},
+    {"seed", OPTION, TRYON, .def = "null"},
+    {"count", DR_FIELD_INT, "1", 1, DR_MAX_COUNT, .about = "pictures, with seeds seed, seed+1, ..."},
+    {"scheduler", OPTION, TRYON},
+    {"karras", OPTION, TRYON},
+    {"eta", OPTION, TRYON},
+    {"width", OPTION, TRYON, .multiple = SIZE_UNIT,
+     .about = "working size, as the model's or a multiple of what GET info says; 0: the model's"},
+    {"height", OPTION, TRYON, .multiple = SIZE_UNIT},
+    {"whole", OPTION, TRYON},
+    {"padding", OPTION, TRYON},
+    {"mask_grow", OPTION, TRYON},
+    {"mask_blur", OPTION, TRYON},
+    {"paste", OPTION, TRYON},
+    {"color_match", OPTION, TRYON},
     {"precision", DR_FIELD_CHOICE, "\"exact\"", .choices = "exact|auto"},
-    {"preview_every", DR_FIELD_INT, "1", 0, 1000},
+    {"preview_every", OPTION, TRYON, .def = "1", .about = "steps between previews; 0: none"},
     {NULL},
 };
 
 const dr_field dr_mask_fields[] = {
     {"type", DR_FIELD_CHOICE, NULL, .choices = "mask"},
     {"photo", DR_FIELD_IMAGE, NULL},
-    {"what", DR_FIELD_CHOICE, "\"agnostic\"", .choices = "agnostic|garment"},
-    {"category", DR_FIELD_CHOICE, "\"upper\"", .choices = DR_CATEGORIES},
-    {"sleeve", DR_FIELD_CHOICE, "\"keep\"", .choices = DR_SLEEVES},
-    {"person", DR_FIELD_INT, "0", 0, 64},
-    {"grow", DR_FIELD_NUMBER, "0", -1, 1},
-    {"refine", DR_FIELD_IMAGE, "null"},
+    {"what", OPTION, MASK, .about = "agnostic: where a new garment may go; garment: the one that is worn"},
+    {"category", OPTION, MASK},
+    {"sleeve", OPTION, MASK},
+    {"person", OPTION, MASK},
+    {"grow", OPTION, MASK, .about = "in parts of the person's height"},
+    {"refine", DR_FIELD_IMAGE, "null", .about = "id of a roughly painted mask that is to be snapped to the garment"},
     {NULL},
 };
 
 static const dr_field photo_fields[] = {
     {"photo", DR_FIELD_IMAGE, NULL},
-    {"mask", DR_FIELD_IMAGE, NULL},
-    {"caption", DR_FIELD_STRING, "\"\"", 0, 1000},
-    {"name", DR_FIELD_STRING, "\"\"", 0, 200},
+    {"mask", DR_FIELD_IMAGE, NULL, .about = "white is the garment"},
+    {"caption", DR_FIELD_STRING, "\"\"", 0, 1000, .about = "empty: the prompt of the training"},
+    {"name", DR_FIELD_STRING, "\"\"", 0, 200, .about = "how messages call it"},
     {NULL},
 };
 
@@ -71,30 +81,48 @@ static const dr_field validation_fields[] = {
     {"photo", DR_FIELD_IMAGE, NULL},
     {"mask", DR_FIELD_IMAGE, NULL},
     {"prompt", DR_FIELD_STRING, "\"\"", 0, 1000},
-    {"every", DR_FIELD_INT, "100", 1, DR_MAX_TRAIN_STEPS},
-    {"count", DR_FIELD_INT, "1", 1, 4},
+    {"every", OPTION, "100", 1, DR_MAX_TRAIN_STEPS, TRAIN, .option = "validation_steps", .about = "steps"},
+    {"count", OPTION, "1", 1, 4, TRAIN, .option = "num_validation_images"},
     {NULL},
 };
 
 const dr_field dr_train_fields[] = {
     {"type", DR_FIELD_CHOICE, NULL, .choices = "train"},
-    {"name", DR_FIELD_STRING, NULL, 1, 100},
+    {"name", DR_FIELD_STRING, NULL, 1, 100, .about = "of the garment"},
     {"model", DR_FIELD_STRING, "\"\"", 0, 200},
-    {"prompt", DR_FIELD_STRING, "\"\"", 0, 1000},
+    {"prompt", DR_FIELD_STRING, "\"\"", 0, 1000, .about = "how the garment is called in prompts; empty: its name"},
     {"photos", DR_FIELD_LIST, NULL, 1, DR_MAX_PHOTOS, .of = photo_fields},
-    {"method", DR_FIELD_CHOICE, "\"lora\"", .choices = "lora|full"},
-    {"rank", DR_FIELD_INT, "8", 1, 128},
-    {"steps", DR_FIELD_INT, "400", 1, DR_MAX_TRAIN_STEPS},
-    {"learning_rate", DR_FIELD_NUMBER, "null", 0, 1, .above = true},
-    {"resolution", DR_FIELD_INT, "0", 0, 2048, .multiple = DR_SIZE_UNIT},
-    {"seed", DR_FIELD_INT, "0", 0, SEED_MAX},
-    {"train_text_encoder", DR_FIELD_BOOL, "false"},
-    {"gradient_checkpointing", DR_FIELD_BOOL, "true"},
-    {"use_8bit_adam", DR_FIELD_BOOL, "true"},
-    {"center_crop", DR_FIELD_BOOL, "false"},
-    {"flip", DR_FIELD_BOOL, "false"},
-    {"checkpoint_every", DR_FIELD_INT, "50", 1, DR_MAX_TRAIN_STEPS},
-    {"category", DR_FIELD_CHOICE, "\"upper\"", .choices = DR_CATEGORIES},
-    {"validation", DR_FIELD_OBJECT, "null", .of = validation_fields},
+    {"method", DR_FIELD_CHOICE, "\"lora\"", .choices = "lora|full", .about = "lora: an adapter; full: all weights"},
+    {"rank", OPTION, "8", 1, 128, TRAIN, .option = "lora_rank", .about = "of an adapter"},
+    {"steps", OPTION, "400", 1, DR_MAX_TRAIN_STEPS, TRAIN, .option = "max_train_steps"},
+    {"learning_rate", OPTION, "null", 0, 1, TRAIN, .above = true, .about = "null: 1e-4 for lora, 5e-6 for full"},
+    {"resolution", OPTION, "0", 0, 2048, TRAIN, .multiple = SIZE_UNIT, .about = "0: the model's"},
+    {"seed", OPTION, TRAIN},
+    {"train_text_encoder", OPTION, TRAIN},
+    {"gradient_checkpointing", OPTION, "true", TRAIN},
+    {"use_8bit_adam", OPTION, "true", TRAIN},
+    {"center_crop", OPTION, TRAIN},
+    {"flip", OPTION, TRAIN},
+    {"checkpoint_every", OPTION, "50", 1, DR_MAX_TRAIN_STEPS, TRAIN, .option = "checkpointing_steps",
+     .about = "steps; a killed training goes on from the last one"},
+    {"category", OPTION, MASK},
+    {"validation", DR_FIELD_OBJECT, "null", .of = validation_fields,
+     .about = "pictures on the way; null: the first photo with its mask, about five times"},
     {NULL},
+};
+
+const dr_field *dr_lint_fields(dr_field out[DR_LINT_FIELDS])
+{
+    _Static_assert(sizeof dr_train_fields / sizeof *dr_train_fields <= DR_LINT_FIELDS, "room for all of them");
+    memcpy(out, dr_train_fields, sizeof dr_train_fields);
+    DR_ASSERT(strcmp(out[0].name, "type") == 0 && strcmp(out[1].name, "name") == 0, "type and name come first");
+    out[0].def = "\"train\"";
+    out[1].def = "\"\"";
+    out[1].min = 0;
+    return out;
+}
+
+const dr_named_fields dr_named_tables[] = {
+    {"AutoMask", dr_auto_fields},     {"TrainPhoto", photo_fields},       {"TryonSettings", dr_tryon_fields},
+    {"MaskSettings", dr_mask_fields}, {"TrainSettings", dr_train_fields}, {NULL, NULL},
 };

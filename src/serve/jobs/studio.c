@@ -1,6 +1,7 @@
 /* What the server has: store, events, models, adapters. */
 #include "serve/jobs/studio.h"
 
+#include "base/file.h"
 #include "base/path.h"
 
 #include <limits.h>
@@ -34,6 +35,12 @@ static bool is_lora(const dr_studio *s, const char *id)
     return dr_studio_lora(s, id) != NULL;
 }
 
+void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_options *o)
+{
+    *o = (drape_load_options){.vae = s->o->vae, .tokenizer = s->o->tokenizer};
+    o->ema = s->o->ema && dir && dr_is_file(dir);
+}
+
 static dr_status add_model(dr_studio *s, const char *dir)
 {
     dr_model *m = &s->model[s->model_count];
@@ -41,7 +48,9 @@ static dr_status add_model(dr_studio *s, const char *dir)
     drape_model_info info;
     if (s->model_count == DR_MAX_MODELS)
         return dr_fail(DR_EINVAL, "%d models are too many", s->model_count + 1);
-    dr_status st = (dr_status)drape_pipeline_load(&p, dir, NULL);
+    drape_load_options o;
+    dr_studio_load_options(s, dir, &o);
+    dr_status st = (dr_status)drape_pipeline_load(&p, dir, &o);
     if (st)
         return st;
     drape_pipeline_info(p, &info);
@@ -57,7 +66,7 @@ static dr_status add_model(dr_studio *s, const char *dir)
     if (!m->dir)
         return dr_fail(DR_ENOMEM, "out of memory");
     const char *name = dr_path_name(m->dir)[0] ? dr_path_name(m->dir) : m->dir;
-    make_id(s, m->id, name, strlen(name), "", is_model);
+    make_id(s, m->id, name, dr_is_file(m->dir) ? dr_path_stem(name) : strlen(name), "", is_model);
     s->model_count++;
     return DR_OK;
 }

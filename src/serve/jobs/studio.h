@@ -12,9 +12,12 @@
 enum { DR_MAX_MODELS = 64, DR_MAX_LORAS = 64 };
 
 typedef struct dr_studio_options {
-    const char *const *models; /* folders, NULL is the small one that comes with drape; the first is the default */
+    const char *const
+        *models; /* folders or single files, NULL is the small one that comes with drape; the first is the default */
     int model_count;
-    const char *const *loras; /* adapters' files */
+    const char *vae, *tokenizer; /* of all models, in place of their own; or NULL */
+    bool ema;                    /* of single files: the UNet's moving average */
+    const char *const *loras;    /* adapters' files */
     int lora_count;
     const char *data;   /* folder */
     const char *parser; /* folder, NULL: the one that comes with drape */
@@ -23,8 +26,8 @@ typedef struct dr_studio_options {
 } dr_studio_options;
 
 typedef struct dr_model {
-    char id[128]; /* the folder's name; unique */
-    char *dir;
+    char id[128]; /* the folder's name, or the file's without its extension; unique */
+    char *dir;    /* or file */
     int width, height, multiple;
     char scheduler[24], kind[8];
     int steps; /* that suit it */
@@ -90,6 +93,9 @@ void dr_studio_close(dr_studio *s);
 
 /** The model of this id, the first for "" and NULL; NULL if there is none. */
 const dr_model *dr_studio_model(const dr_studio *s, const char *id);
+
+/** What a served model is opened with: what takes the place of its own parts. `dir` may be NULL, the small model. */
+void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_options *o);
 
 /** The adapter of this id; NULL if there is none. */
 const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id);

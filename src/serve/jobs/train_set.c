@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "serve/jobs/settings.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -115,24 +116,20 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
         dr_path(paths->masks, sizeof paths->masks, dir, "masks") || dr_path(paths->out, sizeof paths->out, dir, "out"))
         return dr_fail(DR_EINVAL, "the path of --data is too long");
     drape_train_defaults(o);
+    drape_load_options load;
+    dr_studio_load_options(s, m->dir, &load);
     o->pretrained_model_name_or_path = m->dir;
+    o->vae = load.vae;
+    o->tokenizer_name = load.tokenizer;
+    o->ema = load.ema;
     o->instance_data_dir = paths->images;
     o->instance_masks_data_dir = paths->masks;
     o->output_dir = paths->out;
-    o->resolution = (int)dr_json_whole(settings, "resolution");
-    o->center_crop = dr_json_flag(settings, "center_crop");
-    o->flip = dr_json_flag(settings, "flip");
-    o->train_text_encoder = dr_json_flag(settings, "train_text_encoder");
-    o->gradient_checkpointing = dr_json_flag(settings, "gradient_checkpointing");
-    o->use_8bit_adam = dr_json_flag(settings, "use_8bit_adam");
-    o->learning_rate = dr_json_number(settings, "learning_rate");
+    dr_fields_take(dr_train_fields, settings, &dr_train_job, o);
+    o->lora_rank = lora ? o->lora_rank : 0;
     o->lr_warmup_steps = 0;
-    o->max_train_steps = (int)dr_json_whole(settings, "steps");
-    o->checkpointing_steps = (int)dr_json_whole(settings, "checkpoint_every");
     o->checkpoints_total_limit = 1;
     o->resume_from_checkpoint = "latest"; /* where a killed server stopped; a new run has none */
-    o->seed = (uint64_t)dr_json_whole(settings, "seed");
-    o->lora_rank = lora ? (int)dr_json_whole(settings, "rank") : 0;
     set_validation(s, settings, paths, o);
     return DR_OK;
 }

@@ -94,12 +94,7 @@ dr_status dr_work_parser(dr_work *w)
 drape_mask_options dr_work_mask_options(dr_work *w, const json_t *o)
 {
     drape_mask_options m = DRAPE_MASK_DEFAULTS;
-    const char *what = dr_json_text(o, "what");
-    m.what = what && strcmp(what, "garment") == 0 ? DRAPE_MASK_GARMENT : DRAPE_MASK_AGNOSTIC;
-    m.category = (drape_category)dr_choice_index(DR_CATEGORIES, dr_json_text(o, "category"));
-    m.sleeve = (drape_sleeve)dr_choice_index(DR_SLEEVES, dr_json_text(o, "sleeve"));
-    m.person = (int)dr_json_whole(o, "person");
-    m.grow = dr_json_number(o, "grow");
+    dr_fields_take(dr_mask_fields, o, &dr_mask_job, &m);
     m.cancel = dr_work_cancelled;
     m.user = w;
     return m;

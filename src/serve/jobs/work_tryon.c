@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "serve/jobs/pictures.h"
+#include "serve/jobs/settings.h"
 #include "serve/store/ids.h"
 
 #include <stdio.h>
@@ -80,13 +81,15 @@ static bool on_cancel(void *user)
 
 /* --- the model ---------------------------------------------------------------------------------- */
 
-/* Which folder and adapter the settings mean. */
-static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
+/* Which model and adapter the settings mean, and what takes the place of the model's own parts: of one that was taught
+ * here nothing does, it has them. */
+static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drape_load_options *o)
 {
     const char *garment = dr_json_text(w->settings, "garment"), *id = dr_json_text(w->settings, "model");
     const dr_model *m = dr_studio_model(w->s, id);
     dr_job j = {0};
     adapter[0] = 0;
+    *o = (drape_load_options){0};
     dr_status st = garment ? dr_store_get(w->s->store, dr_job_number(garment), &j) : DR_OK;
     if (!st && garment && !j.garment)
         st = dr_fail(DR_ENOENT, "garment %s has been deleted", garment);
@@ -97,6 +100,8 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
         dr_store_train_path(w->s->store, j.id, "out", dir, 4096);
     else if (!st)
         snprintf(dir, 4096, "%s", m->dir);
+    if (!st && !full)
+        dr_studio_load_options(w->s, dir, o);
     if (!st && garment && !full)
         dr_store_train_path(w->s->store, j.id, "out/pytorch_lora_weights.safetensors", adapter, 4096);
     dr_job_clear(&j);
@@ -107,7 +112,8 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096])
 static dr_status open_pipeline(dr_work *w)
 {
     char dir[4096], adapter[4096], *key;
-    dr_status st = find_model(w, dir, adapter);
+    drape_load_options o;
+    dr_status st = find_model(w, dir, adapter, &o);
     double scale = dr_json_number(w->settings, "garment_scale"), more = dr_json_number(w->settings, "lora_scale");
     const char *id = dr_json_text(w->settings, "lora");
     const dr_lora_file *file = dr_studio_lora(w->s, id);
@@ -134,11 +140,11 @@ static dr_status open_pipeline(dr_work *w)
         loras[count++] = (drape_lora){adapter, scale};
     if (file)
         loras[count++] = (drape_lora){file->path, more};
-    drape_load_options o = {.loras = loras,
-                            .lora_count = count,
-                            .precision = fast ? DRAPE_AUTO : DRAPE_EXACT,
-                            /* a large model is mapped again for each picture; small ones stay */
-                            .keep_models = (int)dr_json_whole(w->settings, "count") > 1};
+    o.loras = loras;
+    o.lora_count = count;
+    o.precision = fast ? DRAPE_AUTO : DRAPE_EXACT;
+    /* a large model is mapped again for each picture; small ones stay */
+    o.keep_models = (int)dr_json_whole(w->settings, "count") > 1;
     return (dr_status)drape_pipeline_load(w->pipeline, dir, &o);
 }
 
@@ -147,53 +153,17 @@ static dr_status open_pipeline(dr_work *w)
 static drape_tryon_options options_of(const json_t *o)
 {
     drape_tryon_options t = DRAPE_TRYON_DEFAULTS;
-    t.prompt = dr_json_text(o, "prompt");
-    t.negative_prompt = dr_json_text(o, "negative_prompt");
-    t.long_prompt = dr_json_flag(o, "long_prompt");
-    t.clip_skip = (int)dr_json_whole(o, "clip_skip");
-    t.steps = (int)dr_json_whole(o, "steps");
-    t.guidance_scale = dr_json_number(o, "guidance_scale");
-    t.strength = dr_json_number(o, "strength");
-    t.scheduler = dr_json_text(o, "scheduler");
-    t.karras = dr_json_flag(o, "karras");
-    t.eta = dr_json_number(o, "eta");
-    t.width = (int)dr_json_whole(o, "width");
-    t.height = (int)dr_json_whole(o, "height");
-    t.whole = dr_json_flag(o, "whole");
-    t.padding = (int)dr_json_whole(o, "padding");
-    t.mask_grow = (int)dr_json_whole(o, "mask_grow");
-    t.mask_blur = (int)dr_json_whole(o, "mask_blur");
-    t.paste = dr_json_flag(o, "paste");
-    t.color_match = dr_json_flag(o, "color_match");
-    t.callbacks.preview_every = (int)dr_json_whole(o, "preview_every");
+    dr_fields_take(dr_tryon_fields, o, &dr_tryon_job, &t);
     return t;
 }
 
-/* Words that change nothing: whoever wrote them should know. */
-static dr_status warn_of_cut(dr_work *w, const char *what, const char *prompt)
+static dr_status check_prompts(const tryon_run *r)
 {
-    char text[900], *cut;
-    dr_status st = (dr_status)drape_prompt_cut(*w->pipeline, prompt, &cut);
-    if (st || !cut)
-        return st;
-    size_t shown = strlen(cut);
-    for (shown = shown > 400 ? 400 : shown; ((unsigned char)cut[shown] & 0xc0) == 0x80; shown--) /* whole characters */
-        ;
-    snprintf(text, sizeof text,
-             "the %s is longer than the 75 tokens (about 50 words) that the model reads; this end of it is cut off: "
-             "'%.*s%s'",
-             what, (int)shown, cut, cut[shown] ? "..." : "");
-    dr_work_warn(w, text);
-    free(cut);
-    return DR_OK;
-}
-
-static dr_status check_prompts(dr_work *w)
-{
-    if (dr_json_flag(w->settings, "long_prompt"))
-        return DR_OK;
-    dr_status st = warn_of_cut(w, "prompt", dr_json_text(w->settings, "prompt"));
-    return st ? st : warn_of_cut(w, "negative prompt", dr_json_text(w->settings, "negative_prompt"));
+    char text[2048], *rest = NULL;
+    dr_status st = (dr_status)drape_tryon_doubts(*r->w->pipeline, &r->o, text, sizeof text);
+    for (char *line = st ? NULL : strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        dr_work_warn(r->w, line);
+    return st;
 }
 
 static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mask)
@@ -250,7 +220,7 @@ dr_status dr_work_tryon(dr_work *w)
     if (!st)
         st = open_pipeline(w);
     if (!st)
-        st = check_prompts(w);
+        st = check_prompts(&r);
     r.began = dr_now();
     for (r.picture = r.first; !st && r.picture < r.count; r.picture++) {
         pthread_mutex_lock(&w->s->mutex);

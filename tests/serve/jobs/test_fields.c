@@ -137,17 +137,6 @@ static void numbers_of_a_query_are_whole_and_nothing_else(void **state)
             fail_msg("'%s'", wrong[i]);
 }
 
-static void the_schedulers_are_the_librarys(void **state)
-{
-    char all[400] = "";
-    (void)state;
-    for (int i = 0; drape_scheduler_name(i); i++) {
-        strcat(all, i ? "|" : "");
-        strcat(all, drape_scheduler_name(i));
-    }
-    assert_string_equal(all, DR_SCHEDULERS);
-}
-
 static void names_of_files_never_pass_as_pictures(void **state)
 {
     (void)state;
@@ -193,7 +182,6 @@ int main(void)
         cmocka_unit_test(faults_are_named_with_their_path),
         cmocka_unit_test(lengths_are_counted_in_characters),
         cmocka_unit_test(numbers_of_a_query_are_whole_and_nothing_else),
-        cmocka_unit_test(the_schedulers_are_the_librarys),
         cmocka_unit_test(names_of_files_never_pass_as_pictures),
         cmocka_unit_test(every_default_of_a_job_is_within_its_own_bounds),
     };

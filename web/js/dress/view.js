@@ -1,32 +1,25 @@
-// Dress: photo and mask on the stage, wishes beside it, and the result where the photo was.
+// Dress: the picture on the stage, wishes beside it, and the result where the photo was.
 
-import { h, fill, debounce } from '../dom.js';
-import { Editor } from '../mask/editor.js';
+import { h, fill } from '../dom.js';
 import { toolbar } from '../mask/toolbar.js';
 import { dropTarget, pasteTarget, chooseButton, cameraButton } from '../ui/intake.js';
 import { segments } from '../ui/fields.js';
 import { complain, toast, sentence } from '../ui/toast.js';
-import { loadImage, STAGE_WIDTH } from '../ui/image.js';
-import { load, save } from '../store.js';
 import * as api from '../api.js';
 import { jobs, isOpen } from '../jobs.js';
-import { Draft, DEFAULTS, randomSeed } from './draft.js';
+import { Draft } from './draft.js';
+import { Picture, stageUrl } from './picture.js';
+import { Order, wishesOf } from './order.js';
 import { startPanel } from './start.js';
 import { panel } from './panel.js';
-import { runningStage, failedStage, phrase } from './running.js';
+import { runningStage, failedStage } from './running.js';
 import { resultStage } from './result.js';
-import { findClothes } from './automask.js';
-import { estimate } from './estimate.js';
-import { duration } from '../format.js';
-
-const INSET = { top: 72, right: 24, bottom: 84, left: 24 };
-const INSET_NARROW = { top: 58, right: 8, bottom: 66, left: 8 };
 
 class DressView {
   constructor() {
     this.draft = new Draft();
     this.mode = 'start'; // start, mask, job
-    this.editor = new Editor({ inset: innerWidth > 720 ? INSET : INSET_NARROW });
+    this.picture = new Picture(this.draft);
     this.stage = h('section', { class: 'stage', 'aria-label': 'Photo' });
     this.element = h('div', { class: 'dress' }, h('h1', { class: 'hidden', text: 'Dress a person' }), this.stage);
     this.stop = []; // what destroy() calls
@@ -42,19 +35,15 @@ class DressView {
     }
     const { models } = this.info;
     this.draft.follow(models.find((m) => m.id === this.draft.model) ?? models[0]);
+    this.order = new Order(this.draft, this.info);
     this.panel = panel({ draft: this.draft, info: this.info, onRun: () => this.run(), onFind: () => this.find(), onSnap: () => this.snap() });
     this.element.append(this.panel.element);
-    this.draft.addEventListener('change', (e) => this.draftChanged(e.detail));
-    const keepSoon = debounce(() => this.keepMask(), 400);
-    this.editor.addEventListener('mask', () => {
-      this.unkept = true;
-      keepSoon();
+    this.draft.addEventListener('change', (e) => {
+      if ('grow' in e.detail || 'feather' in e.detail) this.picture.showEdges();
       this.showRun();
     });
-    const leave = () => this.unkept && this.keepMask();
-    addEventListener('pagehide', leave);
-    this.stop.push(() => { leave(); keepSoon.cancel(); removeEventListener('pagehide', leave); });
-    this.editor.addEventListener('state', () => { this.editor.canvas.dataset.tool = this.editor.tool; });
+    this.picture.addEventListener('change', () => this.showRun());
+    this.picture.addEventListener('note', (e) => this.note(e.detail));
     dropTarget(this.stage, (files) => this.takePhoto(files[0]), () => complain(new Error('that is not a picture')));
     this.stop.push(pasteTarget((files) => this.takePhoto(files[0])));
     const changed = () => this.showRun();
@@ -62,7 +51,8 @@ class DressView {
     const taught = () => this.panel.refreshGarments();
     jobs.addEventListener('garments', taught);
     this.stop.push(() => jobs.removeEventListener('change', changed), () => jobs.removeEventListener('garments', taught));
-    this.draftChanged({ grow: 0 });
+    this.picture.showEdges();
+    this.showRun();
     await this.restore();
   }
 
@@ -73,9 +63,7 @@ class DressView {
       return;
     }
     try {
-      await this.showPhoto();
-      const mask = load('mask', null);
-      if (mask) this.editor.setMaskFrom(await loadImage(mask));
+      await this.picture.restore();
     } catch {
       this.draft.setPhoto(null);
       this.setMode('start');
@@ -88,28 +76,19 @@ class DressView {
   /* --- photo and mask ----------------------------------------------------------------------------- */
 
   async takePhoto(file, then = {}) {
-    this.finding?.abort();
+    this.picture.cancel();
     fill(this.stage, busy('Reading the photo'));
     try {
-      const photo = await api.uploadImage(file, file.name);
-      this.draft.setPhoto({ ...photo, name: file.name });
-      this.draft.set(then);
-      this.panel.refresh();
-      await this.showPhoto();
+      await this.picture.take(file, then);
     } catch (error) {
       complain(error);
+      this.panel.refresh();
       this.setMode(this.draft.photo ? 'mask' : 'start');
       return;
     }
+    this.panel.refresh();
     this.setMode('mask');
     return this.find();
-  }
-
-  async showPhoto() {
-    const { id, width, height } = this.draft.photo;
-    const image = await loadImage(api.imageUrl(id, Math.min(STAGE_WIDTH, width)));
-    this.editor.setPhoto(image, width, height);
-    this.draftChanged({ grow: 0 });
   }
 
   /** One click: photo, mask, words, and off it goes. */
@@ -119,62 +98,21 @@ class DressView {
       const blob = await api.fetchBlob(`examples/${example.name}`);
       const file = new File([blob], example.name, { type: 'image/jpeg' });
       await this.takePhoto(file, { prompt: example.prompt, category: example.category, garment: null });
-      if (this.mode === 'mask' && !this.editor.field?.empty) await this.run();
+      if (this.mode === 'mask' && this.picture.masked) await this.run();
     } catch (error) {
       complain(error);
       this.setMode('start');
     }
   }
 
-  /** Snaps what is painted to the garment under it. */
   async snap() {
-    if (!this.editor.mask || this.editor.field?.empty || this.mode !== 'mask') return;
-    try {
-      const rough = await api.uploadImage(await this.editor.toBlob());
-      await this.find(rough.id);
-    } catch (error) {
-      complain(error);
-    }
+    if (this.mode === 'mask') await this.picture.snap();
   }
 
-  /** Finds the clothes. What was painted can be had back with undo. */
-  async find(refine) {
+  async find() {
     if (!this.draft.photo || this.mode === 'start') return;
     if (this.mode === 'job') this.setMode('mask'); // the job goes on; what it makes stays one click away
-    this.finding?.abort();
-    const abort = new AbortController();
-    this.finding = abort;
-    this.note('Finding the clothes');
-    try {
-      const { photo, category, sleeve, person } = this.draft;
-      const found = await findClothes({ photo: photo.id, category, sleeve, person, refine },
-                                      { signal: abort.signal, onJob: (job) => this.note(job.state === 'waiting' ? phrase(job) : 'Finding the clothes') });
-      this.editor.setMaskFrom(found.image);
-    } catch (error) {
-      if (error.name !== 'AbortError') toast(`${sentence(error.message)} You can paint over the clothes instead.`, { kind: 'error' });
-    } finally {
-      if (this.finding === abort) {
-        this.finding = null;
-        this.note('');
-      }
-    }
-  }
-
-  note(text) {
-    if (!this.noteElement) return;
-    fill(this.noteElement, text ? [h('span', { class: 'spinner' }), text] : null);
-    this.noteElement.hidden = !text;
-    this.showRun();
-  }
-
-  keepMask() {
-    this.unkept = false;
-    if (this.editor.mask) save('mask', this.editor.toCanvas().toDataURL());
-  }
-
-  draftChanged(fields) {
-    if ('grow' in fields || 'feather' in fields) this.editor.setEdges({ grow: this.draft.grow, feather: this.draft.featherPixels });
-    this.showRun();
+    await this.picture.find();
   }
 
   /* --- the stage ------------------------------------------------------------------------------------ */
@@ -190,9 +128,18 @@ class DressView {
   }
 
   showMask() {
+    const { editor, finding } = this.picture;
     this.noteElement = h('div', { class: 'stage-note', role: 'status', hidden: true });
-    fill(this.stage, this.editor.element, this.stageTop('mask'), this.noteElement, toolbar(this.editor));
-    if (this.finding) this.note('Finding the clothes');
+    fill(this.stage, editor.element, this.stageTop('mask'), this.noteElement, toolbar(editor));
+    if (finding) this.note('Finding the clothes');
+  }
+
+  note(text) {
+    if (this.noteElement) {
+      fill(this.noteElement, text ? [h('span', { class: 'spinner' }), text] : null);
+      this.noteElement.hidden = !text;
+    }
+    this.showRun();
   }
 
   /* Mask or result; another photo. */
@@ -241,7 +188,7 @@ class DressView {
   photoOf(job) {
     const { photo } = job.settings;
     const { id, width, height } = photo === this.draft.photo?.id ? this.draft.photo : { id: photo, width: job.results[0]?.width, height: job.results[0]?.height };
-    return { id, width, height, url: api.imageUrl(id, Math.min(STAGE_WIDTH, width ?? STAGE_WIDTH)) };
+    return { id, width, height, url: stageUrl(id, width) };
   }
 
   /* --- the job -------------------------------------------------------------------------------------- */
@@ -252,74 +199,45 @@ class DressView {
     const job = this.mode === 'job' ? jobs.get(this.draft.job) : null;
     if (job && isOpen(job)) this.panel.setRun({ label: 'Dressing', disabled: true, hint: '' });
     else if (!this.draft.photo) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Choose a photo first.' });
-    else if (this.sending) this.panel.setRun({ label: 'Dressing', disabled: true });
-    else if (this.finding) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Finding the clothes.' });
-    else if (!this.editor.mask || this.editor.field?.empty) {
-      this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Paint what is to be replaced.' });
-    } else if (!this.draft.prompt.trim()) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Say what to wear.' });
-    else this.panel.setRun({ label: this.mode === 'job' ? 'Dress again' : 'Dress', disabled: false, hint: this.guess() });
-  }
-
-  /** How long it will take, from how long such jobs took. */
-  guess() {
-    const waiting = jobs.queue.filter((job) => job.type !== 'mask').length;
-    if (waiting) return `It waits for ${waiting === 1 ? 'another job' : `${waiting} other jobs`} first.`;
-    const seconds = estimate(jobs.all, this.settings());
-    return seconds ? `About ${duration(Math.max(1, seconds))}.` : '';
+    else if (this.order.sending) this.panel.setRun({ label: 'Dressing', disabled: true });
+    else if (this.picture.finding) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Finding the clothes.' });
+    else if (!this.picture.masked) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Paint what is to be replaced.' });
+    else if (!this.draft.prompt.trim()) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Say what to wear.' });
+    else this.panel.setRun({ label: this.mode === 'job' ? 'Dress again' : 'Dress', disabled: false, hint: this.order.guess() });
   }
 
   async run() {
-    const { draft } = this;
-    if (this.sending || !draft.photo || !draft.prompt.trim()) return;
-    this.sending = true;
+    if (this.order.sending || !this.draft.photo || !this.draft.prompt.trim()) return;
+    const sent = this.order.send(() => this.picture.upload('mask.png'));
     this.showRun();
-    try {
-      const mask = await api.uploadImage(await this.editor.toBlob(), 'mask.png');
-      const job = await jobs.answer(api.submit({ type: 'tryon', ...this.settings(), mask: mask.id }));
-      draft.set({ job: job.id, mask: mask.id });
-      this.showJob(job.id);
-    } catch (error) {
-      complain(error);
-    } finally {
-      this.sending = false;
-      this.showRun();
-    }
-  }
-
-  settings() {
-    const d = this.draft;
-    const [width, height] = d.size ? d.size.split('x').map(Number) : [0, 0];
-    return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
-             garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale,
-             steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
-             seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather };
+    await this.follow(sent);
   }
 
   async retry(job) {
+    await this.follow(this.order.retry(job));
+  }
+
+  /** Shows the job whose id comes. */
+  async follow(sent) {
     try {
-      const next = await jobs.answer(api.retryJob(job.id));
-      this.draft.set({ job: next.id });
-      this.showJob(next.id);
+      this.showJob(await sent);
     } catch (error) {
       complain(error);
+      this.showRun();
     }
   }
 
   /** Takes a job's settings into the form, with its photo and mask. */
   async again(job, result) {
     const s = job.settings;
-    this.draft.set({ ...pick(s), seed: String(result?.seed ?? s.seed ?? ''), count: 1, job: job.id });
+    this.draft.set({ ...wishesOf(s), seed: String(result?.seed ?? s.seed ?? ''), count: 1, job: job.id });
     this.panel.refresh();
     try {
-      if (s.photo !== this.draft.photo?.id) {
-        this.draft.set({ photo: { ...await api.imageInfo(s.photo), name: '' } });
-        await this.showPhoto();
-      }
-      if (s.mask) this.editor.setMaskFrom(await loadImage(api.imageUrl(s.mask)));
+      await this.picture.takeFrom(s);
     } catch (error) {
       complain(error);
     }
-    this.draftChanged({ grow: 0 });
+    this.picture.showEdges();
     this.setMode('mask');
     toast('The settings are back, with the same seed. Change what you like.');
   }
@@ -329,7 +247,7 @@ class DressView {
     try {
       const { width, height } = this.photoOf(job);
       this.draft.setPhoto({ id: result.image, width: result.width ?? width, height: result.height ?? height, name: 'result' });
-      await this.showPhoto();
+      await this.picture.show();
       this.setMode('mask');
       this.find();
     } catch (error) {
@@ -338,18 +256,11 @@ class DressView {
   }
 
   destroy() {
-    this.finding?.abort();
     this.unwatch?.();
     this.panel?.destroy();
-    this.editor.destroy();
+    this.picture.destroy();
     for (const stop of this.stop) stop();
   }
-}
-
-/* The settings that the form has, of those that a job had. */
-function pick(settings) {
-  return Object.fromEntries(Object.keys(DEFAULTS).filter((key) => key in settings && !['photo', 'job', 'mask', 'seed', 'size'].includes(key))
-    .map((key) => [key, settings[key]]).concat([['size', settings.width ? `${settings.width}x${settings.height}` : '']]));
 }
 
 function busy(text) {

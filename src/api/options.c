@@ -1,0 +1,24 @@
+/* The options by name, of src/options. */
+#include "options/options.h"
+
+static const drape_option *at(const drape_option *table, int index)
+{
+    for (; table->name && index > 0; index--)
+        table++;
+    return table->name && index == 0 ? table : NULL;
+}
+
+const drape_option *drape_train_option(int index)
+{
+    return at(dr_train_table, index);
+}
+
+const drape_option *drape_tryon_option(int index)
+{
+    return at(dr_tryon_table, index);
+}
+
+const drape_option *drape_mask_option(int index)
+{
+    return at(dr_mask_table, index);
+}

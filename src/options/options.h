@@ -1,0 +1,23 @@
+/* The options of each job, once: what the command line, the library's check and the server's fields go by.
+ *
+ * Who looks from above sees the tables through the public header (drape_train_option() and its like). */
+#ifndef DR_OPTIONS_OPTIONS_H
+#define DR_OPTIONS_OPTIONS_H
+
+#include "base/status.h"
+#include "drape.h"
+
+/* A row without a name ends each. */
+extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[];
+
+extern const drape_train_options dr_train_defaults;
+
+/**
+ * Every field against its row: DR_EINVAL with one sentence about the first that cannot be.
+ *
+ * @param options  the struct that the table is of
+ * @param dashes   in front of names in messages: "--" or ""
+ */
+dr_status dr_options_check(const drape_option *table, const void *options, const char *dashes);
+
+#endif

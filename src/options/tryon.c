@@ -1,0 +1,44 @@
+/* What `drape tryon` can be told about the picture. Names follow diffusers' inpainting pipeline where it has them. */
+#include "options/options.h"
+
+#include "diffusion/sampler.h"
+
+#define F(field) #field, offsetof(drape_tryon_options, field)
+#define SIDE 4096 /* pixels */
+
+const drape_option dr_tryon_table[] = {
+    {F(prompt), DRAPE_OPTION_TEXT, 0, 0, "TEXT", "the garment", .unset = "empty"},
+
+    {F(negative_prompt), DRAPE_OPTION_TEXT, 0, 0, "TEXT", "what it should not be", .unset = "empty",
+     .heading = "the picture:"},
+    {F(clip_skip), DRAPE_OPTION_INT, 0, 31, "N",
+     "last layers of the text encoder to leave out; AUTOMATIC1111's \"Clip skip\" is one more"},
+    {F(long_prompt), DRAPE_OPTION_BOOL, 0, 1, NULL,
+     "read prompts of more than 75 tokens to their end, in chunks as AUTOMATIC1111 does; BREAK begins a new one"},
+    {F(steps), DRAPE_OPTION_INT, 1, 1000, "N", "denoising steps", .unset = "as suits the model, mostly 50"},
+    {F(guidance_scale), DRAPE_OPTION_NUMBER, 0, 100, "X",
+     "how closely to follow the prompt; 1 or less: no guidance, twice as fast",
+     .unset = "as suits the model, mostly 7.5"},
+    {F(strength), DRAPE_OPTION_NUMBER, 0, 1, "X", "1 starts from noise, less keeps some of what was there",
+     .above = true},
+    {F(seed), DRAPE_OPTION_U64, 0, 0, "N", "same seed, same picture", .unset = "random"},
+    {F(scheduler), DRAPE_OPTION_CHOICE, 0, 0, NULL, "sampler", .choices = DR_SAMPLER_NAMES, .unset = "the model's"},
+    {F(karras), DRAPE_OPTION_BOOL, 0, 1, NULL, "Karras noise levels"},
+    {F(eta), DRAPE_OPTION_NUMBER, 0, 1, "X", "noise that ddim adds per step"},
+    {F(width), DRAPE_OPTION_INT, 0, SIDE, "PX", "working size, a multiple of what the model says; 0: the model's"},
+    {F(height), DRAPE_OPTION_INT, 0, SIDE, "PX", "working size, as the width"},
+
+    {F(whole), DRAPE_OPTION_BOOL, 0, 1, NULL, "work on the whole photo instead of the part around the mask",
+     .heading = "mask and paste:"},
+    {F(padding), DRAPE_OPTION_INT, -1, SIDE, "PX", "photo pixels kept around the mask",
+     .unset = "32, or 1/8 of the mask"},
+    {F(mask_grow), DRAPE_OPTION_INT, -SIDE, SIDE, "PX", "grow the mask by this many pixels; negative shrinks"},
+    {F(mask_blur), DRAPE_OPTION_INT, -1, SIDE, "PX", "width of the paste's soft edge outside the mask",
+     .unset = "1 per 128 pixels of region"},
+    {F(paste), DRAPE_OPTION_BOOL, 0, 1, NULL, "paste into the untouched photo; off gives the model's own picture"},
+    {F(color_match), DRAPE_OPTION_BOOL, 0, 1, NULL, "shift the picture's mean colour to the photo's around the mask"},
+
+    {"preview_every", offsetof(drape_tryon_options, callbacks.preview_every), DRAPE_OPTION_INT, 0, 1000, "N",
+     "every N steps write what there is to OUT-preview.png", .heading = "running:"},
+    {NULL},
+};
