@@ -26,7 +26,7 @@ ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "options": {"base", "di
         "cli": {"base", "serve"}}
 NEVER = {("train", "tryon"), ("tryon", "train"), ("serve/a1111", "serve/api")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
-PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops",
+PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops", "ops/ref/": "ops",
                    "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
                    "sqlite3.h": "serve/store"}
 MOST_LINES = 500

@@ -3,7 +3,6 @@
 
 #include "base/status.h"
 #include "base/threads.h"
-#include "ops/cpu/isa.h"
 #include "ops/ops.h"
 #include "pipeline/shipped.h"
 
@@ -11,8 +10,8 @@
 
 void drape_machine_info(drape_machine *out)
 {
-    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
-    *out = (drape_machine){dr_cpu_name(), isa[dr_cpu_isa()], dr_cpu_has_bf16(), dr_threads()};
+    dr_cpu cpu = dr_ops_cpu();
+    *out = (drape_machine){cpu.name, cpu.isa, cpu.bf16, dr_threads()};
 }
 
 bool drape_machine_backend(int index, const char **name, const char **what)
