@@ -267,9 +267,8 @@ static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
     const char *path = dr_source_path(p->source);
     snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
-    char *dot = strrchr(buf, '.');
-    if (dot && dot > dr_path_name(buf) && dr_source_family(p->source)) /* of a file */
-        *dot = 0;
+    if (dr_source_family(p->source)) /* of a file */
+        buf[dr_path_stem(buf)] = 0;
     return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
 }
 
