@@ -20,7 +20,7 @@ expect() {
     shift 2
     "$@" >out 2>err || got=$?
     [ "$got" = "$want" ] || fail "'$*': exit status $got, not $want"
-    cat out err | grep -qF -- "$words" || fail "'$*' does not say '$words'"
+    grep -qF -- "$words" out err || fail "'$*' does not say '$words'"
 }
 
 # refused STATUS WORDS COMMAND...: the same, in one line, without a result
