@@ -31,6 +31,7 @@ static void try_file(const uint8_t *data, size_t size)
             sink += p[b];
         bytes += e->size;
     }
+    (void)sink;
     DR_ASSERT(bytes <= size, "%zu bytes of tensors in %zu", bytes, size);
     for (size_t i = 0; i < f.meta_count; i++)
         DR_ASSERT(dr_st_metadata(&f, f.meta[i].key) == f.meta[i].value, "'%s' is not found", f.meta[i].key);

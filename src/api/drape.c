@@ -1,6 +1,7 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "drape.h"
 
+#include "base/path.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "options/options.h"
@@ -263,14 +264,12 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
 /* The folder's name, without what leads to it; a file's without its extension. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
-    snprintf(buf, n, "%s", dr_source_path(p->source));
-    size_t len = strlen(buf);
-    while (len > 1 && buf[len - 1] == '/')
-        buf[--len] = 0;
-    char *slash = strrchr(buf, '/'), *name = slash ? slash + 1 : buf, *dot = strrchr(name, '.');
-    if (dot && dot > name && dr_source_family(p->source)) /* of a file */
+    const char *path = dr_source_path(p->source);
+    snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
+    char *dot = strrchr(buf, '.');
+    if (dot && dot > dr_path_name(buf) && dr_source_family(p->source)) /* of a file */
         *dot = 0;
-    return name;
+    return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
 }
 
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)

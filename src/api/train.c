@@ -2,6 +2,7 @@
 #include "drape.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "io/mask.h"
 #include "options/options.h"
@@ -73,7 +74,8 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
             picture_options(c, e, p->validation_prompt ? p->validation_prompt : "", p->seed + (uint64_t)i);
         c->done = i;
         st = dr_tryon(e, &o, &photo, &mask, &out);
-        snprintf(path, sizeof path, "%s/step-%06d-%d.png", dir, step, i + 1);
+        if (!st)
+            st = dr_path_format(path, sizeof path, dir, "step-%06d-%d.png", step, i + 1);
         if (!st)
             st = dr_image_write(&out, path, &(dr_image_write_options){0});
         dr_image_clear(&out);
@@ -143,8 +145,8 @@ static dr_status make_class_images(void *user, const dr_trainer *t, const drape_
     c->total = missing;
     for (int i = 0, n = 0; !st && i < missing; n++) {
         char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/class-%05d.png", o->class_data_dir, n);
-        if (dr_exists(path))
+        st = dr_path_format(path, sizeof path, o->class_data_dir, "class-%05d.png", n);
+        if (st || dr_exists(path))
             continue;
         c->done = i++;
         st = make_one(c, &e, o, o->seed + 1000 + (uint64_t)n, path);

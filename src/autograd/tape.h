@@ -48,6 +48,9 @@ struct dr_tape {
      * tape still exist; may be NULL. Lets an optimizer use and drop gradients as they come. */
     void (*block_done)(dr_tape *g, void *owner);
     void *owner;
+    /* shown what each block of a model gives, under the name that published files have for it; may be NULL */
+    void (*watch)(void *watcher, const char *block, const dr_tensor *y);
+    void *watcher;
     dr_tensor dummy; /* what ops return once something failed */
 };
 

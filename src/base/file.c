@@ -1,9 +1,12 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 #include "base/file.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,11 +199,7 @@ dr_status dr_out_commit(dr_out *o)
     if (!st) {
         free(o->tmp);
         o->tmp = NULL;
-        char *slash = strrchr(o->path, '/');
-        if (slash && slash != o->path)
-            *slash = 0;
-        dr_dir_sync(slash ? o->path : "."); /* best effort: not every file system can */
-        dr_error_clear();
+        dr_dir_sync_of(o->path);
     }
     dr_out_abort(o);
     return st;
@@ -285,6 +284,13 @@ dr_status dr_dir_sync(const char *path)
     }
     close(fd);
     return DR_OK;
+}
+
+void dr_dir_sync_of(const char *path)
+{
+    char folder[PATH_MAX];
+    if (dr_path_folder(folder, sizeof folder, path) || dr_dir_sync(folder))
+        dr_error_clear();
 }
 
 bool dr_exists(const char *path)

@@ -47,6 +47,9 @@ dr_status dr_remove_tree(const char *path);
 /** fsync of a directory, so that a rename in it survives a power cut. */
 dr_status dr_dir_sync(const char *path);
 
+/** The same for the folder that holds `path`, as far as its file system can. */
+void dr_dir_sync_of(const char *path);
+
 bool dr_exists(const char *path);
 bool dr_is_dir(const char *path);
 bool dr_is_file(const char *path); /* a regular one, or a link to one */

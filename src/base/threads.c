@@ -15,14 +15,14 @@ static _Thread_local int mine; /* what this thread's OpenMP was told */
 
 #if defined(__linux__)
 /* The lowest-numbered hardware thread of the core that `cpu` belongs to; `cpu` itself if unknown. */
-static int first_sibling(int cpu)
+static size_t first_sibling(size_t cpu)
 {
     char path[128];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list", cpu);
     FILE *f = fopen(path, "r");
-    int first = cpu;
+    size_t first = cpu;
     if (f) {
-        if (fscanf(f, "%d", &first) != 1)
+        if (fscanf(f, "%zu", &first) != 1)
             first = cpu;
         fclose(f);
     }
@@ -30,14 +30,14 @@ static int first_sibling(int cpu)
 }
 
 /* Cores of the affinity mask, of a set that has room for `room` CPUs; 0 when the kernel has more than that. */
-static int count_cores(int room)
+static int count_cores(size_t room)
 {
     size_t size = CPU_ALLOC_SIZE(room);
     cpu_set_t *allowed = CPU_ALLOC(room), *cores = CPU_ALLOC(room);
     int n = 0;
     if (allowed && cores && sched_getaffinity(0, size, allowed) == 0) {
         CPU_ZERO_S(size, cores);
-        for (int i = 0; i < room; i++)
+        for (size_t i = 0; i < room; i++)
             if (CPU_ISSET_S(i, size, allowed))
                 CPU_SET_S(first_sibling(i), size, cores);
         n = CPU_COUNT_S(size, cores);
@@ -50,7 +50,7 @@ static int count_cores(int room)
 static int cores(void)
 {
     int n = 0;
-    for (int room = CPU_SETSIZE; n == 0 && room <= 64 * CPU_SETSIZE; room *= 4)
+    for (size_t room = CPU_SETSIZE; n == 0 && room <= 64 * CPU_SETSIZE; room *= 4)
         n = count_cores(room);
     return n;
 }

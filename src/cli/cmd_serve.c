@@ -1,4 +1,5 @@
 /* drape serve: the options, the address, the browser. All else is in src/serve. */
+#include "base/path.h"
 #include "cli/commands.h"
 #include "cli/embeddings.h"
 #include "serve/http/guard.h"
@@ -48,14 +49,12 @@ static void on_ready(void *user, const char *url)
 }
 
 /* $XDG_DATA_HOME/drape/studio, or ~/.local/share/drape/studio */
-static const char *default_data(char *out, size_t n)
+static dr_status default_data(char *out, size_t n)
 {
     const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (base && base[0] == '/')
-        snprintf(out, n, "%s/drape/studio", base);
-    else
-        snprintf(out, n, "%s/.local/share/drape/studio", home ? home : ".");
-    return out;
+        return dr_path(out, n, base, "drape/studio");
+    return dr_path(out, n, home ? home : ".", ".local/share/drape/studio");
 }
 
 static int run(int argc, char **argv)
@@ -107,9 +106,11 @@ static int run(int argc, char **argv)
     else if (c.origins && !dr_are_origins(c.origins))
         rc = dr_usage_error(&dr_cmd_serve,
                             "--cors-allow-origins: '%s' is not like http://localhost:3000 (no path), or *", c.origins);
-    c.data = c.data ? c.data : default_data(c.data_path, sizeof c.data_path);
+    dr_status st = c.data ? DR_OK : default_data(c.data_path, sizeof c.data_path);
+    c.data = c.data ? c.data : c.data_path;
     drape_embedding *embeddings = NULL;
-    dr_status st = rc ? DR_OK : (dr_status)dr_cli_embeddings(&c.embeddings, &embeddings);
+    if (!rc && !st)
+        st = (dr_status)dr_cli_embeddings(&c.embeddings, &embeddings);
     dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
                                      .model_count = named ? c.models.count : 1,
                                      .loras = c.loras.item,

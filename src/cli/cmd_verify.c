@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "base/status.h"
 #include "base/threads.h"
 #include "cli/commands.h"
@@ -9,8 +10,7 @@
 
 static void print_line(const char *path, const dr_verify_result *r, dr_status st)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+    const char *name = dr_path_name(path);
     if (st) {
         printf("FAIL  %-50s %s\n", name, dr_error());
         return;

@@ -2,6 +2,7 @@
 #include "cli/files.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "io/image.h"
@@ -80,9 +81,8 @@ int dr_check_result_names(const dr_command *cmd, const dr_results *r, int photos
 /* "person" of "photos/person.jpg": start and length. */
 static const char *stem(const char *path, int *n)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-    *n = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    const char *name = dr_path_name(path);
+    *n = (int)dr_path_stem(name);
     return name;
 }
 
@@ -101,8 +101,7 @@ static char *mask_in_folder(const char *dir, const char *photo)
         if (dr_compare_names(have, (size_t)m, want, (size_t)n) != 0 || f->d_name[0] == '.' ||
             !dr_image_has_name(f->d_name))
             continue;
-        if (asprintf(&found, "%s/%s", dir, f->d_name) < 0)
-            found = NULL;
+        found = dr_path_new(dir, f->d_name);
         if (found && !dr_is_file(found)) {
             free(found);
             found = NULL;
@@ -137,12 +136,14 @@ static char *result_path(const dr_results *r, const char *photo, int photos, int
         snprintf(number, sizeof number, "-%d", k + 1);
     if (photos > 1 || dr_is_folder_name(r->output)) {
         const char *name = stem(photo, &n);
-        size_t len = strlen(r->output);
-        bool ends = len && r->output[len - 1] == '/';
-        made = asprintf(&path, "%s%s%.*s%s.png", r->output, ends ? "" : "/", n, name, number);
+        char *file = NULL;
+        made = asprintf(&file, "%.*s%s.png", n, name, number);
+        path = made < 0 ? NULL : dr_path_new(r->output, file);
+        made = path ? made : -1;
+        free(file);
     } else {
-        const char *dot = strrchr(r->output, '.');
-        made = asprintf(&path, "%.*s%s%s", (int)(dot - r->output), r->output, number, dot);
+        n = (int)dr_path_stem(r->output);
+        made = asprintf(&path, "%.*s%s%s", n, r->output, number, r->output + n);
     }
     if (made < 0)
         dr_fail(DR_ENOMEM, "out of memory");
@@ -159,9 +160,7 @@ char *dr_output_name(const dr_results *r, const char *photo, int photos, int k)
 char *dr_preview_name(const char *output)
 {
     char *path = NULL;
-    const char *dot = strrchr(output, '.');
-    return asprintf(&path, "%.*s-preview.png", (int)(dot ? dot - output : (long)strlen(output)), output) < 0 ? NULL
-                                                                                                             : path;
+    return asprintf(&path, "%.*s-preview.png", (int)dr_path_stem(output), output) < 0 ? NULL : path;
 }
 
 /* --- collisions --------------------------------------------------------------------------------- */
@@ -245,16 +244,12 @@ static dr_status check_pair(const planned *a, const planned *b)
 /* A single file goes to a folder that is there; a folder of results is made when needed. */
 static dr_status check_folder(const char *output)
 {
-    const char *slash = output ? strrchr(output, '/') : NULL;
-    if (!slash || dr_is_folder_name(output))
+    char folder[PATH_MAX];
+    if (!output || dr_is_folder_name(output))
         return DR_OK;
-    dr_status st = DR_OK;
-    char *folder = strndup(output, slash == output ? 1 : (size_t)(slash - output));
-    if (!folder)
-        st = dr_fail(DR_ENOMEM, "out of memory");
-    else if (!dr_is_dir(folder))
+    dr_status st = dr_path_folder(folder, sizeof folder, output);
+    if (!st && !dr_is_dir(folder))
         st = dr_fail(DR_ENOENT, "cannot write '%s': there is no folder '%s'", output, folder);
-    free(folder);
     return st;
 }
 

@@ -27,6 +27,14 @@ static json_t *facts(const dr_st_entry *e, const char *hash)
     return json_pack("{s:o, s:s, s:s}", "shape", shape, "dtype", type_name[e->dtype], "sha256", hash);
 }
 
+/* What was hashed is not needed again: a file larger than memory pushes nothing else out. */
+static void drop(const dr_tensor_file *f, const dr_st_entry *e)
+{
+    const unsigned char *p = e->data;
+    if (p >= f->map.data && p < f->map.data + f->map.size) /* and not gathered */
+        dr_map_drop(p, e->size);
+}
+
 dr_status dr_print_hashes(const char *path, bool json)
 {
     dr_tensor_file f;
@@ -42,6 +50,7 @@ dr_status dr_print_hashes(const char *path, bool json)
         else
             print_line(e, hash);
         g_free(hash);
+        drop(&f, e);
     }
     if (json) {
         json_dumpf(all, stdout, JSON_INDENT(1));

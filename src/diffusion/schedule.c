@@ -333,3 +333,11 @@ void dr_schedule_velocity(const dr_schedule *s, const float *x0, const float *no
     for (size_t i = 0; i < n; i++)
         out[i] = keep * noise[i] - blur * x0[i];
 }
+
+void dr_schedule_target(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out)
+{
+    if (s->prediction == DR_PREDICT_V)
+        dr_schedule_velocity(s, x0, noise, t, n, out);
+    else
+        memcpy(out, s->prediction == DR_PREDICT_SAMPLE ? x0 : noise, n * sizeof *out);
+}

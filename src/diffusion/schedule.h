@@ -52,6 +52,8 @@ void dr_schedule_alphas(const dr_schedule *s, bool rescale, float *out);
 /** x_t of n values at timestep t. diffusers add_noise.
  *  t is in [0, train_timesteps), asserted, here and below. */
 void dr_schedule_add_noise(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
+/** What a model of this schedule's kind learns to say of x_t: the noise, v, or x_0 itself. */
+void dr_schedule_target(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
 /** v = sqrt(abar) noise - sqrt(1-abar) x0. Salimans & Ho 2022, arXiv:2202.00512. diffusers get_velocity. */
 void dr_schedule_velocity(const dr_schedule *s, const float *x0, const float *noise, int t, size_t n, float *out);
 

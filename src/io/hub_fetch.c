@@ -309,13 +309,7 @@ static dr_status settle(fetch *t, const char *path)
 {
     if (fsync(t->fd) != 0 || rename(t->part, path) != 0)
         return dr_fail(DR_EIO, "cannot write '%s': %s", path, strerror(errno));
-    char *dir = strdup(path);
-    if (!dir)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    *strrchr(dir, '/') = 0;
-    if (dr_dir_sync(dir)) /* best effort: not every file system can */
-        dr_error_clear();
-    free(dir);
+    dr_dir_sync_of(path);
     dr_status st = dr_hub_record_add(&t->j->record, t->f, path);
     if (st || t->f->size < WORTH_NOTING)
         return st;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,9 @@
 
 dr_status dr_hub_record_open(dr_hub_record *r, const char *dir)
 {
-    size_t n = strlen(dir) + sizeof DR_HUB_RECORD + 1;
-    *r = (dr_hub_record){malloc(n), NULL};
+    *r = (dr_hub_record){dr_path_new(dir, DR_HUB_RECORD), NULL};
     if (!r->path)
         return dr_fail(DR_ENOMEM, "out of memory");
-    snprintf(r->path, n, "%s/%s", dir, DR_HUB_RECORD);
     dr_status st = dr_json_load(r->path, &r->json);
     if (st == DR_ENOMEM) {
         dr_hub_record_close(r);

@@ -1,5 +1,7 @@
 #include "io/image.h"
 
+#include "base/path.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -65,9 +67,9 @@ bool dr_image_has_name(const char *path)
 {
     static const char *const known[] = {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png",  ".webp", ".tif",
                                         ".tiff", ".gif",  ".heic", ".heif", ".avif", ".bmp",  ".jxl"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(dot, known[i]) == 0)
+    const char *extension = dr_path_extension(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(extension, known[i]) == 0)
             return true;
     return false;
 }

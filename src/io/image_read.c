@@ -263,7 +263,7 @@ static int take_strip(VipsRegion *region, VipsRect *area, void *user)
     ptrdiff_t channels = t->out->channels;
     for (int y = area->top; y < area->top + area->height; y++) {
         ptrdiff_t next, at = row_start(t, y, &next);
-        const uint8_t *from = VIPS_REGION_ADDR(region, area->left, y);
+        const uint8_t *from = dr_region_at(region, area->left, y);
         uint8_t *to = t->out->data + (at + area->left * next) * channels;
         for (int x = 0; x < area->width; x++, from += t->bands, to += next * channels)
             put_pixel(to, t->out->channels, from, t->bands);

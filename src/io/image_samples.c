@@ -45,7 +45,7 @@ static int scan_strip(VipsRegion *region, VipsRect *area, void *user)
 {
     ranges *r = user;
     for (int y = area->top; y < area->top + area->height; y++) {
-        const double *p = (const double *)(void *)VIPS_REGION_ADDR(region, area->left, y);
+        const double *p = (const double *)(const void *)dr_region_at(region, area->left, y);
         for (int x = 0; x < area->width; x++)
             for (int b = 0; b < r->bands; b++)
                 take(&r->of[r->alpha && b == r->bands - 1], *p++);

@@ -2,6 +2,7 @@
 #include "io/image.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/png_chunk.h"
 #include "io/vips_init.h"
 
@@ -19,9 +20,9 @@ static file_kind kind_of(const char *path)
         file_kind kind;
     } known[] = {{".png", KIND_PNG},   {".jpg", KIND_JPEG}, {".jpeg", KIND_JPEG},
                  {".webp", KIND_WEBP}, {".tif", KIND_TIFF}, {".tiff", KIND_TIFF}};
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(dot, known[i].extension) == 0)
+    const char *extension = dr_path_extension(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(extension, known[i].extension) == 0)
             return known[i].kind;
     return KIND_NONE;
 }

@@ -60,7 +60,7 @@ static dr_status append(dr_pickle *p, dr_pk_node *node, const dr_pk *item, size_
 /* Items for the value below them: a list, or a thing whose content does not matter. */
 static dr_status add_items(dr_pickle *p, const dr_pk *item, size_t n)
 {
-    dr_pk *to;
+    dr_pk *to = NULL;
     dr_status st = top(p, &to);
     if (st)
         return st;
@@ -71,7 +71,7 @@ static dr_status add_items(dr_pickle *p, const dr_pk *item, size_t n)
 
 static dr_status set_items(dr_pickle *p, const dr_pk *item, size_t n)
 {
-    dr_pk *to;
+    dr_pk *to = NULL;
     dr_status st = top(p, &to);
     if (st)
         return st;
@@ -87,7 +87,7 @@ static dr_status set_items(dr_pickle *p, const dr_pk *item, size_t n)
 
 static dr_status put(dr_pickle *p, uint64_t index)
 {
-    dr_pk *v;
+    dr_pk *v = NULL;
     dr_status st = top(p, &v);
     if (st)
         return st;
@@ -143,7 +143,7 @@ static dr_status global(dr_pickle *p, const dr_pickle_host *h)
 
 static dr_status call(dr_pickle *p, const dr_pickle_host *h, bool as_object)
 {
-    dr_pk *v, out = {0};
+    dr_pk *v = NULL, out = {0};
     dr_status st = pop(p, 2, &v);
     if (st)
         return st;
@@ -156,7 +156,7 @@ static dr_status call(dr_pickle *p, const dr_pickle_host *h, bool as_object)
 /* State dictionaries have attributes (`_metadata`), which say nothing about tensors. */
 static dr_status build(dr_pickle *p, const dr_pickle_host *h)
 {
-    dr_pk *v;
+    dr_pk *v = NULL;
     dr_status st = pop(p, 2, &v);
     if (st)
         return st;
@@ -166,7 +166,7 @@ static dr_status build(dr_pickle *p, const dr_pickle_host *h)
 
 static dr_status persistent(dr_pickle *p, const dr_pickle_host *h)
 {
-    dr_pk *v, out = {0};
+    dr_pk *v = NULL, out = {0};
     dr_status st = pop(p, 1, &v);
     if (!st)
         st = h->persistent(h->self, p, v, &out);

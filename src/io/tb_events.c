@@ -6,6 +6,7 @@
 #include "io/tb_events.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,16 +198,16 @@ static dr_status check_tag(const char *tag)
 /* events.out.tfevents.<seconds>.<host>.<pid>.<n>; TensorBoard reads a folder's files in the order of their names. */
 static dr_status create(dr_tb *t, const char *dir)
 {
-    char host[128] = "localhost";
-    size_t size = strlen(dir) + sizeof host + 96;
+    char host[128] = "localhost", name[sizeof host + 96];
     gethostname(host, sizeof host - 1);
     host[sizeof host - 1] = 0;
-    t->path = malloc(size);
-    if (!t->path)
-        return dr_fail(DR_ENOMEM, "out of memory");
     for (int n = 0; n < 1000; n++) {
-        snprintf(t->path, size, "%s/events.out.tfevents.%010lld.%s.%ld.%d", dir, (long long)time(NULL), host,
+        snprintf(name, sizeof name, "events.out.tfevents.%010lld.%s.%ld.%d", (long long)time(NULL), host,
                  (long)getpid(), n);
+        free(t->path);
+        t->path = dr_path_new(dir, name);
+        if (!t->path)
+            return dr_fail(DR_ENOMEM, "out of memory");
         t->fd = open(t->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (t->fd >= 0 || errno != EEXIST)
             break;

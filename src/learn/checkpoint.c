@@ -1,6 +1,7 @@
 #include "learn/checkpoint.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <dirent.h>
@@ -58,7 +59,7 @@ static dr_status step_path(const dr_checkpoint *c, char *out, size_t n, long ste
 {
     char name[64];
     snprintf(name, sizeof name, PREFIX "%ld", step);
-    return dr_folder_path(out, n, c->output, "", name);
+    return dr_path(out, n, c->output, name);
 }
 
 dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name)
@@ -70,9 +71,9 @@ dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name)
         st = step < 0 ? dr_fail(DR_ENOENT, "no checkpoint in '%s' to resume from", c->output)
                       : step_path(c, c->at, sizeof c->at, step);
     } else {
-        st = dr_folder_path(c->at, sizeof c->at, c->output, "", name);
+        st = dr_path(c->at, sizeof c->at, c->output, name);
         if (!st && !dr_is_dir(c->at))
-            st = dr_folder_path(c->at, sizeof c->at, name, "", "");
+            st = dr_path(c->at, sizeof c->at, name);
         if (!st && !dr_is_dir(c->at))
             st = dr_fail(DR_ENOENT, "no checkpoint '%s', neither in '%s' nor as a path", name, c->output);
     }
@@ -85,8 +86,7 @@ dr_status dr_checkpoint_find(dr_checkpoint *c, const char *name)
 dr_status dr_checkpoint_blame(const dr_checkpoint *c, dr_status st)
 {
     char path[PATH_MAX], fault[1024];
-    const char *slash = strrchr(c->at, '/');
-    long step = step_of(slash ? slash + 1 : c->at), before = -1;
+    long step = step_of(dr_path_name(c->at)), before = -1;
     int count;
     if (st != DR_EINVAL && st != DR_ENOENT && st != DR_EIO)
         return st;
@@ -120,7 +120,7 @@ void dr_checkpoint_sweep(const char *output, const char *const *also)
     DIR *d = opendir(output);
     const struct dirent *f;
     while (d && (f = readdir(d)))
-        if (is_leftover(f->d_name, also) && !dr_folder_path(path, sizeof path, output, "", f->d_name))
+        if (is_leftover(f->d_name, also) && !dr_path(path, sizeof path, output, f->d_name))
             (void)dr_remove_tree(path);
     if (d)
         closedir(d);
@@ -154,7 +154,7 @@ static void drop_old(const dr_checkpoint *c)
 static dr_status save_state(const dr_checkpoint *c, const char *dir)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "state.json");
+    dr_status st = dr_path(path, sizeof path, dir, "state.json");
     if (st)
         return st;
     json_t *j = json_pack("{s:s, s:i, s:i, s:o, s:O, s:O*}", "written_by", "drape", "format", c->format, "step",

@@ -1,6 +1,7 @@
 /* Going on from a checkpoint. */
 #include "learn/checkpoint.h"
 
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -67,7 +68,7 @@ static dr_status read_state(dr_checkpoint *c, const json_t *j, const char *path)
 
 static dr_status load_state(const dr_checkpoint *c, json_t **j, char *path, int64_t *format)
 {
-    dr_status st = dr_folder_path(path, PATH_MAX, c->at, "", "state.json");
+    dr_status st = dr_path(path, PATH_MAX, c->at, "state.json");
     if (!st)
         st = dr_json_load(path, j);
     return st ? st : dr_json_int(*j, path, "format", 1, 0, INT_MAX, format);

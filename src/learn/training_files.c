@@ -2,6 +2,7 @@
 #include "learn/training.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 
@@ -13,7 +14,7 @@ static dr_status read_part(const dr_part *part, const char *from)
 {
     char dir[PATH_MAX];
     dr_weights files;
-    dr_status st = dr_folder_path(dir, sizeof dir, from, part->folder, "");
+    dr_status st = dr_path(dir, sizeof dir, from, part->folder);
     if (!st)
         st = dr_weights_load(&files, part->params, dir, part->rules);
     if (st)
@@ -44,12 +45,12 @@ static dr_status save_part(const dr_part *part, const char *dir)
     if (part->config_from) {
         st = dr_source_copy(part->config_from, part->folder, dir, false);
     } else {
-        st = dr_folder_path(path, sizeof path, dir, part->folder, "");
+        st = dr_path(path, sizeof path, dir, part->folder);
         if (!st)
             st = dr_mkdirs(path);
     }
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, part->folder, part->file);
+        st = dr_path(path, sizeof path, dir, part->folder, part->file);
     if (st)
         return st;
     if (part->save)
@@ -69,7 +70,7 @@ dr_status dr_training_save_weights(const dr_training *t, const char *dir)
 
 static dr_status path_of(const dr_training *t, char *out, size_t n, const char *dir, const char *file)
 {
-    return dr_folder_path(out, n, dir, t->folder ? t->folder : "", file);
+    return dr_path(out, n, dir, t->folder ? t->folder : "", file);
 }
 
 dr_status dr_training_save_moments(const dr_training *t, const char *dir)

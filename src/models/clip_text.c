@@ -1,5 +1,7 @@
 #include "models/clip_text.h"
 
+#include "models/block.h"
+
 #include <string.h>
 
 static dr_status parse_act(const json_t *j, const char *where, dr_act *out)
@@ -144,6 +146,7 @@ dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids
     h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
     h = dr_view3(g, h, N, L, C);
     for (int i = 0; i < m->config.layers - m->skip; i++)
-        h = dr_block(g, layer_forward, &m->layer[i], 1, &h);
+        h = dr_block_gave(g, dr_block(g, layer_forward, &m->layer[i], 1, &h), "encoder.layers", 3,
+                          (int64_t[]){N, L, C});
     return dr_norm_forward(g, &m->final, h, DR_ACT_NONE);
 }

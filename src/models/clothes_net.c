@@ -1,5 +1,7 @@
 #include "models/clothes_net.h"
 
+#include "models/block.h"
+
 #include <string.h>
 
 #define EPS 1e-5f
@@ -124,8 +126,9 @@ void dr_clothes_net_encode(dr_tape *g, const dr_clothes_net *m, dr_tensor *x, dr
     const dr_clothes_net_config *c = &m->config;
     for (int i = 0; i < c->levels; i++) {
         const dr_clothes_level *l = &m->level[i];
+        int64_t N = x->dim[0], H = (x->dim[1] + 1) / 2, W = (x->dim[2] + 1) / 2;
         x = dr_norm_forward(g, &l->norm, dr_conv_forward(g, &l->down, x, NULL), DR_ACT_NONE);
-        level[i] = x = blocks(g, l->block, c->depth[i], x);
+        level[i] = x = dr_block_gave4(g, blocks(g, l->block, c->depth[i], x), "levels", N, H, W, c->width[i]);
     }
 }
 
@@ -139,6 +142,8 @@ dr_tensor *dr_clothes_net_forward(dr_tape *g, const dr_clothes_net *m, dr_tensor
         x = dr_resize_bilinear(g, dr_lin_forward(g, &m->level[i].up, x, NULL), skip[i - 1]->dim[1],
                                skip[i - 1]->dim[2]);
         x = blocks(g, m->level[i - 1].up_block, c->decoder[i - 1], dr_add(g, x, skip[i - 1]));
+        const int64_t *d = skip[i - 1]->dim;
+        dr_block_gave(g, x, "levels.up_blocks", 4, d);
     }
     return dr_lin_forward(g, &m->head, dr_norm_forward(g, &m->norm_out, x, DR_ACT_SILU), NULL);
 }

@@ -1,9 +1,11 @@
 #include "models/resnet.h"
 
+#include "models/block.h"
+
 void dr_resnet_init(dr_params *p, dr_resnet *r, const char *name, int in, int out, int time, int groups, float eps)
 {
     char buf[DR_NAME_MAX];
-    *r = (dr_resnet){0};
+    *r = (dr_resnet){.name = dr_params_text(p, name)};
     dr_groupnorm_init(p, &r->norm1, dr_join(buf, name, "norm1"), in, groups, eps);
     dr_conv_init(p, &r->conv1, dr_join(buf, name, "conv1"), in, out, 3, 1);
     if (time)
@@ -16,6 +18,7 @@ void dr_resnet_init(dr_params *p, dr_resnet *r, const char *name, int in, int ou
 
 dr_tensor *dr_resnet_forward(dr_tape *g, const dr_resnet *r, dr_tensor *x, dr_tensor *emb)
 {
+    const int64_t *d = x->dim;
     dr_tensor *h = dr_norm_forward(g, &r->norm1, x, DR_ACT_SILU);
     h = dr_conv_forward(g, &r->conv1, h, NULL);
     if (r->time.w)
@@ -23,5 +26,6 @@ dr_tensor *dr_resnet_forward(dr_tape *g, const dr_resnet *r, dr_tensor *x, dr_te
     h = dr_norm_forward(g, &r->norm2, h, DR_ACT_SILU);
     if (r->shortcut.w)
         x = dr_lin_forward(g, &r->shortcut, x, NULL);
-    return dr_conv_forward(g, &r->conv2, h, x);
+    h = dr_conv_forward(g, &r->conv2, h, x);
+    return dr_block_gave4(g, h, r->name, d[0], d[1], d[2], r->conv2.w->dim[0]);
 }

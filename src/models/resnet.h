@@ -7,6 +7,7 @@
 #include "nn/layers.h"
 
 typedef struct dr_resnet {
+    const char *name; /* "down_blocks.0.resnets.1" */
     dr_norm norm1, norm2;
     dr_conv conv1, conv2;
     dr_lin time;     /* UNet: [out, time channels]; w is NULL in the VAE */

@@ -1,5 +1,7 @@
 #include "models/segformer.h"
 
+#include "models/block.h"
+
 #define EPS 1e-5f
 
 /* --- weights -------------------------------------------------------------------------------------- */
@@ -118,7 +120,11 @@ static dr_tensor *stage_forward(dr_tape *g, const void *self, dr_tensor *const *
         h = dr_block(g, attention_block, &s->layer[k], 1, &h);
         h = dr_block(g, ff_block, &s->layer[k], 1, &h);
     }
-    return dr_norm_forward(g, &s->norm_out, h, DR_ACT_NONE);
+    h = dr_norm_forward(g, &s->norm_out, h, DR_ACT_NONE);
+    const dr_conv_geom *c = &s->patches.geom;
+    int64_t kernel = s->patches.w->dim[2], H = (in[0]->dim[1] + c->top + c->bottom - kernel) / c->stride + 1,
+            W = (in[0]->dim[2] + c->left + c->right - kernel) / c->stride + 1;
+    return dr_block_gave4(g, h, "segformer.encoder.block", in[0]->dim[0], H, W, s->patches.w->dim[0]);
 }
 
 /* In inference a whole stage is one more block, so that what its layers left goes as well. */

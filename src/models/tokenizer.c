@@ -8,7 +8,7 @@ typedef struct encoder {
     const dr_tokenizer *t;
     int32_t *ids;
     size_t count, room; /* of ids */
-    dr_text normal;
+    dr_points normal;
     dr_bpe bpe;
 } encoder;
 
@@ -138,7 +138,7 @@ static dr_status encode_rest(encoder *e, int normalized, const uint32_t *c, size
         return DR_OK;
     if (normalized)
         return split(e, c, n);
-    dr_status st = dr_text_normalize(&e->normal, c, n);
+    dr_status st = dr_points_normalize(&e->normal, c, n);
     return st ? st : encode_part(e, 1, e->normal.c, e->normal.n);
 }
 
@@ -167,13 +167,13 @@ dr_status dr_tokenizer_tokens(const dr_tokenizer *t, const char *text, size_t by
     *count = 0;
     if (bytes > DR_PROMPT_BYTES_MAX)
         return dr_fail(DR_EINVAL, "the prompt has %zu bytes, at most %zu are accepted", bytes, DR_PROMPT_BYTES_MAX);
-    dr_text raw = {0};
+    dr_points raw = {0};
     encoder e = {.t = t};
-    dr_status st = dr_text_decode(&raw, text, bytes);
+    dr_status st = dr_points_decode(&raw, text, bytes);
     if (!st && raw.n)
         st = encode_part(&e, 0, raw.c, raw.n);
-    dr_text_clear(&raw);
-    dr_text_clear(&e.normal);
+    dr_points_clear(&raw);
+    dr_points_clear(&e.normal);
     dr_bpe_clear(&e.bpe);
     if (st) {
         free(e.ids);

@@ -38,19 +38,19 @@ struct dr_tokenizer {
 
 /* --- tokenizer_text.c: Unicode ---------------------------------------------------------------------- */
 
-/* Code points; zero-initialise, free with dr_text_clear. */
-typedef struct dr_text {
+/* Code points; zero-initialise, free with dr_points_clear. */
+typedef struct dr_points {
     uint32_t *c;
     size_t n, cap;
-} dr_text;
+} dr_points;
 
-void dr_text_clear(dr_text *t);
+void dr_points_clear(dr_points *t);
 
 /** Appends UTF-8; each maximal part of a broken sequence becomes one U+FFFD, as in Python and Rust. */
-dr_status dr_text_decode(dr_text *out, const char *s, size_t n);
+dr_status dr_points_decode(dr_points *out, const char *s, size_t n);
 
 /** Replaces `out` by the normalised text: NFC, each run of white space one blank, lower case. */
-dr_status dr_text_normalize(dr_text *out, const uint32_t *c, size_t n);
+dr_status dr_points_normalize(dr_points *out, const uint32_t *c, size_t n);
 
 typedef enum dr_char_class { DR_CHAR_SPACE, DR_CHAR_LETTER, DR_CHAR_DIGIT, DR_CHAR_OTHER } dr_char_class;
 dr_char_class dr_char_class_of(uint32_t c);

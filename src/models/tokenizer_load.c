@@ -4,8 +4,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/text.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,22 +213,23 @@ static void index_bytes(dr_tokenizer *t, const json_t *vocab)
 
 static dr_status parse_if_there(const dr_tokenizer_file *f, const char *dir, const char *name, json_t **out)
 {
-    char where[512];
+    char where[PATH_MAX];
     *out = NULL;
-    snprintf(where, sizeof where, "%s/%s", dir, name);
-    return f->text ? dr_json_parse(f->text, f->n, where, out) : DR_OK;
+    dr_status st = dr_path(where, sizeof where, dir, name);
+    return st || !f->text ? st : dr_json_parse(f->text, f->n, where, out);
 }
 
 static dr_status read_vocab_and_merges(dr_tokenizer *t, const dr_tokenizer_files *f, const json_t *vocab,
                                        const json_t *model)
 {
-    char where[512];
-    snprintf(where, sizeof where, "%s/%s", f->dir, model ? "tokenizer.json" : "vocab.json");
-    dr_status st = check_vocab(t, vocab, where);
+    char where[PATH_MAX];
+    dr_status st = dr_path(where, sizeof where, f->dir, model ? "tokenizer.json" : "vocab.json");
+    if (!st)
+        st = check_vocab(t, vocab, where);
+    if (!st && !model)
+        st = dr_path(where, sizeof where, f->dir, "merges.txt");
     if (st)
         return st;
-    if (!model)
-        snprintf(where, sizeof where, "%s/merges.txt", f->dir);
     merge_reader r = {.t = t, .vocab = vocab, .where = where};
     st = model ? read_merges_json(&r, json_object_get(model, "merges"))
                : read_merges_text(&r, f->merges.text, f->merges.n);
@@ -290,10 +293,10 @@ dr_status dr_tokenizer_parse(dr_tokenizer **out, const dr_tokenizer_files *f)
 
 static dr_status read_if_there(dr_tokenizer_file *f, const char *dir, const char *name)
 {
-    char path[4096], *text = NULL;
-    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-        return dr_fail(DR_EINVAL, "the path of the tokenizer is longer than %zu bytes", sizeof path);
-    dr_status st = dr_file_read(path, MAX_FILE, &text, &f->n);
+    char path[PATH_MAX], *text = NULL;
+    dr_status st = dr_path(path, sizeof path, dir, name);
+    if (!st)
+        st = dr_file_read(path, MAX_FILE, &text, &f->n);
     f->text = text;
     return st == DR_ENOENT ? DR_OK : st;
 }

@@ -239,16 +239,16 @@ static int compare_added(const void *x, const void *y)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-static dr_status added_text(const reader *r, const named_token *a, dr_text *out)
+static dr_status added_text(const reader *r, const named_token *a, dr_points *out)
 {
-    dr_text raw = {0};
-    dr_status st = dr_text_decode(&raw, a->name, strlen(a->name));
+    dr_points raw = {0};
+    dr_status st = dr_points_decode(&raw, a->name, strlen(a->name));
     if (!st && !a->normalized) {
         *out = raw;
     } else {
         if (!st)
-            st = dr_text_normalize(out, raw.c, raw.n);
-        dr_text_clear(&raw);
+            st = dr_points_normalize(out, raw.c, raw.n);
+        dr_points_clear(&raw);
     }
     if (!st && out->n > DR_ADDED_TEXT_MAX)
         st = dr_fail(DR_EINVAL,
@@ -256,7 +256,7 @@ static dr_status added_text(const reader *r, const named_token *a, dr_text *out)
                      "accepted",
                      r->j->dir, out->n, DR_ADDED_TEXT_MAX);
     if (st)
-        dr_text_clear(out);
+        dr_points_clear(out);
     return st;
 }
 
@@ -271,7 +271,7 @@ static dr_status index_added(const reader *r, int normalized)
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
         const named_token *a = &r->list[i];
-        dr_text text = {0};
+        dr_points text = {0};
         if (a->normalized != normalized)
             continue;
         dr_status st = added_text(r, a, &text);

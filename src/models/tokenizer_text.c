@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-void dr_text_clear(dr_text *t)
+void dr_points_clear(dr_points *t)
 {
     free(t->c);
-    *t = (dr_text){0};
+    *t = (dr_points){0};
 }
 
-static dr_status reserve(dr_text *t, size_t more)
+static dr_status reserve(dr_points *t, size_t more)
 {
     if (t->cap - t->n >= more)
         return DR_OK;
@@ -43,7 +43,7 @@ static size_t decode_one(const unsigned char *s, size_t n, uint32_t *c)
     return len;
 }
 
-dr_status dr_text_decode(dr_text *out, const char *s, size_t n)
+dr_status dr_points_decode(dr_points *out, const char *s, size_t n)
 {
     dr_status st = reserve(out, n);
     for (size_t i = 0; !st && i < n; out->n++)
@@ -121,7 +121,7 @@ static size_t compose(uint32_t *out, const uint64_t *p, size_t n)
 
 /* Unicode normalization form C (UAX 15). glib's g_utf8_normalize is not used: it takes quadratic time on long
  * runs of marks and ends the process when memory runs out. */
-static dr_status nfc(dr_text *out, const uint32_t *c, size_t n)
+static dr_status nfc(dr_points *out, const uint32_t *c, size_t n)
 {
     size_t most = 0;
     bool plain = true; /* below U+0300 nothing combines and nothing changes */
@@ -149,9 +149,9 @@ static dr_status nfc(dr_text *out, const uint32_t *c, size_t n)
     return DR_OK;
 }
 
-dr_status dr_text_normalize(dr_text *out, const uint32_t *c, size_t n)
+dr_status dr_points_normalize(dr_points *out, const uint32_t *c, size_t n)
 {
-    dr_text form = {0};
+    dr_points form = {0};
     dr_status st = nfc(&form, c, n);
     out->n = 0;
     if (!st)
@@ -165,6 +165,6 @@ dr_status dr_text_normalize(dr_text *out, const uint32_t *c, size_t n)
         if (x == 0x130)
             out->c[out->n++] = 0x307; /* the one character whose lower case is two; a final sigma stays a sigma */
     }
-    dr_text_clear(&form);
+    dr_points_clear(&form);
     return st;
 }

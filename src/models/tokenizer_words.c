@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(const dr_added_token *a, const dr_text *b)
+static int compare(const dr_added_token *a, const dr_points *b)
 {
     for (size_t i = 0; i < a->n && i < b->n; i++)
         if (a->text[i] != b->c[i])
@@ -13,7 +13,7 @@ static int compare(const dr_added_token *a, const dr_text *b)
 }
 
 /* Looked for in normalised text, as transformers does with tokens that are added to its tokenizer. */
-static dr_status insert(dr_tokenizer *t, dr_text *text, int32_t id, int32_t count)
+static dr_status insert(dr_tokenizer *t, dr_points *text, int32_t id, int32_t count)
 {
     size_t n = t->n_added[1], at = 0;
     while (at < n && compare(&t->added[1][at], text) < 0)
@@ -29,12 +29,12 @@ static dr_status insert(dr_tokenizer *t, dr_text *text, int32_t id, int32_t coun
     list[at] = (dr_added_token){text->c, text->n, id, whole, count};
     t->added[1] = list;
     t->n_added[1] = n + 1;
-    *text = (dr_text){0};
+    *text = (dr_points){0};
     return DR_OK;
 }
 
 /* Blanks at the ends are no part of a word. */
-static void trim(dr_text *t)
+static void trim(dr_points *t)
 {
     size_t from = 0;
     while (from < t->n && t->c[from] == ' ')
@@ -48,11 +48,11 @@ static void trim(dr_text *t)
 
 dr_status dr_tokenizer_add_word(dr_tokenizer *t, const char *word, int32_t id, int32_t count)
 {
-    dr_text raw = {0}, text = {0};
+    dr_points raw = {0}, text = {0};
     DR_ASSERT(count > 0 && id >= t->vocab_size && id < DR_TOKEN_ID_MAX - count, "tokens %d and %d more", id, count);
-    dr_status st = dr_text_decode(&raw, word, strlen(word));
+    dr_status st = dr_points_decode(&raw, word, strlen(word));
     if (!st)
-        st = dr_text_normalize(&text, raw.c, raw.n);
+        st = dr_points_normalize(&text, raw.c, raw.n);
     trim(&text);
     if (!st && (text.n == 0 || text.n > DR_ADDED_TEXT_MAX))
         st = dr_fail(DR_EINVAL, "the word has %zu characters, expected 1 to %d", text.n, DR_ADDED_TEXT_MAX);
@@ -61,8 +61,8 @@ dr_status dr_tokenizer_add_word(dr_tokenizer *t, const char *word, int32_t id, i
             st = dr_fail(DR_EINVAL, "the word is a token of the model already");
     if (!st)
         st = insert(t, &text, id, count);
-    dr_text_clear(&raw);
-    dr_text_clear(&text);
+    dr_points_clear(&raw);
+    dr_points_clear(&text);
     return st;
 }
 

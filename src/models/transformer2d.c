@@ -1,5 +1,7 @@
 #include "models/transformer2d.h"
 
+#include "models/block.h"
+
 static void attn_init(dr_params *p, dr_attn *a, const char *name, int width, int context, int heads)
 {
     char buf[DR_NAME_MAX];
@@ -26,7 +28,7 @@ void dr_transformer2d_init(dr_params *p, dr_transformer2d *t, const char *name, 
                            int depth, int groups, bool linear)
 {
     char buf[DR_NAME_MAX];
-    *t = (dr_transformer2d){.depth = depth};
+    *t = (dr_transformer2d){.name = dr_params_text(p, name), .depth = depth};
     dr_groupnorm_init(p, &t->norm, dr_join(buf, name, "norm"), width, groups, 1e-6f);
     dr_join(buf, name, "proj_in");
     if (linear)
@@ -90,5 +92,5 @@ dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_te
         h = dr_block(g, ff_block, l, 1, &h);
     }
     h = dr_lin_forward(g, &t->proj_out, h, in);
-    return dr_view4(g, h, N, d[1], d[2], d[3]);
+    return dr_block_gave4(g, dr_view4(g, h, N, d[1], d[2], d[3]), t->name, N, d[1], d[2], d[3]);
 }

@@ -22,6 +22,7 @@ typedef struct dr_transformer_layer {
 } dr_transformer_layer;
 
 typedef struct dr_transformer2d {
+    const char *name; /* "mid_block.attentions.0" */
     dr_norm norm;
     dr_lin proj_in, proj_out;
     int depth;

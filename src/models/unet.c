@@ -1,6 +1,9 @@
 #include "models/unet.h"
 
+#include "models/block.h"
+
 #include <math.h>
+#include <string.h>
 
 /* --- binding names ------------------------------------------------------------------------------ */
 
@@ -25,6 +28,8 @@ static void down_init(dr_params *p, dr_unet_level *b, int i, const dr_unet_confi
     char name[DR_NAME_MAX], buf[DR_NAME_MAX];
     int in = c->width[i ? i - 1 : 0], out = c->width[i];
     dr_join_index(name, "", "down_blocks", i);
+    b->name = dr_params_text(p, name);
+    b->width = out;
     b->layers = c->layers[i];
     for (int k = 0; k < b->layers; k++)
         layer_init(p, &b->layer[k], name, k, k ? out : in, out, c, c->down_cross[i], i, c->depth[i]);
@@ -41,6 +46,8 @@ static void up_init(dr_params *p, dr_unet_level *b, int i, const dr_unet_config 
     int last = c->levels - 1, level = last - i;
     int before = c->width[i ? level + 1 : last], out = c->width[level], above = c->width[level ? level - 1 : 0];
     dr_join_index(name, "", "up_blocks", i);
+    b->name = dr_params_text(p, name);
+    b->width = out;
     b->layers = c->layers[level] + 1;
     for (int k = 0; k < b->layers; k++) {
         int skip = k == b->layers - 1 ? above : out;
@@ -162,6 +169,7 @@ typedef struct skips {
 static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text,
                              skips *s)
 {
+    int64_t N = b->layer[0].cross ? text->dim[0] : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         h = dr_block(g, resnet_block, &b->layer[k].resnet, 2, (dr_tensor *[]){h, emb});
         if (b->layer[k].cross)
@@ -170,11 +178,22 @@ static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, d
     }
     if (b->resizes)
         s->t[s->n++] = h = dr_conv_forward(g, &b->resize, h, NULL);
-    return h;
+    int64_t step = b->resizes ? 2 : 1; /* an odd size is rounded up */
+    return dr_block_gave4(g, h, b->name, N, (H + step - 1) / step, (W + step - 1) / step, b->width);
+}
+
+static dr_tensor *mid_block(dr_tape *g, const dr_unet *u, dr_tensor *h, dr_tensor *emb, dr_tensor *text)
+{
+    int64_t H = h->dim[1], W = h->dim[2], C = h->dim[3];
+    h = dr_block(g, resnet_block, &u->mid.resnet[0], 2, (dr_tensor *[]){h, emb});
+    h = attend(g, &u->mid.attention, h, text);
+    h = dr_block(g, resnet_block, &u->mid.resnet[1], 2, (dr_tensor *[]){h, emb});
+    return dr_block_gave4(g, h, "mid_block", text->dim[0], H, W, C);
 }
 
 static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text, skips *s)
 {
+    int64_t N = b->layer[0].cross ? text->dim[0] : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         dr_tensor *skip = s->t[--s->n];
         if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */
@@ -184,9 +203,20 @@ static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_
             h = attend(g, &b->layer[k].attention, h, text);
     }
     if (!b->resizes)
-        return h;
+        return dr_block_gave4(g, h, b->name, N, H, W, b->width);
     const int64_t *d = s->t[s->n - 1]->dim; /* an odd size came from a larger one: back to that */
-    return dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
+    h = dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
+    return dr_block_gave4(g, h, b->name, N, d[1], d[2], b->width);
+}
+
+void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x)
+{
+    size_t row = (size_t)C * sizeof *x;
+    for (int64_t i = 0; i < cells; i++, x += 2 * C + 1) {
+        memcpy(x, noisy + i * C, row);
+        x[C] = mask[i];
+        memcpy(x + C + 1, masked + i * C, row);
+    }
 }
 
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
@@ -198,9 +228,7 @@ dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const flo
     for (int i = 0; i < u->config.levels; i++)
         h = down_block(g, &u->down[i], h, emb, text, &s);
 
-    h = dr_block(g, resnet_block, &u->mid.resnet[0], 2, (dr_tensor *[]){h, emb});
-    h = attend(g, &u->mid.attention, h, text);
-    h = dr_block(g, resnet_block, &u->mid.resnet[1], 2, (dr_tensor *[]){h, emb});
+    h = mid_block(g, u, h, emb, text);
 
     for (int i = 0; i < u->config.levels; i++) /* up[0] is the deepest */
         h = up_block(g, &u->up[i], h, emb, text, &s);

@@ -5,7 +5,8 @@
  *   x [N,h,w,9] -> conv_in [N,h,w,c0] -> L x (resnet, transformer; halve) -> mid
  *     -> L x (concat skip, resnet, transformer; double) -> norm, silu, conv_out [N,h,w,4]
  *
- * The 9 input channels of an inpainting model are noisy latents (4), mask (1), masked picture's latents (4).
+ * The 9 input channels of an inpainting model are noisy latents (4), mask (1), masked picture's latents (4):
+ * dr_unet_join_input() puts them together.
  *
  * Details that have caused bugs: `attention_head_dim` is the NUMBER of heads in SD 1 and 2; the transformer's
  * group norm has eps 1e-6, the resnets' 1e-5; up blocks pop skips in reverse, and one more than they have
@@ -41,6 +42,8 @@ typedef struct dr_unet_layer {
 } dr_unet_layer;
 
 typedef struct dr_unet_level {
+    const char *name; /* "down_blocks.0" */
+    int width;
     int layers;
     dr_unet_layer layer[DR_UNET_MAX_LAYERS];
     bool resizes;
@@ -67,6 +70,10 @@ dr_status dr_unet_init(dr_unet *u, const dr_unet_config *c, dr_params *p);
 
 /** Calls fn for the projections of every attention: to_q, to_k, to_v, to_out.0 of self- and cross-attention. */
 void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void *user);
+
+/** The input of an inpainting model from its parts, of `cells` latent cells in C channels: noisy [cells,C], mask
+ * [cells], 1 where something is to be painted, masked [cells,C] -> x [cells,2C+1]. On the host. */
+void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x);
 
 /** x [N,h,w,in], timestep [N], text [N,L,context] -> noise, v or sample [N,h,w,out].
  *

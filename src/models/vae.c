@@ -1,5 +1,7 @@
 #include "models/vae.h"
 
+#include "models/block.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -88,11 +90,13 @@ static void mid_init(dr_params *p, dr_vae_mid *m, const char *name, const dr_vae
     int width = c->width[c->levels - 1];
     for (int i = 0; i < 2; i++)
         dr_resnet_init(p, &m->resnet[i], dr_join_index(buf, name, "resnets", i), width, width, 0, c->groups, EPS);
+    m->name = dr_params_text(p, name);
     m->has_attention = c->mid_attention;
     if (!m->has_attention)
         return;
     dr_vae_attention *a = &m->attention;
     dr_join(at, name, "attentions.0");
+    a->name = dr_params_text(p, at);
     dr_groupnorm_init(p, &a->norm, dr_join(buf, at, "group_norm"), width, c->groups, EPS);
     dr_lin_init(p, &a->q, dr_join(buf, at, "to_q"), width, width, true);
     dr_lin_init(p, &a->k, dr_join(buf, at, "to_k"), width, width, true);
@@ -109,6 +113,8 @@ static void encoder_init(dr_params *p, dr_vae_half *e, const dr_vae_config *c)
     for (int i = 0; i <= last; i++) {
         dr_vae_level *l = &e->level[i];
         dr_join_index(level, "encoder", "down_blocks", i);
+        l->name = dr_params_text(p, level);
+        l->width = c->width[i];
         l->resnets = c->layers;
         for (int k = 0; k < l->resnets; k++, in = c->width[i])
             dr_resnet_init(p, &l->resnet[k], dr_join_index(buf, level, "resnets", k), in, c->width[i], 0, c->groups,
@@ -139,6 +145,8 @@ static void decoder_init(dr_params *p, dr_vae_half *d, const dr_vae_config *c)
         dr_vae_level *l = &d->level[i];
         int width = c->width[last - i];
         dr_join_index(level, "decoder", "up_blocks", i);
+        l->name = dr_params_text(p, level);
+        l->width = width;
         l->resnets = c->layers + 1;
         for (int k = 0; k < l->resnets; k++, in = width)
             dr_resnet_init(p, &l->resnet[k], dr_join_index(buf, level, "resnets", k), in, width, 0, c->groups, EPS);
@@ -175,7 +183,7 @@ static dr_tensor *attention_block(dr_tape *g, const void *self, dr_tensor *const
     dr_tensor *v = dr_lin_forward(g, &a->v, h, NULL);
     h = dr_attention(g, q, k, v, 1, false);
     h = dr_lin_forward(g, &a->out, h, x);
-    return dr_view4(g, h, d[0], d[1], d[2], d[3]);
+    return dr_block_gave4(g, dr_view4(g, h, d[0], d[1], d[2], d[3]), a->name, d[0], d[1], d[2], d[3]);
 }
 
 static dr_tensor *resnet(dr_tape *g, const dr_resnet *r, dr_tensor *x)
@@ -185,19 +193,25 @@ static dr_tensor *resnet(dr_tape *g, const dr_resnet *r, dr_tensor *x)
 
 static dr_tensor *mid_forward(dr_tape *g, const dr_vae_mid *m, dr_tensor *h)
 {
+    const int64_t *d = h->dim;
     h = resnet(g, &m->resnet[0], h);
     if (m->has_attention)
         h = dr_block(g, attention_block, &m->attention, 1, &h);
-    return resnet(g, &m->resnet[1], h);
+    h = resnet(g, &m->resnet[1], h);
+    return dr_block_gave4(g, h, m->name, d[0], d[1], d[2], d[3]);
 }
 
 static dr_tensor *down_level(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_vae_level *l = self;
+    const int64_t *d = in[0]->dim;
+    int64_t step = l->resizes ? 2 : 1;
     dr_tensor *h = in[0];
     for (int k = 0; k < l->resnets; k++)
         h = resnet(g, &l->resnet[k], h);
-    return l->resizes ? dr_conv_forward(g, &l->resize, h, NULL) : h;
+    if (l->resizes)
+        h = dr_conv_forward(g, &l->resize, h, NULL);
+    return dr_block_gave4(g, h, l->name, d[0], d[1] / step, d[2] / step, l->width);
 }
 
 static dr_tensor *double_block(dr_tape *g, const void *self, dr_tensor *const *in)
@@ -209,10 +223,14 @@ static dr_tensor *double_block(dr_tape *g, const void *self, dr_tensor *const *i
 static dr_tensor *up_level(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_vae_level *l = self;
+    const int64_t *d = in[0]->dim;
+    int64_t step = l->resizes ? 2 : 1;
     dr_tensor *h = in[0];
     for (int k = 0; k < l->resnets; k++)
         h = resnet(g, &l->resnet[k], h);
-    return l->resizes ? dr_block(g, double_block, &l->resize, 1, &h) : h;
+    if (l->resizes)
+        h = dr_block(g, double_block, &l->resize, 1, &h);
+    return dr_block_gave4(g, h, l->name, d[0], d[1] * step, d[2] * step, l->width);
 }
 
 /* In inference a whole level is one more block around its resnets, so that their results go as well. While

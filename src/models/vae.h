@@ -30,17 +30,21 @@ typedef struct dr_vae_config {
 } dr_vae_config;
 
 typedef struct dr_vae_attention {
+    const char *name;
     dr_norm norm;
     dr_lin q, k, v, out;
 } dr_vae_attention;
 
 typedef struct dr_vae_mid {
+    const char *name; /* "encoder.mid_block" */
     dr_resnet resnet[2];
     dr_vae_attention attention;
     bool has_attention;
 } dr_vae_mid;
 
 typedef struct dr_vae_level {
+    const char *name; /* "decoder.up_blocks.0" */
+    int width;
     int resnets;
     dr_resnet resnet[DR_VAE_MAX_RESNETS];
     bool resizes;

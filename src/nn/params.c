@@ -42,6 +42,14 @@ dr_tensor *dr_param_add(dr_params *p, const char *prefix, const char *name, dr_i
     return &q->t;
 }
 
+const char *dr_params_text(dr_params *p, const char *text)
+{
+    const char *copy = p->status ? NULL : dr_arena_printf(&p->arena, "%s", text);
+    if (!copy)
+        p->status = DR_ENOMEM;
+    return copy ? copy : "";
+}
+
 dr_param *dr_param_find(const dr_params *p, const char *name)
 {
     for (dr_param *q = p->first; q; q = q->next)

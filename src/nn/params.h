@@ -40,6 +40,9 @@ void dr_params_clear(dr_params *p);
 dr_tensor *dr_param_add(dr_params *p, const char *prefix, const char *name, dr_init init, int64_t fan_in, int rank,
                         int64_t d0, int64_t d1, int64_t d2, int64_t d3);
 
+/** A copy of a text, as long-lived as the table; "" after a failure. */
+const char *dr_params_text(dr_params *p, const char *text);
+
 dr_param *dr_param_find(const dr_params *p, const char *name);
 
 /** Values in all parameters. */

@@ -2,6 +2,7 @@
  * and two marks. Radford et al. 2019 (GPT-2) for the bytes, 2021 (CLIP, arXiv:2103.00020) for the rest. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -125,11 +126,11 @@ static dr_status write_marks(const char *dir, const char *pad_token)
     marks m = {0};
     dr_status st = make_marks(&m, pad_token);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "special_tokens_map.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "special_tokens_map.json");
     if (!st)
         st = dr_json_save(path, m.map);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "tokenizer_config.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "tokenizer_config.json");
     if (!st)
         st = dr_json_save(path, m.config);
     clear_marks(&m);
@@ -139,15 +140,15 @@ static dr_status write_marks(const char *dir, const char *pad_token)
 dr_status dr_clip_vocab_write(const char *dir, const char *pad_token)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "tokenizer", "");
+    dr_status st = dr_path(path, sizeof path, dir, "tokenizer");
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "merges.txt");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "merges.txt");
     if (!st)
         st = dr_file_write(path, dr_clip_merges, dr_clip_merges_size);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "tokenizer", "vocab.json");
+        st = dr_path(path, sizeof path, dir, "tokenizer", "vocab.json");
     if (!st)
         st = write_vocab(path);
     return st ? st : write_marks(dir, pad_token);

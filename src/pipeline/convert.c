@@ -1,6 +1,7 @@
 #include "pipeline/convert.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/convert_write.h"
 #include "pipeline/folder.h"
 
@@ -20,7 +21,7 @@ static dr_status list_part(dr_convert_list *l, dr_convert_part *p, const dr_conv
 {
     size_t i = 0;
     dr_status st = dr_convert_list_init(l, p->table.count);
-    for (const dr_param *q = p->table.first; !st && q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; !st && q; q = q->next, i++) {
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", p->prefix, q->t.name);
         if (!item)
             return DR_ENOMEM;
@@ -44,11 +45,11 @@ static void set_dtype(json_t *config, dr_dtype dtype)
 static dr_status save_json(const char *dir, const char *part, const char *file, const json_t *j)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, part, "");
+    dr_status st = dr_path(path, sizeof path, dir, part);
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, part, file);
+        st = dr_path(path, sizeof path, dir, part, file);
     return st ? st : dr_json_save(path, j);
 }
 
@@ -88,8 +89,8 @@ static dr_status write_parts(dr_convert_model *m, dr_convert_list *l, const char
             set_dtype(p->config, job->o->dtype);
         st = save_json(dir, p->name, "config.json", p->config);
         if (!st)
-            st = dr_folder_path(path, sizeof path, dir, p->name,
-                                i == DR_CONVERT_TEXT ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
+            st = dr_path(path, sizeof path, dir, p->name,
+                         i == DR_CONVERT_TEXT ? "model.safetensors" : "diffusion_pytorch_model.safetensors");
         if (!st)
             st = dr_convert_write(&l[i], path, &meta, 1, job);
     }
@@ -134,7 +135,7 @@ dr_status dr_convert(const char *in, const char *out, const dr_convert_options *
 {
     dr_convert_model m;
     bool file = dr_convert_is_file(out);
-    if (file && dr_exists(out))
+    if (file && !o->replace && dr_exists(out))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists; choose another name", out);
     if (file && o->tokenizer)
         return dr_fail(DR_EINVAL, "cannot write a tokenizer into '%s': single files have none", out);

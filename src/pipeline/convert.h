@@ -15,6 +15,7 @@ typedef struct dr_convert_lora {
 typedef struct dr_convert_options {
     dr_dtype dtype;        /* of what is written: F32, F16, BF16; DR_DTYPES: each tensor's own */
     bool ema;              /* of a single file: the UNet's moving average */
+    bool replace;          /* a single file that exists is replaced */
     const char *vae;       /* file or folder of another VAE; NULL: the model's own */
     const char *tokenizer; /* folder of another vocabulary; NULL: the folder's own, or CLIP's */
     const dr_convert_lora *loras;

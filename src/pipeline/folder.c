@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,25 +25,19 @@ static const struct {
 #define PARTS (sizeof parts / sizeof *parts)
 #define PIPELINE "StableDiffusionInpaintPipeline"
 
-dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file)
-{
-    int len = snprintf(out, n, "%s%s%s%s%s", dir, part[0] ? "/" : "", part, file[0] ? "/" : "", file);
-    return len >= 0 && (size_t)len < n ? DR_OK : dr_fail(DR_EINVAL, "the path '%s' is too long", dir);
-}
-
 static dr_status check_part(const char *dir, const json_t *index, size_t i)
 {
     char path[PATH_MAX];
     const json_t *entry = json_object_get(index, parts[i].name);
     bool named = json_is_array(entry) && json_is_string(json_array_get(entry, 1));
-    dr_status st = dr_folder_path(path, sizeof path, dir, parts[i].name, "");
+    dr_status st = dr_path(path, sizeof path, dir, parts[i].name);
     if (st)
         return st;
     if (!named || !dr_is_dir(path))
         return dr_fail(DR_ENOENT, "cannot load the model '%s': it has no %s; the folder is incomplete, get it again",
                        dir, parts[i].name);
     for (const char *const *f = parts[i].files; *f; f++)
-        if (!dr_folder_path(path, sizeof path, dir, parts[i].name, *f) && dr_exists(path))
+        if (!dr_path(path, sizeof path, dir, parts[i].name, *f) && dr_exists(path))
             return DR_OK;
     return dr_fail(DR_ENOENT, "cannot load the model '%s': '%s/%s' is missing; the folder is incomplete, get it again",
                    dir, parts[i].name, parts[i].files[0]);
@@ -75,7 +70,7 @@ bool dr_snapshot_hint(const char *dir, char *out, size_t n)
     size_t size;
     int count = 0;
     out[0] = 0;
-    if (dr_folder_path(path, sizeof path, dir, "", "snapshots"))
+    if (dr_path(path, sizeof path, dir, "snapshots"))
         return false;
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));)
@@ -85,10 +80,10 @@ bool dr_snapshot_hint(const char *dir, char *out, size_t n)
         }
     if (d)
         closedir(d);
-    if (count > 1 && !dr_folder_path(path, sizeof path, dir, "refs", "main") &&
+    if (count > 1 && !dr_path(path, sizeof path, dir, "refs", "main") &&
         !dr_file_read(path, 256, &commit, &size)) { /* the one that the cache itself would take */
         commit[strcspn(commit, "\r\n")] = 0;
-        if (!strchr(commit, '/') && !dr_folder_path(path, sizeof path, dir, "snapshots", commit) && dr_is_dir(path))
+        if (!strchr(commit, '/') && !dr_path(path, sizeof path, dir, "snapshots", commit) && dr_is_dir(path))
             snprintf(name, sizeof name, "%s", commit);
     }
     free(commit);
@@ -103,7 +98,7 @@ dr_status dr_folder_check(const char *dir)
 {
     char path[PATH_MAX];
     json_t *index;
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    dr_status st = dr_path(path, sizeof path, dir, "model_index.json");
     if (st)
         return st;
     if (!dr_exists(dir))
@@ -150,7 +145,7 @@ json_t *dr_folder_index(int channels, const char *scheduler)
 dr_status dr_folder_write_index(const char *dir, const char *scheduler)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "model_index.json");
+    dr_status st = dr_path(path, sizeof path, dir, "model_index.json");
     if (st)
         return st;
     json_t *j = dr_folder_index(9, scheduler);
@@ -210,9 +205,9 @@ dr_status dr_folder_copy_files(const char *from, const char *to, bool weights)
         struct stat s;
         if (!wanted(e->d_name, weights) || fstatat(dirfd(d), e->d_name, &s, 0) != 0 || !S_ISREG(s.st_mode))
             continue;
-        st = dr_folder_path(source, sizeof source, from, "", e->d_name);
+        st = dr_path(source, sizeof source, from, e->d_name);
         if (!st)
-            st = dr_folder_path(target, sizeof target, to, "", e->d_name);
+            st = dr_path(target, sizeof target, to, e->d_name);
         if (!st)
             st = copy_file(source, target);
     }
@@ -223,9 +218,9 @@ dr_status dr_folder_copy_files(const char *from, const char *to, bool weights)
 dr_status dr_folder_copy(const char *from, const char *to, const char *part, bool weights)
 {
     char source[PATH_MAX], target[PATH_MAX];
-    dr_status st = dr_folder_path(source, sizeof source, from, part, "");
+    dr_status st = dr_path(source, sizeof source, from, part);
     if (!st)
-        st = dr_folder_path(target, sizeof target, to, part, "");
+        st = dr_path(target, sizeof target, to, part);
     return st ? st : dr_folder_copy_files(source, target, weights);
 }
 
@@ -242,31 +237,19 @@ static bool is_free(const char *dir)
     return empty;
 }
 
-/* `dir` without slashes at its end, so that a sibling's name can be made from it. */
-static int trimmed(const char *dir)
-{
-    size_t n = strlen(dir);
-    while (n > 1 && dir[n - 1] == '/')
-        n--;
-    return (int)n;
-}
-
 dr_status dr_folder_begin(char *tmp, size_t n, const char *dir)
 {
-    int len = snprintf(tmp, n, "%.*s", trimmed(dir), dir);
-    if (len <= 0 || (size_t)len + 16 > n)
+    size_t len = dr_path_trimmed(dir);
+    if (len == 0 || len + 16 > n)
         return dr_fail(DR_EINVAL, "cannot make folder '%s': the path is %s", dir, len > 0 ? "too long" : "empty");
     if (!is_free(dir))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists and is not an empty folder; choose another name", dir);
-    char *slash = strrchr(tmp, '/');
-    if (slash && slash != tmp) {
-        *slash = 0;
-        dr_status st = dr_mkdirs(tmp);
-        if (st)
-            return st;
-        *slash = '/';
-    }
-    memcpy(tmp + len, ".tmp-XXXXXX", sizeof ".tmp-XXXXXX");
+    dr_status st = dr_path_folder(tmp, n, dir);
+    if (!st)
+        st = dr_mkdirs(tmp);
+    if (st)
+        return st;
+    snprintf(tmp, n, "%.*s.tmp-XXXXXX", (int)len, dir);
     if (!mkdtemp(tmp))
         return dr_fail(DR_EIO, "cannot make folder '%s': %s", tmp, strerror(errno));
     mode_t mask = umask(0);
@@ -279,13 +262,9 @@ dr_status dr_folder_begin(char *tmp, size_t n, const char *dir)
 dr_status dr_folder_commit(const char *tmp, const char *dir)
 {
     char target[PATH_MAX];
-    snprintf(target, sizeof target, "%.*s", trimmed(dir), dir);
+    snprintf(target, sizeof target, "%.*s", (int)dr_path_trimmed(dir), dir);
     if (rename(tmp, target) != 0)
         return dr_fail(DR_EIO, "cannot rename '%s' to '%s': %s", tmp, target, strerror(errno));
-    char *slash = strrchr(target, '/');
-    if (slash)
-        slash[slash == target] = 0;
-    if (dr_dir_sync(slash ? target : ".") != DR_OK) /* best effort: not every file system can */
-        dr_error_clear();
+    dr_dir_sync_of(target);
     return DR_OK;
 }

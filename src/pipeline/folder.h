@@ -16,9 +16,6 @@
 /* What our folders say they are written by: diffusers changes the sizes of folders older than 0.9. */
 #define DR_DIFFUSERS_VERSION "0.30.0"
 
-/** DIR/PART/FILE in a buffer of the caller's; `part` or `file` may be "". DR_EINVAL when too long. */
-dr_status dr_folder_path(char *out, size_t n, const char *dir, const char *part, const char *file);
-
 /** Says what is wrong with a folder before anything is loaded: not there, a pipeline of other parts, a part or its
  *  config missing. Neither weights nor what the configs say is looked at. */
 dr_status dr_folder_check(const char *dir);

@@ -1,5 +1,6 @@
 /* `drape init`: a pipeline folder with random weights, from an architecture. */
 #include "base/file.h"
+#include "base/path.h"
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -73,11 +74,11 @@ static dr_status check_room(const job *b, const char *dir)
 static dr_status write_config(const char *dir, const char *part, const char *file, json_t *first, const json_t *keys)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, part, "");
+    dr_status st = dr_path(path, sizeof path, dir, part);
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, part, file);
+        st = dr_path(path, sizeof path, dir, part, file);
     if (!st && (!first || json_object_update_missing(first, (json_t *)(uintptr_t)keys) != 0))
         st = dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     if (!st) {
@@ -121,7 +122,7 @@ static dr_status write_weights(job *b, const char *tmp, const char *part, const 
                                const dr_params *p)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, tmp, part, file);
+    dr_status st = dr_path(path, sizeof path, tmp, part, file);
     if (!st)
         st = dr_weights_write_random(p, path, b->dtype, prefix, b->seed, progress, b);
     b->done += dr_params_numel(p);

@@ -1,5 +1,7 @@
 #include "pipeline/learned_words.h"
 
+#include "base/path.h"
+
 #include "pipeline/folder.h"
 #include "pipeline/lora_kind.h"
 
@@ -144,21 +146,21 @@ static dr_status add_file(dr_learned_words *w, const dr_tensor_file *f, const ch
 {
     bool own;
     const dr_st_entry *e = find_vectors(f, &own);
-    const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path, *dot = strrchr(stem, '.');
+    const char *name = dr_path_name(path);
     if (!e || e->rank > 2)
         return no_embedding(f);
     if (word)
         return add(w, e, path, word, strlen(word));
     if (own)
         return add(w, e, path, e->name, strlen(e->name));
-    return add(w, e, path, stem, dot && dot > stem ? (size_t)(dot - stem) : strlen(stem));
+    return add(w, e, path, name, dr_path_stem(path) - (size_t)(name - path));
 }
 
 static dr_status in_folder(char out[PATH_MAX], const char *dir)
 {
     static const char *const known[] = {"learned_embeds.safetensors", "learned_embeds.bin"};
     for (size_t i = 0; i < 2; i++) {
-        dr_status st = dr_folder_path(out, PATH_MAX, dir, "", known[i]);
+        dr_status st = dr_path(out, PATH_MAX, dir, known[i]);
         if (st || dr_exists(out))
             return st;
     }

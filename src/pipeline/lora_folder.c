@@ -1,6 +1,7 @@
 #include "pipeline/lora_folder.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <dirent.h>
@@ -61,7 +62,7 @@ static const char *well_known(const char *dir, bool *several)
     *several = false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         for (size_t k = 0; k < 2; k++)
-            if (!dr_folder_path(path, sizeof path, dir, "", known[i][k]) && dr_exists(path)) {
+            if (!dr_path(path, sizeof path, dir, known[i][k]) && dr_exists(path)) {
                 *several |= name != NULL;
                 name = known[i][k];
                 break;
@@ -83,7 +84,7 @@ static dr_status ambiguous(const found *f, const char *dir)
 static dr_status none(const char *dir)
 {
     char path[4096];
-    if (!dr_folder_path(path, sizeof path, dir, "", "model_index.json") && dr_exists(path))
+    if (!dr_path(path, sizeof path, dir, "model_index.json") && dr_exists(path))
         return dr_fail(DR_EINVAL, "'%s' is the folder of a whole model and no LoRA; pass it with --model", dir);
     return dr_fail(DR_ENOENT, "there is no LoRA in folder '%s': expected %s, %s or another .safetensors file%s", dir,
                    known[0][0], known[1][0], dr_snapshot_hint(dir, path, sizeof path) ? path : "");
@@ -103,5 +104,5 @@ dr_status dr_lora_in_folder(char *out, size_t n, const char *dir)
         return ambiguous(&f, dir);
     if (!name && f.count == 0)
         return none(dir);
-    return dr_folder_path(out, n, dir, "", name ? name : f.name[0]);
+    return dr_path(out, n, dir, name ? name : f.name[0]);
 }

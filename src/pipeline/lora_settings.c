@@ -1,6 +1,7 @@
 #include "pipeline/lora_settings.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <glib.h>
 #include <math.h>
@@ -244,7 +245,7 @@ static const char *metadata(const dr_tensor_file *f, const char *key)
 dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
 {
     const char *text = metadata(&l->file, "lora_adapter_metadata"), *path = l->file.path;
-    const char *slash = strrchr(path, '/');
+    const char *name = dr_path_name(path);
     *s = (dr_lora_settings){0};
     snprintf(s->where, sizeof s->where, "%s", path);
     dr_status st = DR_OK;
@@ -254,10 +255,9 @@ dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
             st = read_model(s, prefixes[i], &s->model[i]);
         return st;
     }
-    const char *name = slash ? slash + 1 : path;
     if (strcmp(name, "adapter_model.safetensors") != 0 && strcmp(name, "adapter_model.bin") != 0)
         return DR_OK;
-    snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", slash ? (int)(slash + 1 - path) : 0, path);
+    snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", (int)(name - path), path);
     if (dr_exists(s->where))
         st = dr_json_load(s->where, &s->root);
     for (int i = 0; !st && s->root && i < 2; i++)

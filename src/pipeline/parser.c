@@ -1,6 +1,7 @@
 #include "pipeline/parser.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 
@@ -14,8 +15,8 @@
 bool dr_is_parser_folder(const char *dir)
 {
     char config[PATH_MAX], index[PATH_MAX];
-    return !dr_folder_path(config, sizeof config, dir, "", "config.json") &&
-           !dr_folder_path(index, sizeof index, dir, "", "model_index.json") && dr_exists(config) && !dr_exists(index);
+    return !dr_path(config, sizeof config, dir, "config.json") &&
+           !dr_path(index, sizeof index, dir, "model_index.json") && dr_exists(config) && !dr_exists(index);
 }
 
 /* --- labels ---------------------------------------------------------------------------------------- */

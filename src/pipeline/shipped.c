@@ -2,6 +2,7 @@
 #include "pipeline/shipped.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -22,15 +23,12 @@ static const shipped small_model = {"small model", "--model", "DRAPE_MODEL", "mo
 /* The folder of a file joined with where data lies from there; false where that is too long. */
 static bool beside(char *out, const char *file, const char *to_data, const char *place)
 {
-    char joined[2 * PATH_MAX];
-    const char *slash = strrchr(file, '/');
-    if (!slash)
-        return false;
-    int n = snprintf(joined, sizeof joined, "%.*s/%s/%s", (int)(slash - file), file, to_data, place);
-    if (n < 0 || (size_t)n >= sizeof joined)
+    char folder[PATH_MAX], joined[2 * PATH_MAX];
+    if (!strchr(file, '/') || dr_path_folder(folder, sizeof folder, file) ||
+        dr_path(joined, sizeof joined, folder, to_data, place))
         return false;
     char *plain = realpath(joined, NULL); /* without the "..", where it is there */
-    n = snprintf(out, PATH_MAX, "%s", plain ? plain : joined);
+    int n = snprintf(out, PATH_MAX, "%s", plain ? plain : joined);
     free(plain);
     return n > 0 && n < PATH_MAX;
 }
@@ -50,18 +48,16 @@ static bool beside_program(char *out, const char *place)
 static bool beside_library(char *out, const char *place)
 {
     Dl_info self;
-    const char *slash;
     if (!dladdr((const void *)(uintptr_t)&dr_small_model_find, &self) || !self.dli_fname)
         return false;
-    slash = strrchr(self.dli_fname, '/');
-    return slash && strncmp(slash + 1, "libdrape.", 9) == 0 && beside(out, self.dli_fname, DRAPE_DATA_FROM_LIB, place);
+    return strncmp(dr_path_name(self.dli_fname), "libdrape.", 9) == 0 &&
+           beside(out, self.dli_fname, DRAPE_DATA_FROM_LIB, place);
 }
 
 static bool has(const char *dir, const char *marker)
 {
     char path[PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/%s", dir, marker);
-    return dr_exists(path);
+    return !dr_path(path, sizeof path, dir, marker) && dr_exists(path);
 }
 
 static dr_status take(char *out, size_t n, const char *place)

@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "base/yaml.h"
 #include "models/vae.h"
 #include "pipeline/folder.h"
@@ -27,9 +28,7 @@ static const char *metadata(const dr_single_file *f, const char *key)
 /* The path with another extension in place of its own; false when there is no such file. */
 static bool companion(char out[PATH_MAX], const char *path, const char *extension)
 {
-    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    int stem = (int)(dot && dot > (slash ? slash + 1 : path) ? (size_t)(dot - path) : strlen(path));
-    int n = snprintf(out, PATH_MAX, "%.*s%s", stem, path, extension);
+    int n = snprintf(out, PATH_MAX, "%.*s%s", (int)dr_path_stem(path), path, extension);
     return n > 0 && n < PATH_MAX && strcmp(out, path) != 0 && dr_is_file(out);
 }
 

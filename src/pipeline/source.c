@@ -1,5 +1,6 @@
 #include "pipeline/source_impl.h"
 
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <stdio.h>
@@ -18,8 +19,8 @@ static bool keep(char **out, const char *text)
 /* DIR/PART where DIR is a pipeline folder, else DIR, which is the part itself. */
 static dr_status inside(char out[PATH_MAX], const char *dir, const char *part)
 {
-    dr_status st = dr_folder_path(out, PATH_MAX, dir, part, "");
-    return st || dr_is_dir(out) ? st : dr_folder_path(out, PATH_MAX, dir, "", "");
+    dr_status st = dr_path(out, PATH_MAX, dir, part);
+    return st || dr_is_dir(out) ? st : dr_path(out, PATH_MAX, dir);
 }
 
 static dr_status open_file(dr_source *s, const dr_source_options *o)
@@ -165,6 +166,6 @@ dr_status dr_source_copy(const dr_source *s, const char *part, const char *to, b
     s = owner(s, part);
     if (!s->tokenizer || strcmp(part, "tokenizer") != 0)
         return s->kind->copy(s, part, to, weights);
-    dr_status st = dr_folder_path(path, sizeof path, to, part, "");
+    dr_status st = dr_path(path, sizeof path, to, part);
     return st ? st : dr_folder_copy_files(s->tokenizer, path, false);
 }

@@ -1,4 +1,5 @@
 /* A diffusers pipeline folder, or the folder of one part alone. */
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/source_impl.h"
 
@@ -23,8 +24,8 @@ static dr_status config_path(const dr_source *s, const char *part, char out[PATH
 {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strcmp(places[i].part, part) == 0)
-            return dr_folder_path(out, PATH_MAX, s->path, places[i].folder, places[i].file);
-    return dr_folder_path(out, PATH_MAX, s->path, folder_of(s, part), "config.json");
+            return dr_path(out, PATH_MAX, s->path, places[i].folder, places[i].file);
+    return dr_path(out, PATH_MAX, s->path, folder_of(s, part), "config.json");
 }
 
 static const char *where(const dr_source *s, const char *part, char *out, size_t n)
@@ -53,7 +54,7 @@ static dr_status tensors(const dr_source *s, const char *part, dr_weights *out)
 {
     char path[PATH_MAX];
     *out = (dr_weights){0};
-    dr_status st = dr_folder_path(path, sizeof path, s->path, folder_of(s, part), "");
+    dr_status st = dr_path(path, sizeof path, s->path, folder_of(s, part));
     return st ? st : dr_weights_open(out, path, dr_weights_rules_of(part));
 }
 
@@ -81,7 +82,7 @@ static dr_status schedule(const dr_source *s, dr_schedule *out)
 static dr_status tokenizer(const dr_source *s, dr_tokenizer **out)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, s->path, "tokenizer", "");
+    dr_status st = dr_path(path, sizeof path, s->path, "tokenizer");
     return st ? st : dr_tokenizer_load(out, path);
 }
 
@@ -90,9 +91,9 @@ static dr_status copy(const dr_source *s, const char *part, const char *to, bool
 {
     char from[PATH_MAX], target[PATH_MAX];
     dr_weights w = {0};
-    dr_status st = dr_folder_path(from, sizeof from, s->path, folder_of(s, part), "");
+    dr_status st = dr_path(from, sizeof from, s->path, folder_of(s, part));
     if (!st)
-        st = dr_folder_path(target, sizeof target, to, part, "");
+        st = dr_path(target, sizeof target, to, part);
     if (!st && weights && dr_weights_rules_of(part))
         st = tensors(s, part, &w);
     if (!st)

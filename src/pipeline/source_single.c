@@ -1,4 +1,5 @@
 /* A single file: its parts are what the equal folder would have, its tokenizer is CLIP's. */
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/source_impl.h"
 
@@ -59,11 +60,11 @@ static dr_status write_config(const dr_source *s, const char *part, const char *
     char path[PATH_MAX];
     json_t *j = NULL;
     const char *file = strcmp(part, "scheduler") == 0 ? "scheduler_config.json" : "config.json";
-    dr_status st = dr_folder_path(path, sizeof path, to, part, "");
+    dr_status st = dr_path(path, sizeof path, to, part);
     if (!st)
         st = dr_mkdirs(path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, to, part, file);
+        st = dr_path(path, sizeof path, to, part, file);
     if (!st)
         st = dr_single_config(s->single, part, &j);
     if (!st)

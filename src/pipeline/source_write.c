@@ -1,6 +1,6 @@
 #include "pipeline/source_impl.h"
 
-#include "pipeline/folder.h"
+#include "base/path.h"
 
 #include <stdio.h>
 
@@ -8,6 +8,6 @@ dr_status dr_source_write_weights(const dr_weights *w, const char *part, const c
 {
     char path[PATH_MAX], file[64];
     snprintf(file, sizeof file, "%s.safetensors", dr_weights_rules_of(part)->stems[0]);
-    dr_status st = dr_folder_path(path, sizeof path, to, part, file);
+    dr_status st = dr_path(path, sizeof path, to, part, file);
     return st ? st : dr_weights_write(w, path);
 }

@@ -2,6 +2,7 @@
 #include "pipeline/weights.h"
 
 #include "base/json.h"
+#include "base/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,8 +71,10 @@ static dr_status add_shards(dr_weights *w, const char *dir, const char *index)
                          tensor);
             break;
         }
-        snprintf(path, sizeof path, "%s/%s", dir, name);
-        if (!have_file(w, path) && (st = add_file(w, path)))
+        st = dr_path(path, sizeof path, dir, name);
+        if (!st && !have_file(w, path))
+            st = add_file(w, path);
+        if (st)
             break;
     }
     json_decref(j);
@@ -90,7 +93,7 @@ static const char *const pickle_endings[] = {
 
 static bool try_path(char *path, size_t n, const char *dir, const char *stem, const char *ending)
 {
-    return (size_t)snprintf(path, n, "%s/%s%s", dir, stem, ending) < n && dr_exists(path);
+    return !dr_path_format(path, n, dir, "%s%s", stem, ending) && dr_exists(path);
 }
 
 /* Whether there is one of the `ending`s; then *st says how opening it went. */

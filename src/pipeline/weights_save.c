@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/path.h"
 #include "pipeline/weights.h"
 
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static dr_status write_index(const dr_params *p, const source *s, const char *pa
 
 static dr_status write_shards(const dr_params *p, source *s, const char *path, size_t limit)
 {
-    int stem = (int)(strlen(path) - strlen(".safetensors"));
+    int stem = (int)dr_path_stem(path);
     size_t shards = 0, k = 0;
     for (const dr_param *q = p->first; q; shards++)
         for (size_t n = shard_count(q, s->dtype, limit); n; n--)
@@ -135,10 +136,9 @@ static dr_status write_shards(const dr_params *p, source *s, const char *path, s
         size_t n = shard_count(q, s->dtype, limit);
         snprintf(file, sizeof file, "%.*s-%05zu-of-%05zu.safetensors", stem, path, k + 1, shards);
         st = write_file(s, file, q, n);
-        const char *slash = strrchr(file, '/');
         for (; n; n--, q = q->next) {
             snprintf(name, sizeof name, "%s%s", s->prefix, q->t.name);
-            if (!st && json_object_set_new(map, name, json_string(slash ? slash + 1 : file)))
+            if (!st && json_object_set_new(map, name, json_string(dr_path_name(file))))
                 st = dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
         }
     }

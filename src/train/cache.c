@@ -1,5 +1,6 @@
 #include "train/cache.h"
 
+#include "base/path.h"
 #include "io/prepare.h"
 #include "models/tokenizer.h"
 #include "train/dataset_lint.h"
@@ -116,12 +117,11 @@ static void add_lost(dr_findings *doubts, const dr_cache *c, int i, const dr_dat
     for (int k = 0; k < i; k++)
         if (!c->entry[k].item.class_image && c->entry[k].item.example == c->entry[i].item.example)
             return;
-    const char *path = d->example[c->entry[i].item.example].mask, *slash = strrchr(path, '/');
     if (lost >= 0.005)
         dr_findings_add(doubts,
                         "%.0f %% of mask '%s' is too thin for the latents' grid and will not be learned: "
                         "--mask_any_white takes it in",
-                        lost > 0.01 ? 100 * lost : 1, slash ? slash + 1 : path);
+                        lost > 0.01 ? 100 * lost : 1, dr_path_name(d->example[c->entry[i].item.example].mask));
 }
 
 static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, const dr_dataset *instances,

@@ -2,6 +2,7 @@
 #include "train/dataset.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "train/dataset_lint.h"
 #include "train/prompt.h"
@@ -22,15 +23,9 @@ typedef struct listing {
     int count, room;
 } listing;
 
-static size_t stem_length(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot ? (size_t)(dot - name) : strlen(name);
-}
-
 static int compare_stems(const char *a, const char *b)
 {
-    return dr_compare_names(a, stem_length(a), b, stem_length(b));
+    return dr_compare_names(a, dr_path_stem(a), b, dr_path_stem(b));
 }
 
 static int by_stem(const void *a, const void *b)
@@ -48,8 +43,8 @@ static int by_image(const void *a, const void *b)
 
 static bool is_caption(const char *name)
 {
-    const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".txt") == 0 || strcasecmp(dot, ".caption") == 0);
+    const char *extension = dr_path_extension(name);
+    return strcasecmp(extension, ".txt") == 0 || strcasecmp(extension, ".caption") == 0;
 }
 
 /* Where other tools keep captions and drape does not look. */
@@ -57,20 +52,11 @@ static bool is_other_caption(const char *name)
 {
     static const char *const known[] = {".json", ".jsonl", ".csv", ".tags", ".cap",
                                         ".yaml", ".xml",   ".rtf", ".docx", ".odt"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(dot, known[i]) == 0)
+    const char *extension = dr_path_extension(name);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(extension, known[i]) == 0)
             return true;
     return false;
-}
-
-static char *join(const char *dir, const char *name)
-{
-    size_t n = strlen(dir), size = n + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
-    return path;
 }
 
 static void listing_clear(listing *l)
@@ -100,7 +86,7 @@ static dr_status listing_add(listing *l, const char *name)
 
 static dr_status listing_add_file(listing *l, const char *name)
 {
-    char *path = join(l->dir, name);
+    char *path = dr_path_new(l->dir, name);
     if (!path)
         return dr_fail(DR_ENOMEM, "out of memory listing '%s'", l->dir);
     /* what is there but no file is passed over; what a broken link promises is missed when it is read */
@@ -156,7 +142,7 @@ static void report_single(const listing *l, const listing *other, const char *wh
     for (int i = 0; i < l->count; i++)
         if (!find_stem(other, l->name[i]))
             dr_findings_add(out, "%s '%s' has no %s: there is no picture '%.*s.*' in '%s'", what, l->name[i], partner,
-                            (int)stem_length(l->name[i]), l->name[i], other->dir);
+                            (int)dr_path_stem(l->name[i]), l->name[i], other->dir);
 }
 
 /* A file of one photo's name, or one list for all of them: whoever wrote it thinks that it is read. */
@@ -181,7 +167,7 @@ static bool has_letter(const char *s)
 static dr_status find_prompt(dr_example *e, const char *images_dir, const char *name, const char *caption,
                              const char *given, dr_findings *faults, dr_findings *doubts)
 {
-    char *path = caption ? join(images_dir, caption) : NULL;
+    char *path = caption ? dr_path_new(images_dir, caption) : NULL;
     if (caption && !path)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_prompt_for(&e->prompt, &e->source, e->image, path, given);
@@ -195,7 +181,7 @@ static dr_status find_prompt(dr_example *e, const char *images_dir, const char *
             doubts,
             "the prompt of photo '%s' is '%s', which says nothing of the garment: write it into '%.*s.txt', "
             "or pass --instance_prompt",
-            name, e->prompt, (int)stem_length(name), name);
+            name, e->prompt, (int)dr_path_stem(name), name);
     else if (!has_letter(e->prompt))
         dr_findings_add(doubts, "the prompt of photo '%s' is '%s', which says nothing of the garment", name, e->prompt);
     return DR_OK;
@@ -206,8 +192,8 @@ static dr_status add_example(dr_dataset *d, const char *images_dir, const char *
                              dr_findings *doubts)
 {
     dr_example *e = &d->example[d->count++];
-    e->image = join(images_dir, name);
-    e->mask = mask ? join(masks_dir, mask) : NULL;
+    e->image = dr_path_new(images_dir, name);
+    e->mask = mask ? dr_path_new(masks_dir, mask) : NULL;
     if (!e->image || (mask && !e->mask))
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = find_prompt(e, images_dir, name, caption, given, faults, doubts);
@@ -298,11 +284,10 @@ void dr_dataset_check_resolution(const dr_dataset *d, int resolution, char *warn
     dr_findings_init(&doubts, warnings, size);
     for (int i = 0; i < d->count; i++) {
         const dr_example *e = &d->example[i];
-        const char *slash = strrchr(e->image, '/');
         if (e->width < resolution || e->height < resolution)
             dr_findings_add(&doubts,
                             "photo '%s' is %dx%d, smaller than the resolution of %d: it is enlarged and blurry",
-                            slash ? slash + 1 : e->image, e->width, e->height, resolution);
+                            dr_path_name(e->image), e->width, e->height, resolution);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "train/dataset_lint.h"
 
+#include "base/path.h"
 #include "io/mask.h"
 
 #include <stdarg.h>
@@ -33,12 +34,6 @@ void dr_findings_add(dr_findings *f, const char *fmt, ...)
         snprintf(f->text + f->used, f->size - f->used, "%sand %d more", f->used ? "\n" : "", f->unsaid);
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static void add_doubt(void *user, const char *message)
 {
     dr_findings_add(user, "%s", message);
@@ -70,15 +65,15 @@ static void lint_share(const dr_image *mask, const char *name, dr_findings *doub
 
 static dr_status lint_mask(const dr_example *e, dr_findings *faults, dr_findings *doubts)
 {
-    const char *name = base_name(e->mask);
+    const char *name = dr_path_name(e->mask);
     dr_mask_options o = {.strict = true, .warn = add_doubt, .user = doubts};
     dr_image in, mask = {0};
     dr_status st = dr_image_read(&in, e->mask, 4);
     if (!st) {
-        st = dr_mask_from_image(&mask, &in, name, e->width, e->height, base_name(e->image), &o);
+        st = dr_mask_from_image(&mask, &in, name, e->width, e->height, dr_path_name(e->image), &o);
         if (!st && (in.width != e->width || in.height != e->height))
             dr_findings_add(doubts, "mask '%s' is %dx%d, its photo '%s' %dx%d: the mask is resized to fit", name,
-                            in.width, in.height, base_name(e->image), e->width, e->height);
+                            in.width, in.height, dr_path_name(e->image), e->width, e->height);
         if (!st)
             lint_share(&mask, name, doubts);
         dr_image_clear(&in);
@@ -97,7 +92,7 @@ dr_status dr_lint_example(dr_example *e, dr_findings *faults, dr_findings *doubt
     e->height = photo.height;
     dr_image_clear(&photo);
     if (e->width > MAX_ASPECT * e->height || e->height > MAX_ASPECT * e->width)
-        dr_findings_add(faults, "photo '%s' is %dx%d: at most %d times as long as wide; crop it", base_name(e->image),
-                        e->width, e->height, MAX_ASPECT);
+        dr_findings_add(faults, "photo '%s' is %dx%d: at most %d times as long as wide; crop it",
+                        dr_path_name(e->image), e->width, e->height, MAX_ASPECT);
     return e->mask ? lint_mask(e, faults, doubts) : DR_OK;
 }

@@ -2,6 +2,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "train/sheet.h"
 
@@ -21,9 +22,9 @@ static dr_status write_painter(dr_trainer *t, const char *dir)
     char unet[PATH_MAX], base[PATH_MAX];
     if (!t->distilled.change)
         return DR_OK;
-    dr_status st = dr_folder_path(unet, sizeof unet, dir, "unet", "");
+    dr_status st = dr_path(unet, sizeof unet, dir, "unet");
     if (!st)
-        st = dr_folder_path(base, sizeof base, dir, DR_UNET_BASE, "");
+        st = dr_path(base, sizeof base, dir, DR_UNET_BASE);
     if (!st && rename(unet, base) != 0)
         st = dr_fail(DR_EIO, "cannot write '%s'", base);
     if (!st)
@@ -55,7 +56,7 @@ static dr_status write_parts(dr_trainer *t, const char *dir)
 static dr_status move_part(const dr_trainer *t, const char *tmp, const char *part)
 {
     char from[PATH_MAX], to[PATH_MAX];
-    dr_status st = dr_folder_path(from, sizeof from, tmp, part, "");
+    dr_status st = dr_path(from, sizeof from, tmp, part);
     if (!st)
         st = dr_trainer_path(t, to, sizeof to, part);
     if (!st && dr_exists(to))
@@ -99,8 +100,7 @@ static void list_pictures(const char *dir, char **paths, int max, int *count)
     DIR *d = opendir(dir);
     const struct dirent *f;
     while (d && *count < max && (f = readdir(d))) {
-        const char *dot = strrchr(f->d_name, '.');
-        if (dot && strcmp(dot, ".png") == 0 && !dr_folder_path(path, sizeof path, dir, "", f->d_name) &&
+        if (strcmp(dr_path_extension(f->d_name), ".png") == 0 && !dr_path(path, sizeof path, dir, f->d_name) &&
             (paths[*count] = strdup(path)))
             ++*count;
     }

@@ -3,6 +3,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "train/estimate.h"
 #include "train/prompt_tell.h"

@@ -1,6 +1,7 @@
 #include "train/prompt.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "train/dataset.h"
 
@@ -11,19 +12,6 @@
 #include <string.h>
 
 #define MAX_CAPTION ((size_t)64 << 10) /* bytes; the text encoder reads 77 tokens of it */
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* The name's length without its extension. */
-static size_t stem_length(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && dot != name ? (size_t)(dot - name) : strlen(name);
-}
 
 /* The length without one trailing counter: " (n)", "_n" or "-n". */
 static size_t without_counter(const char *s, size_t n)
@@ -48,8 +36,8 @@ static bool is_space(char c)
 
 void dr_prompt_from_name(const char *file_name, char *out, size_t n)
 {
-    const char *name = base_name(file_name);
-    size_t length = without_counter(name, stem_length(name)), i = 0, at = 0;
+    const char *name = dr_path_name(file_name);
+    size_t length = without_counter(name, dr_path_stem(name)), i = 0, at = 0;
     if (n == 0)
         return;
     for (; i < length && at + 1 < n; i++) {
@@ -102,7 +90,7 @@ static dr_status read_caption(char **out, const char *path)
 
 static dr_status from_name(char **out, const char *image_path)
 {
-    const char *name = base_name(image_path);
+    const char *name = dr_path_name(image_path);
     size_t size = strlen(name) + 1;
     char *prompt = malloc(size);
     if (!prompt)
@@ -113,7 +101,7 @@ static dr_status from_name(char **out, const char *image_path)
         st = dr_fail(DR_EINVAL,
                      "the name of photo '%s' gives no prompt: rename it after the garment, write the prompt into "
                      "'%.*s.txt', or pass --instance_prompt",
-                     name, (int)stem_length(name), name);
+                     name, (int)dr_path_stem(name), name);
     *out = prompt;
     if (st) {
         free(prompt);

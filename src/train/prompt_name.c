@@ -1,4 +1,5 @@
 /* Names that nobody chose: those of cameras, phones, programs and downloads. */
+#include "base/path.h"
 #include "train/prompt.h"
 
 #include <ctype.h>
@@ -24,12 +25,6 @@ static const char *const whole[] = {
 static const char *const beginnings[] = {"screenshot", "screen shot", "whatsapp image", "signal-",
                                          "photo_20",   "image_20",    "bildschirmfoto", "snapchat-",
                                          "pxl_",       "img-20",      "img_20"};
-
-static size_t stem_length(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && dot != name ? (size_t)(dot - name) : strlen(name);
-}
 
 /* At least eight hexadecimal digits with a figure among them, also in the groups of a UUID. */
 static bool is_hash(const char *s, size_t n)
@@ -59,8 +54,8 @@ static bool is_random(const char *s, size_t n)
 
 bool dr_name_says_nothing(const char *file_name)
 {
-    const char *slash = strrchr(file_name, '/'), *name = slash ? slash + 1 : file_name;
-    size_t n = stem_length(name), at = 0;
+    const char *name = dr_path_name(file_name);
+    size_t n = dr_path_stem(name), at = 0;
     char letters[32];
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
         if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0)

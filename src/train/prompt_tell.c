@@ -1,5 +1,6 @@
 #include "train/prompt_tell.h"
 
+#include "base/path.h"
 #include "train/dataset_lint.h"
 
 #include <stdio.h>
@@ -7,12 +8,6 @@
 #include <string.h>
 
 enum { LINES = 8, SHOWN = 200 }; /* prompts, bytes of one */
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 /* Bytes of `s` to show: at most SHOWN, whole characters. */
 static int shown(const char *s)
@@ -40,7 +35,7 @@ static void tell_one(const dr_dataset *d, int i, dr_findings *lines)
 {
     static const char *const sources[] = {"caption", "--instance_prompt", "file name"};
     const dr_example *e = &d->example[i];
-    const char *name = base_name(e->image);
+    const char *name = dr_path_name(e->image);
     int photos = 0, n = shown(e->prompt);
     for (int k = i; k < d->count; k++)
         photos += same(e, &d->example[k]);
@@ -91,7 +86,7 @@ dr_status dr_prompts_tell_cut(const dr_dataset *d, const dr_tokenizer *t, char *
                 &lines,
                 "the prompt of photo '%s' is longer than the 75 tokens (about 50 words) that the model reads; "
                 "this end of it is not taught: '%.*s%s'",
-                base_name(e->image), shown(cut), cut, cut[shown(cut)] ? "..." : "");
+                dr_path_name(e->image), shown(cut), cut, cut[shown(cut)] ? "..." : "");
         free(cut);
     }
     return st;

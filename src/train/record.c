@@ -2,6 +2,7 @@
 #include "train/trainer_state.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/image.h"
 #include "pipeline/folder.h"
 
@@ -14,14 +15,13 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
 {
     char dir[PATH_MAX], path[PATH_MAX];
     const char *logs = t->o->logging_dir;
-    dr_status st =
-        logs[0] == '/' ? dr_folder_path(dir, sizeof dir, logs, "", "") : dr_trainer_path(t, dir, sizeof dir, logs);
+    dr_status st = logs[0] == '/' ? dr_path(dir, sizeof dir, logs) : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
     if (!st && t->checkpoint.step > 0) /* what a run wrote beyond the checkpoint is about to happen again */
         st = dr_tb_purge(t->events, t->checkpoint.step + 1);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", "train.jsonl");
+        st = dr_path(path, sizeof path, dir, "train.jsonl");
     return st ? st : dr_jsonl_open(&t->log, path, t->checkpoint.step);
 }
 
@@ -51,7 +51,7 @@ static dr_status log_pictures(dr_trainer *t, const char *dir)
         dr_image im = {0};
         snprintf(name, sizeof name, "step-%06d-%d.png", t->checkpoint.step, i + 1);
         snprintf(tag, sizeof tag, "validation/%d", i + 1);
-        dr_status st = dr_folder_path(path, sizeof path, dir, "", name);
+        dr_status st = dr_path(path, sizeof path, dir, name);
         if (!st)
             st = dr_image_read(&im, path, 3);
         if (!st)

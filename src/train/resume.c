@@ -1,6 +1,7 @@
 /* What a run's course depends on, and going on with one from a checkpoint. */
 #include "train/trainer_state.h"
 
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -13,10 +14,8 @@ static json_t *fingerprint(const dr_trainer *t)
 {
     const drape_train_options *o = t->o;
     json_t *photos = json_array();
-    for (int i = 0; i < t->instances.count; i++) {
-        const char *slash = strrchr(t->instances.example[i].image, '/');
-        json_array_append_new(photos, json_string(slash ? slash + 1 : t->instances.example[i].image));
-    }
+    for (int i = 0; i < t->instances.count; i++)
+        json_array_append_new(photos, json_string(dr_path_name(t->instances.example[i].image)));
     double alpha = o->lora_rank && o->lora_alpha <= 0 ? o->lora_rank : o->lora_alpha;
     return json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:f, s:b, s:b, s:b, s:f, s:b, s:i, s:o}", "seed",
                      (json_int_t)o->seed, "resolution", o->resolution, "train_batch_size", o->train_batch_size,
@@ -76,7 +75,7 @@ dr_status dr_trainer_resume(dr_trainer *t)
         return DR_OK;
     dr_status st = DR_OK;
     if (t->o->lora_rank) {
-        st = dr_folder_path(path, sizeof path, c->at, "", "pytorch_lora_weights.safetensors");
+        st = dr_path(path, sizeof path, c->at, "pytorch_lora_weights.safetensors");
         if (!st)
             st = dr_adapters_load(&t->adapters, path);
     }

@@ -76,20 +76,12 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
 
     float *target = b->target + (size_t)n * count, *x = b->x + (size_t)n * cells * (size_t)(2 * b->C + 1);
     dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
-    if (t->schedule.prediction == DR_PREDICT_V)
-        dr_schedule_velocity(&t->schedule, latents, noise, step, count, target);
-    else
-        memcpy(target, t->schedule.prediction == DR_PREDICT_SAMPLE ? latents : noise, count * sizeof *target);
-    size_t C = (size_t)b->C;
-    for (size_t i = 0; i < cells; i++, x += 2 * C + 1) {
-        memcpy(x, noisy + i * C, C * sizeof *x);
-        x[C] = e->mask[i];
-        memcpy(x + C + 1, masked + i * C, C * sizeof *x);
-    }
+    dr_schedule_target(&t->schedule, latents, noise, step, count, target);
+    dr_unet_join_input(noisy, e->mask, masked, (int64_t)cells, b->C, x);
     float own = b->weight ? sample_weight(t, mb, e->item.class_image, step) : 1;
     for (size_t i = 0; b->weight && i < count; i++)
         b->weight[(size_t)n * count + i] =
-            own * (float)(e->mask[i / C] >= 0.5f ? t->o->mask_loss_weight : t->o->unmasked_loss_weight);
+            own * (float)(e->mask[i / (size_t)b->C] >= 0.5f ? t->o->mask_loss_weight : t->o->unmasked_loss_weight);
     dr_arena_rewind(a, mark);
     return DR_OK;
 }

@@ -1,6 +1,6 @@
 #include "train/trainer_state.h"
 
-#include "pipeline/folder.h"
+#include "base/path.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ struct dr_text_model *dr_trainer_text(dr_trainer *t)
 
 dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *name)
 {
-    return dr_folder_path(out, n, t->o->output_dir, "", name);
+    return dr_path(out, n, t->o->output_dir, name);
 }
 
 const struct dr_source *dr_trainer_source(const dr_trainer *t)

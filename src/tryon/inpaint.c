@@ -125,23 +125,6 @@ static dr_status encode_stage(run *r, const dr_image *photo, const dr_image *mas
     return st;
 }
 
-/* The model's input: [noisy latents, mask, masked latents] per cell, or the first of them. */
-static void join_input(run *r)
-{
-    int C = r->latent, in = r->e->unet_config.in;
-    size_t cells = (size_t)r->h * (size_t)r->w;
-    if (!dr_engine_inpaints(r->e)) {
-        memcpy(r->in, r->scaled, r->n * sizeof *r->in);
-        return;
-    }
-    for (size_t i = 0; i < cells; i++) {
-        float *p = r->in + i * (size_t)in;
-        memcpy(p, r->scaled + i * (size_t)C, (size_t)C * sizeof *p);
-        p[C] = r->mask[i];
-        memcpy(p + C + 1, r->masked + i * (size_t)C, (size_t)C * sizeof *p);
-    }
-}
-
 /* After step i of a text-to-image model: around the mask the photo, as noisy as step i + 1 expects it. */
 static void keep_surroundings(run *r, int i)
 {
@@ -163,7 +146,10 @@ static dr_status step(run *r, int i)
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
-    join_input(r);
+    if (dr_engine_inpaints(r->e))
+        dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
+    else
+        memcpy(r->in, r->scaled, r->n * sizeof *r->in);
     dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
                                      r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
     if (st)

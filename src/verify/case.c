@@ -177,3 +177,37 @@ dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor
     dr_nhwc_to_nchw(nhwc, nchw, t->dim[0], t->dim[3], t->dim[1], t->dim[2]);
     return dr_case_output(v, name, nchw, dr_numel(t), tol);
 }
+
+/* --- blocks ------------------------------------------------------------------------------------- */
+
+#define BLOCK "want/block/"
+
+static void judge_block(void *user, const char *name, const dr_tensor *y)
+{
+    dr_verifier *v = user;
+    char key[DR_NAME_MAX + sizeof BLOCK];
+    snprintf(key, sizeof key, BLOCK "%s", name);
+    if (v->watched || !dr_st_find(&v->file, key))
+        return;
+    v->blocks++;
+    v->watched = dr_case_output_image(v, key + strlen("want/"), y, DR_TOL_FORWARD);
+}
+
+void dr_case_watch(dr_verifier *v)
+{
+    v->blocks = 0;
+    v->watched = DR_OK;
+    v->tape.watch = judge_block;
+    v->tape.watcher = v;
+}
+
+dr_status dr_case_watched(dr_verifier *v)
+{
+    size_t expected = 0;
+    v->tape.watch = NULL;
+    for (size_t i = 0; i < v->file.count; i++)
+        expected += strncmp(v->file.entry[i].name, BLOCK, strlen(BLOCK)) == 0;
+    if (!v->watched && v->blocks != expected)
+        return dr_fail(DR_EINVAL, "'%s' has %zu blocks, of which this model gives %zu", v->path, expected, v->blocks);
+    return v->watched;
+}

@@ -36,7 +36,9 @@ struct dr_verifier {
     dr_got *got;
     size_t got_count;
     dr_verify_result *result;
-    double worst; /* error over tolerance */
+    double worst;  /* error over tolerance */
+    size_t blocks; /* that were judged */
+    dr_status watched;
 };
 
 /** Values of an entry. */
@@ -56,6 +58,11 @@ dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, in
 dr_status dr_case_output_values(dr_verifier *v, const char *name, const float *values, int64_t n, dr_tolerance tol);
 /** A channels-last [N,H,W,C] tensor against want/NAME [N,C,H,W]. */
 dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol);
+
+/** Judges what the model's blocks give against want/block/NAME, where the case has that, until dr_case_watched(),
+ *  which says whether all of these were given. */
+void dr_case_watch(dr_verifier *v);
+dr_status dr_case_watched(dr_verifier *v);
 
 dr_status dr_verify_tokenize(dr_verifier *v);
 dr_status dr_verify_text_encoder(dr_verifier *v);

@@ -72,9 +72,12 @@ dr_status dr_verify_vae_encode(dr_verifier *v)
     st = expect(v, "in/image channels", x->dim[3], c->in);
     if (st)
         return st;
+    dr_case_watch(v);
     dr_tensor *m = dr_vae_encode(&v->tape, &v->vae.net, x);
     dr_tensor *mean = dr_slice(&v->tape, m, 0, c->latent), *logvar = dr_slice(&v->tape, m, c->latent, c->latent);
-    st = dr_tape_status(&v->tape);
+    st = dr_case_watched(v);
+    if (!st)
+        st = dr_tape_status(&v->tape);
     float *p = st ? NULL : dr_arena_alloc(&v->tape.arena, dr_nbytes(logvar));
     if (!p)
         return st ? st : DR_ENOMEM;
@@ -96,8 +99,11 @@ dr_status dr_verify_vae_decode(dr_verifier *v)
     st = expect(v, "in/latents channels", z->dim[3], v->vae.net.config.latent);
     if (st)
         return st;
+    dr_case_watch(v);
     dr_tensor *x = dr_vae_decode(&v->tape, &v->vae.net, z);
-    st = dr_tape_status(&v->tape);
+    st = dr_case_watched(v);
+    if (!st)
+        st = dr_tape_status(&v->tape);
     return st ? st : dr_case_output_image(v, "image", x, DR_TOL_FORWARD);
 }
 
@@ -119,7 +125,10 @@ dr_status dr_verify_unet(dr_verifier *v)
         st = expect(v, "in/encoder_hidden_states samples", dc[0], x->dim[0]);
     if (st)
         return st;
+    dr_case_watch(v);
     dr_tensor *y = dr_unet_forward(&v->tape, &v->unet.net, x, t, dr_input(&v->tape, c, 3, dc));
-    st = dr_tape_status(&v->tape);
+    st = dr_case_watched(v);
+    if (!st)
+        st = dr_tape_status(&v->tape);
     return st ? st : dr_case_output_image(v, "sample", y, DR_TOL_FORWARD);
 }

@@ -43,8 +43,10 @@ static dr_status read_inputs(dr_verifier *v, train_inputs *in)
         return DR_EINVAL;
     in->N = in->latents->dim[0];
     in->L = di[1];
-    if (dt[0] != in->N || di[0] != in->N || !dr_same_shape(in->latents, in->noise))
-        return dr_fail(DR_EINVAL, "'%s': its inputs are of different numbers of samples", v->path);
+    if (dt[0] != in->N || di[0] != in->N || !dr_same_shape(in->latents, in->noise) ||
+        !dr_same_shape(in->latents, in->masked) || in->mask->dim[3] != 1 ||
+        dr_numel(in->mask) * in->latents->dim[3] != dr_numel(in->latents))
+        return dr_fail(DR_EINVAL, "'%s': its inputs are of different shapes or numbers of samples", v->path);
     return DR_OK;
 }
 
@@ -69,13 +71,28 @@ static dr_status noisy_and_target(dr_verifier *v, const train_inputs *in, float 
             break;
         }
         dr_schedule_add_noise(&sch, x0 + at, noise + at, t, n, noisy + at);
-        if (sch.prediction == DR_PREDICT_V)
-            dr_schedule_velocity(&sch, x0 + at, noise + at, t, n, target + at);
-        else
-            memcpy(target + at, noise + at, n * sizeof(float));
+        dr_schedule_target(&sch, x0 + at, noise + at, t, n, target + at);
     }
     dr_schedule_clear(&sch);
     return st;
+}
+
+/* The UNet's input; NULL when memory ran out. */
+static dr_tensor *join(dr_tape *g, const train_inputs *in, const float *noisy)
+{
+    const int64_t *d = in->latents->dim;
+    int64_t cells = d[0] * d[1] * d[2], C = d[3];
+    float *mask = dr_arena_alloc(&g->arena, dr_nbytes(in->mask)), *masked = NULL, *x = NULL;
+    if (mask)
+        masked = dr_arena_alloc(&g->arena, dr_nbytes(in->masked));
+    if (masked)
+        x = dr_arena_alloc(&g->arena, (size_t)(cells * (2 * C + 1)) * sizeof *x);
+    if (!x)
+        return NULL;
+    dr_tensor_get(g, in->mask, mask);
+    dr_tensor_get(g, in->masked, masked);
+    dr_unet_join_input(noisy, mask, masked, cells, C, x);
+    return dr_input(g, x, 4, (int64_t[]){d[0], d[1], d[2], 2 * C + 1});
 }
 
 static dr_status train_step(dr_verifier *v, const train_inputs *in)
@@ -87,12 +104,14 @@ static dr_status train_step(dr_verifier *v, const train_inputs *in)
     dr_status st = x && want && t ? noisy_and_target(v, in, x, want) : DR_ENOMEM;
     if (st)
         return st;
+    dr_tensor *all = join(g, in, x);
+    if (!all)
+        return dr_fail(DR_ENOMEM, "out of memory");
     dr_tensor *noisy = dr_input(g, x, 4, in->latents->dim), *target = dr_input(g, want, 4, in->latents->dim);
     for (int64_t i = 0; i < in->N; i++)
         t[i] = (float)in->timestep[i];
     g->recording = true;
     dr_tensor *text = dr_clip_forward(g, &v->text.net, in->ids, in->N, in->L);
-    dr_tensor *all = dr_concat(g, dr_concat(g, noisy, in->mask), in->masked);
     dr_tensor *loss = dr_mse(g, dr_unet_forward(g, &v->unet.net, all, t, text), target, NULL);
     st = dr_backward(g, loss, 1);
     g->recording = false;

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "verify/case.h"
 
@@ -72,8 +73,7 @@ void dr_verifier_free(dr_verifier *v)
 
 static dr_status write_got(dr_verifier *v)
 {
-    const char *slash = strrchr(v->path, '/');
-    char *path = dr_arena_printf(&v->results, "%s/%s", v->out_dir, slash ? slash + 1 : v->path);
+    char *path = dr_arena_printf(&v->results, "%s/%s", v->out_dir, dr_path_name(v->path));
     dr_st_entry *e = dr_arena_alloc(&v->results, v->got_count * sizeof *e);
     dr_st_writer w;
     if (!path || !e)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/path.h"
 #include "drape.h"
 
 #include <dirent.h>
@@ -30,7 +31,7 @@ static drape_image read_picture(const char *dir, const char *name)
 {
     char path[1024];
     drape_image im;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    dr_path(path, sizeof path, dir, name);
     if (drape_image_read(&im, path))
         fail_msg("%s", drape_error());
     return im;
@@ -73,12 +74,12 @@ static void check_run(drape_pipeline *p, const char *dir, const char *name)
 {
     char path[1024], png[256];
     drape_image mask, out = {0};
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    dr_path(path, sizeof path, dir, name);
     json_t *j = json_load_file(path, 0, NULL);
     assert_non_null(j);
     drape_tryon_options o = options_of(j);
     drape_image photo = read_picture(dir, json_string_value(json_object_get(j, "image")));
-    snprintf(path, sizeof path, "%s/%s", dir, json_string_value(json_object_get(j, "mask")));
+    dr_path(path, sizeof path, dir, json_string_value(json_object_get(j, "mask")));
     assert_int_equal(drape_mask_read(&mask, path, &photo, NULL, 0), DRAPE_OK);
     if (drape_tryon(p, &photo, &mask, &o, &out))
         fail_msg("%s: %s", name, drape_error());

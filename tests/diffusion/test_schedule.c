@@ -95,6 +95,23 @@ static void noise_and_velocity_match_diffusers(void **state)
     dr_schedule_clear(&s);
 }
 
+static void the_target_is_what_the_model_predicts(void **state)
+{
+    static const char *const configs[] = {"{" SD_BETAS "}", "{" SD_BETAS ",\"prediction_type\":\"v_prediction\"}",
+                                          "{" SD_BETAS ",\"prediction_type\":\"sample\"}"};
+    const float x0[2] = {1, -2}, noise[2] = {0.5F, 0.25F};
+    float v[2], out[2];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        dr_schedule s;
+        assert_int_equal(parse(&s, configs[i]), DR_OK);
+        dr_schedule_velocity(&s, x0, noise, 700, 2, v);
+        dr_schedule_target(&s, x0, noise, 700, 2, out);
+        assert_memory_equal(out, i == 0 ? noise : i == 1 ? v : x0, sizeof out);
+        dr_schedule_clear(&s);
+    }
+}
+
 static void what_a_config_leaves_out_is_known(void **state)
 {
     (void)state;
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test(rescaling_can_be_left_out),
         cmocka_unit_test(one_timestep_is_a_schedule),
         cmocka_unit_test(noise_and_velocity_match_diffusers),
+        cmocka_unit_test(the_target_is_what_the_model_predicts),
         cmocka_unit_test(what_a_config_leaves_out_is_known),
         cmocka_unit_test(configs_that_cannot_be_are_refused_with_a_reason),
         cmocka_unit_test(a_file_with_pythons_infinity_loads),

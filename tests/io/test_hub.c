@@ -1,14 +1,13 @@
 /* Pulling from a small hub on this machine that misbehaves on request. */
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "io/hub.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "hub_server.h"
 #include "io/http_parse.h"
 #include "io/hub_listing.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -100,17 +99,11 @@ static int setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-    (void)s, (void)type, (void)at;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
     fixture *t = *state;
     hub_stop(&t->hub);
-    nftw(t->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(dr_remove_tree(t->dir), DR_OK);
     free(t);
     return 0;
 }
@@ -120,7 +113,7 @@ static int teardown(void **state)
 static char *in_dir(const fixture *t, const char *name)
 {
     static char path[512];
-    snprintf(path, sizeof path, "%s/%s", t->dir, name);
+    dr_path(path, sizeof path, t->dir, name);
     return path;
 }
 
@@ -569,14 +562,14 @@ static void symbolic_links_in_the_folder_are_not_followed(void **state)
 {
     fixture *t = *state;
     char target[128];
-    snprintf(target, sizeof target, "%s/elsewhere", t->dir);
+    dr_path(target, sizeof target, t->dir, "elsewhere");
     mkdir(target, 0777);
     assert_int_equal(symlink(target, in_dir(t, "unet")), 0);
     assert_fails(t, DR_EINVAL, "is a symbolic link");
     assert_int_equal(rmdir(target), 0); /* still empty */
     assert_int_equal(remove(in_dir(t, "unet")), 0);
     mkdir(in_dir(t, "unet"), 0777);
-    snprintf(target, sizeof target, "%s/target", t->dir);
+    dr_path(target, sizeof target, t->dir, "target");
     assert_int_equal(symlink(target, in_dir(t, UNET ".part")), 0);
     assert_fails(t, DR_EIO, "is a symbolic link");
     assert_false(there(t, "target"));

@@ -2,6 +2,7 @@
 #include "io/image.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/png_chunk.h"
 
 #include <setjmp.h>
@@ -222,7 +223,7 @@ static void writes_and_reads_back(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[128];
         dr_image im, back;
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        dr_path(path, sizeof path, folder, names[i]);
         bool lossless = i < 3;
         assert_int_equal(dr_image_read(&im, DATA "deflate.tif", 3), DR_OK);
         if (dr_image_write(&im, path, &(dr_image_write_options){.parameters = "x"}))
@@ -240,7 +241,7 @@ static void jpeg_keeps_full_chroma(void **state)
     char path[128];
     dr_image back, im;
     (void)state;
-    snprintf(path, sizeof path, "%s/a.jpg", folder);
+    dr_path(path, sizeof path, folder, "a.jpg");
     assert_int_equal(dr_image_alloc(&im, 32, 32, 3), DR_OK);
     for (int i = 0; i < 32 * 32; i++) /* red and blue columns: halved chroma would make them purple */
         memcpy(im.data + 3 * i, i % 2 ? "\xff\0\0" : "\0\0\xff", 3);
@@ -259,7 +260,7 @@ static void png_carries_its_parameters(void **state)
     char path[128], *text;
     dr_image im = noise(9, 7, 3), back;
     (void)state;
-    snprintf(path, sizeof path, "%s/a.png", folder);
+    dr_path(path, sizeof path, folder, "a.png");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_int_equal(dr_image_write(&im, path, &(dr_image_write_options){.parameters = texts[i]}), DR_OK);
         assert_int_equal(dr_image_read_parameters(path, &text), DR_OK);
@@ -292,7 +293,7 @@ static void jpeg_and_webp_carry_their_parameters_in_exif(void **state)
     dr_image im = noise(16, 16, 3);
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        dr_path(path, sizeof path, folder, names[i]);
         assert_int_equal(dr_image_write(&im, path, &(dr_image_write_options){.parameters = "dr\xc3\xa9"}), DR_OK);
         assert_int_equal(dr_file_read(path, 1 << 20, &data, &size), DR_OK);
         assert_true(holds(data, size, "UNICODE\0\0d\0r\0\xe9", 14));

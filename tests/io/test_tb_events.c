@@ -1,6 +1,7 @@
 #include "io/tb_events.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -42,7 +43,7 @@ static unsigned char *read_events(size_t *size)
         if (e->d_name[0] != '.') {
             assert_string_equal(path, "");
             assert_int_equal(strncmp(e->d_name, "events.out.tfevents.", 20), 0);
-            snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+            dr_path(path, sizeof path, dir, e->d_name);
         }
     closedir(d);
     assert_int_equal(dr_file_read(path, 1 << 20, &data, size), DR_OK);
@@ -184,7 +185,7 @@ static void two_writers_of_one_second_have_two_files(void **state)
     assert_int_equal(dr_tb_open(&b, dir), DR_OK);
     dr_tb_close(a);
     dr_tb_close(b);
-    snprintf(path, sizeof path, "%s/file", dir);
+    dr_path(path, sizeof path, dir, "file");
     assert_int_equal(dr_file_write(path, "x", 1), DR_OK);
     assert_int_equal(dr_tb_open(&a, path), DR_EIO);
     assert_null(a);

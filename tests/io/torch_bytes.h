@@ -46,7 +46,7 @@ static inline void drop(bytes *b)
 
 /* --- zip --- */
 
-    typedef struct item {
+typedef struct item {
     const char *name;
     const void *data;
     size_t size;
@@ -94,7 +94,7 @@ static inline places zip(bytes *out, const item *items, size_t count)
 
 /* --- pickles --- */
 
-    static inline void add_text(bytes *b, const char *s)
+static inline void add_text(bytes *b, const char *s)
 {
     ADD(b, "X");
     add_le(b, strlen(s), 4);

@@ -5,6 +5,7 @@
 #include "learn/toy.h"
 
 #include "base/json.h"
+#include "base/path.h"
 #include "learn/checkpoint.h"
 
 /* A run of one training or, with a critic, of two. */
@@ -89,7 +90,7 @@ __attribute__((unused)) static const char *in(const char *output, const char *na
     static char path[4][1024];
     static int next;
     char *p = path[next++ % 4];
-    snprintf(p, sizeof path[0], "%s/%s", output, name);
+    dr_path(p, sizeof path[0], output, name);
     return p;
 }
 

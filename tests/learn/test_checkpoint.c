@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "learn/run.h"
 
 #include <signal.h>
@@ -109,7 +110,7 @@ static void a_checkpoint_is_found_by_name_and_by_path(void **state)
     assert_string_equal(r.c.at, in(output, "checkpoint-10"));
     assert_int_equal(dr_checkpoint_find(&r.c, "checkpoint-9"), DR_OK);
     assert_string_equal(r.c.at, in(output, "checkpoint-9"));
-    snprintf(path, sizeof path, "%s/checkpoint-9", output);
+    dr_path(path, sizeof path, output, "checkpoint-9");
     begin(&other, scratch("elsewhere"), false, 0.5);
     assert_int_equal(dr_checkpoint_find(&other.c, path), DR_OK);
     assert_int_equal(dr_checkpoint_read(&other.c), DR_OK);

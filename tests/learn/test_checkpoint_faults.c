@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "learn/run.h"
 
 #include <unistd.h>
@@ -56,7 +57,7 @@ static void a_damaged_newest_is_refused_and_the_one_before_named(void **state)
             }
             end(&r);
             char file[1100];
-            snprintf(file, sizeof file, "%s/%s", in(output, "checkpoint-2"), files[i]);
+            dr_path(file, sizeof file, in(output, "checkpoint-2"), files[i]);
             if (cut == 2)
                 assert_int_equal(unlink(file), 0);
             else

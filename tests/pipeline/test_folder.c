@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "models/tokenizer.h"
 #include "pipeline/arch.h"
 #include "pipeline/folder.h"
@@ -22,7 +23,7 @@ static const char *at(const char *name)
     static char path[2][256];
     static int turn;
     turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    dr_path(path[turn], sizeof path[turn], folder, name);
     return path[turn];
 }
 
@@ -44,7 +45,7 @@ static dr_init_options options(void)
 {
     static char path[256];
     dr_init_options o = DR_INIT_DEFAULTS;
-    snprintf(path, sizeof path, "%s/arch.json", folder);
+    dr_path(path, sizeof path, folder, "arch.json");
     assert_int_equal(dr_file_write(path, arch_text, strlen(arch_text)), DR_OK);
     o.arch = path;
     return o;

@@ -8,6 +8,7 @@
 #include "pipeline/lora.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/learned_words.h"
 
@@ -24,7 +25,7 @@ static char folder[] = "/tmp/drape-test-XXXXXX";
 static const char *at(const char *name)
 {
     static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    dr_path(path, sizeof path, folder, name);
     return path;
 }
 

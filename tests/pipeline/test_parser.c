@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/parser.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static const char *at(const char *name)
     static char path[2][256];
     static int turn;
     turn = 1 - turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    dr_path(path[turn], sizeof path[turn], folder, name);
     return path[turn];
 }
 
@@ -334,7 +335,7 @@ static void the_order_of_labels_in_the_file_does_not_matter(void **state)
 static dr_parser_cells named_cells(const dr_image *photo, char *unknown, size_t n)
 {
     dr_parser m = {0};
-    dr_parser_cells cells;
+    dr_parser_cells cells = {0};
     if (dr_parser_load(&m, folder) || dr_parser_logits(&m, photo, &cells))
         fail_msg("%s", dr_error());
     snprintf(unknown, n, "%s", m.unknown ? m.unknown : "");

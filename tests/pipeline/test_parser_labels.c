@@ -140,8 +140,8 @@ static void what_is_none_of_them_is_unknown(void **state)
                                         "topology",
                                         "upper-",
                                         "-",
-                                        "a name that is much longer than any that a data set has ever had, in one "
-                                        "sentence without an end, so that it has to be cut off somewhere"};
+                                        ("a name that is much longer than any that a data set has ever had, in one "
+                                         "sentence without an end, so that it has to be cut off somewhere")};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (dr_class_named(names[i]) != (names[i][0] == 'u' ? DR_LABEL_UPPER : DR_CLASS_UNKNOWN))

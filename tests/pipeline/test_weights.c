@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/path.h"
 #include "pipeline/weights.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ static char folder[] = "/tmp/drape-test-XXXXXX";
 static const char *at(const char *name)
 {
     static char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    dr_path(path, sizeof path, folder, name);
     return path;
 }
 

@@ -3,6 +3,7 @@
 #define DR_TEST_SCRATCH_H
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/image.h"
 
 #include <setjmp.h>
@@ -37,7 +38,7 @@ __attribute__((unused)) static const char *scratch(const char *name)
     static char path[8][512];
     static int next;
     char *p = path[next++ % 8];
-    snprintf(p, sizeof path[0], "%s/%s", scratch_dir, name);
+    dr_path(p, sizeof path[0], scratch_dir, name);
     return p;
 }
 

@@ -1,4 +1,5 @@
 /* Folders with a UNet that was distilled for few steps, and the one that it came from. */
+#include "base/path.h"
 #include "drape.h"
 #include "scratch.h"
 #include "train/distilled.h"
@@ -44,7 +45,7 @@ static int make_models(void **state)
     for (dr_param *q = m.params.first; q; q = q->next)
         for (int64_t i = 0; i < dr_numel(&q->t); i++)
             dr_f32(&q->t)[i] *= 0.9f;
-    snprintf(path, sizeof path, "%s/distilled/unet_base/diffusion_pytorch_model.safetensors", scratch_dir);
+    dr_path(path, sizeof path, scratch_dir, "distilled/unet_base/diffusion_pytorch_model.safetensors");
     assert_int_equal(dr_weights_save(&m.params, path, DR_F32, "", 0), DR_OK);
     dr_unet_unload(&m);
     snprintf(command, sizeof command,

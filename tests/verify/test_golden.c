@@ -1,4 +1,5 @@
 /* Every committed golden case with the backend at hand; ctest runs this again for each of them. */
+#define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/safetensors.h"
 #include "verify/verify.h"
 
@@ -39,7 +41,7 @@ static void check_folder(const char *name, int least)
     assert_int_equal(dr_verifier_new(&v, model, NULL), DR_OK);
     for (int i = 0; i < n; i++) {
         dr_verify_result r;
-        snprintf(path, sizeof path, "%s/%s", dir, files[i]->d_name);
+        dr_path(path, sizeof path, dir, files[i]->d_name);
         dr_status st = dr_verify_case(v, path, &r);
         if (st || !r.ok) {
             wrong++;
@@ -56,13 +58,13 @@ static void check_folder(const char *name, int least)
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
-    check_folder("nano", 20);
+    check_folder("nano", 23);
 }
 
 static void every_case_of_nano1_passes(void **state)
 {
     (void)state;
-    check_folder("nano1", 20);
+    check_folder("nano1", 23);
 }
 
 static void every_case_of_segformer_nano_passes(void **state)
@@ -124,6 +126,38 @@ static void one_wrong_value_fails_a_case(void **state)
     assert_true(verify_copy().ok);
 }
 
+static void one_wrong_block_fails_a_case_and_is_named(void **state)
+{
+    (void)state;
+    tamper("unet-blocks", "want/block/up_blocks.0.resnets.1", 0.5F);
+    dr_verify_result r = verify_copy();
+    assert_false(r.ok);
+    assert_string_equal(r.worst, "block/up_blocks.0.resnets.1");
+    tamper("vae_decode-blocks", "want/block/decoder.mid_block", 0.5F);
+    r = verify_copy();
+    assert_false(r.ok);
+    assert_string_equal(r.worst, "block/decoder.mid_block");
+}
+
+static void a_block_that_the_model_does_not_have_is_a_fault(void **state)
+{
+    (void)state;
+    char *bytes, *at;
+    size_t size;
+    dr_verifier *v;
+    dr_verify_result r;
+    assert_int_equal(dr_file_read(GOLDEN "nano-cases/unet-blocks.safetensors", 1 << 24, &bytes, &size), DR_OK);
+    at = memmem(bytes, size, "want/block/mid_block\"", 21);
+    assert_non_null(at);
+    memcpy(at, "want/block/mad_block\"", 21);
+    assert_int_equal(dr_file_write(copy, bytes, size), DR_OK);
+    free(bytes);
+    assert_int_equal(dr_verifier_new(&v, GOLDEN "nano", NULL), DR_OK);
+    assert_int_equal(dr_verify_case(v, copy, &r), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "has 25 blocks, of which this model gives 24"));
+    dr_verifier_free(v);
+}
+
 static void one_wrong_gradient_fails_a_case_and_is_named(void **state)
 {
     (void)state;
@@ -176,6 +210,8 @@ int main(void)
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
         cmocka_unit_test(one_wrong_value_fails_a_case),
+        cmocka_unit_test(one_wrong_block_fails_a_case_and_is_named),
+        cmocka_unit_test(a_block_that_the_model_does_not_have_is_a_fault),
         cmocka_unit_test(one_wrong_gradient_fails_a_case_and_is_named),
         cmocka_unit_test(a_value_that_is_not_a_number_fails_a_case),
         cmocka_unit_test(a_case_of_another_model_is_a_fault_that_is_named),

@@ -3,6 +3,7 @@
 #include "autograd/adversarial.h"
 #include "autograd/losses.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 
 #include <limits.h>
@@ -74,7 +75,7 @@ static dr_status load_apart(mini_adversary *a, const char *output, json_t *run, 
 {
     char critic[PATH_MAX];
     dr_checkpoint c = {.output = critic, .training = {&a->t}, .trainings = 1, .format = 1, .run = run};
-    dr_status st = dr_folder_path(critic, sizeof critic, output, "critic", "");
+    dr_status st = dr_path(critic, sizeof critic, output, "critic");
     if (!st)
         st = dr_checkpoint_find(&c, "latest");
     if (!st)
@@ -96,7 +97,7 @@ static dr_status open_training(mini_adversary *a, dr_checkpoint *c, uint64_t see
         .part = {{.params = &a->params, .prefix = "", .folder = "", .file = "critic.safetensors", .rules = &rules}},
         .parts = 1};
     c->training[c->trainings++] = &a->t;
-    dr_status st = dr_folder_path(dir, sizeof dir, c->at, "critic", "");
+    dr_status st = dr_path(dir, sizeof dir, c->at, "critic");
     if (!st && c->at[0] && !dr_is_dir(dir)) {
         st = load_apart(a, c->output, run, seed);
         a->t.folder = a->t.part[0].folder = "critic";

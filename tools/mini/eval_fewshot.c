@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "io/labels.h"
 #include "mini/measure.h"
@@ -203,7 +204,7 @@ static dr_status write_tiles(const garment *g)
     char path[PATH_MAX], name[NAME_MAX + 8];
     dr_image sheet = {0};
     snprintf(name, sizeof name, "%s.png", g->name);
-    dr_status st = dr_folder_path(path, sizeof path, g->f->work, "", name);
+    dr_status st = dr_path(path, sizeof path, g->f->work, name);
     if (!st)
         st = dr_contact_sheet(&sheet, g->tile, 3 * g->f->photos, g->f->photos, EVAL_SIZE);
     if (!st)
@@ -227,13 +228,13 @@ static dr_status dress_all(garment *g, eval_items *all)
 static dr_status do_garment(garment *g, eval_items *all)
 {
     char set[PATH_MAX], images[PATH_MAX], masks[PATH_MAX];
-    dr_status st = dr_folder_path(set, sizeof set, g->f->sets, "", g->name);
+    dr_status st = dr_path(set, sizeof set, g->f->sets, g->name);
     if (!st)
-        st = dr_folder_path(images, sizeof images, set, "", "images");
+        st = dr_path(images, sizeof images, set, "images");
     if (!st)
-        st = dr_folder_path(masks, sizeof masks, set, "", "masks");
+        st = dr_path(masks, sizeof masks, set, "masks");
     if (!st)
-        st = dr_folder_path(g->model, sizeof g->model, g->f->work, "", g->name);
+        st = dr_path(g->model, sizeof g->model, g->f->work, g->name);
     if (!st)
         st = dr_dataset_open(&g->photos, images, masks, NULL, NULL, 0);
     if (st)
@@ -322,7 +323,7 @@ dr_status eval_fewshot_run(const eval_fewshot *f, const mini_wardrobe *w)
                "oriented", "", "asked", "< 12", "0.5 to 1.5");
     for (int i = 0; i < n; i++) {
         char set[PATH_MAX];
-        if (!st && !dr_folder_path(set, sizeof set, f->sets, names[i]->d_name, "images") && dr_is_dir(set))
+        if (!st && !dr_path(set, sizeof set, f->sets, names[i]->d_name, "images") && dr_is_dir(set))
             st = do_set(f, names[i]->d_name, &all, list);
         free(names[i]);
     }

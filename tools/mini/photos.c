@@ -1,6 +1,7 @@
 #include "mini/photos.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "learn/draw.h"
 #include "pipeline/folder.h"
 
@@ -28,9 +29,8 @@ bool mini_in_list(const json_t *ids, const char *id)
 /* "0001.jpg" -> "0001"; false for files that are no photos. */
 static bool id_of(const char *file, char id[sizeof((mini_photo *)0)->id])
 {
-    const char *dot = strrchr(file, '.');
-    size_t n = dot ? (size_t)(dot - file) : 0;
-    if (n == 0 || n >= sizeof((mini_photo *)0)->id || strcmp(dot, ".jpg") != 0)
+    size_t n = dr_path_stem(file);
+    if (n >= sizeof((mini_photo *)0)->id || strcmp(file + n, ".jpg") != 0)
         return false;
     memcpy(id, file, n);
     id[n] = 0;
@@ -79,7 +79,7 @@ static dr_status read_photos(mini_photos *p, const char *dir)
     for (int i = 0; !st && i < p->count; i++) {
         char path[PATH_MAX], file[64];
         snprintf(file, sizeof file, "%s.jpg", p->photo[i].id);
-        st = dr_folder_path(path, sizeof path, dir, "", file);
+        st = dr_path(path, sizeof path, dir, file);
         if (!st)
             st = dr_image_read(&p->photo[i].image, path, 3);
     }
@@ -91,14 +91,14 @@ dr_status mini_photos_open(mini_photos *p, const char *dir, mini_split split, in
     char path[PATH_MAX];
     json_t *splits = NULL;
     *p = (mini_photos){.pass = -1};
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "splits.json");
+    dr_status st = dr_path(path, sizeof path, dir, "splits.json");
     if (!st)
         st = dr_json_load(path, &splits);
     const json_t *test = json_object_get(splits, "test_open");
     if (!st && !json_is_array(test))
         st = dr_fail(DR_EINVAL, "'%s' has no list \"test_open\" of photos to keep out of training", path);
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", "photos");
+        st = dr_path(path, sizeof path, dir, "photos");
     if (!st)
         st = list_ids(p, path, test, split);
     json_decref(splits);

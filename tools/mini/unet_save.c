@@ -2,6 +2,7 @@
 #include "mini/unet_run.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "train/distilled.h"
 
@@ -22,7 +23,7 @@ json_t *unet_fingerprint(const unet_options *o)
 static dr_status write_part(const dr_params *p, const char *dir, const char *part, const char *file, const char *prefix)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, dir, part, file);
+    dr_status st = dr_path(path, sizeof path, dir, part, file);
     return st ? st : dr_weights_save(p, path, DR_F16, prefix, 0);
 }
 
@@ -30,11 +31,11 @@ static dr_status write_part(const dr_params *p, const char *dir, const char *par
 static dr_status write_base(const unet_run *r, const char *dir)
 {
     char made[PATH_MAX], unet[PATH_MAX], base[PATH_MAX];
-    dr_status st = dr_folder_path(made, sizeof made, dir, "base.new", "");
+    dr_status st = dr_path(made, sizeof made, dir, "base.new");
     if (!st)
-        st = dr_folder_path(unet, sizeof unet, made, "unet", "");
+        st = dr_path(unet, sizeof unet, made, "unet");
     if (!st)
-        st = dr_folder_path(base, sizeof base, dir, DR_UNET_BASE, "");
+        st = dr_path(base, sizeof base, dir, DR_UNET_BASE);
     if (!st)
         st = dr_mkdirs(made);
     if (!st)
@@ -51,11 +52,11 @@ static dr_status write_models(unet_run *r, const char *dir)
     if (!st)
         st = write_part(&r->text_params, dir, "text_encoder", "model.safetensors", "text_model.");
     if (!st)
-        st = dr_folder_path(vae, sizeof vae, dir, "vae", "");
+        st = dr_path(vae, sizeof vae, dir, "vae");
     if (!st)
         st = dr_remove_tree(vae);
     if (!st)
-        st = dr_folder_path(from, sizeof from, r->o->vae, "", "");
+        st = dr_path(from, sizeof from, r->o->vae);
     if (!st)
         st = dr_folder_copy(from, dir, "vae", true);
     return st || !r->o->keep_base ? st : write_base(r, dir);
@@ -67,9 +68,9 @@ dr_status unet_result_write(unet_run *r)
     dr_init_options init = DR_INIT_DEFAULTS;
     init.arch = r->o->arch;
     init.dtype = DR_F16;
-    dr_status st = dr_folder_path(dir, sizeof dir, r->o->output, "model", "");
+    dr_status st = dr_path(dir, sizeof dir, r->o->output, "model");
     if (!st)
-        st = dr_folder_path(made, sizeof made, r->o->output, "model.new", "");
+        st = dr_path(made, sizeof made, r->o->output, "model.new");
     if (st)
         return st;
     (void)dr_remove_tree(made); /* of a run that was killed here */

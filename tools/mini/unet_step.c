@@ -3,6 +3,7 @@
 
 #include "autograd/adversarial.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "learn/draw.h"
@@ -37,6 +38,9 @@ static dr_status make_models(unet_run *r)
         st = dr_clip_config_parse(&tc, r->arch.text_encoder, r->o->arch);
     if (!st)
         st = dr_schedule_parse(&r->schedule, r->arch.scheduler, r->o->arch);
+    if (!st && r->schedule.prediction != DR_PREDICT_V) /* the walks ask v what lies behind x */
+        st = dr_fail(DR_EINVAL, "'%s': its scheduler is not of prediction_type v_prediction, which this training needs",
+                     r->o->arch);
     if (!st)
         st = dr_params_init(&r->unet_params);
     if (!st)
@@ -62,7 +66,7 @@ static dr_status make_tokenizer(unet_run *r)
     char path[PATH_MAX];
     dr_status st = dr_clip_vocab_write(r->o->output, r->arch.pad_token);
     if (!st)
-        st = dr_folder_path(path, sizeof path, r->o->output, "tokenizer", "");
+        st = dr_path(path, sizeof path, r->o->output, "tokenizer");
     return st ? st : dr_tokenizer_load(&r->tokenizer, path);
 }
 
@@ -90,11 +94,11 @@ static dr_status open_pools(unet_run *r)
     uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
     r->pool = (mini_pool){.wardrobe = &r->train, .vae = &r->vae, .seed = r->o->seed};
     r->look_pool = (mini_pool){.wardrobe = &r->test, .vae = &r->vae, .seed = 1};
-    dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "pool.bin");
+    dr_status st = dr_path(path, sizeof path, r->o->output, "pool.bin");
     if (!st)
         st = mini_pool_open(&r->pool, path, r->o->pool, tag);
     if (!st)
-        st = dr_folder_path(path, sizeof path, r->o->output, "", "look.bin");
+        st = dr_path(path, sizeof path, r->o->output, "look.bin");
     return st ? st : mini_pool_open(&r->look_pool, path, r->o->look_examples > 0 ? r->o->look_examples : 1, tag);
 }
 
@@ -162,7 +166,7 @@ static dr_status open_training(unet_run *r)
     if (!st && o->walks > 0 && !(r->walk = calloc((size_t)o->walks, sizeof *r->walk)))
         st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_folder_path(path, sizeof path, o->output, "", "train.jsonl");
+        st = dr_path(path, sizeof path, o->output, "train.jsonl");
     return st ? st : dr_jsonl_open(&r->log, path, r->c.step ? r->c.step : -1);
 }
 
@@ -220,14 +224,13 @@ float unet_weight_at(const unet_run *r, const mini_batch *b, int64_t n, int64_t 
 dr_status unet_batch_put(const unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
                          const float *x, int timestep)
 {
-    float *to = dr_f32(b->x) + n * MINI_CELLS * MINI_CELLS * (2 * MINI_CHANNELS + 1);
-    for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++, to += 2 * MINI_CHANNELS + 1) {
-        to[MINI_CHANNELS] = e->mask[i];
-        for (int c = 0; c < MINI_CHANNELS; c++) {
-            to[c] = x[i * MINI_CHANNELS + c];
-            to[MINI_CHANNELS + 1 + c] = dr_f16_to_f32(e->masked[i * MINI_CHANNELS + c]);
-        }
-    }
+    float mask[MINI_CELLS * MINI_CELLS], masked[MINI_LATENTS];
+    for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++)
+        mask[i] = e->mask[i];
+    for (int i = 0; i < MINI_LATENTS; i++)
+        masked[i] = dr_f16_to_f32(e->masked[i]);
+    dr_unet_join_input(x, mask, masked, MINI_CELLS * MINI_CELLS, MINI_CHANNELS,
+                       dr_f32(b->x) + n * MINI_CELLS * MINI_CELLS * (2 * MINI_CHANNELS + 1));
     memcpy(b->mask + n * MINI_CELLS * MINI_CELLS, e->mask, sizeof e->mask);
     b->timestep[n] = (float)timestep;
     return dr_tokenizer_encode(r->tokenizer, caption, b->ids + n * DR_TOKENS, NULL);
@@ -268,7 +271,7 @@ static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *po
     for (int i = 0; i < MINI_LATENTS; i++)
         latents[i] = dr_f16_to_f32(e->latents[i]);
     dr_schedule_add_noise(&r->schedule, latents, noise, t, MINI_LATENTS, noisy);
-    dr_schedule_velocity(&r->schedule, latents, noise, t, MINI_LATENTS, b->target + n * MINI_LATENTS);
+    dr_schedule_target(&r->schedule, latents, noise, t, MINI_LATENTS, b->target + n * MINI_LATENTS);
     return unet_batch_put(r, b, n, e, wordless ? "" : e->caption, noisy, t);
 }
 

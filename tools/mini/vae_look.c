@@ -1,6 +1,7 @@
 /* How good the VAE is: test photos through encoder and decoder. */
 #include "mini/vae_run.h"
 
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "train/sheet.h"
 
@@ -53,7 +54,7 @@ static dr_status write_sheet(const vae_run *r, const dr_image *tiles, int photos
     char path[PATH_MAX], name[64];
     dr_image sheet = {0};
     snprintf(name, sizeof name, "sheet-%06d.png", r->c.step);
-    dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", name);
+    dr_status st = dr_path(path, sizeof path, r->o->output, name);
     if (!st)
         st = dr_contact_sheet(&sheet, tiles, 2 * photos, photos, r->o->look_size);
     if (!st)

@@ -2,6 +2,7 @@
 #include "mini/vae_run.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/folder.h"
 #include "pipeline/models.h"
 
@@ -105,7 +106,7 @@ static dr_status write_config(const vae_run *r, const char *dir, const spread *s
     double square = 0;
     for (int c = 0; s && c < r->net.config.latent; c++)
         square += s->deviation[c] * s->deviation[c] / r->net.config.latent;
-    dr_status st = dr_folder_path(path, sizeof path, dir, "", "config.json");
+    dr_status st = dr_path(path, sizeof path, dir, "config.json");
     if (st)
         return st;
     json_t *j = json_deep_copy(r->config);
@@ -130,7 +131,7 @@ static dr_status write_average(vae_run *r, const char *dir)
         st = measure(r, &s);
     }
     if (!st)
-        st = dr_folder_path(path, sizeof path, dir, "", WEIGHTS);
+        st = dr_path(path, sizeof path, dir, WEIGHTS);
     if (!st)
         st = dr_weights_save(&r->params, path, DR_F16, "", 0);
     return st ? st : write_config(r, dir, same_latents ? NULL : &s);
@@ -157,7 +158,7 @@ dr_status vae_result_write(vae_run *r)
 {
     char dir[PATH_MAX];
     float kept[5 * 64 * 64 + 3 * 64]; /* 4 L^2 + 2 L, L^2 + L for at most 64 latent channels */
-    dr_status st = dr_folder_path(dir, sizeof dir, r->o->output, "vae", "");
+    dr_status st = dr_path(dir, sizeof dir, r->o->output, "vae");
     if (!st)
         st = dr_mkdirs(dir);
     if (st)

@@ -6,6 +6,7 @@
 #include "autograd/gaussian.h"
 #include "autograd/losses.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "learn/draw.h"
@@ -127,7 +128,7 @@ static dr_status open_training(vae_run *r)
 static dr_status open_log(vae_run *r)
 {
     char path[PATH_MAX];
-    dr_status st = dr_folder_path(path, sizeof path, r->o->output, "", "train.jsonl");
+    dr_status st = dr_path(path, sizeof path, r->o->output, "train.jsonl");
     return st ? st : dr_jsonl_open(&r->log, path, r->c.step ? r->c.step : -1);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "io/labels.h"
 #include "mini/photos.h"
 #include "parser/photos.h"
@@ -55,17 +56,20 @@ typedef struct tables {
     int kind[256]; /* of a tag, or -1 */
 } tables;
 
-static dr_status read_tables(tables *t, const char *data)
+static dr_status load_json(const char *dir, const char *name, json_t **out)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/image_tags.json", data);
-    dr_status st = dr_json_load(path, &t->tags);
-    snprintf(path, sizeof path, "%s/splits.json", data);
+    dr_status st = dr_path(path, sizeof path, dir, name);
+    return st ? st : dr_json_load(path, out);
+}
+
+static dr_status read_tables(tables *t, const char *data)
+{
+    dr_status st = load_json(data, "image_tags.json", &t->tags);
     if (!st)
-        st = dr_json_load(path, &t->splits);
-    snprintf(path, sizeof path, "%s/labels.json", data);
+        st = load_json(data, "splits.json", &t->splits);
     if (!st)
-        st = dr_json_load(path, &t->names);
+        st = load_json(data, "labels.json", &t->names);
     for (int tag = 0; tag < 256; tag++) {
         char id[16];
         snprintf(id, sizeof id, "%d", tag);
@@ -218,8 +222,9 @@ static dr_status read_person(mini_person *p, const tables *t, const char *data, 
 {
     char path[PATH_MAX];
     dr_image tags = {0};
-    snprintf(path, sizeof path, "%s/photos/%s.jpg", data, p->id);
-    dr_status st = dr_image_read(&p->photo, path, 3);
+    dr_status st = dr_path_format(path, sizeof path, data, "photos/%s.jpg", p->id);
+    if (!st)
+        st = dr_image_read(&p->photo, path, 3);
     if (!st)
         st = read_indices(&p->labels, labels, true);
     if (!st)
@@ -227,7 +232,8 @@ static dr_status read_person(mini_person *p, const tables *t, const char *data, 
     for (int64_t i = 0; !st && i < (int64_t)p->labels.width * p->labels.height; i++)
         if (p->labels.data[i] >= DR_LABELS)
             p->labels.data[i] = DR_LABEL_BACKGROUND;
-    snprintf(path, sizeof path, "%s/parsing/%s.png", data, p->id);
+    if (!st)
+        st = dr_path_format(path, sizeof path, data, "parsing/%s.png", p->id);
     if (!st && dr_exists(path))
         st = read_indices(&tags, path, false);
     if (!st && tags.data)
@@ -255,8 +261,8 @@ static dr_status add_level(mini_wardrobe *w, const tables *t, const char *data, 
         char path[PATH_MAX];
         mini_person *p = &w->person[w->count];
         *p = (mini_person){0};
-        snprintf(path, sizeof path, "%s/parsing-18/%s.png", labels, id);
-        if ((limit > 0 && w->count >= limit) || mini_in_list(held, id) != test || strlen(id) >= sizeof p->id ||
+        if (dr_path_format(path, sizeof path, labels, "parsing-18/%s.png", id) || (limit > 0 && w->count >= limit) ||
+            mini_in_list(held, id) != test || strlen(id) >= sizeof p->id ||
             (drawn && !test && !mini_in_list(train, id)) || !dr_exists(path))
             continue;
         snprintf(p->id, sizeof p->id, "%s", id);

@@ -4,6 +4,7 @@
  *
  * Prints the intersection over union of person, upper garment (4, 7), lower garment (5, 6), all garments (4-7), each
  * label, and the mean over labels; pixels that the annotators left out are not judged. */
+#include "base/path.h"
 #include "photos.h"
 #include "score.h"
 
@@ -33,7 +34,8 @@ static dr_status write_overlay(const evaluation *e, const labelled_photo *p, con
     dr_status st = dr_labels_colour(&colours, labels);
     for (int64_t i = 0; !st && i < 3 * (int64_t)colours.width * colours.height; i++)
         colours.data[i] = (uint8_t)((colours.data[i] + p->photo.data[i]) / 2);
-    snprintf(path, sizeof path, "%s/%s.png", e->overlays, p->name);
+    if (!st)
+        st = dr_path_format(path, sizeof path, e->overlays, "%s.png", p->name);
     if (!st)
         st = dr_image_write(&colours, path, &(dr_image_write_options){0});
     dr_image_clear(&colours);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "pipeline/parser.h"
@@ -91,7 +92,8 @@ static dr_status write_labels(const labeller *l, const char *name, const dr_imag
             uint8_t label = choose(c->logit + ((size_t)cy * (size_t)c->width + (size_t)cx) * DR_LABELS, allowed);
             voc_colour(label, im.data + 3 * ((size_t)y * (size_t)im.width + (size_t)x));
         }
-    snprintf(path, sizeof path, "%s/parsing-18/%s.png", l->out, name);
+    if (!st)
+        st = dr_path_format(path, sizeof path, l->out, "parsing-18/%s.png", name);
     if (!st)
         st = dr_image_write(&im, path, NULL);
     dr_image_clear(&im);
@@ -104,11 +106,11 @@ static dr_status label_one(labeller *l, const char *name, const json_t *tags)
     bool allowed[DR_LABELS];
     dr_image photo = {0};
     dr_parser_cells cells = {0};
-    snprintf(path, sizeof path, "%s/photos/%s.jpg", l->data, name);
-    if (!dr_exists(path))
-        return DR_OK; /* tags are there for more photos than are kept */
+    dr_status st = dr_path_format(path, sizeof path, l->data, "photos/%s.jpg", name);
+    if (st || !dr_exists(path))
+        return st; /* tags are there for more photos than are kept */
     allow(l, tags, allowed);
-    dr_status st = dr_image_read(&photo, path, 3);
+    st = dr_image_read(&photo, path, 3);
     if (!st)
         st = dr_parser_logits(&l->parser, &photo, &cells);
     if (!st)
@@ -137,11 +139,19 @@ static dr_status run(labeller *l)
     }
     dr_progress_end(&bar);
     json_t *splits = json_pack("{s:O}", "train", l->done);
-    snprintf(path, sizeof path, "%s/splits.json", l->out);
+    if (!st)
+        st = dr_path(path, sizeof path, l->out, "splits.json");
     if (!st)
         st = dr_json_save(path, splits);
     json_decref(splits);
     return st;
+}
+
+static dr_status load_json(const char *dir, const char *name, json_t **out)
+{
+    char path[4096];
+    dr_status st = dr_path(path, sizeof path, dir, name);
+    return st ? st : dr_json_load(path, out);
 }
 
 int main(int argc, char **argv)
@@ -161,14 +171,13 @@ int main(int argc, char **argv)
         return 2;
     }
     dr_set_threads(0);
-    snprintf(path, sizeof path, "%s/parsing-18", l.out);
-    dr_status st = dr_mkdirs(path);
-    snprintf(path, sizeof path, "%s/image_tags.json", l.data);
+    dr_status st = dr_path(path, sizeof path, l.out, "parsing-18");
     if (!st)
-        st = dr_json_load(path, &l.tags);
-    snprintf(path, sizeof path, "%s/labels.json", l.data);
+        st = dr_mkdirs(path);
     if (!st)
-        st = dr_json_load(path, &l.names);
+        st = load_json(l.data, "image_tags.json", &l.tags);
+    if (!st)
+        st = load_json(l.data, "labels.json", &l.names);
     if (!st)
         st = dr_parser_load(&l.parser, l.model);
     if (!st)

@@ -1,6 +1,7 @@
 #include "photos.h"
 
 #include "base/json.h"
+#include "base/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +54,11 @@ static dr_status load_one(labelled_photo *p, const char *photos, const char *lab
 {
     char path[4096];
     snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(path, sizeof path, "%s/photos/%s.jpg", photos, name);
-    dr_status st = dr_image_read(&p->photo, path, 3);
-    snprintf(path, sizeof path, "%s/parsing-18/%s.png", labels, name);
+    dr_status st = dr_path_format(path, sizeof path, photos, "photos/%s.jpg", name);
+    if (!st)
+        st = dr_image_read(&p->photo, path, 3);
+    if (!st)
+        st = dr_path_format(path, sizeof path, labels, "parsing-18/%s.png", name);
     if (!st)
         st = read_labels(&p->labels, path);
     if (!st && (p->labels.width != p->photo.width || p->labels.height != p->photo.height))
@@ -72,8 +75,9 @@ dr_status photo_set_add(photo_set *s, const char *photos, const char *labels, co
 {
     char path[4096];
     json_t *splits = NULL;
-    snprintf(path, sizeof path, "%s/splits.json", labels);
-    dr_status st = dr_json_load(path, &splits);
+    dr_status st = dr_path(path, sizeof path, labels, "splits.json");
+    if (!st)
+        st = dr_json_load(path, &splits);
     const json_t *names = json_object_get(splits, split);
     size_t n = json_array_size(names);
     n = limit && limit < n ? limit : n;

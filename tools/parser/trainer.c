@@ -4,6 +4,7 @@
 
 #include "autograd/functions.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/threads.h"
 #include "learn/lr.h"
 #include "pipeline/folder.h"
@@ -129,7 +130,7 @@ dr_status trainer_open(trainer *t, const train_options *o)
     if (!st)
         st = make_room(t);
     if (!st)
-        st = dr_folder_path(path, sizeof path, o->out, "", "train.jsonl");
+        st = dr_path(path, sizeof path, o->out, "train.jsonl");
     if (!st)
         st = dr_jsonl_open(&t->log, path, o->resume ? t->checkpoint.step : -1);
     if (st)
@@ -218,7 +219,7 @@ dr_status trainer_save(trainer *t)
     float *bias = dr_f32(t->net.head.b), kept[DR_LABELS]; /* to add what was taken off would not give the same bits */
     dr_status st = dr_checkpoint_save(&t->checkpoint);
     if (!st)
-        st = dr_folder_path(path, sizeof path, t->o->out, "", "model.safetensors");
+        st = dr_path(path, sizeof path, t->o->out, "model.safetensors");
     if (st)
         return st;
     dr_training_swap(&t->training);

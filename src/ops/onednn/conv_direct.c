@@ -45,7 +45,7 @@ dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type)
 {
     dr_prim_key k = dr_conv_key(a, DR_PRIM_CONV, type);
     k.bias = a->b != NULL;
-    k.add = dr_residual_add(a->residual, a->y);
+    k.add = (int32_t)dr_residual_add(a->residual, a->y);
     size_t mark = dr_arena_mark(a->scratch);
     dr_md plain = dr_conv_plain_md(a);
     dr_prim *p = dr_prim_get(&k, NULL);

@@ -56,7 +56,7 @@ static dr_status forward(const dr_linear_args *a, dr_dtype type, dr_cmd plain)
         return s;
     dr_prim_key k = matmul_key(a->M, a->N, a->K, type);
     k.bias = a->b != NULL;
-    k.add = dr_residual_add(a->residual, a->y);
+    k.add = (int32_t)dr_residual_add(a->residual, a->y);
     bool packed = pack && pack->type == type;
     k.weights = packed ? DR_WEIGHTS_GIVEN : DR_WEIGHTS_COLUMNS;
     k.layout = packed ? pack->layout : 0;

@@ -55,7 +55,7 @@ static dr_status conv2d_bwd(const dr_conv_args *a)
 
 void dr_ops_onednn_init(dr_ops *ops)
 {
-    if (!dr_engine_ok())
+    if (!dr_onednn_ok())
         return;
     dr_onednn_set_below(ops);
     ops->linear = linear;

@@ -5,7 +5,7 @@
 #ifndef DR_OPS_ONEDNN_PACK_H
 #define DR_OPS_ONEDNN_PACK_H
 
-#include "ops/onednn/engine.h"
+#include "ops/onednn/prim.h"
 
 typedef struct dr_pack {
     dr_md md;        /* f32 or bf16: the arithmetic's type */

@@ -2,7 +2,7 @@
 #ifndef DR_OPS_ONEDNN_ROWS_H
 #define DR_OPS_ONEDNN_ROWS_H
 
-#include "ops/onednn/engine.h"
+#include "ops/onednn/prim.h"
 
 /** The table as it was before this folder's rows were laid over it: what they need beside the library, and who serves
  * the shapes for which it has no primitive. */

@@ -1,10 +1,11 @@
 #include "ops/onednn/tune.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "ops/cpu/isa.h"
-#include "ops/onednn/engine.h"
+#include "ops/onednn/prim.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -46,24 +47,19 @@ static void title(char *buf, size_t n)
 static bool folder(char *buf, size_t n)
 {
     const char *own = getenv("DRAPE_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int len = -1;
     if (own && *own)
-        len = snprintf(buf, n, "%s", own);
-    else if (xdg && *xdg)
-        len = snprintf(buf, n, "%s/drape", xdg);
-    else if (home && *home)
-        len = snprintf(buf, n, "%s/.cache/drape", home);
-    return len > 0 && (size_t)len < n;
+        return dr_path(buf, n, own) == DR_OK;
+    if (xdg && *xdg)
+        return dr_path(buf, n, xdg, "drape") == DR_OK;
+    return home && *home && dr_path(buf, n, home, ".cache/drape") == DR_OK;
 }
 
 bool dr_tune_path(char *buf, size_t n)
 {
     char line[256], dir[3072];
     title(line, sizeof line);
-    if (!folder(dir, sizeof dir))
-        return false;
-    int len = snprintf(buf, n, "%s/tune-%016llx.txt", dir, (unsigned long long)dr_hash(line, strlen(line)));
-    return len > 0 && (size_t)len < n;
+    unsigned long long name = dr_hash(line, strlen(line));
+    return folder(dir, sizeof dir) && dr_path_format(buf, n, dir, "tune-%016llx.txt", name) == DR_OK;
 }
 
 static entry *find(entry *e, int n, const char *problem)

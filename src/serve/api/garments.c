@@ -1,6 +1,7 @@
 /* What was taught, and what is to be taught. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "serve/api/api.h"
 #include "serve/jobs/complete.h"
 #include "serve/jobs/fields.h"
@@ -186,7 +187,8 @@ void dr_post_lint(dr_studio *s, dr_request *r)
     json_decref(in);
     json_t *answer = json_pack("{s:b, s:[], s:[], s:n, s:n, s:n, s:n, s:n}", "ok", 0, "photos", "general", "memory",
                                "memory_free", "memory_text", "seconds", "seconds_per_step");
-    snprintf(dir, sizeof dir, "%s/tmp/lint-XXXXXX", dr_store_dir(s->store));
+    if (!st)
+        st = dr_path(dir, sizeof dir, dr_store_dir(s->store), "tmp", "lint-XXXXXX");
     if (!st && !mkdtemp(dir))
         st = dr_fail(DR_EIO, "cannot make a folder in '%s'", dr_store_dir(s->store));
     if (!st) {

@@ -1,5 +1,7 @@
 #include "serve/http/page.h"
 
+#include "base/path.h"
+
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,9 +22,9 @@ static const char *type_of(const char *path)
                  {".woff2", "font/woff2"},
                  {".webmanifest", "application/manifest+json"},
                  {".txt", "text/plain; charset=utf-8"}};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
-        if (strcmp(dot, known[i].extension) == 0)
+    const char *extension = dr_path_extension(path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(extension, known[i].extension) == 0)
             return known[i].type;
     return "application/octet-stream";
 }

@@ -2,6 +2,7 @@
 #include "serve/jobs/studio.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ static dr_status add_model(dr_studio *s, const char *dir)
     drape_pipeline_free(p);
     if (!m->dir)
         return dr_fail(DR_ENOMEM, "out of memory");
-    const char *slash = strrchr(m->dir, '/'), *name = slash && slash[1] ? slash + 1 : m->dir;
+    const char *name = dr_path_name(m->dir)[0] ? dr_path_name(m->dir) : m->dir;
     const char *dot = dr_is_file(m->dir) ? strrchr(name, '.') : NULL;
     make_id(s, m->id, name, dot && dot > name ? (size_t)(dot - name) : strlen(name), "", is_model);
     s->model_count++;
@@ -92,7 +93,7 @@ static dr_status add_lora(dr_studio *s, const char *path)
     *l = (dr_lora_file){.path = realpath(path, NULL)};
     if (!l->path)
         return dr_fail(DR_ENOENT, "there is no adapter '%s'", path);
-    const char *slash = strrchr(l->path, '/'), *name = slash ? slash + 1 : l->path;
+    const char *name = dr_path_name(l->path);
     static const char *const endings[] = {".safetensors", ".pt", ".bin", ".ckpt"};
     size_t n = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

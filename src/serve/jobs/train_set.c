@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "serve/jobs/settings.h"
 
 #include <ctype.h>
@@ -15,8 +16,7 @@
  * extension goes; a number makes it unique. */
 static void safe_stem(const char *name, size_t number, char out[64])
 {
-    const char *dot = strrchr(name, '.');
-    size_t n = dot && dot > name ? (size_t)(dot - name) : strlen(name), k = 0;
+    size_t n = dr_path_stem(name), k = 0;
     for (size_t i = 0; i < n && k < 40; i++) {
         unsigned char c = (unsigned char)name[i];
         out[k++] = isalnum(c) || c == ' ' || c == '-' ? (char)c : '_';
@@ -40,7 +40,7 @@ static dr_status place(dr_studio *s, const char *id, const char *dir, const char
     if (st)
         return st;
     dr_store_blob_path(s->store, id, from, sizeof from);
-    if (snprintf(path, 512, "%s/%s%s", dir, stem, extension(b.type)) >= 512)
+    if (dr_path_format(path, 512, dir, "%s%s", stem, extension(b.type)))
         return dr_fail(DR_EINVAL, "the path of --data is too long");
     if (link(from, path) == 0 || errno == EEXIST)
         return DR_OK;
@@ -58,8 +58,8 @@ static dr_status place_caption(const json_t *settings, const json_t *photo, cons
     const char *caption = dr_json_text(photo, "caption");
     if (!caption[0])
         caption = dr_json_text(settings, "prompt");
-    snprintf(path, sizeof path, "%s/%s.txt", dir, stem);
-    return dr_file_write(path, caption, strlen(caption));
+    dr_status st = dr_path_format(path, sizeof path, dir, "%s.txt", stem);
+    return st ? st : dr_file_write(path, caption, strlen(caption));
 }
 
 dr_status dr_train_folders(dr_studio *s, const json_t *settings, const char *dir, char (*photos)[512],
@@ -68,9 +68,8 @@ dr_status dr_train_folders(dr_studio *s, const json_t *settings, const char *dir
     char images[512], mask_dir[512], photo[512], mask[512], stem[64];
     size_t i;
     json_t *p;
-    if (snprintf(images, sizeof images, "%s/images", dir) >= 400)
+    if (dr_path(images, 400, dir, "images") || dr_path(mask_dir, 400, dir, "masks"))
         return dr_fail(DR_EINVAL, "the path of --data is too long");
-    snprintf(mask_dir, sizeof mask_dir, "%s/masks", dir);
     dr_status st = dr_mkdirs(images);
     if (!st)
         st = dr_mkdirs(mask_dir);
@@ -113,9 +112,9 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
     if (!m)
         return dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model",
                        dr_json_text(settings, "model"));
-    snprintf(paths->images, sizeof paths->images, "%s/images", dir);
-    snprintf(paths->masks, sizeof paths->masks, "%s/masks", dir);
-    snprintf(paths->out, sizeof paths->out, "%s/out", dir);
+    if (dr_path(paths->images, sizeof paths->images, dir, "images") ||
+        dr_path(paths->masks, sizeof paths->masks, dir, "masks") || dr_path(paths->out, sizeof paths->out, dir, "out"))
+        return dr_fail(DR_EINVAL, "the path of --data is too long");
     drape_train_defaults(o);
     drape_load_options load;
     dr_studio_load_options(s, m->dir, &load);

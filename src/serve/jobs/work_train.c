@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "serve/jobs/pictures.h"
 #include "serve/jobs/train_set.h"
@@ -68,12 +69,11 @@ static void collect_pictures(train_run *r)
 {
     char dir[600], path[1024];
     struct dirent **files;
-    snprintf(dir, sizeof dir, "%s/validation", r->paths.out);
-    int n = scandir(dir, &files, is_step, by_step);
+    int n = dr_path(dir, sizeof dir, r->paths.out, "validation") ? -1 : scandir(dir, &files, is_step, by_step);
     for (int i = 0; i < n; i++) {
         int step, number;
-        snprintf(path, sizeof path, "%s/%s", dir, files[i]->d_name);
-        if (sscanf(files[i]->d_name, "step-%d-%d", &step, &number) == 2 && !have_step(r->w, step, number) &&
+        if (!dr_path(path, sizeof path, dir, files[i]->d_name) &&
+            sscanf(files[i]->d_name, "step-%d-%d", &step, &number) == 2 && !have_step(r->w, step, number) &&
             add_picture(r, path, step))
             dr_work_warn(r->w, dr_error());
         free(files[i]);
@@ -150,10 +150,8 @@ void dr_work_train_done(dr_studio *s, int64_t id)
     DIR *d = opendir(out);
     const struct dirent *f;
     while (d && (f = readdir(d))) {
-        if (strncmp(f->d_name, "checkpoint-", 11) != 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", out, f->d_name);
-        (void)dr_remove_tree(path);
+        if (strncmp(f->d_name, "checkpoint-", 11) == 0 && !dr_path(path, sizeof path, out, f->d_name))
+            (void)dr_remove_tree(path);
     }
     if (d)
         closedir(d);

@@ -2,6 +2,7 @@
 #include "serve/store/store_impl.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "serve/store/ids.h"
 
 #include <dirent.h>
@@ -15,12 +16,12 @@
 void dr_store_blob_path(const dr_store *s, const char *id, char *out, size_t n)
 {
     DR_ASSERT(dr_is_image_id(id), "'%.80s' is no picture's id", id);
-    snprintf(out, n, "%s/blobs/%.2s/%s", s->dir, id, id);
+    (void)dr_path_format(out, n, s->dir, "blobs/%.2s/%s", id, id); /* the folder's name is bounded: it fits */
 }
 
 dr_status dr_store_put(dr_store *s, dr_blob *b, const void *data, size_t size)
 {
-    char path[PATH_MAX], *slash;
+    char path[PATH_MAX], folder[PATH_MAX];
     char *hash = g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, size);
     snprintf(b->id, sizeof b->id, "%s", hash);
     g_free(hash);
@@ -29,10 +30,9 @@ dr_status dr_store_put(dr_store *s, dr_blob *b, const void *data, size_t size)
     dr_store_lock(s); /* nobody removes the file between here and its row */
     dr_status st = DR_OK;
     if (!dr_exists(path)) {
-        slash = strrchr(path, '/');
-        *slash = 0;
-        st = dr_mkdirs(path);
-        *slash = '/';
+        st = dr_path_folder(folder, sizeof folder, path);
+        if (!st)
+            st = dr_mkdirs(folder);
         if (!st)
             st = dr_file_write(path, data, size);
     }
@@ -151,7 +151,7 @@ static void remove_unknown(dr_store *s, const char *dir, const char *known)
     while (d && (f = readdir(d))) {
         if (f->d_name[0] == '.' || dr_sql_int(s, 0, known, "s", f->d_name))
             continue;
-        if (snprintf(path, sizeof path, "%s/%s", dir, f->d_name) < (int)sizeof path)
+        if (!dr_path(path, sizeof path, dir, f->d_name))
             (void)dr_remove_tree(path);
     }
     if (d)
@@ -162,9 +162,9 @@ void dr_store_remove_strays(dr_store *s)
 {
     char dir[PATH_MAX];
     for (int i = 0; i < 256; i++) {
-        snprintf(dir, sizeof dir, "%s/blobs/%02x", s->dir, i);
-        remove_unknown(s, dir, "SELECT 1 FROM images WHERE id=?");
+        if (!dr_path_format(dir, sizeof dir, s->dir, "blobs/%02x", i))
+            remove_unknown(s, dir, "SELECT 1 FROM images WHERE id=?");
     }
-    snprintf(dir, sizeof dir, "%s/train", s->dir);
-    remove_unknown(s, dir, "SELECT 1 FROM jobs WHERE id=CAST(? AS INTEGER)");
+    if (!dr_path(dir, sizeof dir, s->dir, "train"))
+        remove_unknown(s, dir, "SELECT 1 FROM jobs WHERE id=CAST(? AS INTEGER)");
 }

@@ -2,6 +2,7 @@
 #include "serve/store/store_impl.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,9 @@ static const char schema[] =
 static dr_status lock_dir(dr_store *s)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/lock", s->dir);
+    dr_status st = dr_path(path, sizeof path, s->dir, "lock");
+    if (st)
+        return st;
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return dr_fail(DR_EIO, "cannot write into '%s': %s", s->dir, strerror(errno));
@@ -57,7 +60,9 @@ static dr_status add_columns(dr_store *s)
 static dr_status open_db(dr_store *s)
 {
     char path[PATH_MAX], *why = NULL;
-    snprintf(path, sizeof path, "%s/drape.db", s->dir);
+    dr_status st = dr_path(path, sizeof path, s->dir, "drape.db");
+    if (st)
+        return st;
     if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) !=
         SQLITE_OK)
         return dr_fail(DR_EIO, "cannot open '%s': %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
@@ -65,11 +70,11 @@ static dr_status open_db(dr_store *s)
     if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", NULL, NULL, &why) != SQLITE_OK ||
         dr_sql_int(s, 0, "PRAGMA user_version", NULL) > VERSION ||
         sqlite3_exec(s->db, schema, NULL, NULL, &why) != SQLITE_OK) {
-        dr_status st = dr_fail(DR_EINVAL, "cannot use '%s': %s", path, why ? why : "a newer drape has written it");
+        st = dr_fail(DR_EINVAL, "cannot use '%s': %s", path, why ? why : "a newer drape has written it");
         sqlite3_free(why);
         return st;
     }
-    dr_status st = add_columns(s);
+    st = add_columns(s);
     return st ? st : dr_sql_run(s, "PRAGMA user_version=1", NULL);
 }
 
@@ -116,8 +121,9 @@ dr_status dr_store_open(dr_store **out, const char *data_dir)
     dr_status st = strlen(data_dir) > PATH_MAX - 200 ? dr_fail(DR_EINVAL, "--data is too long") : make_dirs(s);
     if (!st)
         st = lock_dir(s);
+    if (!st)
+        st = dr_path(path, sizeof path, s->dir, "tmp");
     if (!st) { /* what a killed server left half done */
-        snprintf(path, sizeof path, "%s/tmp", s->dir);
         (void)dr_remove_tree(path);
         st = dr_mkdirs(path);
     }
@@ -153,7 +159,8 @@ const char *dr_store_dir(const dr_store *s)
 
 void dr_store_train_path(const dr_store *s, int64_t id, const char *rest, char *out, size_t n)
 {
-    snprintf(out, n, "%s/train/%lld%s%s", s->dir, (long long)id, rest[0] ? "/" : "", rest);
+    /* the folder's name is bounded: it fits */
+    (void)dr_path_format(out, n, s->dir, "train/%lld%s%s", (long long)id, rest[0] ? "/" : "", rest);
 }
 
 /* --- rows --------------------------------------------------------------------------------------- */

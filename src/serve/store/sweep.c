@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 /* What goes when: jobs by age and by the size of everything, pictures that nobody refers to. */
+#include "base/path.h"
 #include "serve/store/store_impl.h"
 
 #include <ftw.h>
@@ -27,11 +28,10 @@ static int64_t bytes_of(const char *path)
 static int64_t all_bytes(dr_store *s)
 {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/train", s->dir);
     dr_store_lock(s);
     int64_t n = dr_sql_int(s, 0, "SELECT SUM(bytes) FROM images", NULL);
     dr_store_unlock(s);
-    return n + bytes_of(path);
+    return dr_path(path, sizeof path, s->dir, "train") ? n : n + bytes_of(path);
 }
 
 /* The job that goes first: over, not a garment; 0: none. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "serve/store/store_impl.h"
 
 #include <string.h>
@@ -228,7 +229,7 @@ static void what_a_killed_server_left_behind_goes_at_the_next_start(void **state
     dr_sql_run(s, "DELETE FROM images WHERE id=?", "s", stray.id);
     dr_store_train_path(s, id, "out", train, sizeof train);
     assert_int_equal(dr_mkdirs(train), DR_OK);
-    snprintf(path, sizeof path, "%s/train/99/out", scratch_dir);
+    dr_path(path, sizeof path, scratch_dir, "train/99/out");
     assert_int_equal(dr_mkdirs(path), DR_OK);
     dr_store_close(s);
     s = open_store();

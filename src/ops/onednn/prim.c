@@ -1,4 +1,4 @@
-#include "ops/onednn/engine.h"
+#include "ops/onednn/prim.h"
 
 #include "base/threads.h"
 
@@ -45,7 +45,7 @@ static void start(void)
     }
 }
 
-bool dr_engine_ok(void)
+bool dr_onednn_ok(void)
 {
     pthread_once(&E.once, start);
     return E.engine != NULL;
@@ -239,7 +239,7 @@ static void shrink(void)
 
 dr_prim *dr_prim_get(const dr_prim_key *key, dr_cmd layout)
 {
-    if (!dr_engine_ok())
+    if (!dr_onednn_ok())
         return NULL;
     dr_prim_key k = *key;
     k.threads = dr_threads();
@@ -351,7 +351,7 @@ dr_status dr_reorder(dr_arena *scratch, dr_cmd from, const void *src, dr_cmd to,
     dnnl_primitive_attr_t attr = NULL;
     size_t mark = dr_arena_mark(scratch);
     dr_status s = dr_fail(DR_EUNSUPPORTED, "oneDNN has no such reorder");
-    if (!dr_engine_ok())
+    if (!dr_onednn_ok())
         return s;
     if (!dr_have_room(ROOM) || dnnl_primitive_attr_create(&attr) != dnnl_success)
         return dr_fail(DR_ENOMEM, "out of memory while starting a oneDNN primitive");

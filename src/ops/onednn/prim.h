@@ -2,8 +2,8 @@
  *
  * A dr_prim is a compiled primitive with the layouts it wants. It is reference counted, so that the
  * bounded cache may forget it while another thread still runs it. Workspace comes from the caller's arena. */
-#ifndef DR_OPS_ONEDNN_ENGINE_H
-#define DR_OPS_ONEDNN_ENGINE_H
+#ifndef DR_OPS_ONEDNN_PRIM_H
+#define DR_OPS_ONEDNN_PRIM_H
 
 #include "ops/onednn/compat.h"
 #include "ops/ops.h"
@@ -29,8 +29,8 @@ typedef struct dr_prim_key {
 
 typedef struct dr_prim dr_prim;
 
-/** The engine started. */
-bool dr_engine_ok(void);
+/** The library runs: it has an engine and a stream. */
+bool dr_onednn_ok(void);
 
 /** The primitive of this key, made if need be. NULL when the library has none. `layout` is the weights'
  *  layout where key->weights is GIVEN. Give it back with dr_prim_put(). */
