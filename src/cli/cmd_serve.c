@@ -57,6 +57,13 @@ static dr_status default_data(char *out, size_t n)
     return dr_path(out, n, home ? home : ".", ".local/share/drape/studio");
 }
 
+static void free_lists(serve_cli *c)
+{
+    dr_opt_list_free(&c->models);
+    dr_opt_list_free(&c->loras);
+    dr_opt_list_free(&c->embeddings);
+}
+
 static int run(int argc, char **argv)
 {
     serve_cli c = {.host = "127.0.0.1", .port = 7860};
@@ -134,9 +141,7 @@ static int run(int argc, char **argv)
     if (!rc && !st)
         st = dr_serve(&o);
     free(embeddings);
-    dr_opt_list_free(&c.embeddings);
-    dr_opt_list_free(&c.models);
-    dr_opt_list_free(&c.loras);
+    free_lists(&c);
     return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
 }
 

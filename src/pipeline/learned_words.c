@@ -1,7 +1,6 @@
 #include "pipeline/learned_words.h"
 
 #include "base/path.h"
-
 #include "pipeline/folder.h"
 #include "pipeline/lora_kind.h"
 
