@@ -112,6 +112,7 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
                                                       : "other",
+                              .family = dr_source_family(p->source),
                               .steps = e->schedule.advised_steps,
                               .guidance_scale = e->schedule.advised_guidance,
                               .few_steps = e->schedule.advice_given};
@@ -266,9 +267,8 @@ static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
     const char *path = dr_source_path(p->source);
     snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
-    char *dot = strrchr(buf, '.');
-    if (dot && dot > dr_path_name(buf) && dr_source_family(p->source)) /* of a file */
-        *dot = 0;
+    if (dr_source_family(p->source)) /* of a file */
+        buf[dr_path_stem(buf)] = 0;
     return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
 }
 

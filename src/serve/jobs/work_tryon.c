@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/pictures.h"
 #include "serve/jobs/settings.h"
 #include "serve/store/ids.h"
