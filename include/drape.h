@@ -106,6 +106,10 @@ drape_status drape_image_encode(const drape_image *image, const char *extension,
 /** The `parameters` text of a PNG in memory, UTF-8, malloc'ed. DRAPE_ENOENT if it has none. */
 drape_status drape_image_parameters(const void *png, size_t size, const char *name, char **out);
 
+/** Whether drape_image_write() knows the extension of `path`; and whether a file is called like a picture. */
+bool drape_image_can_write(const char *path);
+bool drape_image_has_name(const char *path);
+
 /** Another size, by Lanczos. `out` is untouched on failure. */
 drape_status drape_image_resize(const drape_image *image, int width, int height, drape_image *out);
 
@@ -147,6 +151,8 @@ typedef struct drape_load_options {
     void *user;
     const drape_embedding *embeddings;
     int embedding_count;
+    bool
+        skip_misfits; /* pass over embeddings of another width than the model's text, with a note, instead of failing */
 } drape_load_options;
 
 /** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
@@ -236,10 +242,6 @@ typedef struct drape_tryon_options {
  * back the mean it had, chunk by chunk: AUTOMATIC1111's way. Without, brackets are characters as all others.
  */
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
-
-/** The same for a prompt as drape_tryon() reads it with these options. */
-drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
-                                   char **cut);
 
 /**
  * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.
@@ -552,6 +554,129 @@ typedef struct drape_extracted {
  * options `dtype`, `progress` and `note` count. */
 drape_status drape_extract_lora(const char *in, const char *base, const char *out, int rank,
                                 const drape_convert_options *options, drape_extracted *result);
+
+/* --- what is in a model ------------------------------------------------------------------------------- */
+
+/** A tensor of a file; all of it is borrowed for the call. */
+typedef struct drape_tensor {
+    const char *name;
+    const char *dtype; /* "F32", "F16", "BF16", "I64", ... as safetensors calls them */
+    int rank;
+    const int64_t *dim; /* [rank] */
+    const void *data;   /* contiguous, little-endian, not aligned */
+    size_t size;        /* bytes */
+} drape_tensor;
+
+/** Either may be NULL. */
+typedef struct drape_tensor_callbacks {
+    void *user;
+    void (*tensor)(void *user, const drape_tensor *t);
+    void (*metadata)(void *user, const char *key, const char *value);
+} drape_tensor_callbacks;
+
+/** Goes through a safetensors file or a PyTorch checkpoint: its tensors in the order of their names, then its metadata.
+ *  Nothing in a checkpoint is run. */
+drape_status drape_tensors_read(const char *path, const drape_tensor_callbacks *callbacks);
+
+/**
+ * What a model is made of, as its configs say: no weight is read. For pipelines (folder or single file) and clothes
+ * parsers. *json is an object: "parts" has one for each part, {"part": "unet", "parameters": N, ...} or with "error"
+ * where it cannot be loaded; "family" is the kind of a single file, "SD 1.x inpainting" and so on.
+ */
+drape_status drape_model_parts(const char *path, char **json);
+
+/** Where the small model is that drape_pipeline_load() takes for NULL, and the parser of drape_parser_load(). */
+drape_status drape_model_find(char *dir, size_t size);
+drape_status drape_parser_find(char *dir, size_t size);
+
+/* --- this machine ------------------------------------------------------------------------------------- */
+
+typedef struct drape_machine {
+    const char *cpu; /* as the system names it; static, as all below */
+    const char *isa; /* "baseline", "AVX2", "AVX-512": what computations use of it */
+    bool bf16;       /* products in bf16 gain by it */
+    int threads;     /* see drape_set_threads() */
+} drape_machine;
+void drape_machine_info(drape_machine *out);
+
+/** The libraries that serve computations and what each is ("oneDNN", "3.1"), by index from 0; false behind the last. */
+bool drape_machine_backend(int index, const char **name, const char **what);
+
+/** Which of them serves which operation: lines of text. malloc'ed; NULL when out of memory. */
+char *drape_machine_ops(void);
+
+/* --- stages of a try-on, for timing ------------------------------------------------------------------- */
+
+/** A model's stages one by one, on inputs that are made up. */
+typedef struct drape_stages drape_stages;
+
+/** A pipeline's stages are "text", "vae-encode", "unet" (both prompts of guidance) and "vae-decode", a clothes parser's
+ *  is "parser". Of the options, which may be NULL, precision, tokenizer, vae and ema count. `cancel` may be NULL. */
+drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height,
+                               const drape_load_options *options, bool (*cancel)(void *user), void *user);
+void drape_stages_free(drape_stages *s);
+
+/** The names of all stages, "text,vae-encode,unet,vae-decode" or "parser". Static. */
+const char *drape_stages_names(const drape_stages *s);
+
+/** One run. A model that the stage needs is loaded if need be, and stays until drape_stages_release(). */
+drape_status drape_stages_run(drape_stages *s, const char *stage);
+void drape_stages_release(drape_stages *s);
+
+/* --- checking a build --------------------------------------------------------------------------------- */
+
+/** Golden cases: does this build compute here what PyTorch computes? */
+typedef struct drape_verifier drape_verifier;
+
+/** `model` is what the cases were made with. `out_dir` (or NULL) gets what was computed, one file per case. */
+drape_status drape_verifier_new(drape_verifier **out, const char *model, const char *out_dir);
+void drape_verifier_free(drape_verifier *v);
+
+typedef struct drape_verify_result {
+    char kind[64];
+    char worst[256]; /* the output that is furthest from its tolerance */
+    double abs, rel; /* its largest absolute error, and that relative to its deviation or norm */
+    double seconds;
+    int outputs;
+    bool ok;
+} drape_verify_result;
+
+/** A case that cannot be computed is a status; a wrong result is result->ok false. */
+drape_status drape_verify_case(drape_verifier *v, const char *path, drape_verify_result *result);
+
+/* --- getting models ----------------------------------------------------------------------------------- */
+
+typedef struct drape_init_options {
+    const char *arch;  /* "sd2-inpainting", "sd15-inpainting", or a JSON file of configs; NULL: the first */
+    const char *dtype; /* "f32", "f16", "bf16"; NULL: the architecture's */
+    int64_t seed;      /* below 0: the architecture's */
+    /** Counts values; true stops with DRAPE_ECANCELLED. May be NULL. */
+    bool (*progress)(void *user, int64_t done, int64_t total);
+    void *user;
+} drape_init_options;
+
+/** Makes a pipeline folder with random weights, complete or not at all. `dir` must not exist, or be empty. */
+drape_status drape_init(const char *dir, const drape_init_options *options);
+
+typedef struct drape_pull_options {
+    const char *revision; /* branch, tag or commit; NULL: "main" */
+    const char *out_dir;  /* NULL: the last part of the repo's name */
+    const char *variant;  /* "fp16" for half-size weights; NULL: the full ones */
+    bool offline;         /* only check that out_dir is complete; also with HF_HUB_OFFLINE=1 */
+    bool overwrite;       /* replace files in out_dir that no pull has brought */
+    bool bar;             /* a progress bar on stderr */
+    bool (*cancel)(void *user);
+    void *user;
+} drape_pull_options;
+
+/**
+ * Downloads a model folder ("org/name") from the Hugging Face hub: pinned to a commit, verified, carried on where an
+ * earlier pull ended. $HF_TOKEN gives access to private repos, $HF_ENDPOINT names a mirror. A pipeline's configs are
+ * looked at before its weights are fetched.
+ *
+ * @param dir  where it is now: a buffer of `size`, or NULL
+ */
+drape_status drape_pull(const char *repo, const drape_pull_options *options, char *dir, size_t size);
 
 #ifdef __cplusplus
 }

@@ -22,10 +22,11 @@ ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io",
 ROOMS = {"serve": ["http", "store", "jobs", "api", "a1111", ""]}
 # Narrower than the order: these see only what is named.
 ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "options": {"base", "diffusion", "learn"}, "serve": {"base"},
-        "serve/store": {"base"}, "serve/http": {"base"}}
+        "serve/store": {"base"}, "serve/http": {"base"},
+        "cli": {"base", "serve"}}
 NEVER = {("train", "tryon"), ("tryon", "train"), ("serve/a1111", "serve/api")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
-PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/ref/": "ops",
+PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops", "ops/ref/": "ops",
                    "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
                    "sqlite3.h": "serve/store"}
 MOST_LINES = 500

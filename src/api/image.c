@@ -127,3 +127,13 @@ void drape_image_free(drape_image *image)
 {
     dr_image_clear((dr_image *)image);
 }
+
+bool drape_image_can_write(const char *path)
+{
+    return dr_image_can_write(path);
+}
+
+bool drape_image_has_name(const char *path)
+{
+    return dr_image_has_name(path);
+}

@@ -1,204 +1,111 @@
 /* drape info: what is in a model folder or a file of tensors, and what this machine computes with. */
 #include "base/file.h"
-#include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/hashes.h"
 #include "cli/version.h"
-#include "io/tensor_file.h"
-#include "ops/cpu/isa.h"
-#include "pipeline/models.h"
-#include "pipeline/parser.h"
+#include "drape.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static json_t *shape_json(const dr_st_entry *e)
-{
-    json_t *a = json_array();
-    for (int i = 0; i < e->rank; i++)
-        json_array_append_new(a, json_integer(e->dim[i]));
-    return a;
-}
+/* --- a model ------------------------------------------------------------------------------------ */
 
-static void print_entry(const dr_st_entry *e)
+static void print_part(const json_t *part)
 {
-    printf("%-5s [", dr_dtype_name(e->dtype));
-    for (int i = 0; i < e->rank; i++)
-        printf("%s%lld", i ? "," : "", (long long)e->dim[i]);
-    printf("]  %s\n", e->name);
-}
-
-/* A part's parameters as its config declares them: counted without reading a weight. */
-static json_t *part_json(const char *what, dr_status st, int64_t values, json_t *more)
-{
-    json_t *j = json_pack("{s:s}", "part", what);
-    if (st)
-        json_object_set_new(j, "error", json_string(dr_error()));
-    else
-        json_object_set_new(j, "parameters", json_integer(values));
-    json_object_update(j, more);
-    json_decref(more);
-    return j;
-}
-
-static json_t *unet_json(const dr_source *s)
-{
-    dr_params p = {0};
-    static dr_unet net;
-    const dr_unet_config *c = &net.config;
-    dr_status st = dr_model_open(&dr_unet_row, s, dr_unet_row.part, &net, &p);
-    json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:i, s:i}", "in_channels", c->in, "out_channels", c->out, "sample_size",
-                                  c->sample_size, "text_width", c->context[0]);
-    json_t *j = part_json("unet", st, dr_params_numel(&p), more);
-    dr_params_clear(&p);
-    return j;
-}
-
-static json_t *vae_json(const dr_source *s)
-{
-    dr_params p = {0};
-    static dr_vae net;
-    const dr_vae_config *c = &net.config;
-    dr_status st = dr_model_open(&dr_vae_row, s, dr_vae_row.part, &net, &p);
-    json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:f}", "latent_channels", c->latent, "pixels_per_cell", dr_vae_factor(c),
-                                  "scaling_factor", c->scaling);
-    json_t *j = part_json("vae", st, dr_params_numel(&p), more);
-    dr_params_clear(&p);
-    return j;
-}
-
-static json_t *text_json(const dr_source *s)
-{
-    dr_params p = {0};
-    static dr_clip_text net;
-    const dr_clip_config *c = &net.config;
-    dr_status st = dr_model_open(&dr_text_row, s, dr_text_row.part, &net, &p);
-    json_t *more = st ? json_object()
-                      : json_pack("{s:i, s:i, s:s}", "width", c->width, "layers", c->layers, "activation",
-                                  c->act == DR_ACT_GELU ? "gelu" : "quick_gelu");
-    json_t *j = part_json("text_encoder", st, dr_params_numel(&p), more);
-    dr_params_clear(&p);
-    return j;
-}
-
-static json_t *parser_json(const char *dir)
-{
-    static dr_parser m;
-    dr_status st = dr_parser_open(&m, dir);
-    json_t *more =
-        st ? json_object()
-           : json_pack("{s:s, s:i}", "net", m.is_segformer ? "SegFormer" : "clothes net", "labels", m.classes);
-    if (!st && m.sizes) /* the largest */
-        json_object_set_new(more, "longest_edge", json_integer(m.longest_edge[m.sizes - 1]));
-    else if (!st)
-        json_object_update_new(more, json_pack("{s:i, s:i}", "width", m.width, "height", m.height));
-    if (!st)
-        json_object_set_new(more, "flip_average", json_boolean(m.flip_average));
-    if (!st && m.unknown)
-        json_object_set_new(more, "unknown_labels", json_string(m.unknown));
-    json_t *j = part_json("clothes parser", st, st ? 0 : dr_params_numel(&m.params), more);
-    dr_parser_unload(&m);
-    return j;
-}
-
-/* Takes `parts`. */
-static void print_parts(json_t *parts, bool json)
-{
-    size_t i;
-    const json_t *part, *v;
     const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)part, key, v)
+    {
+        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        if (strcmp(key, "part") == 0)
+            printf("%s\n", json_string_value(v));
+        else
+            printf("  %-16s %s\n", key, text ? text : "");
+        free(text);
+    }
+}
+
+/* What the model at `path` is made of; with `family`, what kind of file it is before that. */
+static dr_status print_model(const char *path, bool json, bool family)
+{
+    char *text;
+    drape_status st = drape_model_parts(path, &text);
+    if (st)
+        return (dr_status)st;
+    json_t *model = json_loads(text, 0, NULL);
+    const json_t *parts = json_object_get(model, "parts");
+    free(text);
     if (json) {
         json_dumpf(parts, stdout, JSON_INDENT(1));
         putchar('\n');
     }
-    json_array_foreach(parts, i, part)
-    {
-        if (json)
-            break;
-        json_object_foreach((json_t *)(uintptr_t)part, key, v)
-        {
-            char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-            if (strcmp(key, "part") == 0)
-                printf("%s\n", json_string_value(v));
-            else
-                printf("  %-16s %s\n", key, text ? text : "");
-            free(text);
-        }
-    }
-    json_decref(parts);
-}
-
-static json_t *parts_json(const dr_source *s)
-{
-    return json_pack("[o, o, o]", unet_json(s), vae_json(s), text_json(s));
-}
-
-static dr_status folder_info(const char *dir, bool json)
-{
-    bool parser = dr_is_parser_folder(dir);
-    dr_source *source = NULL;
-    dr_status st = parser ? DR_OK : dr_source_open(&source, dir, NULL);
-    if (st)
-        return st;
-    print_parts(parser ? json_pack("[o]", parser_json(dir)) : parts_json(source), json);
-    dr_source_close(source);
+    if (family)
+        printf("\n%s\n", json_string_value(json_object_get(model, "family")));
+    for (size_t i = 0; !json && i < json_array_size(parts); i++)
+        print_part(json_array_get(parts, i));
+    json_decref(model);
     return DR_OK;
 }
 
-/* What models the file is; nothing for other files. */
-static void print_models(const char *path)
+/* --- a file ------------------------------------------------------------------------------------- */
+
+typedef struct listing {
+    json_t *all; /* NULL: printed as they come */
+    size_t count, bytes;
+} listing;
+
+static void add_tensor(void *user, const drape_tensor *t)
 {
-    dr_source *source;
-    if (dr_source_open(&source, path, NULL)) {
-        dr_error_clear();
+    listing *l = user;
+    l->count++;
+    l->bytes += t->size;
+    if (l->all) {
+        json_t *shape = json_array();
+        for (int i = 0; i < t->rank; i++)
+            json_array_append_new(shape, json_integer(t->dim[i]));
+        json_object_set_new(l->all, t->name, json_pack("{s:s, s:o}", "dtype", t->dtype, "shape", shape));
         return;
     }
-    printf("\n%s\n", dr_source_family(source));
-    print_parts(parts_json(source), false);
-    dr_source_close(source);
+    printf("%-5s [", t->dtype);
+    for (int i = 0; i < t->rank; i++)
+        printf("%s%lld", i ? "," : "", (long long)t->dim[i]);
+    printf("]  %s\n", t->name);
+}
+
+static void print_metadata(void *user, const char *key, const char *value)
+{
+    (void)user;
+    printf("metadata %s: %s\n", key, value);
 }
 
 static dr_status file_info(const char *path, bool json)
 {
-    dr_tensor_file f;
-    dr_status st = dr_tensor_file_open(&f, path);
-    if (st)
-        return st;
-    json_t *all = json_object();
-    size_t bytes = 0;
-    for (size_t i = 0; i < f.count; i++) {
-        const dr_st_entry *e = &f.entry[i];
-        bytes += e->size;
-        if (json)
-            json_object_set_new(all, e->name,
-                                json_pack("{s:s, s:o}", "dtype", dr_dtype_name(e->dtype), "shape", shape_json(e)));
-        else
-            print_entry(e);
-    }
-    for (size_t i = 0; !json && i < f.meta_count; i++)
-        printf("metadata %s: %s\n", f.meta[i].key, f.meta[i].value);
-    if (json)
-        json_dumpf(all, stdout, JSON_INDENT(1));
-    else
-        printf("%zu tensors, %.1f MiB", f.count, (double)bytes / (1 << 20));
-    putchar('\n');
-    json_decref(all);
-    dr_tensor_file_close(&f);
-    if (!json)
-        print_models(path);
-    return DR_OK;
+    listing l = {.all = json ? json_object() : NULL};
+    drape_status st = drape_tensors_read(path, &(drape_tensor_callbacks){&l, add_tensor, json ? NULL : print_metadata});
+    if (!st && json)
+        json_dumpf(l.all, stdout, JSON_INDENT(1));
+    else if (!st)
+        printf("%zu tensors, %.1f MiB", l.count, (double)l.bytes / (1 << 20));
+    if (!st)
+        putchar('\n');
+    json_decref(l.all);
+    if (!st && !json && print_model(path, false, true)) /* no model, but other tensors */
+        dr_error_clear();
+    return (dr_status)st;
 }
+
+/* --- this machine ------------------------------------------------------------------------------- */
 
 static void machine_info(void)
 {
-    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
-    char ops[8192];
-    dr_ops_describe(ops, sizeof ops);
-    printf("CPU      %s\nISA      %s%s\nthreads  %d\n\n%s", dr_cpu_name(), isa[dr_cpu_isa()],
-           dr_cpu_has_bf16() ? " with bf16" : "", dr_threads(), ops);
+    drape_machine m;
+    char *ops = drape_machine_ops();
+    drape_machine_info(&m);
+    printf("CPU      %s\nISA      %s%s\nthreads  %d\n\n%s", m.cpu, m.isa, m.bf16 ? " with bf16" : "", m.threads,
+           ops ? ops : "");
+    free(ops);
 }
 
 static int run(int argc, char **argv)
@@ -217,7 +124,7 @@ static int run(int argc, char **argv)
     for (int i = 0; !bad && i < rest.count; i++) {
         const char *path = rest.item[i];
         dr_status st = hash              ? dr_print_hashes(path, json)
-                       : dr_is_dir(path) ? folder_info(path, json)
+                       : dr_is_dir(path) ? print_model(path, json, false)
                                          : file_info(path, json);
         bad = st ? dr_cli_fail(&dr_cmd_info, st) : 0;
     }

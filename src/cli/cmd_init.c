@@ -1,10 +1,8 @@
 #include "base/progress.h"
-#include "base/threads.h"
 #include "cli/commands.h"
-#include "pipeline/folder.h"
+#include "drape.h"
 
 #include <stdio.h>
-#include <string.h>
 
 typedef struct init_bar {
     dr_progress bar;
@@ -23,15 +21,14 @@ static bool on_progress(void *user, int64_t done, int64_t total)
 
 static int run(int argc, char **argv)
 {
-    dr_init_options o = DR_INIT_DEFAULTS;
+    drape_init_options o = {.arch = "sd2-inpainting", .seed = -1};
     init_bar bar = {0};
-    const char *dtype = NULL;
     uint64_t seed = UINT64_MAX;
     int threads = 0;
     dr_opt_list rest = {0};
     const dr_opt opts[] = {
         {"arch", DR_OPT_STRING, &o.arch, "NAME", "sd2-inpainting, sd15-inpainting, or a JSON file of configs"},
-        {"dtype", DR_OPT_CHOICE, &dtype, "f32|f16|bf16", "type of the weights",
+        {"dtype", DR_OPT_CHOICE, &o.dtype, "f32|f16|bf16", "type of the weights",
          .shown_default = "the architecture's, f32"},
         {"seed", DR_OPT_U64, &seed, "N", "same seed, same weights", .shown_default = "the architecture's, 0"},
         {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
@@ -41,17 +38,15 @@ static int run(int argc, char **argv)
     if (!bad && rest.count != 1)
         bad = dr_usage_error(&dr_cmd_init, "give one folder to make");
     if (!bad) {
-        dr_set_threads(threads);
-        if (dtype)
-            o.dtype = strcmp(dtype, "f16") == 0 ? DR_F16 : strcmp(dtype, "bf16") == 0 ? DR_BF16 : DR_F32;
+        drape_set_threads(threads);
         if (seed != UINT64_MAX)
             o.seed = (int64_t)(seed & INT64_MAX);
         o.progress = on_progress;
         o.user = &bar;
-        dr_status st = dr_pipeline_init_folder(rest.item[0], &o);
+        drape_status st = drape_init(rest.item[0], &o);
         if (bar.started)
             dr_progress_end(&bar.bar);
-        bad = st ? dr_cli_fail(&dr_cmd_init, st) : 0;
+        bad = st ? dr_cli_fail(&dr_cmd_init, (int)st) : 0;
         if (!st)
             printf("%s\n", rest.item[0]);
     }

@@ -1,18 +1,16 @@
 #include "base/path.h"
-#include "base/status.h"
-#include "base/threads.h"
 #include "cli/commands.h"
-#include "verify/verify.h"
+#include "drape.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static void print_line(const char *path, const dr_verify_result *r, dr_status st)
+static void print_line(const char *path, const drape_verify_result *r, drape_status st)
 {
     const char *name = dr_path_name(path);
     if (st) {
-        printf("FAIL  %-50s %s\n", name, dr_error());
+        printf("FAIL  %-50s %s\n", name, drape_error());
         return;
     }
     printf("%-5s %-50s %-16s abs %.2e  rel %.2e  %7.3f s", r->ok ? "ok" : "FAIL", name, r->kind, r->abs, r->rel,
@@ -23,12 +21,12 @@ static void print_line(const char *path, const dr_verify_result *r, dr_status st
     fflush(stdout);
 }
 
-static json_t *to_json(const char *path, const dr_verify_result *r, dr_status st)
+static json_t *to_json(const char *path, const drape_verify_result *r, drape_status st)
 {
     json_t *j = json_pack("{s:s, s:b, s:s, s:f, s:f, s:f, s:i}", "case", path, "ok", r->ok, "kind", r->kind, "abs",
                           r->abs, "rel", r->rel, "seconds", r->seconds, "outputs", r->outputs);
     if (st)
-        json_object_set_new(j, "error", json_string(dr_error()));
+        json_object_set_new(j, "error", json_string(drape_error()));
     return j;
 }
 
@@ -52,18 +50,18 @@ static int run(int argc, char **argv)
         dr_opt_list_free(&cases);
         return bad < 0 ? 0 : bad;
     }
-    dr_set_threads(threads);
-    dr_verifier *v;
-    dr_status st = dr_verifier_new(&v, model, out);
+    drape_set_threads(threads);
+    drape_verifier *v;
+    drape_status st = drape_verifier_new(&v, model, out);
     if (st) {
         dr_opt_list_free(&cases);
-        return dr_cli_fail(&dr_cmd_verify, st);
+        return dr_cli_fail(&dr_cmd_verify, (int)st);
     }
     int failed = 0;
     json_t *all = json_array();
     for (int i = 0; i < cases.count; i++) {
-        dr_verify_result r;
-        st = dr_verify_case(v, cases.item[i], &r);
+        drape_verify_result r;
+        st = drape_verify_case(v, cases.item[i], &r);
         failed += st || !r.ok;
         if (json)
             json_array_append_new(all, to_json(cases.item[i], &r, st));
@@ -77,7 +75,7 @@ static int run(int argc, char **argv)
         printf("%d passed, %d failed\n", cases.count - failed, failed);
     }
     json_decref(all);
-    dr_verifier_free(v);
+    drape_verifier_free(v);
     dr_opt_list_free(&cases);
     return failed ? DR_EXIT_FAILED : 0;
 }

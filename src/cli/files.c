@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "io/image.h"
+#include "drape.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -72,7 +72,7 @@ int dr_check_result_names(const dr_command *cmd, const dr_results *r, int photos
     if (photos > 1)
         return dr_usage_error(
             cmd, "with several photos %s must be a folder (an existing one, or a name that ends with '/')", r->option);
-    if (!dr_image_can_write(r->output))
+    if (!drape_image_can_write(r->output))
         return dr_usage_error(cmd, "%s must end with .png, .jpg, .jpeg, .webp, .tif or .tiff, or be a folder",
                               r->option);
     return 0;
@@ -99,7 +99,7 @@ static char *mask_in_folder(const char *dir, const char *photo)
     while (d && !found && (f = readdir(d))) {
         const char *have = stem(f->d_name, &m);
         if (dr_compare_names(have, (size_t)m, want, (size_t)n) != 0 || f->d_name[0] == '.' ||
-            !dr_image_has_name(f->d_name))
+            !drape_image_has_name(f->d_name))
             continue;
         found = dr_path_new(dir, f->d_name);
         if (found && !dr_is_file(found)) {

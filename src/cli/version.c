@@ -1,9 +1,6 @@
 #include "cli/version.h"
 
-#include "base/threads.h"
-#include "ops/cpu/isa.h"
-#include "ops/ops.h"
-#include "pipeline/shipped.h"
+#include "drape.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -18,29 +15,28 @@
 #endif
 
 /* The folder, or null where there is none. */
-static json_t *place(dr_status st, const char *path)
+static json_t *place(drape_status st, const char *path)
 {
     return st ? json_null() : json_string(path);
 }
 
 void dr_print_version(bool json)
 {
-    static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
     char model[PATH_MAX], parser[PATH_MAX];
-    dr_backend backend[3];
+    const char *name, *what;
+    drape_machine m;
     if (!json) {
         printf("drape %s\n", DRAPE_VERSION);
         return;
     }
     json_t *backends = json_object();
-    int n = dr_ops_backends(backend);
-    for (int i = 0; i < n; i++)
-        json_object_set_new(backends, backend[i].name, json_string(backend[i].what));
+    for (int i = 0; drape_machine_backend(i, &name, &what); i++)
+        json_object_set_new(backends, name, json_string(what));
+    drape_machine_info(&m);
     json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:i, s:o, s:{s:o, s:o}}", "version", DRAPE_VERSION, "compiler",
-                          COMPILER, "cpu", dr_cpu_name(), "instruction_set", isa[dr_cpu_isa()], "bf16",
-                          dr_cpu_has_bf16(), "threads", dr_threads(), "backends", backends, "data", "model",
-                          place(dr_small_model_find(model, sizeof model), model), "parser",
-                          place(dr_parser_find(parser, sizeof parser), parser));
+                          COMPILER, "cpu", m.cpu, "instruction_set", m.isa, "bf16", m.bf16, "threads", m.threads,
+                          "backends", backends, "data", "model", place(drape_model_find(model, sizeof model), model),
+                          "parser", place(drape_parser_find(parser, sizeof parser), parser));
     json_dumpf(j, stdout, JSON_INDENT(1));
     putchar('\n');
     json_decref(j);

@@ -20,7 +20,7 @@ static file_kind kind_of(const char *path)
         file_kind kind;
     } known[] = {{".png", KIND_PNG},   {".jpg", KIND_JPEG}, {".jpeg", KIND_JPEG},
                  {".webp", KIND_WEBP}, {".tif", KIND_TIFF}, {".tiff", KIND_TIFF}};
-    const char *extension = dr_path_extension(path);
+    const char *extension = path[0] == '.' ? path : dr_path_extension(path); /* ".png" alone is one too */
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcasecmp(extension, known[i].extension) == 0)
             return known[i].kind;

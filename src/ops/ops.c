@@ -95,15 +95,20 @@ static const char *server(size_t at)
     return "plain C";
 }
 
-int dr_ops_backends(dr_backend out[3])
+dr_cpu dr_ops_cpu(void)
 {
     static const char *const isa[] = {"baseline", "AVX2", "AVX-512"};
+    return (dr_cpu){dr_cpu_name(), isa[dr_cpu_isa()], dr_cpu_has_bf16()};
+}
+
+int dr_ops_backends(dr_backend out[3])
+{
     pthread_once(&once, fill);
     int n = 0;
     out[n++] = (dr_backend){"ref", "plain C"};
     if (memcmp(&after[CPU], &after[REF], sizeof(dr_ops)) != 0) {
         out[n] = (dr_backend){.name = "cpu"};
-        snprintf(out[n++].what, sizeof out->what, "%s", isa[dr_cpu_isa()]);
+        snprintf(out[n++].what, sizeof out->what, "%s", dr_ops_cpu().isa);
     }
     if (memcmp(&after[ONEDNN], &after[CPU], sizeof(dr_ops)) != 0) {
         out[n] = (dr_backend){.name = "onednn"};

@@ -312,6 +312,13 @@ typedef struct dr_backend {
 } dr_backend;
 int dr_ops_backends(dr_backend out[3]);
 
+/* What rows use of this CPU; strings are static. */
+typedef struct dr_cpu {
+    const char *name, *isa; /* "AMD EPYC 9R14" as the system names it; "baseline", "AVX2", "AVX-512" */
+    bool bf16;              /* AVX512_BF16 */
+} dr_cpu;
+dr_cpu dr_ops_cpu(void);
+
 /** One line per row: which implementation serves it and why; for `drape info` and bug reports. */
 void dr_ops_describe(char *buf, size_t n);
 

@@ -1,7 +1,6 @@
 #include "pipeline/learned_words.h"
 
 #include "base/path.h"
-
 #include "pipeline/folder.h"
 #include "pipeline/lora_kind.h"
 
@@ -30,7 +29,7 @@ void dr_learned_words_clear(dr_learned_words *w)
 
 /* --- one tensor --------------------------------------------------------------------------------------- */
 
-static dr_status check_tensor(const dr_learned_words *w, const dr_st_entry *e, const char *path)
+static dr_status check_tensor(dr_learned_words *w, const dr_st_entry *e, const char *path)
 {
     int64_t n = e->rank == 2 ? e->dim[0] : 1;
     if (e->dtype != DR_F32 && e->dtype != DR_F16 && e->dtype != DR_BF16 && e->dtype != DR_F64)
@@ -42,7 +41,8 @@ static dr_status check_tensor(const dr_learned_words *w, const dr_st_entry *e, c
     if (n > DR_LEARNED_VECTORS_MAX)
         return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has %lld vectors, at most %d fit into a prompt", path,
                        e->name, (long long)n, DR_LEARNED_VECTORS_MAX);
-    if (e->dim[e->rank - 1] != w->width)
+    w->misfit = e->dim[e->rank - 1] != w->width;
+    if (w->misfit)
         return dr_fail(DR_EINVAL,
                        "cannot use '%s': its vectors have %lld values, the model's text encoder takes %d; it was "
                        "learned with another model (Stable Diffusion 1 has 768, 2 has 1024)",
@@ -170,6 +170,7 @@ dr_status dr_learned_words_open(dr_learned_words *w, const char *path, const cha
 {
     char found[PATH_MAX];
     dr_tensor_file f = {0};
+    w->misfit = false;
     dr_status st = dr_is_dir(path) ? in_folder(found, path) : DR_OK;
     if (st)
         return st;

@@ -1,9 +1,11 @@
 #include "base/status.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -41,11 +43,43 @@ static void a_message_that_grows_by_being_shown_still_ends(void **state)
     assert_in_range(strlen(dr_error()), 16000, 16383);
 }
 
+static void *fail_there(void *message)
+{
+    assert_string_equal(dr_error(), "");
+    dr_fail(DR_EIO, "there");
+    snprintf(message, 16, "%s", dr_error());
+    return NULL;
+}
+
+static void each_thread_has_its_own_message(void **state)
+{
+    char there[16];
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(dr_fail(DR_EINVAL, "here %d", 1), DR_EINVAL);
+    assert_int_equal(pthread_create(&thread, NULL, fail_there, there), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_string_equal(there, "there");
+    assert_string_equal(dr_error(), "here 1");
+    dr_error_clear();
+    assert_string_equal(dr_error(), "");
+}
+
+static void a_prefix_stands_before_what_was_said(void **state)
+{
+    (void)state;
+    dr_fail(DR_EIO, "no space");
+    assert_int_equal(dr_fail_prefix(DR_ENOENT, "cannot write '%s'", "a.png"), DR_ENOENT);
+    assert_string_equal(dr_error(), "cannot write 'a.png': no space");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_seen_is_shown_by_its_number),
         cmocka_unit_test(what_can_be_seen_stays),
+        cmocka_unit_test(each_thread_has_its_own_message),
+        cmocka_unit_test(a_prefix_stands_before_what_was_said),
         cmocka_unit_test(a_message_that_grows_by_being_shown_still_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

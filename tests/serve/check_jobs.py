@@ -528,6 +528,13 @@ class Clients(Case):
         self.assertNotEqual(self.picture(first), self.picture(second))
         self.assertEqual(json.loads(first["info"])["comments"], [])
 
+    def test_brackets_weight_what_is_in_them(self):
+        plain = self.picture(self.img2img(prompt="a red shirt"))
+        self.assertEqual(self.picture(self.img2img(prompt="a (red:1.0) shirt")), plain)
+        self.assertNotEqual(self.picture(self.img2img(prompt="a (red:3) shirt")), plain)
+        answer = self.img2img(422, prompt="(red:1" + "0" * 50 + ")")
+        self.assertIn("too large", answer["detail"])
+
     def test_what_changes_nothing_is_answered(self):
         for path in ("refresh-checkpoints", "refresh-loras", "refresh-vae", "refresh-embeddings"):
             self.assertIsNone(self.client.json("POST", f"/sdapi/v1/{path}", status=200))

@@ -123,6 +123,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
     json_object_set_new(s, "clip_skip", json_integer(q->clip_skip));
     json_object_set_new(s, "long_prompt", json_true()); /* chunk by chunk, as there */
+    json_object_set_new(s, "prompt_weights", json_true());
     return s;
 }
 

@@ -1,6 +1,7 @@
 #include "serve/jobs/models.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -12,8 +13,7 @@
 
 static const char *file_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
+    return dr_path_name(path)[0] ? dr_path_name(path) : path;
 }
 
 /* An id of a name's first n bytes: what JSON cannot hold, and what is in `bad`, becomes '_'; with a number where
@@ -58,6 +58,9 @@ static dr_status add_model(dr_studio *s, const char *dir)
         return dr_fail(DR_EINVAL, "more than %d models are too many for one server", DR_MAX_MODELS);
     drape_load_options o;
     dr_studio_load_options(s, dir, &o);
+    o.embeddings = s->o->embeddings; /* what is wrong with their files shows now */
+    o.embedding_count = s->o->embedding_count;
+    o.skip_misfits = true;
     dr_status st = (dr_status)drape_pipeline_load(&p, dir, &o);
     if (st)
         return st;
@@ -154,9 +157,11 @@ static dr_status add_lora(dr_studio *s, const char *path)
     if (!l->path)
         return dr_fail(DR_ENOENT, "there is no adapter '%s'", path);
     const char *name = file_name(l->path);
-    size_t n = strlen(name), end = strlen(".safetensors");
-    if (n > end && strcmp(name + n - end, ".safetensors") == 0)
-        n -= end;
+    static const char *const endings[] = {".safetensors", ".pt", ".bin", ".ckpt"};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(name, endings[i]))
+            n = strlen(name) - strlen(endings[i]);
     make_id(s, l->id, name, n, "<>:", is_lora); /* "<lora:ID:1>" */
     s->lora_count++;
     return DR_OK;

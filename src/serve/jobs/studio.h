@@ -20,6 +20,8 @@ typedef struct dr_studio_options {
     bool ema;                    /* of single files: the UNet's moving average */
     const char *const *loras;    /* adapters' files */
     int lora_count;
+    const drape_embedding *embeddings; /* words that all models know whose width they have */
+    int embedding_count;
     const char *data;   /* folder */
     const char *parser; /* folder, NULL: the one that comes with drape */
     dr_keep keep;
@@ -40,7 +42,7 @@ typedef struct dr_model {
 
 /* An adapter that was made elsewhere; one that was taught here is a garment. */
 typedef struct dr_lora_file {
-    char id[128]; /* the file's name without ".safetensors"; unique */
+    char id[128]; /* the file's name without its ending; unique */
     char *path;
 } dr_lora_file;
 
