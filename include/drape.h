@@ -440,6 +440,7 @@ typedef struct drape_train_options {
     double snr_gamma;                              /* min-SNR weighting; 0: off */
     double noise_offset;
     bool use_ema;
+    bool save_single_file; /* the whole model as one file, too: NAME.safetensors in output_dir, NAME being its own */
     const char *validation_prompt, *validation_image, *validation_mask;
     int validation_steps, num_validation_images;
     drape_train_callbacks callbacks;

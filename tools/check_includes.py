@@ -26,8 +26,8 @@ ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "options": {"base", "di
         "cli": {"base", "serve"}}
 NEVER = {("train", "tryon"), ("tryon", "train"), ("serve/a1111", "serve/api")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
-PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops", "ops/ref/": "ops",
-                   "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
+PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops",
+                   "ops/ref/": "ops", "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
                    "sqlite3.h": "serve/store"}
 MOST_LINES = 500
 MOST_FUNCTION = 80

@@ -16,7 +16,6 @@ typedef struct serve_cli {
     const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder;
     int port, threads;
     bool open, quiet, ema;
-    dr_keep limits; /* what --keep says */
     char data_path[PATH_MAX];
 } serve_cli;
 
@@ -58,6 +57,7 @@ static dr_status default_data(char *out, size_t n)
     return dr_path(out, n, home ? home : ".", ".local/share/drape/studio");
 }
 
+/* As dr_opt_parse(). */
 static int parse(serve_cli *c, int argc, char **argv)
 {
     const dr_opt opts[] = {
@@ -95,10 +95,13 @@ static int parse(serve_cli *c, int argc, char **argv)
          .shown_default = DR_DEFAULT_THREADS},
         {"quiet|q", DR_OPT_FLAG, &c->quiet, NULL, "only the address"},
     };
-    int rc = dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
-    if (rc)
-        return rc;
-    if (c->keep && !dr_keep_parse(c->keep, &c->limits))
+    return dr_opt_parse(&dr_cmd_serve, opts, sizeof opts / sizeof *opts, argc, argv, NULL);
+}
+
+/* 0, or the exit code of what was said to be wrong. */
+static int check(const serve_cli *c, dr_keep *keep)
+{
+    if (c->keep && !dr_keep_parse(c->keep, keep))
         return dr_usage_error(&dr_cmd_serve, "--keep: '%s' is not like 30d, 12h, 20GB or 30d,20GB", c->keep);
     if (c->token && (strlen(c->token) < 8 || strlen(c->token) > 150 || strpbrk(c->token, " ;,\"\\&#%+\t\n")))
         return dr_usage_error(&dr_cmd_serve, "--token: 8 to 150 letters, digits, '-', '_', '.'");
@@ -108,53 +111,49 @@ static int parse(serve_cli *c, int argc, char **argv)
     return 0;
 }
 
-static dr_status serve(serve_cli *c)
-{
-    static const char *const small[] = {NULL};
-    bool named = c->models.count > 0;
-    drape_embedding *embeddings = NULL;
-    dr_status st = c->data ? DR_OK : default_data(c->data_path, sizeof c->data_path);
-    c->data = c->data ? c->data : c->data_path;
-    if (!st)
-        st = (dr_status)dr_cli_embeddings(&c->embeddings, &embeddings);
-    dr_serve_options o = {.studio = {.models = named ? c->models.item : small,
-                                     .model_count = named || c->folder ? c->models.count : 1,
-                                     .model_folder = c->folder,
-                                     .loras = c->loras.item,
-                                     .lora_count = c->loras.count,
-                                     .embeddings = embeddings,
-                                     .embedding_count = c->embeddings.count,
-                                     .vae = c->vae,
-                                     .tokenizer = c->tokenizer,
-                                     .ema = c->ema,
-                                     .data = c->data,
-                                     .parser = c->parser,
-                                     .keep = c->limits,
-                                     .threads = c->threads},
-                          .host = c->host,
-                          .port = c->port,
-                          .token = c->token,
-                          .origins = c->origins,
-                          .stop = dr_cli_interrupted,
-                          .ready = on_ready,
-                          .user = c};
-    if (!st)
-        st = dr_serve(&o);
-    free(embeddings);
-    return st;
-}
-
 static int run(int argc, char **argv)
 {
     serve_cli c = {.host = "127.0.0.1", .port = 7860};
+    dr_keep keep = {0};
     int rc = parse(&c, argc, argv);
-    dr_status st = rc ? DR_OK : serve(&c);
+    if (rc)
+        return rc < 0 ? 0 : rc;
+    static const char *const small[] = {NULL};
+    bool named = c.models.count > 0;
+    rc = check(&c, &keep);
+    drape_embedding *embeddings = NULL;
+    dr_status st = rc || c.data ? DR_OK : default_data(c.data_path, sizeof c.data_path);
+    c.data = c.data ? c.data : c.data_path;
+    if (!st && !rc)
+        st = (dr_status)dr_cli_embeddings(&c.embeddings, &embeddings);
+    dr_serve_options o = {.studio = {.models = named ? c.models.item : small,
+                                     .model_count = named || c.folder ? c.models.count : 1,
+                                     .model_folder = c.folder,
+                                     .loras = c.loras.item,
+                                     .lora_count = c.loras.count,
+                                     .embeddings = embeddings,
+                                     .embedding_count = c.embeddings.count,
+                                     .vae = c.vae,
+                                     .tokenizer = c.tokenizer,
+                                     .ema = c.ema,
+                                     .data = c.data,
+                                     .parser = c.parser,
+                                     .keep = keep,
+                                     .threads = c.threads},
+                          .host = c.host,
+                          .port = c.port,
+                          .token = c.token,
+                          .origins = c.origins,
+                          .stop = dr_cli_interrupted,
+                          .ready = on_ready,
+                          .user = &c};
+    if (!rc && !st)
+        st = dr_serve(&o);
+    free(embeddings);
     dr_opt_list_free(&c.embeddings);
     dr_opt_list_free(&c.models);
     dr_opt_list_free(&c.loras);
-    if (rc)
-        return rc < 0 ? 0 : rc;
-    return st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
+    return rc ? rc : st ? dr_cli_fail(&dr_cmd_serve, (int)st) : 0;
 }
 
 const dr_command dr_cmd_serve = {"serve", "the studio: dress and teach in the browser, and an HTTP API",

@@ -29,6 +29,9 @@ typedef struct dr_convert_options {
         .dtype = DR_DTYPES                                                                                             \
     }
 
+/** The name of a file or folder without what leads to it. */
+void dr_convert_name(const char *path, char *out, size_t n);
+
 /** Whether a model written to `path` is a single file: it ends in .safetensors. */
 bool dr_convert_is_file(const char *path);
 

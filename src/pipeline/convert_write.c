@@ -82,15 +82,23 @@ dr_status dr_convert_check_room(const char *path, uint64_t bytes)
                    (double)room / 1e9);
 }
 
-/* The file's or folder's name without what leads to it and without its ending. */
-void dr_convert_title(const char *path, char *out, size_t n)
+void dr_convert_name(const char *path, char *out, size_t n)
 {
-    size_t end = dr_path_trimmed(path);
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
     const char *from = path + end;
     while (from > path && from[-1] != '/')
         from--;
     snprintf(out, n, "%.*s", (int)(path + end - from), from);
-    out[dr_path_stem(out)] = 0;
+}
+
+void dr_convert_title(const char *path, char *out, size_t n)
+{
+    dr_convert_name(path, out, n);
+    char *dot = strrchr(out, '.');
+    if (dot && dot != out)
+        *dot = 0;
 }
 
 void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, dr_param *q, size_t index,

@@ -61,7 +61,7 @@ typedef struct dr_convert_spec {
 void dr_convert_spec_init(dr_convert_spec *s, const char *out);
 #define DR_CONVERT_IMPLEMENTATION "https://github.com/Stability-AI/generative-models"
 
-/** The name of a file or folder without what leads to it and without its ending. */
+/** dr_convert_name() without the ending. */
 void dr_convert_title(const char *path, char *out, size_t n);
 
 /** DR_EIO when the disk has less room for `path` than `bytes`. */

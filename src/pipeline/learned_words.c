@@ -145,14 +145,14 @@ static dr_status add_file(dr_learned_words *w, const dr_tensor_file *f, const ch
 {
     bool own;
     const dr_st_entry *e = find_vectors(f, &own);
-    const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path, *dot = strrchr(stem, '.');
+    const char *name = dr_path_name(path);
     if (!e || e->rank > 2)
         return no_embedding(f);
     if (word)
         return add(w, e, path, word, strlen(word));
     if (own)
         return add(w, e, path, e->name, strlen(e->name));
-    return add(w, e, path, stem, dot && dot > stem ? (size_t)(dot - stem) : strlen(stem));
+    return add(w, e, path, name, dr_path_stem(path) - (size_t)(name - path));
 }
 
 static dr_status in_folder(char out[PATH_MAX], const char *dir)

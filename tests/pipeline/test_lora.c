@@ -402,7 +402,7 @@ static void other_kinds_are_called_by_their_names(void **state)
         {"transformer.a.lora_A.weight", "a LoRA for a transformer model"},
         {"model.diffusion_model.input_blocks.0.0.weight", "a whole checkpoint"},
         {"conv_in.weight", "a model's own weights"},
-        {"string_to_param.*", "an embedding"},
+        {"string_to_param.*", "an embedding (textual inversion) ('string_to_param.*'); pass it with --embedding"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const dr_st_entry e[] = {DOWN, UP, {.name = cases[i][0], .rank = 1, .dim = {2}}};

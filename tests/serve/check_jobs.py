@@ -424,6 +424,8 @@ OF_A_WORKFLOW_TOOL = {**AT_REST, "seed_resize_from_h": 0, "seed_resize_from_w": 
 class Clients(Case):
     """Other programs' clients: AUTOMATIC1111's API."""
 
+    arguments = ("--embedding", str(ROOT / "tests" / "golden" / "prompts"))
+
     def img2img(self, status=200, **more):
         body = {"init_images": [b64(PHOTO)], "mask": "data:image/png;base64," + b64(MASK), "prompt": "red shirt", "steps": 3,
                 "seed": 4, "width": 32, "height": 32, "sampler_name": "DDIM", **more}
@@ -529,9 +531,13 @@ class Clients(Case):
         self.assertEqual(json.loads(first["info"])["comments"], [])
 
     def test_brackets_weight_what_is_in_them(self):
-        plain = self.picture(self.img2img(prompt="a red shirt"))
-        self.assertEqual(self.picture(self.img2img(prompt="a (red:1.0) shirt")), plain)
-        self.assertNotEqual(self.picture(self.img2img(prompt="a (red:3) shirt")), plain)
+        def pixels(prompt):  # without the text beside them, which has the prompt
+            data = self.picture(self.img2img(prompt=prompt))
+            return data[data.index(b"IDAT"):]
+        plain = pixels("a red shirt")
+        self.assertEqual(pixels("a (red:1.0) shirt"), plain)
+        self.assertNotEqual(pixels("a (red:3) shirt"), plain)
+        self.assertNotEqual(pixels("a <toy> shirt"), pixels("a < toy > shirt"), "a word of --embedding")
         answer = self.img2img(422, prompt="(red:1" + "0" * 50 + ")")
         self.assertIn("too large", answer["detail"])
 
