@@ -39,7 +39,7 @@ set(CPACK_DEBIAN_SHARED_DESCRIPTION "The shared library, for programs that were 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libdrape-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
-    "libdrape0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), libdnnl-dev, libvips-dev, libjansson-dev, libcurl4-openssl-dev | libcurl-dev")
+    "libdrape0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), libdnnl-dev, libvips-dev, libjansson-dev, libcurl4-openssl-dev | libcurl-dev, liblapacke-dev")
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "The header drape.h, the static library and the pkg-config file.")
 foreach(part program shared library)
   string(TOUPPER ${part} name)

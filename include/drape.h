@@ -151,6 +151,8 @@ typedef struct drape_load_options {
     void *user;
     const drape_embedding *embeddings;
     int embedding_count;
+    bool
+        skip_misfits; /* pass over embeddings of another width than the model's text, with a note, instead of failing */
 } drape_load_options;
 
 /** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
@@ -166,6 +168,7 @@ typedef struct drape_model_info {
     const char *scheduler; /* its own: "pndm" */
     const char *dir;       /* its folder or file */
     const char *kind;      /* "sd1", "sd2", or "other", by the width of its text encoder */
+    const char *family;    /* of a single file what it is, "SD 1.x inpainting"; NULL for a folder */
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
     bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
@@ -239,10 +242,6 @@ typedef struct drape_tryon_options {
  * back the mean it had, chunk by chunk: AUTOMATIC1111's way. Without, brackets are characters as all others.
  */
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut);
-
-/** The same for a prompt as drape_tryon() reads it with these options. */
-drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
-                                   char **cut);
 
 /**
  * What the model will not get to see of the options, one sentence a line, for whoever wrote them; "" when it gets all.
@@ -441,6 +440,7 @@ typedef struct drape_train_options {
     double snr_gamma;                              /* min-SNR weighting; 0: off */
     double noise_offset;
     bool use_ema;
+    bool save_single_file; /* the whole model as one file, too: NAME.safetensors in output_dir, NAME being its own */
     const char *validation_prompt, *validation_image, *validation_mask;
     int validation_steps, num_validation_images;
     drape_train_callbacks callbacks;

@@ -69,7 +69,8 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         st = dr_source_open(&p->source, path,
                             &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
-        st = dr_engine_open(&p->engine, p->source, &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count},
+        st = dr_engine_open(&p->engine, p->source,
+                            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);
@@ -111,6 +112,7 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .kind = width == 768    ? "sd1"
                                       : width == 1024 ? "sd2"
                                                       : "other",
+                              .family = dr_source_family(p->source),
                               .steps = e->schedule.advised_steps,
                               .guidance_scale = e->schedule.advised_guidance,
                               .few_steps = e->schedule.advice_given};
@@ -130,21 +132,13 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
     return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), false, cut);
 }
 
-drape_status drape_prompt_cut_with(const drape_pipeline *p, const drape_tryon_options *options, const char *prompt,
-                                   char **cut)
-{
-    *cut = NULL;
-    if (options->long_prompt)
-        return DRAPE_OK;
-    prompt = dr_skip_bom(prompt ? prompt : "");
-    return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt, options->prompt_weights, cut);
-}
-
 /* Words that change nothing, behind what is in `text` already. */
-static drape_status tell_cut(const drape_pipeline *p, const char *what, const char *prompt, char *text, size_t size)
+static drape_status tell_cut(const drape_pipeline *p, const char *what, const char *prompt, bool weights, char *text,
+                             size_t size)
 {
     char *cut;
-    drape_status st = drape_prompt_cut(p, prompt, &cut);
+    prompt = dr_skip_bom(prompt ? prompt : "");
+    drape_status st = (drape_status)dr_tokenizer_cut(p->engine.tokenizer, prompt, weights, &cut);
     if (st || !cut)
         return st;
     size_t used = strlen(text), shown = strlen(cut);
@@ -163,8 +157,9 @@ drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_optio
     text[0] = 0;
     if (options->long_prompt)
         return DRAPE_OK;
-    drape_status st = tell_cut(p, "prompt", options->prompt, text, size);
-    return st ? st : tell_cut(p, "negative prompt", options->negative_prompt, text, size);
+    bool weights = options->prompt_weights;
+    drape_status st = tell_cut(p, "prompt", options->prompt, weights, text, size);
+    return st ? st : tell_cut(p, "negative prompt", options->negative_prompt, weights, text, size);
 }
 
 const char *drape_scheduler_name(int index)

@@ -8,6 +8,14 @@
 
 #include <jansson.h>
 
+/* A tensor that was told of is not needed again: a file larger than memory pushes nothing else out. */
+static void drop(const dr_tensor_file *f, const dr_st_entry *e)
+{
+    const unsigned char *p = e->data;
+    if (p >= f->map.data && p < f->map.data + f->map.size) /* and not gathered */
+        dr_map_drop(p, e->size);
+}
+
 drape_status drape_tensors_read(const char *path, const drape_tensor_callbacks *callbacks)
 {
     dr_tensor_file f;
@@ -18,6 +26,7 @@ drape_status drape_tensors_read(const char *path, const drape_tensor_callbacks *
         const dr_st_entry *e = &f.entry[i];
         drape_tensor t = {e->name, dr_dtype_name(e->dtype), e->rank, e->dim, e->data, e->size};
         callbacks->tensor(callbacks->user, &t);
+        drop(&f, e);
     }
     for (size_t i = 0; callbacks->metadata && i < f.meta_count; i++)
         callbacks->metadata(callbacks->user, f.meta[i].key, f.meta[i].value);

@@ -3,6 +3,7 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
+#include "cli/embeddings.h"
 #include "cli/files.h"
 #include "cli/loras.h"
 #include "cli/mask_words.h"
@@ -18,7 +19,7 @@
 
 typedef struct tryon_cli {
     const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *parser_dir;
-    dr_opt_list images, masks, loras;
+    dr_opt_list images, masks, loras, embeddings;
     int num_images, threads, size[2];
     bool ema, quiet, json;
     drape_tryon_options o;
@@ -247,10 +248,15 @@ static void warn_of_other_pace(const tryon_cli *c, const drape_pipeline *p)
 
 static int load(tryon_cli *c, drape_pipeline **p)
 {
-    drape_lora *loras;
+    drape_lora *loras = NULL;
+    drape_embedding *embeddings = NULL;
     drape_status st = dr_cli_loras(&c->loras, &loras);
+    if (!st)
+        st = dr_cli_embeddings(&c->embeddings, &embeddings);
     drape_load_options o = {.loras = loras,
                             .lora_count = c->loras.count,
+                            .embeddings = embeddings,
+                            .embedding_count = c->embeddings.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
                             .keep_models = c->images.count * c->num_images > 1,
                             .tokenizer = c->tokenizer,
@@ -273,6 +279,7 @@ static int load(tryon_cli *c, drape_pipeline **p)
     if (!st && c->parser)
         dr_warn_of_labels(&dr_cmd_tryon, c->parser);
     free(loras);
+    free(embeddings);
     return st ? dr_cli_fail(&dr_cmd_tryon, (int)st) : 0;
 }
 
@@ -352,6 +359,11 @@ static const dr_own own[] = {
      NULL,
      AT(loras),
      {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
+      .shown_default = ""}},
+    {"height",
+     NULL,
+     AT(embeddings),
+     {"embedding", DR_OPT_LIST, NULL, "FILE[:WORD]", "learned word (textual inversion) for prompts; may be given again",
       .shown_default = ""}},
     {"height",
      NULL,
@@ -456,6 +468,7 @@ static int run(int argc, char **argv)
     dr_opt_list_free(&c.images);
     dr_opt_list_free(&c.masks);
     dr_opt_list_free(&c.loras);
+    dr_opt_list_free(&c.embeddings);
     return rc < 0 ? 0 : rc;
 }
 

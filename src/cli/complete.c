@@ -22,7 +22,7 @@ static bool is(const char *word, size_t n, const char *name)
 /* One of the names between the bars: a folder, a file ("FILE[:SCALE]" too), a word to choose, or free text. */
 static void add_name(dr_value *v, const char *name, size_t n, bool choice)
 {
-    static const char *const files[] = {"FILE", "FILE[:SCALE]", "PHOTO", "MASK", "OUT"};
+    static const char *const files[] = {"FILE", "FILE[:SCALE]", "FILE[:WORD]", "PHOTO", "MASK", "OUT"};
     if (choice || islower((unsigned char)name[0])) {
         add_word(v, name, n);
         return;

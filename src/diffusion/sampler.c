@@ -11,28 +11,20 @@
 #include <string.h>
 
 #define CLASS(KIND, class, name) [DR_SAMPLER_##KIND] = &dr_sampler_##class,
-#define NAME(KIND, class, name) [DR_SAMPLER_##KIND] = name,
 static const dr_sampler_class *const classes[DR_SAMPLER_KINDS] = {DR_SAMPLERS(CLASS)};
-static const char *const names[DR_SAMPLER_KINDS] = {DR_SAMPLERS(NAME)};
-
-const char *dr_sampler_kind_name(dr_sampler_kind k)
-{
-    DR_ASSERT(k >= 0 && k < DR_SAMPLER_KINDS, "kind %d", (int)k);
-    return names[k];
-}
 
 dr_status dr_sampler_kind_parse(const char *name, dr_sampler_kind *out)
 {
     char all[256] = "";
 
-    for (int k = 0; k < DR_SAMPLER_KINDS; k++) {
+    for (dr_sampler_kind k = 0; k < DR_SAMPLER_KINDS; k++) {
         const dr_sampler_class *c = classes[k];
-        if (strcmp(name, names[k]) == 0 || (c->diffusers && strcmp(name, c->diffusers) == 0)) {
-            *out = (dr_sampler_kind)k;
+        if (strcmp(name, dr_sampler_kind_name(k)) == 0 || (c->diffusers && strcmp(name, c->diffusers) == 0)) {
+            *out = k;
             return DR_OK;
         }
         size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", names[k]);
+        snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", dr_sampler_kind_name(k));
     }
     return dr_fail(DR_EINVAL, "there is no sampler '%.60s', expected one of %s", name, all);
 }
@@ -62,17 +54,18 @@ static dr_status check_options(const dr_sampler_class *c, const dr_schedule *sch
         return dr_fail(DR_EINVAL, "eta %g, expected 0 to 1", o->eta);
     if (o->eta > 0 && o->kind != DR_SAMPLER_DDIM)
         return dr_fail(DR_EINVAL, "eta %g is for ddim, but the sampler is %s; leave eta at 0 or choose ddim", o->eta,
-                       names[o->kind]);
+                       dr_sampler_kind_name(o->kind));
     if (o->karras && !c->knows_karras)
         return dr_fail(DR_EINVAL, "%s has no Karras sigmas, expected euler, heun, lms, dpm++2m, dpm++2m-sde or unipc",
-                       names[o->kind]);
+                       dr_sampler_kind_name(o->kind));
     if (sch->solver_bh1 && o->kind == DR_SAMPLER_UNIPC)
         return dr_fail(DR_EUNSUPPORTED,
                        "the scheduler's solver_type is bh1, which is not supported with %s (its last step is "
                        "not a number); expected bh2",
-                       names[o->kind]);
+                       dr_sampler_kind_name(o->kind));
     if (sch->prediction == DR_PREDICT_SAMPLE && !c->knows_sample)
-        return dr_fail(DR_EINVAL, "%s cannot sample a model that predicts samples; choose ddim, say", names[o->kind]);
+        return dr_fail(DR_EINVAL, "%s cannot sample a model that predicts samples; choose ddim, say",
+                       dr_sampler_kind_name(o->kind));
     return DR_OK;
 }
 
@@ -131,7 +124,7 @@ static dr_status check_zero_snr(const dr_sampler *s)
             return dr_fail(DR_EINVAL,
                            "%s cannot start at timestep %d, where rescale_betas_zero_snr leaves pure noise and the "
                            "model predicts noise; choose leading timestep_spacing or a model of v_prediction",
-                           names[s->kind], (int)s->timesteps[i]);
+                           dr_sampler_kind_name(s->kind), (int)s->timesteps[i]);
     return DR_OK;
 }
 
@@ -246,7 +239,8 @@ dr_status dr_sampler_step(dr_sampler *s, int i, const float *model_output, float
         s->next = s->kept = s->order = 0;
     if (s->cls->draws && s->cls->draws(s, at)) {
         if (!rng)
-            return dr_fail(DR_EINVAL, "%s draws noise at every step and got no generator", names[s->kind]);
+            return dr_fail(DR_EINVAL, "%s draws noise at every step and got no generator",
+                           dr_sampler_kind_name(s->kind));
         dr_sampler_draw(s, rng, s->noise, n);
     }
     s->cls->step(s, at, model_output, x, n);

@@ -13,6 +13,7 @@
 
 typedef enum file_kind { KIND_NONE, KIND_PNG, KIND_JPEG, KIND_WEBP, KIND_TIFF } file_kind;
 
+/* Of a path, or of an extension alone. */
 static file_kind kind_of(const char *path)
 {
     static const struct {
@@ -20,7 +21,8 @@ static file_kind kind_of(const char *path)
         file_kind kind;
     } known[] = {{".png", KIND_PNG},   {".jpg", KIND_JPEG}, {".jpeg", KIND_JPEG},
                  {".webp", KIND_WEBP}, {".tif", KIND_TIFF}, {".tiff", KIND_TIFF}};
-    const char *extension = dr_path_extension(path);
+    bool alone = path[0] == '.' && !strpbrk(path + 1, "./");
+    const char *extension = alone ? path : dr_path_extension(path);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcasecmp(extension, known[i].extension) == 0)
             return known[i].kind;

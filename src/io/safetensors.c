@@ -1,7 +1,7 @@
 #include "io/safetensors.h"
 
 #include "base/json.h"
-#include "base/text.h"
+#include "io/foreign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,25 +179,19 @@ static size_t arena_need(const json_t *header, size_t header_size)
     return 4096 + 2 * header_size + (n + 2 * m + 4) * (sizeof(dr_st_entry) + sizeof(dr_st_meta) + 128);
 }
 
-/* A file that is no safetensors file: what it is, as far as its first bytes tell. */
+/* A file that is no safetensors file: what it is, as far as its first bytes tell. Those of a file that was cut inside
+ * its header are a length, and may look like anything. */
 static dr_status not_safetensors(const unsigned char *p, size_t size, uint64_t header, const char *path)
 {
-    char shown[41] = "";
-    size_t n = 0;
-    dr_status st = dr_check_stand_in(p, size, path);
+    bool cut = size > 8 && p[8] == '{' && header >> 40 == 0;
+    dr_status st = cut ? DR_OK : dr_check_foreign(p, size, path);
     if (st)
         return st;
-    if ((size >= 4 && memcmp(p, "PK\3\4", 4) == 0) || (size >= 2 && p[0] == 0x80 && p[1] <= 5))
-        return dr_fail(
-            DR_EUNSUPPORTED,
-            "cannot read '%s': it is a pickled PyTorch file (.ckpt, .bin, .pt) under another name; these can run "
-            "code and are not read; get the .safetensors",
-            path);
-    for (; n < size && n < sizeof shown - 1 && p[n] >= ' ' && p[n] <= '~'; n++)
-        shown[n] = (char)p[n];
-    if (n == sizeof shown - 1 || (n >= 8 && n == size))
-        return dr_fail(DR_EINVAL, "cannot read '%s': it is no safetensors file but text, '%s...'; get it again", path,
-                       shown);
+    if (!cut && (memcmp(p, "PK\3\4", 4) == 0 || (p[0] == 0x80 && p[1] <= 5)))
+        return dr_fail(DR_EINVAL,
+                       "cannot read '%s': it is a PyTorch checkpoint (.ckpt, .bin, .pt) under another name, where a "
+                       "safetensors file is needed",
+                       path);
     return dr_fail(DR_EINVAL,
                    "cannot read '%s': not a safetensors file, or cut short: the header is said to have %llu bytes, the "
                    "file has %zu",

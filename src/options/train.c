@@ -58,6 +58,8 @@ const drape_option dr_train_table[] = {
     {F(lora_rank), DRAPE_OPTION_INT, 0, 1024, "R", "adapters of this rank instead of all weights; 0 is off"},
     {F(lora_alpha), DRAPE_OPTION_NUMBER, 0, 1e6, "A", "their scale times the rank", .unset = "the rank"},
     {F(use_ema), DRAPE_OPTION_BOOL, 0, 1, NULL, "keep a moving average of the weights; it is the result"},
+    {F(save_single_file), DRAPE_OPTION_BOOL, 0, 1, NULL,
+     "write the whole model as one file, too, as AUTOMATIC1111 and ComfyUI have it: OUT_DIR/NAME.safetensors"},
 
     {F(max_train_steps), DRAPE_OPTION_INT, 0, STEPS, "N", "optimizer steps", .unset = "from --num-train-epochs",
      .heading = "steps:"},

@@ -15,6 +15,8 @@ const drape_option dr_tryon_table[] = {
      "last layers of the text encoder to leave out; AUTOMATIC1111's \"Clip skip\" is one more"},
     {F(long_prompt), DRAPE_OPTION_BOOL, 0, 1, NULL,
      "read prompts of more than 75 tokens to their end, in chunks as AUTOMATIC1111 does; BREAK begins a new one"},
+    {F(prompt_weights), DRAPE_OPTION_BOOL, 0, 1, NULL,
+     "read (red:1.3), (x) and [x] in prompts as AUTOMATIC1111 does; \\( is the character"},
     {F(steps), DRAPE_OPTION_INT, 1, 1000, "N", "denoising steps", .unset = "as suits the model, mostly 50"},
     {F(guidance_scale), DRAPE_OPTION_NUMBER, 0, 100, "X",
      "how closely to follow the prompt; 1 or less: no guidance, twice as fast",

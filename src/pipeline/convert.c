@@ -21,7 +21,7 @@ static dr_status list_part(dr_convert_list *l, dr_convert_part *p, const dr_conv
 {
     size_t i = 0;
     dr_status st = dr_convert_list_init(l, p->table.count);
-    for (const dr_param *q = p->table.first; !st && q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; !st && q; q = q->next, i++) {
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", p->prefix, q->t.name);
         if (!item)
             return DR_ENOMEM;
@@ -135,7 +135,7 @@ dr_status dr_convert(const char *in, const char *out, const dr_convert_options *
 {
     dr_convert_model m;
     bool file = dr_convert_is_file(out);
-    if (file && dr_exists(out))
+    if (file && !o->replace && dr_exists(out))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists; choose another name", out);
     if (file && o->tokenizer)
         return dr_fail(DR_EINVAL, "cannot write a tokenizer into '%s': single files have none", out);

@@ -15,6 +15,7 @@ typedef struct dr_convert_lora {
 typedef struct dr_convert_options {
     dr_dtype dtype;        /* of what is written: F32, F16, BF16; DR_DTYPES: each tensor's own */
     bool ema;              /* of a single file: the UNet's moving average */
+    bool replace;          /* a single file that exists is replaced */
     const char *vae;       /* file or folder of another VAE; NULL: the model's own */
     const char *tokenizer; /* folder of another vocabulary; NULL: the folder's own, or CLIP's */
     const dr_convert_lora *loras;
@@ -27,6 +28,9 @@ typedef struct dr_convert_options {
     {                                                                                                                  \
         .dtype = DR_DTYPES                                                                                             \
     }
+
+/** The name of a file or folder without what leads to it. */
+void dr_convert_name(const char *path, char *out, size_t n);
 
 /** Whether a model written to `path` is a single file: it ends in .safetensors. */
 bool dr_convert_is_file(const char *path);

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "pipeline/ldm_names.h"
-#include "pipeline/lora.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,44 +177,4 @@ void dr_convert_model_close(dr_convert_model *m)
     json_decref(m->scheduler);
     dr_source_close(m->source);
     *m = (dr_convert_model){0};
-}
-
-/* --- adapters ------------------------------------------------------------------------------------------- */
-
-static dr_status merge_one(dr_convert_part *p, const dr_convert_lora *from)
-{
-    dr_lora lora;
-    bool text = strcmp(p->name, "text_encoder") == 0;
-    dr_status st = dr_lora_open(&lora, from->path);
-    if (st)
-        return st;
-    st = dr_lora_apply(&lora, text ? NULL : &p->table, text ? &p->table : NULL, from->scale);
-    dr_lora_close(&lora);
-    return st;
-}
-
-dr_status dr_convert_merge(dr_convert_part *p, const dr_convert_options *o)
-{
-    const dr_weights_rules *rules = dr_weights_rules_of(p->name);
-    if (!o->lora_count || strcmp(p->name, "vae") == 0)
-        return DR_OK;
-    dr_weights_rules trusting = *rules;
-    trusting.trusted = true;
-    dr_status st = dr_weights_bind(&p->weights, &p->table, p->name, &trusting);
-    p->bound = true;
-    for (int i = 0; !st && i < o->lora_count; i++)
-        st = merge_one(p, &o->loras[i]);
-    return st;
-}
-
-void dr_convert_unmerge(dr_convert_part *p)
-{
-    if (!p->bound)
-        return;
-    for (dr_param *q = p->table.first; q; q = q->next) {
-        dr_weight_unpack(&q->t);
-        dr_param_disown(q);
-        q->t.data = NULL;
-    }
-    p->bound = false;
 }

@@ -7,6 +7,7 @@
 #include "models/unet.h"
 #include "models/vae.h"
 #include "pipeline/convert.h"
+#include "pipeline/lora.h"
 #include "pipeline/source.h"
 
 enum { DR_CONVERT_UNET, DR_CONVERT_VAE, DR_CONVERT_TEXT, DR_CONVERT_BASE, DR_CONVERT_PARTS };
@@ -18,7 +19,8 @@ typedef struct dr_convert_part {
     const dr_st_entry **entry; /* [table.count], in its order */
     dr_weights weights;        /* where they lie */
     const char *prefix;        /* of the names where they came from: "text_model." or "" */
-    bool bound;                /* the table has values: adapters change them */
+    dr_lora *lora;             /* [loras], opened while adapters are merged; see below */
+    int loras;
 } dr_convert_part;
 
 typedef struct dr_convert_model {
@@ -35,9 +37,15 @@ dr_status dr_convert_model_open(dr_convert_model *m, const char *path, const dr_
 /** Safe on a zeroed struct. */
 void dr_convert_model_close(dr_convert_model *m);
 
-/** Gives the part's table values and merges the adapters into them; and lets them go again. */
-dr_status dr_convert_merge(dr_convert_part *p, const dr_convert_options *o);
-void dr_convert_unmerge(dr_convert_part *p);
+/** Opens the options' adapters for a part and gives its table values; refuses what does not fit. Nothing to do without
+ *  adapters, or for the VAE. */
+dr_status dr_convert_merge_begin(dr_convert_part *p, const dr_convert_options *o);
+/** Merges all that the adapters say of parameter `q`; *changed when it was anything. One
+ *  after the other: its values are gone with dr_convert_merge_undo(). */
+dr_status dr_convert_merge_into(dr_convert_part *p, const dr_convert_options *o, dr_param *q, bool *changed);
+dr_status dr_convert_merge_undo(dr_convert_part *p, const dr_param *q);
+/** Safe when nothing was begun. */
+void dr_convert_merge_end(dr_convert_part *p);
 
 /** Tells a note through the options. */
 void dr_convert_note(const dr_convert_options *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

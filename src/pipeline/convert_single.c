@@ -15,7 +15,7 @@ static dr_status add_unet(dr_convert_list *l, dr_convert_model *m, const dr_conv
     dr_convert_part *p = &m->part[DR_CONVERT_UNET];
     char ldm[DR_LDM_NAME_MAX];
     size_t i = 0;
-    for (const dr_param *q = p->table.first; q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; q; q = q->next, i++) {
         bool known = dr_ldm_unet_name(ldm, q->t.name, &m->unet);
         DR_ASSERT(known, "'%s' has no LDM name", q->t.name);
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", DR_LDM_UNET, ldm);
@@ -31,7 +31,7 @@ static dr_status add_vae(dr_convert_list *l, dr_convert_model *m, const dr_conve
     dr_convert_part *p = &m->part[DR_CONVERT_VAE];
     char ldm[DR_LDM_NAME_MAX];
     size_t i = 0;
-    for (const dr_param *q = p->table.first; q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; q; q = q->next, i++) {
         bool known = dr_ldm_vae_name(ldm, q->t.name, m->vae.levels);
         DR_ASSERT(known, "'%s' has no LDM name", q->t.name);
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", DR_LDM_VAE, ldm);
@@ -48,7 +48,7 @@ static dr_status add_clip(dr_convert_list *l, dr_convert_model *m, const dr_conv
 {
     dr_convert_part *p = &m->part[DR_CONVERT_TEXT];
     size_t i = 0;
-    for (const dr_param *q = p->table.first; q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; q; q = q->next, i++) {
         dr_convert_item *item = dr_convert_list_add(l, "%s%s", DR_LDM_CLIP, q->t.name);
         if (!item)
             return DR_ENOMEM;
@@ -59,7 +59,7 @@ static dr_status add_clip(dr_convert_list *l, dr_convert_model *m, const dr_conv
 
 /* One OpenCLIP tensor for a parameter; q, k and v come one after the other into one. `block`: the layer's number is
  * this one, for the copy at the end. */
-static dr_status add_openclip_one(dr_convert_list *l, dr_convert_part *p, const dr_param *q, size_t index, int block,
+static dr_status add_openclip_one(dr_convert_list *l, dr_convert_part *p, dr_param *q, size_t index, int block,
                                   const dr_convert_options *o)
 {
     static const char layers[] = "encoder.layers.";
@@ -97,7 +97,7 @@ static dr_status add_openclip(dr_convert_list *l, dr_convert_model *m, const dr_
     size_t i = 0;
     dr_status st = DR_OK;
     int n = snprintf(last, sizeof last, "encoder.layers.%d.", m->text.layers - 1);
-    for (const dr_param *q = p->table.first; !st && q; q = q->next, i++) {
+    for (dr_param *q = p->table.first; !st && q; q = q->next, i++) {
         st = add_openclip_one(l, p, q, i, -1, o);
         if (!st && !whole && strncmp(q->t.name, last, (size_t)n) == 0)
             st = add_openclip_one(l, p, q, i, m->text.layers, o);

@@ -82,18 +82,26 @@ dr_status dr_convert_check_room(const char *path, uint64_t bytes)
                    (double)room / 1e9);
 }
 
-/* The file's or folder's name without what leads to it and without its ending. */
-void dr_convert_title(const char *path, char *out, size_t n)
+void dr_convert_name(const char *path, char *out, size_t n)
 {
-    size_t end = dr_path_trimmed(path);
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
     const char *from = path + end;
     while (from > path && from[-1] != '/')
         from--;
     snprintf(out, n, "%.*s", (int)(path + end - from), from);
-    out[dr_path_stem(out)] = 0;
 }
 
-void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, const dr_param *q, size_t index,
+void dr_convert_title(const char *path, char *out, size_t n)
+{
+    dr_convert_name(path, out, n);
+    char *dot = strrchr(out, '.');
+    if (dot && dot != out)
+        *dot = 0;
+}
+
+void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, dr_param *q, size_t index,
                           const dr_convert_options *o)
 {
     const dr_st_entry *e = p->entry[index];
@@ -221,9 +229,13 @@ static dr_status put_item(writer *w, const dr_convert_item *item)
 {
     dr_status st = item->pieces ? DR_OK : put_made(w, item);
     for (int i = 0; !st && i < item->pieces; i++) {
-        /* a parameter that no adapter changed is still the file's, and that is exact */
-        bool changed = item->part && item->part->bound && item->param[i] && item->param[i]->owned;
-        st = changed ? put_param(w, item, item->param[i]) : put_entry(w, item, item->piece[i]);
+        bool changed = false;
+        if (item->part->loras)
+            st = dr_convert_merge_into(item->part, w->job->o, item->param[i], &changed);
+        if (!st)
+            st = changed ? put_param(w, item, item->param[i]) : put_entry(w, item, item->piece[i]);
+        if (!st && changed)
+            st = dr_convert_merge_undo(item->part, item->param[i]);
     }
     return st;
 }
@@ -237,15 +249,15 @@ static dr_status put_all(writer *w, const dr_convert_list *l)
     for (size_t i = 0; !st && i < l->count; i++) {
         if (l->item[i].part != part) {
             if (part)
-                dr_convert_unmerge(part);
+                dr_convert_merge_end(part);
             part = l->item[i].part;
-            st = part ? dr_convert_merge(part, w->job->o) : DR_OK;
+            st = dr_convert_merge_begin(part, w->job->o);
         }
         if (!st)
             st = put_item(w, &l->item[i]);
     }
     if (part)
-        dr_convert_unmerge(part);
+        dr_convert_merge_end(part);
     return st;
 }
 

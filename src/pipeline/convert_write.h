@@ -13,9 +13,9 @@ typedef struct dr_convert_item {
     int64_t dim[4];
     int pieces; /* 0: made */
     const dr_st_entry *piece[3];
-    const dr_param *param[3]; /* where adapters were merged, the values are here */
-    dr_convert_part *part;    /* whose tensors they are */
-    float on, off;            /* made: on the diagonal (of a scalar: its value), elsewhere */
+    dr_param *param[3];    /* the same in the part's table */
+    dr_convert_part *part; /* whose tensors they are */
+    float on, off;         /* made: on the diagonal (of a scalar: its value), elsewhere */
 } dr_convert_item;
 
 typedef struct dr_convert_list {
@@ -31,7 +31,7 @@ void dr_convert_list_clear(dr_convert_list *l);
 dr_convert_item *dr_convert_list_add(dr_convert_list *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** Adds the values of parameter `q`, number `index` of the part, to an item: its first ones, or below those it has. */
-void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, const dr_param *q, size_t index,
+void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, dr_param *q, size_t index,
                           const dr_convert_options *o);
 
 /** Those of wider types first, so that all lie at multiples of their size; otherwise as they are. Items from `from` on.
@@ -61,7 +61,7 @@ typedef struct dr_convert_spec {
 void dr_convert_spec_init(dr_convert_spec *s, const char *out);
 #define DR_CONVERT_IMPLEMENTATION "https://github.com/Stability-AI/generative-models"
 
-/** The name of a file or folder without what leads to it and without its ending. */
+/** dr_convert_name() without the ending. */
 void dr_convert_title(const char *path, char *out, size_t n);
 
 /** DR_EIO when the disk has less room for `path` than `bytes`. */

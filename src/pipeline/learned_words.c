@@ -29,7 +29,7 @@ void dr_learned_words_clear(dr_learned_words *w)
 
 /* --- one tensor --------------------------------------------------------------------------------------- */
 
-static dr_status check_tensor(const dr_learned_words *w, const dr_st_entry *e, const char *path)
+static dr_status check_tensor(dr_learned_words *w, const dr_st_entry *e, const char *path)
 {
     int64_t n = e->rank == 2 ? e->dim[0] : 1;
     if (e->dtype != DR_F32 && e->dtype != DR_F16 && e->dtype != DR_BF16 && e->dtype != DR_F64)
@@ -41,7 +41,8 @@ static dr_status check_tensor(const dr_learned_words *w, const dr_st_entry *e, c
     if (n > DR_LEARNED_VECTORS_MAX)
         return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has %lld vectors, at most %d fit into a prompt", path,
                        e->name, (long long)n, DR_LEARNED_VECTORS_MAX);
-    if (e->dim[e->rank - 1] != w->width)
+    w->misfit = e->dim[e->rank - 1] != w->width;
+    if (w->misfit)
         return dr_fail(DR_EINVAL,
                        "cannot use '%s': its vectors have %lld values, the model's text encoder takes %d; it was "
                        "learned with another model (Stable Diffusion 1 has 768, 2 has 1024)",
@@ -144,14 +145,14 @@ static dr_status add_file(dr_learned_words *w, const dr_tensor_file *f, const ch
 {
     bool own;
     const dr_st_entry *e = find_vectors(f, &own);
-    const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path, *dot = strrchr(stem, '.');
+    const char *name = dr_path_name(path);
     if (!e || e->rank > 2)
         return no_embedding(f);
     if (word)
         return add(w, e, path, word, strlen(word));
     if (own)
         return add(w, e, path, e->name, strlen(e->name));
-    return add(w, e, path, stem, dot && dot > stem ? (size_t)(dot - stem) : strlen(stem));
+    return add(w, e, path, name, dr_path_stem(path) - (size_t)(name - path));
 }
 
 static dr_status in_folder(char out[PATH_MAX], const char *dir)
@@ -169,6 +170,7 @@ dr_status dr_learned_words_open(dr_learned_words *w, const char *path, const cha
 {
     char found[PATH_MAX];
     dr_tensor_file f = {0};
+    w->misfit = false;
     dr_status st = dr_is_dir(path) ? in_folder(found, path) : DR_OK;
     if (st)
         return st;

@@ -27,6 +27,7 @@ typedef struct dr_learned_words {
     int width;     /* C of the text encoder; set by dr_learned_words_init() */
     float *vector; /* [vectors,C] */
     int vectors;
+    bool misfit; /* the last file was refused for its width alone */
 } dr_learned_words;
 
 void dr_learned_words_init(dr_learned_words *w, int width);

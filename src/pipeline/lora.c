@@ -52,6 +52,9 @@ static void strangers_add(strangers *s, const char *name)
 
 static dr_status refuse(const dr_lora *l, const strangers *s)
 {
+    if (s->kind && strncmp(s->kind, "an embedding", 12) == 0)
+        return dr_fail(DR_EUNSUPPORTED, "cannot load '%s' as an adapter: it is %s ('%s'); pass it with --embedding",
+                       l->file.path, s->kind, s->telling);
     if (s->kind)
         return dr_fail(DR_EUNSUPPORTED,
                        "cannot load '%s': it is %s ('%s'), which drape does not read; ask for a LoRA for Stable "

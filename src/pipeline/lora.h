@@ -6,6 +6,7 @@
  *                     .lora.down / .lora.up, .lora_linear_layer.down / .up; .lora_magnitude_vector
  *   old diffusers     unet...attn1.processor.to_q_lora.down.weight
  *   kohya             lora_unet_LAYER_WITH_UNDERSCORES.lora_down.weight / .lora_up.weight / .alpha, lora_te_...
+ *   ComfyUI           diffusion_model.LAYER with LDM's names of layers, as in single files (ldm_names.h)
  *   LyCORIS           the same layers with .lora_mid.weight, .hada_*, .lokr_*, .diff, .diff_b, .dora_scale
  *
  * and these methods (formulas and sources: docs/formats.md):

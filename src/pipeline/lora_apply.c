@@ -2,46 +2,12 @@
 
 #include "ops/ops.h"
 #include "pipeline/lora_delta.h"
+#include "pipeline/lora_find.h"
 #include "pipeline/weights.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- finding layers ----------------------------------------------------------------------------------- */
-
-/* Equal when kohya's name is the parameter's with underscores for dots, without its ending. */
-static bool kohya_equal(const char *layer, const char *param, const char *ending)
-{
-    for (; *layer && *param; layer++, param++)
-        if (*layer != (*param == '.' ? '_' : *param))
-            return false;
-    return !*layer && strcmp(param, ending) == 0;
-}
-
-static dr_param *find_layer(const dr_params *p, const dr_lora_module *m, const char *ending)
-{
-    size_t n = strlen(m->layer);
-    for (dr_param *q = p->first; q; q = q->next) {
-        if (m->kohya ? kohya_equal(m->layer, q->t.name, ending)
-                     : strncmp(q->t.name, m->layer, n) == 0 && strcmp(q->t.name + n, ending) == 0)
-            return q;
-    }
-    return NULL;
-}
-
-/* OpenCLIP's last layer, behind the one that Stable Diffusion 2 reads: the text encoder ends before it. */
-static bool is_left_out(const dr_params *p, const dr_lora_module *m)
-{
-    int layer, used = 0;
-    char before[64], of_it[64];
-    if (!m->open_clip || sscanf(m->layer, "encoder.layers.%d.%n", &layer, &used) != 1 || !used || layer < 1)
-        return false;
-    snprintf(before, sizeof before, "encoder.layers.%d.mlp.fc1.weight", layer - 1);
-    snprintf(of_it, sizeof of_it, "encoder.layers.%d.mlp.fc1.weight", layer);
-    return dr_param_find(p, before) && !dr_param_find(p, of_it);
-}
 
 /* --- checks ------------------------------------------------------------------------------------------- */
 
@@ -91,7 +57,7 @@ static const dr_st_entry *first_part(const dr_lora_module *m)
 static dr_status check_bias(const dr_lora *l, const dr_params *p, const dr_lora_module *m)
 {
     const dr_st_entry *e = m->part[DR_FULL_BIAS];
-    const dr_param *q = e ? find_layer(p, m, ".bias") : NULL;
+    const dr_param *q = e ? dr_lora_find(p, m, ".bias") : NULL;
     if (!e || m->third >= 0)
         return DR_OK;
     if (!q)
@@ -103,9 +69,9 @@ static dr_status check_bias(const dr_lora *l, const dr_params *p, const dr_lora_
 static dr_status check(const dr_lora *l, const dr_params *p, const dr_lora_module *m, size_t *unknown,
                        const char **first)
 {
-    const dr_param *q = find_layer(p, m, ".weight");
+    const dr_param *q = dr_lora_find(p, m, ".weight");
     bool columns;
-    if (!q && is_left_out(p, m))
+    if (!q && dr_lora_is_left_out(p, m))
         return DR_OK;
     if (!q) {
         *first = *first ? *first : m->key;
@@ -258,10 +224,10 @@ static dr_status merge_bias(const dr_lora *l, const dr_lora_module *m, dr_param 
 
 static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_params *p, double scale)
 {
-    dr_param *q = find_layer(p, m, ".weight");
+    dr_param *q = dr_lora_find(p, m, ".weight");
     bool plain = m->method == DR_METHOD_LORA && !m->part[DR_LORA_MID] && !dora_of(m);
     bool weight = m->method != DR_METHOD_FULL || m->part[DR_FULL_DIFF];
-    if (!q) /* left out, as is_left_out() has it */
+    if (!q) /* left out, as dr_lora_is_left_out() has it */
         return DR_OK;
     dr_status st = weight ? dr_param_make_own_f32(q) : DR_OK;
     if (!st && weight) {
@@ -269,7 +235,7 @@ static dr_status merge(const dr_lora *l, const dr_lora_module *m, dr_params *p, 
         st = plain ? merge_lora(l, m, &q->t, scale) : merge_dense(l, m, q, scale);
     }
     if (!st && m->part[DR_FULL_BIAS])
-        st = merge_bias(l, m, find_layer(p, m, ".bias"), scale);
+        st = merge_bias(l, m, dr_lora_find(p, m, ".bias"), scale);
     return st;
 }
 

@@ -10,14 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const known[] = {"adapter_model.safetensors", "pytorch_lora_weights.safetensors"};
+/* Each as safetensors first: a folder may have both, of the same. */
+static const char *const known[][2] = {{"adapter_model.safetensors", "adapter_model.bin"},
+                                       {"pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin"}};
 
 enum { NAMES = 8 }; /* that a message lists */
 
 typedef struct found {
     char name[NAMES][256];
-    int count; /* of all .safetensors files */
-    bool pickled;
+    int count; /* of all .safetensors files, or of all pickles where there are none */
 } found;
 
 static bool ends_with(const char *s, const char *end)
@@ -31,14 +32,18 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-static dr_status look(found *f, const char *dir)
+static bool is_pickle(const char *name)
+{
+    return ends_with(name, ".bin") || ends_with(name, ".pt") || ends_with(name, ".pth") || ends_with(name, ".ckpt");
+}
+
+static dr_status look(found *f, const char *dir, bool pickles)
 {
     DIR *d = opendir(dir);
     if (!d)
         return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", dir, strerror(errno));
     for (struct dirent *e; (e = readdir(d));) {
-        f->pickled |= ends_with(e->d_name, ".bin") || ends_with(e->d_name, ".pt") || ends_with(e->d_name, ".ckpt");
-        if (!ends_with(e->d_name, ".safetensors") || e->d_name[0] == '.')
+        if (!(pickles ? is_pickle(e->d_name) : ends_with(e->d_name, ".safetensors")) || e->d_name[0] == '.')
             continue;
         if (f->count < NAMES)
             snprintf(f->name[f->count], sizeof f->name[0], "%s", e->d_name);
@@ -56,10 +61,12 @@ static const char *well_known(const char *dir, bool *several)
     char path[4096];
     *several = false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!dr_path(path, sizeof path, dir, known[i]) && dr_exists(path)) {
-            *several = name != NULL;
-            name = known[i];
-        }
+        for (size_t k = 0; k < 2; k++)
+            if (!dr_path(path, sizeof path, dir, known[i][k]) && dr_exists(path)) {
+                *several |= name != NULL;
+                name = known[i][k];
+                break;
+            }
     return name;
 }
 
@@ -74,31 +81,28 @@ static dr_status ambiguous(const found *f, const char *dir)
                    f->count > NAMES ? ", ..." : "");
 }
 
-static dr_status none(const found *f, const char *dir)
+static dr_status none(const char *dir)
 {
     char path[4096];
     if (!dr_path(path, sizeof path, dir, "model_index.json") && dr_exists(path))
         return dr_fail(DR_EINVAL, "'%s' is the folder of a whole model and no LoRA; pass it with --model", dir);
-    if (f->pickled)
-        return dr_fail(DR_EUNSUPPORTED,
-                       "folder '%s' has no LoRA as .safetensors; pickled weights (.bin, .pt) can run code and are not "
-                       "read; get the .safetensors",
-                       dir);
     return dr_fail(DR_ENOENT, "there is no LoRA in folder '%s': expected %s, %s or another .safetensors file%s", dir,
-                   known[0], known[1], dr_snapshot_hint(dir, path, sizeof path) ? path : "");
+                   known[0][0], known[1][0], dr_snapshot_hint(dir, path, sizeof path) ? path : "");
 }
 
 dr_status dr_lora_in_folder(char *out, size_t n, const char *dir)
 {
     found f = {0};
     bool several;
-    dr_status st = look(&f, dir);
+    dr_status st = look(&f, dir, false);
+    if (!st && !f.count)
+        st = look(&f, dir, true);
     if (st)
         return st;
     const char *name = well_known(dir, &several);
     if (several || (!name && f.count > 1))
         return ambiguous(&f, dir);
     if (!name && f.count == 0)
-        return none(&f, dir);
+        return none(dir);
     return dr_path(out, n, dir, name ? name : f.name[0]);
 }

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/** peft's adapter_model.safetensors, diffusers' pytorch_lora_weights.safetensors, else the only .safetensors in `dir`.
+/** peft's adapter_model.safetensors or .bin, diffusers' pytorch_lora_weights, else the only .safetensors in `dir`, else
+ *  the only pickle (.bin .pt .pth .ckpt).
  *  Refuses, naming what is there, when several could be meant or none is. */
 dr_status dr_lora_in_folder(char *out, size_t n, const char *dir);
 

@@ -61,6 +61,8 @@ static bool parse_model(const char **s, dr_lora_key *k)
         k->kohya = true;
         return true;
     }
+    if (skip(s, "diffusion_model.")) /* ComfyUI's, with LDM's names behind it */
+        return true;
     if (skip(s, "lora_te_") || skip(s, "lora_te1_")) {
         k->kohya = k->text = true;
         skip(s, "text_model_");
@@ -69,7 +71,8 @@ static bool parse_model(const char **s, dr_lora_key *k)
     if (skip(s, "lora_")) /* lora_te2_: SDXL's second text encoder; lora_prior_: others */
         return false;
     skip(s, "base_model.model.");
-    if (skip(s, "text_encoder."))
+    if (skip(s, "text_encoders.clip_l.transformer.") || skip(s, "text_encoders.clip_h.transformer.") ||
+        skip(s, "text_encoder."))
         k->text = true;
     else if (!skip(s, "unet."))
         k->text = strncmp(*s, "text_model.", 11) == 0 || strncmp(*s, "encoder.layers.", 15) == 0;

@@ -255,7 +255,7 @@ dr_status dr_lora_settings_load(dr_lora_settings *s, const dr_lora *l)
             st = read_model(s, prefixes[i], &s->model[i]);
         return st;
     }
-    if (strcmp(name, "adapter_model.safetensors") != 0)
+    if (strcmp(name, "adapter_model.safetensors") != 0 && strcmp(name, "adapter_model.bin") != 0)
         return DR_OK;
     snprintf(s->where, sizeof s->where, "%.*sadapter_config.json", (int)(name - path), path);
     if (dr_exists(s->where))

@@ -1,7 +1,6 @@
 #include "pipeline/source_impl.h"
 
 #include "base/path.h"
-#include "pipeline/folder.h"
 
 #include <stdio.h>
 

@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "serve/api/api.h"
 #include "serve/http/exchange.h"
+#include "serve/jobs/hashes.h"
 #include "serve/jobs/submit.h"
 #include "serve/jobs/worker.h"
 #include "serve/table.h"
@@ -57,7 +58,8 @@ dr_status dr_serve(const dr_serve_options *o)
 {
     dr_studio s;
     dr_server v;
-    dr_worker *w;
+    dr_worker *w = NULL;
+    dr_hasher *h = NULL;
     dr_set_threads(o->studio.threads);
     dr_status st = dr_studio_open(&s, &o->studio);
     if (st)
@@ -76,12 +78,15 @@ dr_status dr_serve(const dr_serve_options *o)
     s.user = &v;
     st = dr_server_start(&v, &http);
     if (!st) {
-        st = dr_worker_start(&w, &s);
+        st = dr_hasher_start(&h, &s);
+        if (!st)
+            st = dr_worker_start(&w, &s);
         if (!st) {
             tell_ready(o, v.guard.port);
             watch(o, &s, &v);
-            dr_worker_stop(w);
         }
+        dr_worker_stop(w);
+        dr_hasher_stop(h);
         dr_server_stop(&v);
     }
     dr_studio_close(&s);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "pipeline/convert.h"
 #include "pipeline/folder.h"
 #include "train/sheet.h"
 
@@ -137,6 +138,37 @@ static dr_status write_sheet(const dr_trainer *t)
     return st;
 }
 
+/* --- a single file --------------------------------------------------------------------------------- */
+
+static void say_note(void *user, const char *text)
+{
+    dr_trainer_say(user, "%s", text);
+}
+
+/* The result for programs that take models as one file; of adapters, the model with them merged. */
+static dr_status write_single(dr_trainer *t)
+{
+    char path[PATH_MAX], adapters[PATH_MAX], name[PATH_MAX + 16];
+    const drape_train_options *o = t->o;
+    dr_convert_options c = DR_CONVERT_DEFAULTS;
+    const dr_convert_lora lora = {adapters, 1};
+    dr_status st = dr_trainer_path(t, adapters, sizeof adapters, "pytorch_lora_weights.safetensors");
+    c.replace = true;
+    c.note = say_note;
+    c.user = t;
+    if (o->lora_rank) {
+        c.loras = &lora;
+        c.lora_count = 1;
+        c.vae = o->vae;
+        c.ema = o->ema;
+    }
+    dr_convert_name(o->output_dir, name, sizeof name - 16);
+    strcat(name, ".safetensors");
+    if (!st)
+        st = dr_trainer_path(t, path, sizeof path, name);
+    return st ? st : dr_convert(o->lora_rank ? o->pretrained_model_name_or_path : o->output_dir, path, &c);
+}
+
 dr_status dr_trainer_finish(dr_trainer *t)
 {
     char path[PATH_MAX];
@@ -148,6 +180,8 @@ dr_status dr_trainer_finish(dr_trainer *t)
     } else {
         st = write_pipeline(t);
     }
+    if (!st && t->o->save_single_file)
+        st = write_single(t);
     if (st)
         return st;
     if (write_sheet(t))

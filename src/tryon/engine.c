@@ -69,12 +69,18 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
 }
 
 /* The words of embedding files, and those that lie in adapters. */
-static dr_status open_words(dr_engine *e, const dr_embedding_ref *embeddings, int count)
+static dr_status open_words(dr_engine *e, const dr_engine_extras *x)
 {
     dr_status st = DR_OK;
     dr_learned_words_init(&e->words, e->text_config.width);
-    for (int i = 0; !st && i < count; i++)
-        st = dr_learned_words_open(&e->words, embeddings[i].path, embeddings[i].word);
+    for (int i = 0; !st && i < x->embedding_count; i++) {
+        st = dr_learned_words_open(&e->words, x->embedding[i].path, x->embedding[i].word);
+        if (st && e->words.misfit && x->skip_misfits) {
+            st = DR_OK;
+            if (e->notes.tell)
+                e->notes.tell(e->notes.user, dr_error());
+        }
+    }
     for (int i = 0; !st && i < e->lora_count; i++)
         st = dr_learned_words_bundled(&e->words, &e->lora[i].file);
     return st ? st : dr_learned_words_teach(&e->words, e->tokenizer, e->text_config.vocab);
@@ -94,7 +100,7 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
     if (!st)
         st = open_loras(e, extras->lora, extras->lora_count);
     if (!st)
-        st = open_words(e, extras->embedding, extras->embedding_count);
+        st = open_words(e, extras);
     if (!st)
         st = dr_tape_init(&e->tape);
     e->tape.precision = precision;

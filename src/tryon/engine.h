@@ -38,6 +38,7 @@ typedef struct dr_engine_extras {
     const dr_lora_ref *lora; /* [lora_count] */
     const dr_embedding_ref *embedding;
     int lora_count, embedding_count;
+    bool skip_misfits; /* pass over embeddings of another width, with a word */
 } dr_engine_extras;
 
 /* Hears what in a model's files is passed over. `tell` may be NULL. */

@@ -48,7 +48,8 @@ offers "" drape tryon --steps x
 [ "$(bash_offers drape train --lr_scheduler lin)" = 'linear|' ] || fail "bash: values of options with _ are not completed"
 [ "$(bash_offers drape tryon --image some)" = 'some photos|somefile.txt|' ] || fail "bash: no files after --image"
 [ "$(bash_offers drape tryon --model fo)" = 'folder|' ] || fail "bash: no folders after --model"
-[ "$(bash_offers drape tryon --model some)" = 'some photos|' ] || fail "bash: files where a folder has to be"
+[ "$(bash_offers drape tryon --parser some)" = 'some photos|' ] || fail "bash: files where a folder has to be"
+[ "$(bash_offers drape tryon --model some)" = 'some photos|somefile.txt|' ] || fail "bash: a model is a folder or a file"
 [ "$(bash_offers drape mask some)" = 'some photos|somefile.txt|' ] || fail "bash: no files after a command"
 
 # Every option of --help is offered, and no other.

@@ -82,6 +82,7 @@ refused 2 'goes without --lora' "$drape" convert --extract-lora base --rank 3 --
 refused 1 'it exists' "$drape" convert base nano.safetensors
 refused 1 'not an empty folder' "$drape" convert nano.safetensors base
 refused 1 'has no moving average' "$drape" convert --ema nano.safetensors x
+refused 1 'was made for another model' "$drape" convert --lora lora.safetensors nano.safetensors x.safetensors
 refused 1 'it is a LoRA' "$drape" convert lora.safetensors x
 refused 1 'the UNet of a pipeline folder' "$drape" convert base/unet/diffusion_pytorch_model.safetensors x
 head -c 100000 nano.safetensors >cut.safetensors

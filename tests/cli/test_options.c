@@ -200,6 +200,26 @@ static void what_is_no_number_is_refused(void **state)
     }
 }
 
+static void memory_has_units(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes; /* -1: refused */
+    } cases[] = {
+        {"0", 0},           {"1000", 1000},      {"2K", 2048}, {"3k", 3072},  {"500M", 500 << 20}, {"1.5MiB", 3 << 19},
+        {"2GB", 2LL << 30}, {"2GiB", 2LL << 30}, {"", -1},     {"G", -1},     {"2T", -1},          {"2Gi", -1},
+        {"-1", -1},         {"2 GiB", -1},       {"nanG", -1}, {"1e300G", -1}};
+    (void)state;
+    const drape_option *p = dr_option_named(drape_train_option, "activation_memory");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        values v;
+        bool taken = parses(&jobs[0], p, cases[i].text, &v);
+        if (taken != (cases[i].bytes >= 0) || (taken && v.train.activation_memory != cases[i].bytes))
+            fail_msg("'%s' is %s, %lld", cases[i].text, taken ? "taken" : "refused",
+                     (long long)v.train.activation_memory);
+    }
+}
+
 /* --- words ---------------------------------------------------------------------------------------- */
 
 static void try_word(const job *j, const drape_option *p, const char *word, int index, bool allowed)
@@ -387,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_taken_up_to_both_ends_and_no_further),
         cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(memory_has_units),
         cmocka_unit_test(words_are_those_of_the_table),
         cmocka_unit_test(texts_that_must_be_given_are_missed),
         cmocka_unit_test(each_field_has_one_row_and_a_help),

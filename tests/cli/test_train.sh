@@ -278,6 +278,19 @@ cmp base/unet/diffusion_pytorch_model.safetensors average/checkpoint-3/unet/diff
     fail "--use_ema changes the course"
 [ -s average/checkpoint-3/ema.safetensors ] || fail "no average in the checkpoint"
 
+# The result as one file for other programs, with adapters merged; a second run replaces it.
+works single "${quick[@]}" --save_single_file
+works single/ "${quick[@]}" --save_single_file
+same base single
+works adapters "${quick[@]}" --lora_rank=2 --save_single_file
+"$drape" convert -q single/single.safetensors single-back >stdout
+"$drape" convert -q adapters/adapters.safetensors adapters-back >stdout
+"$drape" convert -q --lora adapters "$model" merged >stdout
+cmp single/unet/diffusion_pytorch_model.safetensors single-back/unet/diffusion_pytorch_model.safetensors ||
+    fail "the single file is not the result"
+cmp merged/unet/diffusion_pytorch_model.safetensors adapters-back/unet/diffusion_pytorch_model.safetensors ||
+    fail "the single file is not the model with the adapters"
+
 works prior "${quick[@]}" --with_prior_preservation --class_data_dir=classes --class_prompt=suit --num_class_images=2
 [ "$(find classes -name 'class-*.png' | wc -l)" = 2 ] || fail "not two class images"
 differ base prior

@@ -213,9 +213,11 @@ static void what_is_saved_as_safetensors_is_called_what_it_is(void **state)
 #define SAYS(text, why) bytes_refused(text, sizeof(text) - 1, why)
     SAYS("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "a git-lfs pointer");
     SAYS("<!doctype html><html><head>", "a web page");
-    SAYS("PK\3\4\0\0\10\10\0\0\0\0", "pickled PyTorch file");
-    SAYS("\x80\2}q\0X\0\0\0\0\0\0", "pickled PyTorch file");
-    SAYS("Access to model someone/something is restricted. Log in.", "but text, 'Access to model someone/something");
+    SAYS("PK\3\4\0\0\10\10\0\0\0\0", "a PyTorch checkpoint");
+    SAYS("\x80\2}q\0X\0\0\0\0\0\0", "a PyTorch checkpoint");
+    SAYS("Access to model someone/something is restricted. Log in.",
+         "it is text and no file of weights, 'Access to model");
+    SAYS("\x1f\x8b\0\0\0\0\0\0{\"a\":", "cut short");
     SAYS("\xff\xff\xff\xff\xff\xff\xff\xff\0\0", "not a safetensors file, or cut short");
 }
 

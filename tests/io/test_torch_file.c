@@ -13,6 +13,7 @@
 #include <glib.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define GOLDEN DR_SOURCE_DIR "/tests/golden/torch/"
 
@@ -198,6 +199,7 @@ static void names_that_run_things_are_refused(void **state)
             "torch.serialization.os.system");
     refused(PICKLE("\x80\4}X\1\0\0\0w\x8c\x17pytorch_lightning.utils\x8c\x09os.system\x93s."), "asks for");
     refused(PICKLE("\x80\4}X\1\0\0\0w\x8c\x17pytorch_lightning.utils\x8c\6system\x93s."), "asks for");
+    refused(PICKLE("\x80\4}X\1\0\0\0w\x8c\x17pytorch_lightning.utils\x8c\x09Os.System\x93s."), "asks for");
     refused(PICKLE("\x80\4}X\1\0\0\0w\x8c\x05numpy\x8c\4load\x93s."), "asks for 'numpy.load'");
     refused(PICKLE("\x80\2ctorch._utils_rebuild_tensor_v2\nx\n."), "asks for");
     refused(PICKLE("\x80\2c_codecs\ndecode\n."), "asks for '_codecs.decode'");
@@ -303,6 +305,14 @@ static void storages_are_there_in_full(void **state)
     add_tensor(&b, FLOATS());
     add_text(&b, "b");
     add_tensor(&b, FLOATS(.type = "IntStorage"));
+    ADD(&b, "u.");
+    refused(archive(b), "storage '0' has two types or two sizes");
+    b = (bytes){0};
+    ADD(&b, "\x80\2}(");
+    add_text(&b, "a");
+    add_tensor(&b, FLOATS(.count = 1, .rank = 0));
+    add_text(&b, "b");
+    add_tensor(&b, FLOATS());
     ADD(&b, "u.");
     refused(archive(b), "storage '0' has two types or two sizes");
 }
@@ -443,6 +453,32 @@ static void memory_stays_below_twice_the_file(void **state)
     free(space);
 }
 
+/* A megabyte of text that is referred to a hundred thousand times must not be looked at as often. */
+static void long_texts_in_many_places_take_no_time(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t size;
+    } uses[] = {
+        {"h\1}", 3}, {"h\1N", 3}, {"h\1h\1\x93", 5}, {"(X\7\0\0\0storagectorch\nHalfStorage\nh\1h\1K\0tQN", 41}};
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        bytes b = {0};
+        ADD(&b, "\x80\4X");
+        add_le(&b, 1 << 20, 4);
+        for (int k = 0; k < 1 << 20; k++)
+            ADD(&b, "A");
+        ADD(&b, "q\1"
+                "0}(");
+        for (int k = 0; k < 100000; k++)
+            add(&b, uses[i].text, uses[i].size);
+        ADD(&b, "u.");
+        clock_t start = clock();
+        refused(archive(b), "");
+        assert_true(clock() - start < 4 * CLOCKS_PER_SEC);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +497,7 @@ int main(void)
         cmocka_unit_test(archives_of_others_are_called_so),
         cmocka_unit_test(the_old_format_is_checked),
         cmocka_unit_test(memory_stays_below_twice_the_file),
+        cmocka_unit_test(long_texts_in_many_places_take_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ export PKG_CONFIG_PATH=$lib/pkgconfig
 # Not pkg-config --static: that asks for static libraries of everything below, too.
 # shellcheck disable=SC2046
 "$cc" -Wall -Wextra -Werror examples/tryon.c -o "$dir/tryon-static" $(pkg-config --cflags drape) "$lib/libdrape.a" \
-    $(pkg-config --libs vips glib-2.0 jansson libcurl) -ldnnl -lgomp -lpthread -lm
+    $(pkg-config --libs vips glib-2.0 jansson libcurl) -ldnnl -llapacke -lgomp -lpthread -lm
 for program in tryon tryon-static; do
     LD_LIBRARY_PATH=$lib "$dir/$program" tests/golden/nano examples/astronaut.jpg examples/astronaut_mask.png "red t-shirt" \
         "$dir/$program.png" 1 >/dev/null 2>"$dir/err" || fail "$program: $(cat "$dir/err")"

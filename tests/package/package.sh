@@ -57,7 +57,7 @@ if [ "$generators" != TGZ ]; then
     has "$dir/library/usr" include/drape.h
     [ -z "$(find "$dir/program" -name '*.h' -o -name 'libdrape*')" ] || fail "the library is in the program's package"
     depends=$(dpkg-deb -f "$program" Depends)
-    for library_name in libdnnl libvips libmicrohttpd libsqlite3 libjansson libcurl libgomp; do
+    for library_name in libdnnl libvips libmicrohttpd libsqlite3 libjansson libcurl liblapacke libgomp; do
         grep -q "$library_name" <<<"$depends" || fail "drape does not depend on $library_name: $depends"
     done
     grep -q '^libdrape0 (= ' <<<"$(dpkg-deb -f "$library" Depends)" || fail "libdrape-dev goes with any libdrape0"

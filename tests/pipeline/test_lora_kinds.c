@@ -109,17 +109,87 @@ static void apply(model *m, const char *file, double scale)
 }
 
 /* tools/golden/make_lycoris.py: what LyCORIS' modules, peft's merge and diffusers' fuse_lora make at a scale of 0.7 */
-static void merges_what(const char *name, bool is_folder)
+static void file_merges_what(const char *name, const char *want_name)
 {
     char file[256], want[256];
     model m;
-    snprintf(file, sizeof file, GOLDEN "%s%s", name, is_folder ? "" : ".safetensors");
-    snprintf(want, sizeof want, GOLDEN "%s-want.safetensors", name);
+    snprintf(file, sizeof file, GOLDEN "%s", name);
+    snprintf(want, sizeof want, GOLDEN "%s-want.safetensors", want_name);
     model_open(&m);
     assert_true(least_change(&m, want) > 0.01); /* the adapter is not a small thing */
     apply(&m, file, 0.7);
     assert_merged(&m, want, 2e-6);
     model_close(&m);
+}
+
+static void merges_what(const char *name, bool is_folder)
+{
+    char file[256];
+    snprintf(file, sizeof file, "%s%s", name, is_folder ? "" : ".safetensors");
+    file_merges_what(file, name);
+}
+
+/* One layer of ones for a table of two levels, the first with one resnet and no attention, the second with two. */
+static void merges_into(const char *key, const char *param)
+{
+    static const char *const names[] = {"conv_in.weight",
+                                        "time_embedding.linear_2.weight",
+                                        "down_blocks.0.resnets.0.conv1.weight",
+                                        "down_blocks.0.downsamplers.0.conv.weight",
+                                        "down_blocks.1.resnets.0.conv1.weight",
+                                        "down_blocks.1.resnets.1.conv1.weight",
+                                        "down_blocks.1.attentions.1.proj_in.weight",
+                                        "mid_block.attentions.0.proj_in.weight",
+                                        "up_blocks.0.resnets.2.conv2.weight",
+                                        "up_blocks.0.attentions.2.proj_in.weight",
+                                        "up_blocks.0.upsamplers.0.conv.weight",
+                                        "up_blocks.1.resnets.0.conv2.weight"};
+    const float two[2] = {1, 1};
+    char down[256], up[256];
+    snprintf(down, sizeof down, "%s.lora_down.weight", key);
+    snprintf(up, sizeof up, "%s.lora_up.weight", key);
+    const dr_st_entry e[] = {{.name = down, .rank = 2, .dim = {1, 2}}, {.name = up, .rank = 2, .dim = {2, 1}}};
+    dr_st_writer w;
+    dr_params p;
+    dr_lora l;
+    assert_int_equal(dr_st_create(&w, at("l.safetensors"), e, 2, NULL, 0), DR_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(dr_st_put(&w, two, sizeof two), DR_OK);
+    assert_int_equal(dr_st_commit(&w), DR_OK);
+    assert_int_equal(dr_params_init(&p), DR_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        dr_param_add(&p, "", names[i], DR_INIT_ZEROS, 0, 2, 2, 2, 1, 1);
+    for (dr_param *q = p.first; q; q = q->next)
+        assert_int_equal(dr_param_own(q, DR_F32), DR_OK);
+    if (dr_lora_open(&l, at("l.safetensors")) || dr_lora_apply(&l, &p, NULL, 1))
+        fail_msg("%s", dr_error());
+    for (dr_param *q = p.first; q; q = q->next)
+        if ((((float *)q->t.data)[0] != 0) != (strcmp(q->t.name, param) == 0))
+            fail_msg("'%s' changes '%s', expected '%s'", key, q->t.name, param);
+    dr_lora_close(&l);
+    dr_params_clear(&p);
+    unlink(at("l.safetensors"));
+}
+
+static void ldms_names_of_layers_are_known(void **state)
+{
+    (void)state;
+    merges_into("diffusion_model.input_blocks.0.0", "conv_in.weight");
+    merges_into("diffusion_model.time_embed.2", "time_embedding.linear_2.weight");
+    merges_into("diffusion_model.input_blocks.1.0.in_layers.2", "down_blocks.0.resnets.0.conv1.weight");
+    merges_into("diffusion_model.input_blocks.2.0.op", "down_blocks.0.downsamplers.0.conv.weight");
+    merges_into("diffusion_model.input_blocks.4.1.proj_in", "down_blocks.1.attentions.1.proj_in.weight");
+    merges_into("lora_unet_input_blocks_4_0_in_layers_2", "down_blocks.1.resnets.1.conv1.weight");
+    merges_into("lora_unet_middle_block_1_proj_in", "mid_block.attentions.0.proj_in.weight");
+    merges_into("lora_unet_output_blocks_2_2_conv", "up_blocks.0.upsamplers.0.conv.weight");
+    merges_into("lora_unet_output_blocks_3_0_out_layers_3", "up_blocks.1.resnets.0.conv2.weight");
+}
+
+static void adapters_may_be_pickles(void **state)
+{
+    (void)state;
+    file_merges_what("loha.pt", "loha");
+    file_merges_what("peft-dora-bin", "peft-dora");
 }
 
 static void a_locon_with_cores_merges_as_lycoris_has_it(void **state)
@@ -339,6 +409,8 @@ int main(void)
         cmocka_unit_test(whole_differences_change_biases_and_norms_too),
         cmocka_unit_test(open_clips_names_are_known_with_their_three_projections_in_one),
         cmocka_unit_test(pefts_kinds_merge_as_peft_has_them),
+        cmocka_unit_test(ldms_names_of_layers_are_known),
+        cmocka_unit_test(adapters_may_be_pickles),
         cmocka_unit_test(adapters_go_one_after_the_other),
         cmocka_unit_test(tensors_that_do_not_fit_are_refused),
         cmocka_unit_test(other_methods_are_refused_by_name),

@@ -2,10 +2,12 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
 import sqlite3
+import subprocess
 import tempfile
 import unittest
 
@@ -270,6 +272,72 @@ class Adapters(Case):
         self.assertNotEqual(plain, worn)
 
 
+class FromAFolder(Case):
+    """--models DIR: folders and single files, and what else lies among them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.models = tempfile.TemporaryDirectory(prefix="drape-models-")
+        models = pathlib.Path(cls.models.name)
+        cls.file = models / "coat.safetensors"
+        (models / "nano").symlink_to(NANO)
+        subprocess.run([DRAPE, "convert", "--quiet", NANO, cls.file], check=True, stdout=subprocess.DEVNULL)
+        (models / "broken.ckpt").write_bytes(b"no model")
+        (models / "other.vae.safetensors").write_bytes(b"no model")
+        (models / "notes.txt").write_text("no model", encoding="utf-8")
+        (models / "empty").mkdir()
+        cls.folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
+        cls.data = pathlib.Path(cls.folder.name, "data")
+        cls.server = Server(DRAPE, cls.data, "--models", str(models), models=()).start()
+        cls.client = Client(cls.server)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.models.cleanup()
+
+    def listed(self):
+        return {m["model_name"]: m for m in self.client.json("GET", "/sdapi/v1/sd-models", status=200)}
+
+    def test_models_are_listed_with_what_they_are(self):
+        models = {m["id"]: m for m in self.client.get("/api/v1/info")["models"]}
+        self.assertEqual(list(models), ["coat", "nano"])
+        self.assertEqual((models["nano"]["family"], models["nano"]["bytes"]), (None, None))
+        self.assertIn("inpainting", models["coat"]["family"])
+        self.assertEqual(models["coat"]["bytes"], self.file.stat().st_size)
+        self.assertIn("broken.ckpt' is left out", self.server.said())
+        self.assertNotIn("notes", self.server.said())
+        self.assertNotIn("other", self.server.said())
+
+    def test_other_clients_know_a_file_by_its_hash(self):
+        hash256 = hashlib.sha256(self.file.read_bytes()).hexdigest()
+        self.client.wait(lambda: self.listed()["coat"]["sha256"], "the hash")
+        title = f"coat.safetensors [{hash256[:10]}]"
+        self.assertEqual(self.listed()["coat"], {"title": title, "model_name": "coat", "hash": hash256[:10], "sha256": hash256,
+                                                 "filename": "coat.safetensors", "config": None})
+        self.assertEqual(self.listed()["nano"], {"title": "nano", "model_name": "nano", "hash": None, "sha256": None,
+                                                 "filename": "nano", "config": None})
+        for name in (title, "coat.safetensors", "coat", hash256[:10], hash256, "coat.safetensors [0123456789]"):
+            self.client.json("POST", "/sdapi/v1/options", {"sd_model_checkpoint": name}, 200)
+            self.assertEqual(self.client.json("GET", "/sdapi/v1/options", status=200)["sd_model_checkpoint"], title)
+        self.client.json("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "0123456789"}, 400)
+        self.client.json("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "nano"}, 200)
+        body = {"init_images": [b64(PHOTO)], "mask": b64(MASK), "prompt": "coat", "steps": 2, "seed": 1, "width": 32,
+                "height": 32, "override_settings": {"sd_model_checkpoint": title}}
+        info = json.loads(self.client.json("POST", "/sdapi/v1/img2img", body, 200)["info"])
+        self.assertEqual((info["sd_model_name"], info["sd_model_hash"]), ("coat", hash256[:10]))
+        # what is known is there from the start; what was changed is another file
+        self.server.stop()
+        with contextlib.closing(sqlite3.connect(self.data / "drape.db")) as db, db:
+            db.execute("UPDATE hashes SET sha256=?", ("f" * 64,))
+        self.server.start()
+        self.assertEqual(self.listed()["coat"]["sha256"], "f" * 64)
+        self.server.stop()
+        os.utime(self.file)
+        self.server.start()
+        self.client.wait(lambda: self.listed()["coat"]["sha256"] == hash256, "the hash again")
+
+
 class Killed(Case):
     def again(self, kill=True):
         if kill:
@@ -355,6 +423,8 @@ OF_A_WORKFLOW_TOOL = {**AT_REST, "seed_resize_from_h": 0, "seed_resize_from_w": 
 
 class Clients(Case):
     """Other programs' clients: AUTOMATIC1111's API."""
+
+    arguments = ("--embedding", str(ROOT / "tests" / "golden" / "prompts"))
 
     def img2img(self, status=200, **more):
         body = {"init_images": [b64(PHOTO)], "mask": "data:image/png;base64," + b64(MASK), "prompt": "red shirt", "steps": 3,
@@ -459,6 +529,17 @@ class Clients(Case):
         first, second = (self.img2img(prompt=begin + end) for end in ("violet", "green"))
         self.assertNotEqual(self.picture(first), self.picture(second))
         self.assertEqual(json.loads(first["info"])["comments"], [])
+
+    def test_brackets_weight_what_is_in_them(self):
+        def pixels(prompt):  # without the text beside them, which has the prompt
+            data = self.picture(self.img2img(prompt=prompt))
+            return data[data.index(b"IDAT"):]
+        plain = pixels("a red shirt")
+        self.assertEqual(pixels("a (red:1.0) shirt"), plain)
+        self.assertNotEqual(pixels("a (red:3) shirt"), plain)
+        self.assertNotEqual(pixels("a <toy> shirt"), pixels("a < toy > shirt"), "a word of --embedding")
+        answer = self.img2img(422, prompt="(red:1" + "0" * 50 + ")")
+        self.assertIn("too large", answer["detail"])
 
     def test_what_changes_nothing_is_answered(self):
         for path in ("refresh-checkpoints", "refresh-loras", "refresh-vae", "refresh-embeddings"):

@@ -169,6 +169,35 @@ static void words_that_cannot_be_are_refused(void **state)
     }
 }
 
+static void hear(void *user, const char *text)
+{
+    snprintf(user, 512, "%s", text);
+}
+
+/* A server has words for models of several widths. */
+static void a_word_of_another_width_is_passed_over_when_asked_for(void **state)
+{
+    (void)state;
+    char told[512] = "";
+    const dr_embedding_ref word = {GOLDEN "prompts/two.bin", "coat"};
+    dr_engine_extras extras = {.embedding = &word, .embedding_count = 1};
+    const dr_engine_notes notes = {hear, told};
+    dr_source *other;
+    dr_engine e;
+    assert_int_equal(dr_source_open(&other, GOLDEN "nano1", NULL), DR_OK);
+    assert_int_equal(dr_engine_open(&e, other, &extras, DR_PRECISION_EXACT, false, &notes), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "its vectors have 8 values, the model's text encoder takes"));
+    extras.skip_misfits = true;
+    assert_int_equal(dr_engine_open(&e, other, &extras, DR_PRECISION_EXACT, false, &notes), DR_OK);
+    assert_int_equal(e.words.count, 0);
+    assert_non_null(strstr(told, "two.bin"));
+    dr_engine_close(&e);
+    const dr_embedding_ref broken = {GOLDEN "prompts/words.json", "coat"}; /* other faults are told nevertheless */
+    extras.embedding = &broken;
+    assert_int_not_equal(dr_engine_open(&e, other, &extras, DR_PRECISION_EXACT, false, &notes), DR_OK);
+    dr_source_close(other);
+}
+
 static int open_model(void **state)
 {
     (void)state;
@@ -190,6 +219,7 @@ int main(void)
         cmocka_unit_test(learned_words_have_diffusers_hidden_states),
         cmocka_unit_test(a_learned_word_is_not_broken_by_the_end_of_a_chunk),
         cmocka_unit_test(words_that_cannot_be_are_refused),
+        cmocka_unit_test(a_word_of_another_width_is_passed_over_when_asked_for),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -13,6 +13,7 @@ module's result on a straight line, as in AUTOMATIC1111 and ComfyUI.
 """
 import json
 import os
+import shutil
 import sys
 
 import torch
@@ -24,7 +25,7 @@ from lycoris.modules.lokr import LokrModule
 from lycoris.modules.norms import NormModule
 from peft import LoHaConfig, LoKrConfig, LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from make_lora_pipe import SCALE, TEXT, TEXT_MORE, UNET, UNET_MORE, make_pipe
 
@@ -219,6 +220,14 @@ def diffusers_dora():
     save("diffusers-dora-want", {f"unet/{n}.weight": pipe.unet.get_submodule(n).weight for n in UNET[:2] + UNET_MORE[:1]})
 
 
+def pickles():
+    """The same adapters as torch.save writes them: a file, and a folder of peft from before safetensors."""
+    torch.save(load_file(f"{OUT}/loha.safetensors"), f"{OUT}/loha.pt")
+    os.makedirs(f"{OUT}/peft-dora-bin", exist_ok=True)
+    torch.save(load_file(f"{OUT}/peft-dora/adapter_model.safetensors"), f"{OUT}/peft-dora-bin/adapter_model.bin")
+    shutil.copy(f"{OUT}/peft-dora/adapter_config.json", f"{OUT}/peft-dora-bin")
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     base()
@@ -238,6 +247,7 @@ def main():
     peft_case("peft-lokr", LoKrConfig(r=2, alpha=5, target_modules=layers, use_effective_conv2d=True,
                                       decompose_both=True, rank_pattern={"attn1.to_q": 40}), layers)
     diffusers_dora()
+    pickles()
 
 
 main()

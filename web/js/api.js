@@ -2,6 +2,7 @@
 // its JSON.
 
 import { listen } from './events.js';
+import { bytes } from './format.js';
 
 const BASE = 'api/v1';
 
@@ -64,10 +65,11 @@ export async function fetchBlob(path) {
 
 /* --- what there is --------------------------------------------------------------------------------------- */
 
-/** Models as {id, name, size}, samplers, limits. */
+/** Models as {id, name, label, size}, samplers, limits. A single file is labelled with what it is and how large. */
 export async function getInfo() {
   const info = await request('info');
-  return { ...info, models: info.models.map((m) => ({ ...m, size: `${m.width} x ${m.height}` })) };
+  return { ...info, models: info.models.map((m) => ({ ...m, label: m.family ? `${m.name} (${m.family}, ${bytes(m.bytes)})` : m.name,
+                                                        size: `${m.width} x ${m.height}` })) };
 }
 
 /** What was taught: {id, name, prompt, image, lora}. */

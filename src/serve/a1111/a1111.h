@@ -27,6 +27,9 @@ const char *dr_a1111_sampler_name(const char *scheduler);
 /** The model that "id", "title" or a garment's name means: *model its id, *garment the garment's id or 0. */
 dr_status dr_a1111_find_model(dr_studio *s, const char *name, const dr_model **model, int64_t *garment);
 
+/** How clients know a model: "v1-5-inpainting.ckpt [c6bbc15e32]" for a single file, a folder's name. */
+void dr_a1111_model_title(dr_studio *s, const dr_model *m, char *out, size_t n);
+
 /** The adapter of this name; 0 if there is none. */
 int64_t dr_a1111_find_lora(dr_studio *s, const char *name);
 

@@ -3,6 +3,7 @@
 
 #include "base/choice.h"
 #include "base/json.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
 
 #include <stdio.h>

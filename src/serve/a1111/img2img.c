@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "serve/a1111/a1111.h"
 #include "serve/jobs/kinds.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/pictures.h"
 #include "serve/jobs/submit.h"
 
@@ -122,6 +123,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
     json_object_set_new(s, "clip_skip", json_integer(q->clip_skip));
     json_object_set_new(s, "long_prompt", json_true()); /* chunk by chunk, as there */
+    json_object_set_new(s, "prompt_weights", json_true());
     return s;
 }
 
@@ -190,16 +192,19 @@ static json_t *repeat(const json_t *v, size_t n)
 }
 
 /* `info`: a JSON object as a string. */
-static char *info_text(const json_t *o, const dr_job *j, const json_t *comments, const json_t *seeds,
+static char *info_text(dr_studio *studio, const json_t *o, const dr_job *j, const json_t *comments, const json_t *seeds,
                        const json_t *texts)
 {
     size_t n = json_array_size(seeds);
-    char stamp[32];
+    char stamp[32], hash[65];
     time_t t = (time_t)j->created;
     struct tm tm;
     strftime(stamp, sizeof stamp, "%Y%m%d%H%M%S", localtime_r(&t, &tm));
     const json_t *s = j->settings, *prompt = json_object_get(o, "prompt"),
                  *negative = json_object_get(o, "negative_prompt");
+    const dr_model *m = dr_studio_model(studio, dr_json_text(s, "model"));
+    bool hashed = m && dr_model_hash(studio, m, hash);
+    hash[10] = 0;
     json_t *info = json_pack(
         "{s:O, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:s, s:O, s:O, s:O, s:O, s:s}", "prompt", prompt,
         "all_prompts", repeat(prompt, n), "negative_prompt", negative, "all_negative_prompts", repeat(negative, n),
@@ -210,11 +215,11 @@ static char *info_text(const json_t *o, const dr_job *j, const json_t *comments,
         json_object_get(o, "batch_size"), "denoising_strength", json_object_get(o, "denoising_strength"),
         "sd_model_name", dr_json_text(s, "model"));
     json_t *more =
-        json_pack("{s:b, s:n, s:n, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}", "restore_faces", 0,
-                  "face_restoration_model", "sd_model_hash", "seed_resize_from_w", -1, "seed_resize_from_h", -1,
-                  "extra_generation_params", "index_of_first_image", 0, "infotexts", texts, "styles", "job_timestamp",
-                  stamp, "clip_skip", 1 + (int)dr_json_whole(s, "clip_skip"), "is_using_inpainting_conditioning", 1,
-                  "version", drape_version(), "comments", comments);
+        json_pack("{s:b, s:n, s:s?, s:i, s:i, s:{}, s:i, s:O, s:[], s:s, s:i, s:b, s:s, s:O}", "restore_faces", 0,
+                  "face_restoration_model", "sd_model_hash", hashed ? hash : NULL, "seed_resize_from_w", -1,
+                  "seed_resize_from_h", -1, "extra_generation_params", "index_of_first_image", 0, "infotexts", texts,
+                  "styles", "job_timestamp", stamp, "clip_skip", 1 + (int)dr_json_whole(s, "clip_skip"),
+                  "is_using_inpainting_conditioning", 1, "version", drape_version(), "comments", comments);
     if (info && more)
         json_object_update(info, more);
     char *text = info ? json_dumps(info, JSON_COMPACT) : NULL;
@@ -230,7 +235,7 @@ static void answer_done(dr_studio *s, dr_request *r, const dr_job *j)
     json_t *comments = json_copy(json_object_get(r->kept, "comments"));
     json_array_extend(comments, j->warnings);
     add_pictures(s, j->results, dr_json_flag(o, "send_images"), images, seeds, texts);
-    char *info = info_text(o, j, comments, seeds, texts);
+    char *info = info_text(s, o, j, comments, seeds, texts);
     dr_answer_json(&r->answer, 200,
                    json_pack("{s:o, s:O, s:s}", "images", images, "parameters", json_object_get(r->kept, "parameters"),
                              "info", info ? info : ""));

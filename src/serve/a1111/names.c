@@ -2,11 +2,14 @@
 #include "serve/a1111/a1111.h"
 
 #include "base/json.h"
+#include "serve/jobs/models.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+enum { SHORT_HASH = 10 }; /* digits */
 
 /* --- models and adapters ------------------------------------------------------------------------- */
 
@@ -42,17 +45,53 @@ static int64_t find_garment(dr_studio *s, const char *method, const char *name, 
     return id;
 }
 
+static bool is_short_hash(const char *name, const char *hash)
+{
+    return strlen(name) == SHORT_HASH && strncmp(name, hash, SHORT_HASH) == 0;
+}
+
+static bool is_name(const char *known, const char *name, size_t n)
+{
+    return strlen(known) == n && strncmp(known, name, n) == 0;
+}
+
 int64_t dr_a1111_find_lora(dr_studio *s, const char *name)
 {
     char base[128];
     return find_garment(s, "lora", name, base);
 }
 
+void dr_a1111_model_title(dr_studio *s, const dr_model *m, char *out, size_t n)
+{
+    char hash[65];
+    if (dr_model_hash(s, m, hash))
+        snprintf(out, n, "%s [%.10s]", dr_model_file(m), hash);
+    else
+        snprintf(out, n, "%s", dr_model_file(m));
+}
+
+/* By its name, with or without the file's extension, by its hash or the first digits of it, or by both as in the title.
+ * A title that was told before the hash was known stays good. */
+static const dr_model *find_served(dr_studio *s, const char *name)
+{
+    const dr_model *m = dr_studio_model(s, name);
+    const char *bracket = strstr(name, " [");
+    size_t n = bracket && name[strlen(name) - 1] == ']' ? (size_t)(bracket - name) : strlen(name);
+    for (int i = 0; !m && i < s->model_count; i++) {
+        const dr_model *one = &s->model[i];
+        char hash[65];
+        bool hashed = dr_model_hash(s, one, hash) && (strcmp(name, hash) == 0 || is_short_hash(name, hash));
+        if (hashed || is_name(dr_model_file(one), name, n) || is_name(one->id, name, n))
+            m = one;
+    }
+    return m;
+}
+
 dr_status dr_a1111_find_model(dr_studio *s, const char *name, const dr_model **model, int64_t *garment)
 {
     char base[128];
     *garment = 0;
-    *model = dr_studio_model(s, name);
+    *model = find_served(s, name);
     if (*model)
         return DR_OK;
     *garment = find_garment(s, "full", name, base);
@@ -70,6 +109,19 @@ static json_t *model_json(const char *name)
 {
     return json_pack("{s:s, s:s, s:n, s:n, s:s, s:n}", "title", name, "model_name", name, "hash", "sha256", "filename",
                      name, "config");
+}
+
+/* A folder has no hash; a file has one as soon as it is computed. */
+static json_t *served_json(dr_studio *s, const dr_model *m)
+{
+    char title[320], hash[65], digits[SHORT_HASH + 1];
+    if (!m->family[0])
+        return model_json(m->id);
+    bool hashed = dr_model_hash(s, m, hash);
+    dr_a1111_model_title(s, m, title, sizeof title);
+    snprintf(digits, sizeof digits, "%.10s", hash);
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:n}", "title", title, "model_name", m->id, "hash",
+                     hashed ? digits : NULL, "sha256", hashed ? hash : NULL, "filename", dr_model_file(m), "config");
 }
 
 static void list_garments(dr_studio *s, const char *method, json_t *list)
@@ -94,7 +146,7 @@ void dr_a1111_models(dr_studio *s, dr_request *r)
 {
     json_t *list = json_array();
     for (int i = 0; i < s->model_count; i++)
-        json_array_append_new(list, model_json(s->model[i].id));
+        json_array_append_new(list, served_json(s, &s->model[i]));
     list_garments(s, "full", list);
     dr_answer_json(&r->answer, 200, list);
 }
@@ -133,8 +185,14 @@ static const char fixed_options[] =
 
 json_t *dr_a1111_options_json(dr_studio *s)
 {
-    char *model = dr_a1111_chosen_model(s);
-    json_t *o = json_pack("{s:s}", "sd_model_checkpoint", model ? model : ""),
+    char *model = dr_a1111_chosen_model(s), title[320];
+    const dr_model *m = model ? find_served(s, model) : NULL;
+    if (m) /* as the list has it */
+        dr_a1111_model_title(s, m, title, sizeof title);
+    json_t *o = json_pack("{s:s}", "sd_model_checkpoint",
+                          m       ? title
+                          : model ? model
+                                  : ""),
            *fixed = json_loads(fixed_options, 0, NULL);
     if (o && fixed)
         json_object_update(o, fixed);

@@ -5,6 +5,7 @@
 #include "serve/api/api.h"
 #include "serve/jobs/complete.h"
 #include "serve/jobs/fields.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
 #include "serve/jobs/train_set.h"
 #include "serve/store/ids.h"

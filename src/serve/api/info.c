@@ -21,15 +21,21 @@ static json_t *word_list(const dr_job_options *job, const char *option)
     return list;
 }
 
+static json_t *amount(int64_t v)
+{
+    return v > 0 ? json_integer(v) : json_null();
+}
+
 static json_t *models_json(const dr_studio *s)
 {
     json_t *list = json_array();
     for (int i = 0; i < s->model_count; i++) {
         const dr_model *m = &s->model[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f}", "id", m->id, "name",
-                                              m->id, "width", m->width, "height", m->height, "multiple", m->multiple,
-                                              "kind", m->kind, "scheduler", m->scheduler, "steps", m->steps,
-                                              "guidance_scale", m->guidance_scale));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f, s:s?, s:o}", "id", m->id,
+                                              "name", m->id, "width", m->width, "height", m->height, "multiple",
+                                              m->multiple, "kind", m->kind, "scheduler", m->scheduler, "steps",
+                                              m->steps, "guidance_scale", m->guidance_scale, "family",
+                                              m->family[0] ? m->family : NULL, "bytes", amount(m->bytes)));
     }
     return list;
 }
@@ -40,11 +46,6 @@ static json_t *loras_json(const dr_studio *s)
     for (int i = 0; i < s->lora_count; i++)
         json_array_append_new(list, json_string(s->lora[i].id));
     return list;
-}
-
-static json_t *amount(int64_t v)
-{
-    return v > 0 ? json_integer(v) : json_null();
 }
 
 void dr_get_info(dr_studio *s, dr_request *r)

@@ -3,6 +3,7 @@
 #include "serve/jobs/fields.h"
 
 #include "base/json.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
 #include "serve/store/ids.h"
 

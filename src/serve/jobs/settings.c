@@ -30,6 +30,7 @@ const dr_field dr_tryon_fields[] = {
     {"long_prompt", OPTION, TRYON,
      .about = "read prompts of more than 75 tokens to their end, in chunks; false: what is cut off stands in the job's "
               "warnings"},
+    {"prompt_weights", OPTION, TRYON, .about = "read (red:1.3), (x) and [x] in prompts as AUTOMATIC1111 does"},
     {"clip_skip", OPTION, TRYON, .about = "last layers of the text encoder to leave out, as diffusers counts"},
     {"garment", DR_FIELD_ID, "null", .about = "id of a taught garment; its model or adapter is used"},
     {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4, .about = "of an adapter, 1 is as taught"},

@@ -15,10 +15,13 @@ typedef struct dr_studio_options {
     const char *const
         *models; /* folders or single files, NULL is the small one that comes with drape; the first is the default */
     int model_count;
+    const char *model_folder;    /* all models in it as well; NULL: no other ones */
     const char *vae, *tokenizer; /* of all models, in place of their own; or NULL */
     bool ema;                    /* of single files: the UNet's moving average */
     const char *const *loras;    /* adapters' files */
     int lora_count;
+    const drape_embedding *embeddings; /* words that all models know whose width they have */
+    int embedding_count;
     const char *data;   /* folder */
     const char *parser; /* folder, NULL: the one that comes with drape */
     dr_keep keep;
@@ -32,11 +35,14 @@ typedef struct dr_model {
     char scheduler[24], kind[8];
     int steps; /* that suit it */
     double guidance_scale;
+    char family[48]; /* of a single file, "SD 1.x inpainting"; "": a folder */
+    int64_t bytes;   /* of a single file */
+    char sha256[65]; /* of a single file; "": not known yet. Guarded by the studio's mutex */
 } dr_model;
 
 /* An adapter that was made elsewhere; one that was taught here is a garment. */
 typedef struct dr_lora_file {
-    char id[128]; /* the file's name without ".safetensors"; unique */
+    char id[128]; /* the file's name without its ending; unique */
     char *path;
 } dr_lora_file;
 
@@ -90,15 +96,6 @@ typedef struct dr_studio {
 
 dr_status dr_studio_open(dr_studio *s, const dr_studio_options *o);
 void dr_studio_close(dr_studio *s);
-
-/** The model of this id, the first for "" and NULL; NULL if there is none. */
-const dr_model *dr_studio_model(const dr_studio *s, const char *id);
-
-/** What a served model is opened with: what takes the place of its own parts. `dir` may be NULL, the small model. */
-void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_options *o);
-
-/** The adapter of this id; NULL if there is none. */
-const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id);
 
 /** Wakes the worker. */
 void dr_studio_wake(dr_studio *s);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
 
 #include <ctype.h>

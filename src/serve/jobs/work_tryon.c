@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "serve/jobs/models.h"
 #include "serve/jobs/pictures.h"
 #include "serve/jobs/settings.h"
 #include "serve/store/ids.h"
@@ -142,6 +143,9 @@ static dr_status open_pipeline(dr_work *w)
         loras[count++] = (drape_lora){file->path, more};
     o.loras = loras;
     o.lora_count = count;
+    o.embeddings = w->s->o->embeddings;
+    o.embedding_count = w->s->o->embedding_count;
+    o.skip_misfits = true;
     o.precision = fast ? DRAPE_AUTO : DRAPE_EXACT;
     /* a large model is mapped again for each picture; small ones stay */
     o.keep_models = (int)dr_json_whole(w->settings, "count") > 1;

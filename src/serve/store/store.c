@@ -26,7 +26,8 @@ static const char schema[] =
     " id TEXT PRIMARY KEY, type TEXT NOT NULL, width INTEGER, height INTEGER, bytes INTEGER, added REAL);"
     "CREATE TABLE IF NOT EXISTS refers(job INTEGER, image TEXT, PRIMARY KEY(job, image)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS refers_image ON refers(image);"
-    "CREATE TABLE IF NOT EXISTS speed(what TEXT PRIMARY KEY, seconds REAL);";
+    "CREATE TABLE IF NOT EXISTS speed(what TEXT PRIMARY KEY, seconds REAL);"
+    "CREATE TABLE IF NOT EXISTS hashes(path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT);";
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
@@ -360,5 +361,28 @@ void dr_store_set_speed(dr_store *s, const char *what, double seconds)
     dr_store_lock(s);
     (void)dr_sql_run(s, "INSERT INTO speed VALUES(?1,?2) ON CONFLICT(what) DO UPDATE SET seconds=?2", "sd", what,
                      seconds);
+    dr_store_unlock(s);
+}
+
+bool dr_store_hash(dr_store *s, const char *path, const dr_file_state *now, char out[65])
+{
+    out[0] = 0;
+    dr_store_lock(s);
+    sqlite3_stmt *q = dr_sql(s, "SELECT sha256 FROM hashes WHERE path=? AND bytes=? AND changed=?", "sii", path,
+                             now->bytes, now->changed);
+    if (q && sqlite3_step(q) == SQLITE_ROW)
+        snprintf(out, 65, "%s", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    dr_store_unlock(s);
+    return out[0] != 0;
+}
+
+void dr_store_set_hash(dr_store *s, const char *path, const dr_file_state *now, const char *sha256)
+{
+    dr_store_lock(s);
+    (void)dr_sql_run(s,
+                     "INSERT INTO hashes VALUES(?1,?2,?3,?4) ON CONFLICT(path) DO UPDATE SET bytes=?2, changed=?3, "
+                     "sha256=?4",
+                     "siis", path, now->bytes, now->changed, sha256);
     dr_store_unlock(s);
 }

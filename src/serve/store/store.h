@@ -104,6 +104,16 @@ int dr_store_waiting(dr_store *s);
 double dr_store_speed(dr_store *s, const char *what);
 void dr_store_set_speed(dr_store *s, const char *what, double seconds);
 
+/* What a file was when it was hashed. */
+typedef struct dr_file_state {
+    int64_t bytes;
+    int64_t changed; /* nanoseconds since 1970 */
+} dr_file_state;
+
+/** The SHA-256 that is remembered of a file; false if there is none, or the file was another one then. */
+bool dr_store_hash(dr_store *s, const char *path, const dr_file_state *now, char out[65]);
+void dr_store_set_hash(dr_store *s, const char *path, const dr_file_state *now, const char *sha256);
+
 /** DATA/train/ID, with `rest` behind it. */
 void dr_store_train_path(const dr_store *s, int64_t id, const char *rest, char *out, size_t n);
 

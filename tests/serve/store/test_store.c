@@ -338,6 +338,27 @@ static void jobs_are_found_by_words(void **state)
     dr_store_close(s);
 }
 
+static void a_hash_is_remembered_of_the_file_as_it_was(void **state)
+{
+    (void)state;
+    dr_store *s = open_store();
+    const dr_file_state then = {1000, 7}, longer = {1001, 7}, later = {1000, 8};
+    char hash[65];
+    assert_false(dr_store_hash(s, "/models/a.ckpt", &then, hash));
+    dr_store_set_hash(s, "/models/a.ckpt", &then, "abc");
+    dr_store_close(s);
+    s = open_store();
+    assert_true(dr_store_hash(s, "/models/a.ckpt", &then, hash));
+    assert_string_equal(hash, "abc");
+    assert_false(dr_store_hash(s, "/models/a.ckpt", &longer, hash));
+    assert_false(dr_store_hash(s, "/models/a.ckpt", &later, hash));
+    assert_false(dr_store_hash(s, "/models/b.ckpt", &then, hash));
+    dr_store_set_hash(s, "/models/a.ckpt", &later, "def");
+    assert_true(dr_store_hash(s, "/models/a.ckpt", &later, hash));
+    assert_string_equal(hash, "def");
+    dr_store_close(s);
+}
+
 static void what_to_keep_is_read(void **state)
 {
     dr_keep k;
@@ -369,6 +390,7 @@ int main(void)
         IN_A_FOLDER(old_jobs_go_but_garments_and_waiting_ones_stay),
         IN_A_FOLDER(beyond_a_size_the_oldest_go),
         IN_A_FOLDER(jobs_are_found_by_words),
+        IN_A_FOLDER(a_hash_is_remembered_of_the_file_as_it_was),
         cmocka_unit_test(what_to_keep_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,7 @@ function moreSettings(draft, info, onFind) {
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
     steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
   const refresh = () => {
-    model.setOptions(info.models.map((m) => ({ value: m.id, label: m.name })), draft.model ?? info.models[0]?.id);
+    model.setOptions(info.models.map((m) => ({ value: m.id, label: m.label })), draft.model ?? info.models[0]?.id);
     scheduler.setOptions([{ value: '', label: "The model's own" }, ...info.schedulers.map((s) => ({ value: s, label: s }))], draft.scheduler);
     size.setOptions(sizes(info, draft), draft.size);
     lora.setOptions([{ value: '', label: 'None' }, ...info.loras.map((name) => ({ value: name, label: name }))], draft.lora);

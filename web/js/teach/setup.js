@@ -51,7 +51,7 @@ export class Setup {
 
   moreSettings(method) {
     const { lesson, info } = this;
-    const model = select({ label: 'Model', options: info.models.map((m) => ({ value: m.id, label: m.name })), value: lesson.model ?? info.models[0]?.id,
+    const model = select({ label: 'Model', options: info.models.map((m) => ({ value: m.id, label: m.label })), value: lesson.model ?? info.models[0]?.id,
                            onChange: (v) => lesson.set({ model: v }) });
     const prompt = text({ label: 'Words for it in prompts', value: lesson.prompt, placeholder: lesson.name || 'its name',
                           onInput: (v) => lesson.set({ prompt: v }), hint: 'Also the caption of photos that have none.' });

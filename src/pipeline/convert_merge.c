@@ -1,0 +1,146 @@
+/* Merging adapters into one parameter after the other, just before it is written: so no more than one is in memory. */
+#include "pipeline/convert_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- values of the table ---------------------------------------------------------------------------------- */
+
+static bool is_mapped(const dr_param *q, const dr_st_entry *e)
+{
+    bool computes = e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16;
+    return computes && q->t.rank > 1 && (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0;
+}
+
+/* The entry's values, where they lie or else as f32. */
+static dr_status bind(dr_param *q, const dr_st_entry *e)
+{
+    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
+    dr_weight_unpack(&q->t);
+    dr_param_disown(q);
+    if (is_mapped(q, e)) {
+        q->t.data = (void *)(uintptr_t)e->data; /* read only: the mapping is */
+        q->t.dtype = e->dtype;
+        q->t.mapped = true;
+        return DR_OK;
+    }
+    float *f32 = malloc(n * sizeof *f32 + 1);
+    dr_status st = f32 ? dr_param_own(q, DR_F32) : dr_fail(DR_ENOMEM, "out of memory merging an adapter");
+    for (size_t i = 0; !st && i < n; i++) { /* one by one: the source may be unaligned */
+        uint64_t bits = 0;
+        memcpy(&bits, (const char *)e->data + i * size, size);
+        dr_to_f32(&bits, e->dtype, f32 + i, 1);
+    }
+    if (!st)
+        dr_param_set(q, 0, n, f32);
+    free(f32);
+    return st;
+}
+
+/* --- which of an adapter's layers is a parameter's --------------------------------------------------------- */
+
+static bool same(char a, char b)
+{
+    return a == b || ((a == '.' || a == '_') && (b == '.' || b == '_'));
+}
+
+/* Whether `name` is `layer` and an ending. kohya has underscores for dots. */
+static bool is_of_layer(const char *name, const char *layer)
+{
+    for (; *layer && same(*name, *layer); name++)
+        layer++;
+    return !*layer && (strcmp(name, ".weight") == 0 || strcmp(name, ".bias") == 0);
+}
+
+static bool is_text(const dr_convert_part *p)
+{
+    return strcmp(p->name, "text_encoder") == 0;
+}
+
+/* One layer of an adapter alone. */
+static dr_status apply(dr_convert_part *p, const dr_lora *l, size_t i, double scale)
+{
+    dr_lora one = *l;
+    one.module = &l->module[i];
+    one.count = 1;
+    return dr_lora_apply(&one, is_text(p) ? NULL : &p->table, is_text(p) ? &p->table : NULL, scale);
+}
+
+/* Layers that the model has not: dr_lora_apply() knows whether that is a fault. */
+static dr_status check(dr_convert_part *p, const dr_lora *l)
+{
+    dr_status st = DR_OK;
+    for (size_t i = 0; !st && i < l->count; i++) {
+        bool known = l->module[i].text != is_text(p);
+        for (const dr_param *q = p->table.first; !known && q; q = q->next)
+            known = is_of_layer(q->t.name, l->module[i].layer);
+        if (!known)
+            st = apply(p, l, i, 0);
+    }
+    return st;
+}
+
+/* --- merging ------------------------------------------------------------------------------------------------ */
+
+dr_status dr_convert_merge_begin(dr_convert_part *p, const dr_convert_options *o)
+{
+    size_t index = 0;
+    dr_status st = DR_OK;
+    if (!o->lora_count || strcmp(p->name, "vae") == 0)
+        return DR_OK;
+    if (!(p->lora = calloc((size_t)o->lora_count, sizeof *p->lora)))
+        return dr_fail(DR_ENOMEM, "out of memory merging an adapter");
+    for (dr_param *q = p->table.first; !st && q; q = q->next)
+        st = bind(q, p->entry[index++]);
+    for (; !st && p->loras < o->lora_count; p->loras++) {
+        if ((st = dr_lora_open(&p->lora[p->loras], o->loras[p->loras].path)))
+            return st;
+        if (strcmp(p->name, "unet") == 0)
+            dr_convert_note(o, "%s", p->lora[p->loras].note);
+    }
+    for (int i = 0; !st && i < p->loras; i++)
+        st = check(p, &p->lora[i]);
+    return st;
+}
+
+dr_status dr_convert_merge_into(dr_convert_part *p, const dr_convert_options *o, dr_param *q, bool *changed)
+{
+    dr_status st = DR_OK;
+    *changed = false;
+    for (int k = 0; !st && k < p->loras; k++)
+        for (size_t i = 0; !st && i < p->lora[k].count; i++)
+            if (p->lora[k].module[i].text == is_text(p) && is_of_layer(q->t.name, p->lora[k].module[i].layer)) {
+                st = apply(p, &p->lora[k], i, o->loras[k].scale);
+                *changed = true;
+            }
+    return st;
+}
+
+/* A layer's weight and bias may have changed together. */
+dr_status dr_convert_merge_undo(dr_convert_part *p, const dr_param *q)
+{
+    char layer[512];
+    size_t index = 0;
+    dr_status st = DR_OK;
+    snprintf(layer, sizeof layer, "%s", q->t.name);
+    *strrchr(layer, '.') = 0;
+    for (dr_param *r = p->table.first; !st && r; r = r->next, index++)
+        if (is_of_layer(r->t.name, layer))
+            st = bind(r, p->entry[index]);
+    return st;
+}
+
+void dr_convert_merge_end(dr_convert_part *p)
+{
+    for (int i = 0; i < p->loras; i++)
+        dr_lora_close(&p->lora[i]);
+    for (dr_param *q = p->lora ? p->table.first : NULL; q; q = q->next) {
+        dr_weight_unpack(&q->t);
+        dr_param_disown(q);
+        q->t.data = NULL;
+    }
+    free(p->lora);
+    p->lora = NULL;
+    p->loras = 0;
+}
