@@ -102,7 +102,9 @@ dr_status dr_folder_check(const char *dir)
     if (st)
         return st;
     if (!dr_exists(dir))
-        return dr_fail(DR_ENOENT, "cannot load the model '%s': there is no such folder or file; 'drape pull' fetches a model", dir);
+        return dr_fail(DR_ENOENT,
+                       "cannot load the model '%s': there is no such folder or file; 'drape pull' fetches a model",
+                       dir);
     if (!dr_is_dir(dir))
         return dr_fail(DR_EINVAL,
                        "cannot load the model '%s': it is a file; pass a diffusers pipeline folder, with "
