@@ -125,8 +125,8 @@ static dr_status add_folder(dr_studio *s, const char *folder)
         return dr_fail(DR_ENOENT, "--models: cannot open folder '%s'", folder);
     for (int i = 0; i < n; i++) {
         const char *name = files[i]->d_name;
-        bool fits = snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path &&
-                    snprintf(index, sizeof index, "%s/model_index.json", path) < (int)sizeof index;
+        bool fits =
+            !dr_path(path, sizeof path, folder, name) && !dr_path(index, sizeof index, path, "model_index.json");
         bool model = fits && (dr_is_dir(path) ? dr_is_file(index) : is_model_file(name));
         if (model && !is_listed(s, path) && add_model(s, path))
             fprintf(stderr, "drape serve: '%s' is left out: %s\n", path, dr_error());
