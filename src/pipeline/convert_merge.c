@@ -1,7 +1,7 @@
 /* Merging adapters into one parameter after the other, just before it is written: so no more than one is in memory. */
 #include "pipeline/convert_model.h"
+#include "pipeline/lora_find.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,17 +40,11 @@ static dr_status bind(dr_param *q, const dr_st_entry *e)
 
 /* --- which of an adapter's layers is a parameter's --------------------------------------------------------- */
 
-static bool same(char a, char b)
+/* Weight and bias of one layer. */
+static bool same_layer(const char *a, const char *b)
 {
-    return a == b || ((a == '.' || a == '_') && (b == '.' || b == '_'));
-}
-
-/* Whether `name` is `layer` and an ending. kohya has underscores for dots. */
-static bool is_of_layer(const char *name, const char *layer)
-{
-    for (; *layer && same(*name, *layer); name++)
-        layer++;
-    return !*layer && (strcmp(name, ".weight") == 0 || strcmp(name, ".bias") == 0);
+    size_t n = (size_t)(strrchr(a, '.') - a);
+    return strncmp(a, b, n) == 0 && b[n] == '.' && !strchr(b + n + 1, '.');
 }
 
 static bool is_text(const dr_convert_part *p)
@@ -67,15 +61,18 @@ static dr_status apply(dr_convert_part *p, const dr_lora *l, size_t i, double sc
     return dr_lora_apply(&one, is_text(p) ? NULL : &p->table, is_text(p) ? &p->table : NULL, scale);
 }
 
-/* Layers that the model has not: dr_lora_apply() knows whether that is a fault. */
-static dr_status check(dr_convert_part *p, const dr_lora *l)
+/* Where each layer goes. Of those that the model has not, dr_lora_apply() knows whether that is a fault. */
+static dr_status aim(dr_convert_part *p, dr_convert_adapter *a)
 {
+    const dr_lora *l = &a->lora;
     dr_status st = DR_OK;
+    if (!(a->target = calloc(l->count + 1, sizeof *a->target)))
+        return dr_fail(DR_ENOMEM, "out of memory merging '%s'", l->file.path);
     for (size_t i = 0; !st && i < l->count; i++) {
-        bool known = l->module[i].text != is_text(p);
-        for (const dr_param *q = p->table.first; !known && q; q = q->next)
-            known = is_of_layer(q->t.name, l->module[i].layer);
-        if (!known)
+        if (l->module[i].text != is_text(p))
+            continue;
+        a->target[i] = dr_lora_find(&p->table, &l->module[i], ".weight");
+        if (!a->target[i])
             st = apply(p, l, i, 0);
     }
     return st;
@@ -94,13 +91,13 @@ dr_status dr_convert_merge_begin(dr_convert_part *p, const dr_convert_options *o
     for (dr_param *q = p->table.first; !st && q; q = q->next)
         st = bind(q, p->entry[index++]);
     for (; !st && p->loras < o->lora_count; p->loras++) {
-        if ((st = dr_lora_open(&p->lora[p->loras], o->loras[p->loras].path)))
+        dr_convert_adapter *a = &p->lora[p->loras];
+        if ((st = dr_lora_open(&a->lora, o->loras[p->loras].path)))
             return st;
         if (strcmp(p->name, "unet") == 0)
-            dr_convert_note(o, "%s", p->lora[p->loras].note);
+            dr_convert_note(o, "%s", a->lora.note);
+        st = aim(p, a);
     }
-    for (int i = 0; !st && i < p->loras; i++)
-        st = check(p, &p->lora[i]);
     return st;
 }
 
@@ -108,33 +105,34 @@ dr_status dr_convert_merge_into(dr_convert_part *p, const dr_convert_options *o,
 {
     dr_status st = DR_OK;
     *changed = false;
-    for (int k = 0; !st && k < p->loras; k++)
-        for (size_t i = 0; !st && i < p->lora[k].count; i++)
-            if (p->lora[k].module[i].text == is_text(p) && is_of_layer(q->t.name, p->lora[k].module[i].layer)) {
-                st = apply(p, &p->lora[k], i, o->loras[k].scale);
+    for (int k = 0; !st && k < p->loras; k++) {
+        const dr_convert_adapter *a = &p->lora[k];
+        for (size_t i = 0; !st && i < a->lora.count; i++)
+            if (a->target[i] && same_layer(a->target[i]->t.name, q->t.name)) {
+                st = apply(p, &a->lora, i, o->loras[k].scale);
                 *changed = true;
             }
+    }
     return st;
 }
 
 /* A layer's weight and bias may have changed together. */
 dr_status dr_convert_merge_undo(dr_convert_part *p, const dr_param *q)
 {
-    char layer[512];
     size_t index = 0;
     dr_status st = DR_OK;
-    snprintf(layer, sizeof layer, "%s", q->t.name);
-    *strrchr(layer, '.') = 0;
     for (dr_param *r = p->table.first; !st && r; r = r->next, index++)
-        if (is_of_layer(r->t.name, layer))
+        if (same_layer(q->t.name, r->t.name))
             st = bind(r, p->entry[index]);
     return st;
 }
 
 void dr_convert_merge_end(dr_convert_part *p)
 {
-    for (int i = 0; i < p->loras; i++)
-        dr_lora_close(&p->lora[i]);
+    for (int i = 0; i < p->loras; i++) {
+        dr_lora_close(&p->lora[i].lora);
+        free(p->lora[i].target);
+    }
     for (dr_param *q = p->lora ? p->table.first : NULL; q; q = q->next) {
         dr_weight_unpack(&q->t);
         dr_param_disown(q);

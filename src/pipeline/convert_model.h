@@ -12,6 +12,11 @@
 
 enum { DR_CONVERT_UNET, DR_CONVERT_VAE, DR_CONVERT_TEXT, DR_CONVERT_BASE, DR_CONVERT_PARTS };
 
+typedef struct dr_convert_adapter {
+    dr_lora lora;
+    dr_param **target; /* [lora.count]: the weight that each layer is of; NULL: none in this part */
+} dr_convert_adapter;
+
 typedef struct dr_convert_part {
     const char *name; /* "unet"; NULL: there is no such part */
     json_t *config;
@@ -19,7 +24,7 @@ typedef struct dr_convert_part {
     const dr_st_entry **entry; /* [table.count], in its order */
     dr_weights weights;        /* where they lie */
     const char *prefix;        /* of the names where they came from: "text_model." or "" */
-    dr_lora *lora;             /* [loras], opened while adapters are merged; see below */
+    dr_convert_adapter *lora;  /* [loras], opened while adapters are merged; see below */
     int loras;
 } dr_convert_part;
 

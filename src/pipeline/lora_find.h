@@ -1,4 +1,4 @@
-/* The parameter that an adapter's layer means. Inside pipeline/lora*.c only. */
+/* The parameter that an adapter's layer means. Inside pipeline/lora*.c and convert_merge.c only. */
 #ifndef DR_PIPELINE_LORA_FIND_H
 #define DR_PIPELINE_LORA_FIND_H
 

@@ -256,6 +256,47 @@ static void an_adapter_comes_out_as_it_went_in(void **state)
     }
 }
 
+/* Adapters name layers in their makers' ways. */
+static void adapters_of_all_makers_are_merged(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"unet.mid_block.attentions.0.proj_in",
+                                        "lora_unet_mid_block_attentions_0_proj_in", "lora_unet_middle_block_1_proj_in"};
+    static float ones[128 * 128];
+    dr_convert_options o = DR_CONVERT_DEFAULTS;
+    for (size_t i = 0; i < 128 * 128; i++)
+        ones[i] = 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char key[2][128], out[32], file[64];
+        dr_tensor_file f, g;
+        dr_st_writer w;
+        const char *low = i ? "lora_down" : "lora_A", *high = i ? "lora_up" : "lora_B";
+        snprintf(key[0], sizeof key[0], "%s.%s.weight", names[i], low);
+        snprintf(key[1], sizeof key[1], "%s.%s.weight", names[i], high);
+        const dr_st_entry e[] = {{.name = key[0], .rank = 2, .dim = {1, 128}},
+                                 {.name = key[1], .rank = 2, .dim = {128, 1}}};
+        assert_int_equal(dr_st_create(&w, at("maker.safetensors"), e, 2, NULL, 0), DR_OK);
+        assert_int_equal(dr_st_put(&w, ones, 512), DR_OK);
+        assert_int_equal(dr_st_put(&w, ones, 512), DR_OK);
+        assert_int_equal(dr_st_commit(&w), DR_OK);
+        o.loras = &(dr_convert_lora){at("maker.safetensors"), 0.25};
+        o.lora_count = 1;
+        snprintf(out, sizeof out, "maker-%d", (int)i);
+        converted("sd2", out, &o);
+        snprintf(file, sizeof file, "%s/%s", out, parts[0]);
+        const dr_st_entry *before =
+            find(&f, "sd2/unet/diffusion_pytorch_model.safetensors", "mid_block.attentions.0.proj_in.weight");
+        const dr_st_entry *after = find(&g, file, "mid_block.attentions.0.proj_in.weight");
+        for (size_t k = 0; k < 128 * 128; k++)
+            assert_true(fabsf(((const float *)after->data)[k] - ((const float *)before->data)[k] - 0.25f) < 1e-6f);
+        after = dr_tensor_file_find(&g, "mid_block.attentions.0.proj_in.bias");
+        before = dr_tensor_file_find(&f, "mid_block.attentions.0.proj_in.bias");
+        assert_memory_equal(after->data, before->data, before->size);
+        dr_tensor_file_close(&f);
+        dr_tensor_file_close(&g);
+    }
+}
+
 static void what_cannot_be_extracted_is_told(void **state)
 {
     (void)state;
@@ -320,6 +361,7 @@ int main(void)
         cmocka_unit_test(nothing_is_overwritten),
         cmocka_unit_test(another_vae_takes_the_place_of_the_models),
         cmocka_unit_test(an_adapter_comes_out_as_it_went_in),
+        cmocka_unit_test(adapters_of_all_makers_are_merged),
         cmocka_unit_test(what_cannot_be_extracted_is_told),
         cmocka_unit_test(rounding_is_no_difference),
     };
