@@ -27,7 +27,7 @@ typedef struct dr_unet_config {
     int levels, width[DR_UNET_MAX_LEVELS], heads[DR_UNET_MAX_LEVELS];
     int layers[DR_UNET_MAX_LEVELS]; /* resnets of down block i; its up twin has one more */
     int depth[DR_UNET_MAX_LEVELS], up_depth[DR_UNET_MAX_LEVELS], mid_depth; /* transformer layers, by block index */
-    bool down_cross[DR_UNET_MAX_LEVELS], up_cross[DR_UNET_MAX_LEVELS], mid_cross;
+    bool down_cross[DR_UNET_MAX_LEVELS], up_cross[DR_UNET_MAX_LEVELS];
     int context[DR_UNET_MAX_LEVELS]; /* cross_attention_dim */
     int groups;
     float eps;

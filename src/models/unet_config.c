@@ -77,18 +77,15 @@ static dr_status parse_blocks(const json_t *j, const char *where, const char *ke
     return DR_OK;
 }
 
-static dr_status parse_mid(const json_t *j, const char *where, dr_unet_config *c)
+static dr_status check_mid(const json_t *j, const char *where)
 {
     const char *mid;
     dr_status st = dr_json_string(j, where, "mid_block_type", "UNetMidBlock2DCrossAttn", &mid);
     if (st)
         return st;
-    c->mid_cross = strcmp(mid, "UNetMidBlock2DCrossAttn") == 0;
-    if (!c->mid_cross && strcmp(mid, "UNetMidBlock2D") != 0)
+    if (strcmp(mid, "UNetMidBlock2DCrossAttn") != 0)
         return dr_fail(DR_EINVAL, "'%s': \"mid_block_type\" is \"%s\", UNetMidBlock2DCrossAttn is supported", where,
                        mid);
-    if (!c->mid_cross)
-        return bad(where, "mid_block_type", "UNetMidBlock2D is not supported, UNetMidBlock2DCrossAttn is");
     return DR_OK;
 }
 
@@ -189,6 +186,6 @@ dr_status dr_unet_config_parse(dr_unet_config *c, const json_t *j, const char *w
     if (!st)
         st = parse_blocks(j, where, "up_block_types", "UpBlock2D", "CrossAttnUpBlock2D", c->levels, c->up_cross);
     if (!st)
-        st = parse_mid(j, where, c);
+        st = check_mid(j, where);
     return st ? st : check_widths(c, where);
 }

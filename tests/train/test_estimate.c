@@ -28,7 +28,6 @@ static const dr_unet_config sd2_unet = {
     .mid_depth = 1,
     .down_cross = {true, true, true, false},
     .up_cross = {false, true, true, true},
-    .mid_cross = true,
     .context = {1024, 1024, 1024, 1024},
     .groups = 32,
     .eps = 1e-5f,

@@ -46,7 +46,7 @@ stage steps mini_unet --labels "$work/labels" --vae "$work/decoder" --init "$wor
 [ -e "$work/made.bin" ] || "$build/mini_made" --model "$work/steps/model" --photos "$data" --labels "$work/labels" \
     --output "$work/made.bin" --count 2400
 stage paint mini_vae --config "$work/vae/vae/config.json" --init "$work/decoder/vae" --freeze-encoder --made "$work/made.bin" \
-    --batch 6 --steps 8000 --warmup 100 --cool 2000 --lr 5e-4 --ema-decay 0.995 --square-weight 2 --pull 1.5
+    --batch 6 --steps 8000 --warmup 100 --cool 2000 --lr 5e-4 --ema-decay 0.995 --square-weight 2 --pull 5 --critic-noise 0.1
 if [ ! -e "$work/model" ]; then
     rm -rf "$work/model.new"
     cp -r "$work/steps/model" "$work/model.new"
