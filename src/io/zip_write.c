@@ -20,8 +20,8 @@ enum {
 
 static void le(unsigned char **p, uint64_t v, int bytes)
 {
-    for (int i = 0; i < bytes; i++)
-        *(*p)++ = (unsigned char)(v >> (8 * i));
+    for (; bytes > 0; bytes--, v >>= 8)
+        *(*p)++ = (unsigned char)v;
 }
 
 static void text(unsigned char **p, const char *s, size_t n)
