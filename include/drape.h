@@ -538,8 +538,9 @@ typedef struct drape_convert_options {
 
 /**
  * Writes a model in another form: `in` and `out` are a pipeline folder or a single file (LDM's names, as model sites
- * have them), `out` a file when it ends in .safetensors. Values are copied as they are unless `dtype` says otherwise;
- * adapters are merged. Streamed, and complete or absent. `options` may be NULL.
+ * have them), `out` a file when it ends in .safetensors, or in .ckpt, .pt or .pth for a PyTorch checkpoint. Values are
+ * copied as they are unless `dtype` says otherwise; adapters are merged. Streamed, and complete or absent. `options`
+ * may be NULL.
  */
 drape_status drape_convert(const char *in, const char *out, const drape_convert_options *options);
 

@@ -186,6 +186,14 @@ dr_status dr_out_write(dr_out *o, const void *data, size_t size)
     return DR_OK;
 }
 
+dr_status dr_out_patch(dr_out *o, uint64_t at, const void *data, size_t size)
+{
+    errno = EIO; /* a short write sets none */
+    if (fflush(o->f) != 0 || pwrite(fileno(o->f), data, size, (off_t)at) != (ssize_t)size)
+        return dr_fail(DR_EIO, "cannot write '%s': %s", o->path, strerror(errno));
+    return DR_OK;
+}
+
 dr_status dr_out_commit(dr_out *o)
 {
     dr_status st = DR_OK;

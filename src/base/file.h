@@ -31,6 +31,8 @@ typedef struct dr_out {
 } dr_out;
 dr_status dr_out_open(dr_out *o, const char *path);
 dr_status dr_out_write(dr_out *o, const void *data, size_t size);
+/** In place of `size` bytes that were written, from byte `at` on. */
+dr_status dr_out_patch(dr_out *o, uint64_t at, const void *data, size_t size);
 dr_status dr_out_commit(dr_out *o); /* flush, fsync, rename; on failure the temporary file is gone */
 void dr_out_abort(dr_out *o);       /* safe to call on a closed or never opened one */
 

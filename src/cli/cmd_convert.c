@@ -42,17 +42,14 @@ static bool ends_with(const char *s, const char *end)
 
 static int check(const convert_cli *c)
 {
-    static const char *const pickles[] = {".ckpt", ".pt", ".pth", ".bin"};
     if (c->paths.count != 2)
         return dr_usage_error(&dr_cmd_convert, "give a model and what it is to become");
     const char *out = c->paths.item[1];
-    for (size_t i = 0; i < sizeof pickles / sizeof *pickles; i++)
-        if (ends_with(out, pickles[i]))
-            return dr_usage_error(
-                &dr_cmd_convert,
-                "pickles are read and not written, since they can run code where they are loaded: all "
-                "programs read .safetensors; '%s' should end so, or be a folder's name",
-                out);
+    if (ends_with(out, ".bin"))
+        return dr_usage_error(&dr_cmd_convert,
+                              "a model as one file ends in .safetensors, .ckpt, .pt or .pth: '%s' should end so, or be "
+                              "a folder's name",
+                              out);
     if (!c->base)
         return c->rank ? dr_usage_error(&dr_cmd_convert, "--rank goes with --extract-lora") : 0;
     if (!c->rank)
@@ -126,6 +123,7 @@ static int run(int argc, char **argv)
 const dr_command dr_cmd_convert = {
     "convert", "a model as a folder, as a single file, or as an adapter", "[options] IN OUT",
     "  drape convert sd-v1-5-inpainting.ckpt sd15-inpainting           # OUT is a folder\n"
+    "  drape convert sd15-inpainting sd15-inpainting.ckpt              # .ckpt, .pt, .pth: as torch.save writes it\n"
     "  drape convert --dtype f16 --lora shirt.safetensors:0.8 sd15-inpainting shirt-model.safetensors\n"
     "  drape convert --extract-lora sd15-inpainting --rank 32 shirt-model.safetensors shirt-lora.safetensors\n",
     run};

@@ -1,5 +1,7 @@
 #include "io/png_chunk.h"
 
+#include "base/crc32.h"
+
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +9,6 @@
 static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
 enum { HEADER_END = 8 + 12 + 13 }; /* signature and the IHDR chunk, which is always first and 13 bytes long */
-
-/* CRC-32 of ISO 3309, four bits at a time: the table is small enough to read. */
-static uint32_t crc32_of(const unsigned char *p, size_t n)
-{
-    static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                       0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                       0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < n; i++) {
-        crc ^= p[i];
-        crc = (crc >> 4) ^ table[crc & 15];
-        crc = (crc >> 4) ^ table[crc & 15];
-    }
-    return ~crc;
-}
 
 static uint32_t get32(const unsigned char *p)
 {
@@ -57,7 +44,7 @@ static dr_status insert(const unsigned char *png, size_t size, const char type[4
     put32(chunk, (uint32_t)n);
     memcpy(chunk + 4, type, 4);
     memcpy(chunk + 8, data, n);
-    put32(chunk + 8 + n, crc32_of(chunk + 4, n + 4));
+    put32(chunk + 8 + n, dr_crc32(0, chunk + 4, n + 4));
     memcpy(chunk + 12 + n, png + HEADER_END, size - HEADER_END);
     *out = p;
     *out_size = size + n + 12;
@@ -176,7 +163,7 @@ static dr_status read_text(const unsigned char *chunk, size_t n, size_t key, con
     if (n > DR_PNG_TEXT_MAX)
         return dr_fail(DR_EINVAL, "cannot read the text of '%s': %zu bytes, at most %u are read", name, n,
                        DR_PNG_TEXT_MAX);
-    if (crc32_of(chunk, n + 4) != get32(chunk + 4 + n))
+    if (dr_crc32(0, chunk, n + 4) != get32(chunk + 4 + n))
         return dr_fail(DR_EINVAL, "cannot read the text of '%s': its checksum is wrong, the file is damaged", name);
     if (memcmp(chunk, "zTXt", 4) == 0)
         return dr_fail(DR_EUNSUPPORTED, "cannot read the text of '%s': it is compressed", name);
@@ -219,7 +206,7 @@ dr_status dr_png_check(const void *png, size_t size, const char *name)
         if (n > (size_t)(end - p) - 12)
             break;
         bool critical = (p[4] & 0x20) == 0;
-        if (critical && crc32_of(p + 4, n + 4) != get32(p + 8 + n))
+        if (critical && dr_crc32(0, p + 4, n + 4) != get32(p + 8 + n))
             return dr_fail(DR_EINVAL, "cannot read '%s': damaged PNG file (a checksum is wrong at byte %zu)", name,
                            (size_t)(p - (const unsigned char *)png));
         if (memcmp(p + 4, "IEND", 4) == 0)
@@ -241,7 +228,7 @@ bool dr_png_next(const void *png, size_t size, size_t *at, dr_png_part *out)
         if (n > size - *at - 12)
             return false;
         *at += 12 + n;
-        if (crc32_of(chunk + 4, n + 4) != get32(chunk + 8 + n))
+        if (dr_crc32(0, chunk + 4, n + 4) != get32(chunk + 8 + n))
             continue;
         *out = (dr_png_part){chunk + 4, chunk + 8, n};
         return true;

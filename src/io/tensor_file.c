@@ -34,6 +34,8 @@ static dr_status parse_torch(dr_tensor_file *f, const void *data, size_t size, c
     f->path = f->torch.path;
     f->entry = f->torch.entry;
     f->count = f->torch.count;
+    f->meta = f->torch.meta;
+    f->meta_count = f->torch.meta_count;
     return DR_OK;
 }
 

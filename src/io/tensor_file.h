@@ -16,7 +16,7 @@ typedef struct dr_tensor_file {
     const char *path;
     const dr_st_entry *entry; /* sorted by name; valid while the file is open */
     size_t count;
-    const dr_st_meta *meta; /* safetensors' __metadata__; none in torch's files */
+    const dr_st_meta *meta; /* `__metadata__`; torch's files have it from drape */
     size_t meta_count;
 
     /* private */

@@ -307,23 +307,41 @@ static dr_status fill(dr_torch_file *f, const dr_torch_named *all, size_t count,
     return DR_OK;
 }
 
+/* Into `text`, which has room for them. */
+static void fill_meta(dr_torch_file *f, const dr_st_meta *meta, size_t count, char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t key = strlen(meta[i].key) + 1, value = strlen(meta[i].value) + 1;
+        f->meta[i].key = memcpy(text, meta[i].key, key);
+        f->meta[i].value = memcpy(text + key, meta[i].value, value);
+        text += key + value;
+    }
+    f->meta_count = count;
+}
+
 static dr_status list(dr_torch_file *f, reader *r)
 {
     dr_torch_named *all;
-    size_t count, names, gathered, path = strlen(r->path) + 1;
+    dr_st_meta *meta;
+    size_t count, names, gathered, meta_count, meta_size, path = strlen(r->path) + 1;
     dr_status st = dr_torch_list(&r->pickle, &r->top, &all, &count);
     if (!st)
         st = measure(r, all, count, &names, &gathered);
     if (!st)
-        st = (dr_status)dr_arena_init(&f->arena, count * sizeof *f->entry + names + gathered + path + 8192);
+        st = dr_torch_meta(&r->pickle, &r->top, &meta, &meta_count, &meta_size);
+    if (!st)
+        st = (dr_status)dr_arena_init(&f->arena, count * sizeof *f->entry + names + gathered + path +
+                                                     meta_count * sizeof *meta + meta_size + 8192);
     if (st)
         return st;
     f->entry = dr_arena_alloc(&f->arena, count * sizeof *f->entry);
-    char *text = dr_arena_alloc(&f->arena, names + path);
+    f->meta = dr_arena_alloc(&f->arena, meta_count * sizeof *meta);
+    char *text = dr_arena_alloc(&f->arena, names + path + meta_size);
     unsigned char *space = dr_arena_alloc(&f->arena, gathered);
-    if (!f->entry || !text || !space)
+    if (!f->entry || !f->meta || !text || !space)
         return DR_ENOMEM;
     f->path = memcpy(text, r->path, path);
+    fill_meta(f, meta, meta_count, text + path + names);
     return fill(f, all, count, text + path, space);
 }
 

@@ -16,6 +16,8 @@ typedef struct dr_torch_file {
     dr_arena arena;
     dr_st_entry *entry; /* sorted by name */
     size_t count;
+    dr_st_meta *meta; /* of the files that drape writes (torch_write.h) */
+    size_t meta_count;
     const char *path;
 } dr_torch_file;
 

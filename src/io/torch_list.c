@@ -223,3 +223,50 @@ dr_status dr_torch_list(dr_pickle *p, const dr_pk *top, dr_torch_named **out, si
     *count = l.count;
     return st;
 }
+
+/* --- metadata ------------------------------------------------------------------------------------------- */
+
+/* Of that type, and whole as a C string. */
+static bool is_text(const dr_pk *v)
+{
+    return v->kind == DR_PK_STR && g_utf8_validate(v->s, v->n, NULL) && !memchr(v->s, 0, v->n);
+}
+
+static const char *copy_text(dr_pickle *p, const dr_pk *v, size_t *bytes)
+{
+    char *s = dr_pickle_alloc(p, v->n + 1);
+    if (s) {
+        memcpy(s, v->s, v->n);
+        s[v->n] = 0;
+        *bytes += v->n + 1;
+    }
+    return s;
+}
+
+dr_status dr_torch_meta(dr_pickle *p, const dr_pk *top, dr_st_meta **out, size_t *count, size_t *bytes)
+{
+    *out = NULL;
+    *count = *bytes = 0;
+    const dr_pk *meta = top->kind == DR_PK_DICT ? dr_pk_get(top, "__metadata__") : NULL, *pair;
+    if (!meta || meta->kind != DR_PK_DICT)
+        return DR_OK;
+    size_t n = 0;
+    uint32_t i = 0;
+    for (const dr_pk_chunk *c = meta->node->first; dr_pk_next(&c, &i, 2);)
+        n++;
+    dr_st_meta *m = dr_pickle_alloc(p, n * sizeof *m + 1);
+    if (!m)
+        return DR_EINVAL;
+    i = 0;
+    for (const dr_pk_chunk *c = meta->node->first; (pair = dr_pk_next(&c, &i, 2));) {
+        if (!is_text(&pair[0]) || !is_text(&pair[1]))
+            continue;
+        m[*count].key = copy_text(p, &pair[0], bytes);
+        m[*count].value = copy_text(p, &pair[1], bytes);
+        if (!m[*count].key || !m[*count].value)
+            return DR_EINVAL; /* texts that are said again and again: the bound of all that a pickle makes holds */
+        (*count)++;
+    }
+    *out = m;
+    return DR_OK;
+}

@@ -1,5 +1,6 @@
 #include "io/zip.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -279,8 +280,11 @@ dr_status dr_zip_open(dr_zip *z, const void *data, size_t size, const char *path
     if (r.said && !(z->entry = calloc((size_t)r.said, sizeof *z->entry)))
         return dr_fail(DR_ENOMEM, "out of memory reading '%s'", path);
     size_t at = r.from;
-    for (; !st && z->count < r.said; z->count++)
+    for (; !st && z->count < r.said; z->count++) {
         st = read_entry(&r, &at, &z->entry[z->count]);
+        if (z->count % 64 == 63 || z->count + 1 == r.said) /* local headers: each brings the pages around it */
+            dr_map_drop(data, r.from);
+    }
     if (!st && at != r.to)
         st = damaged(&r, "its directory has more entries than it says");
     if (!st && z->count)

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "io/tensor_write.h"
 #include "pipeline/convert_write.h"
 #include "pipeline/folder.h"
 
@@ -11,8 +12,7 @@
 
 bool dr_convert_is_file(const char *path)
 {
-    size_t n = strlen(path), m = strlen(".safetensors");
-    return n > m && strcmp(path + n - m, ".safetensors") == 0;
+    return dr_named_safetensors(path) || dr_named_torch(path);
 }
 
 /* --- a folder ------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* `drape convert`: a model from one form into another, a pipeline folder or a single file (single_file.h).
  *
  * Values are copied as they are, or converted to another type block by block; nothing is held in memory. What is
- * written appears complete or not at all. Pickles are read and never written. */
+ * written appears complete or not at all. */
 #ifndef DR_PIPELINE_CONVERT_H
 #define DR_PIPELINE_CONVERT_H
 
@@ -32,12 +32,12 @@ typedef struct dr_convert_options {
 /** The name of a file or folder without what leads to it. */
 void dr_convert_name(const char *path, char *out, size_t n);
 
-/** Whether a model written to `path` is a single file: it ends in .safetensors. */
+/** Whether a model written to `path` is a single file: it ends in .safetensors, .ckpt, .pt or .pth. */
 bool dr_convert_is_file(const char *path);
 
 /**
  * @param in   a pipeline folder or a single file
- * @param out  a file's name that ends in .safetensors, or a folder that does not exist or is empty
+ * @param out  a single file's name, as above, or a folder that does not exist or is empty
  * @return DR_EINVAL when `out` exists, a tensor is missing or a value is too large for the type; DR_EIO also when the
  *         disk has too little room
  */

@@ -1,6 +1,7 @@
 #include "pipeline/convert_write.h"
 
 #include "base/path.h"
+#include "io/tensor_write.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -131,7 +132,7 @@ void dr_convert_spec_init(dr_convert_spec *s, const char *out)
 /* --- values --------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
-    dr_st_writer file;
+    dr_tensor_writer file;
     dr_convert_job *job;
     const char *path;
     void *raw;    /* [BLOCK] of the widest type: aligned, whatever the file's place */
@@ -142,7 +143,7 @@ typedef struct writer {
 static dr_status put(writer *w, const void *data, size_t size)
 {
     const dr_convert_options *o = w->job->o;
-    dr_status st = dr_st_put_part(&w->file, data, size);
+    dr_status st = dr_tensor_put_part(&w->file, data, size);
     w->job->done += size;
     if (!st && o->progress && o->progress(o->user, (int64_t)w->job->done, (int64_t)w->job->total))
         st = dr_fail(DR_ECANCELLED, "stopped while writing '%s'", w->path);
@@ -276,13 +277,13 @@ dr_status dr_convert_write(const dr_convert_list *l, const char *path, const dr_
         memcpy(entry[i].dim, item->dim, sizeof item->dim);
     }
     if (!st)
-        st = dr_st_create(&w.file, path, entry, l->count, meta, meta_count);
+        st = dr_tensor_create(&w.file, path, entry, l->count, meta, meta_count);
     if (!st) {
         st = put_all(&w, l);
         if (!st)
-            st = dr_st_commit(&w.file);
+            st = dr_tensor_commit(&w.file);
         else
-            dr_st_abort(&w.file);
+            dr_tensor_abort(&w.file);
     }
     free(entry);
     free(w.raw);

@@ -1,4 +1,4 @@
-/* Writing a safetensors file from tensors of others, block by block. For convert*.c and lora_extract.c only. */
+/* Writing a file of tensors from those of others, block by block. For convert*.c and lora_extract.c only. */
 #ifndef DR_PIPELINE_CONVERT_WRITE_H
 #define DR_PIPELINE_CONVERT_WRITE_H
 
@@ -46,7 +46,8 @@ typedef struct dr_convert_job {
     uint64_t done, total;
 } dr_convert_job;
 
-/** Items of one part follow each other: adapters are merged where they begin and let go behind them. */
+/** In the form that `path` ends in (tensor_write.h). Items of one part follow each other: adapters are merged where
+ * they begin and let go behind them. */
 dr_status dr_convert_write(const dr_convert_list *l, const char *path, const dr_st_meta *meta, size_t meta_count,
                            dr_convert_job *job);
 

@@ -44,12 +44,29 @@ for kind in nano nano1; do
         cmp back-$kind/$config/config.json copy-$kind/$config/config.json || fail "$config of $kind is another after it"
     done
     cmp back-$kind/tokenizer/vocab.json "$source/tokenizer/vocab.json"
+    # as a checkpoint: the same folder again, file by file
+    expect 0 "$kind.ckpt" "$drape" convert "$source" $kind.ckpt
+    [ ! -s err ] || fail "notes where there is nothing to note"
+    python3 -m zipfile -t $kind.ckpt >out || fail "the checksums of $kind.ckpt are wrong"
+    ! grep -q archive out || fail "the checksums of $kind.ckpt are wrong"
+    expect 0 ckpt-$kind "$drape" convert --tokenizer "$source" $kind.ckpt ckpt-$kind
+    diff -r back-$kind ckpt-$kind || fail "$kind is another after a checkpoint"
 done
+"$drape" info --hash nano.safetensors >want
+"$drape" info --hash nano.ckpt >got
+sed -i '/nano/d' want got
+cmp want got || fail 'a checkpoint has other tensors or metadata than safetensors'
+for ending in pt pth; do
+    "$drape" convert nano.safetensors nano.$ending >out
+    cmp <("$drape" info --hash nano.pt) <("$drape" info --hash nano.$ending) || fail "another .$ending"
+done
+expect 0 other.ckpt "$drape" convert --dtype bf16 nano.ckpt other.ckpt
+[ $(($(stat -c %s other.ckpt) * 3)) -lt $(($(stat -c %s nano.ckpt) * 4)) ] || fail 'bf16 is as large as f32'
 tensors back-nano/unet/diffusion_pytorch_model.safetensors "$model/unet/diffusion_pytorch_model.safetensors" ||
     fail 'the UNet is another than the first one'
 dressed
 want=$(pixels r.png)
-for other in back-nano copy-nano nano.safetensors; do
+for other in back-nano copy-nano nano.safetensors nano.ckpt; do
     model=$other dressed
     [ "$(pixels r.png)" = "$want" ] || fail "another picture from $other"
 done
@@ -74,12 +91,14 @@ expect 1 'do not differ' "$drape" convert --extract-lora base --rank 4 base none
 rm r.png
 before=$(files)
 refused 2 'give a model and what it is to become' "$drape" convert nano.safetensors
-refused 2 'pickles are read and not written' "$drape" convert nano.safetensors nano.ckpt
+refused 2 'a model as one file ends in' "$drape" convert nano.safetensors nano.bin
 refused 2 '--extract-lora needs --rank' "$drape" convert --extract-lora base other x.safetensors
 refused 2 '--rank goes with --extract-lora' "$drape" convert --rank 3 other x.safetensors
 refused 2 'an adapter is a file' "$drape" convert --extract-lora base --rank 3 other x
+refused 2 'an adapter is a file' "$drape" convert --extract-lora base --rank 3 other x.ckpt
 refused 2 'goes without --lora' "$drape" convert --extract-lora base --rank 3 --lora lora.safetensors other x.safetensors
 refused 1 'it exists' "$drape" convert base nano.safetensors
+refused 1 'it exists' "$drape" convert base nano.ckpt
 refused 1 'not an empty folder' "$drape" convert nano.safetensors base
 refused 1 'has no moving average' "$drape" convert --ema nano.safetensors x
 refused 1 'was made for another model' "$drape" convert --lora lora.safetensors nano.safetensors x.safetensors
@@ -100,5 +119,6 @@ head -c 100000 nano.safetensors >cut.safetensors
 refused 1 'cut short' "$drape" convert cut.safetensors x
 rm cut.safetensors
 refused 1 'cannot write' limited 200 "$drape" convert base full.safetensors
+refused 1 'cannot write' limited 200 "$drape" convert base full.ckpt
 refused 1 'cannot write' limited 200 "$drape" convert base full
 nothing_left

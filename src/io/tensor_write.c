@@ -1,0 +1,45 @@
+#include "io/tensor_write.h"
+
+#include <string.h>
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n > m && strcmp(s + n - m, end) == 0;
+}
+
+bool dr_named_safetensors(const char *path)
+{
+    return ends_with(path, ".safetensors");
+}
+
+bool dr_named_torch(const char *path)
+{
+    return ends_with(path, ".ckpt") || ends_with(path, ".pt") || ends_with(path, ".pth");
+}
+
+dr_status dr_tensor_create(dr_tensor_writer *w, const char *path, const dr_st_entry *entries, size_t count,
+                           const dr_st_meta *meta, size_t meta_count)
+{
+    *w = (dr_tensor_writer){.is_torch = dr_named_torch(path)};
+    return w->is_torch ? dr_torch_create(&w->torch, path, entries, count, meta, meta_count)
+                       : dr_st_create(&w->safetensors, path, entries, count, meta, meta_count);
+}
+
+dr_status dr_tensor_put_part(dr_tensor_writer *w, const void *data, size_t size)
+{
+    return w->is_torch ? dr_torch_put_part(&w->torch, data, size) : dr_st_put_part(&w->safetensors, data, size);
+}
+
+dr_status dr_tensor_commit(dr_tensor_writer *w)
+{
+    return w->is_torch ? dr_torch_commit(&w->torch) : dr_st_commit(&w->safetensors);
+}
+
+void dr_tensor_abort(dr_tensor_writer *w)
+{
+    if (w->is_torch)
+        dr_torch_abort(&w->torch);
+    else
+        dr_st_abort(&w->safetensors);
+}
