@@ -78,6 +78,15 @@ static dr_status aim(dr_convert_part *p, dr_convert_adapter *a)
     return st;
 }
 
+static void say_of(const dr_convert_options *o, const dr_convert_adapter *a)
+{
+    dr_convert_note(o, "%s", a->lora.note);
+    if (a->lora.has_words)
+        dr_convert_note(o,
+                        "'%s' has embeddings with it, words of a prompt: these are no part of a model and are left out",
+                        a->lora.file.path);
+}
+
 /* --- merging ------------------------------------------------------------------------------------------------ */
 
 dr_status dr_convert_merge_begin(dr_convert_part *p, const dr_convert_options *o)
@@ -95,7 +104,7 @@ dr_status dr_convert_merge_begin(dr_convert_part *p, const dr_convert_options *o
         if ((st = dr_lora_open(&a->lora, o->loras[p->loras].path)))
             return st;
         if (strcmp(p->name, "unet") == 0)
-            dr_convert_note(o, "%s", a->lora.note);
+            say_of(o, a);
         st = aim(p, a);
     }
     return st;

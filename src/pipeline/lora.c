@@ -99,8 +99,10 @@ static dr_status parse_keys(dr_lora *l)
     for (size_t i = 0; i < l->file.count; i++) {
         const dr_st_entry *e = &l->file.entry[i];
         dr_lora_key k;
-        if (is_bundled(e->name))
+        if (is_bundled(e->name)) {
+            l->has_words = true;
             continue;
+        }
         dr_lora_key_result r = dr_lora_key_parse(&l->names, e->name, &k);
         if (r == DR_LORA_KEY_NOMEM)
             return DR_ENOMEM;

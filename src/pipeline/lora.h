@@ -72,6 +72,7 @@ typedef struct dr_lora {
     dr_arena names;
     dr_lora_module *module; /* sorted by model and layer */
     size_t count, unet_count, text_count;
+    bool has_words; /* embeddings lie in the same file: learned_words.h */
     char note[512]; /* what is left out of the file or doubtful about it, one sentence; "" when there is nothing */
 } dr_lora;
 

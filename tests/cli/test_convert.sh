@@ -102,6 +102,17 @@ refused 1 'it exists' "$drape" convert base nano.ckpt
 refused 1 'not an empty folder' "$drape" convert nano.safetensors base
 refused 1 'has no moving average' "$drape" convert --ema nano.safetensors x
 refused 1 'was made for another model' "$drape" convert --lora lora.safetensors nano.safetensors x.safetensors
+python3 - <<'END'
+import json, struct
+data = open("lora.safetensors", "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+head, body = json.loads(data[8:8 + n]), data[8 + n:]
+head["bundle_emb.word.string_to_param.*"] = {"dtype": "F32", "shape": [1, 2], "data_offsets": [len(body), len(body) + 8]}
+head = json.dumps(head).encode()
+open("worded.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + body + bytes(8))
+END
+expect 0 'has embeddings with it' "$drape" convert --lora worded.safetensors base worded-model.safetensors
+rm worded.safetensors worded-model.safetensors
 refused 1 'it is a LoRA' "$drape" convert lora.safetensors x
 refused 1 'the UNet of a pipeline folder' "$drape" convert base/unet/diffusion_pytorch_model.safetensors x
 head -c 100000 nano.safetensors >cut.safetensors
