@@ -75,9 +75,11 @@ made memo.pth 'b"\x80\x02]r\xf0\xff\xff\xff."'
 made deep.pth 'b"\x80\x02" + b"]" * 200000 + b"a" * 199999 + b"."'
 made laughs.pth 'b"\x80\x02]q\0" + b"".join(b"](" + b"h" + bytes([i]) + (b"h" + bytes([i])) * 9 + b"eq" + bytes([i + 1]) for i in range(30)) + b"."'
 made many.pth 'b"\x80\x02}" + b"(" + b"]\x94" * 500000 + b"1."'
+limit=2000000
+(ulimit -v $limit && "$drape" --version >out 2>err) || limit=unlimited # sanitizers reserve terabytes of addresses
 for bomb in expanded text memo deep laughs many; do
     got=0
-    (ulimit -v 2000000 && timeout 10 "$drape" info --hash $bomb.pth >out 2>err) || got=$?
+    (ulimit -v $limit && timeout 10 "$drape" info --hash $bomb.pth >out 2>err) || got=$?
     [ $got = 1 ] && [ "$(wc -l <err)" = 1 ] || fail "$bomb.pth: exit status $got"
     grep -q "$bomb.pth" err || fail "$bomb.pth is not named"
 done
