@@ -2,11 +2,7 @@
 
 #include "autograd/adversarial.h"
 #include "autograd/losses.h"
-#include "base/file.h"
-#include "base/path.h"
-#include "pipeline/folder.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,43 +66,21 @@ static dr_status load(mini_adversary *a, const dr_checkpoint *from, uint64_t see
     return st ? st : dr_checkpoint_moments(from, &a->t);
 }
 
-/* Checkpoints of before have the critic in one of its own, OUTPUT/critic/checkpoint-N. */
-static dr_status load_apart(mini_adversary *a, const char *output, json_t *run, uint64_t seed)
-{
-    char critic[PATH_MAX];
-    dr_checkpoint c = {.output = critic, .training = {&a->t}, .trainings = 1, .format = 1, .run = run};
-    dr_status st = dr_path(critic, sizeof critic, output, "critic");
-    if (!st)
-        st = dr_checkpoint_find(&c, "latest");
-    if (!st)
-        st = dr_checkpoint_read(&c);
-    if (!st)
-        st = load(a, &c, seed);
-    json_decref(c.own);
-    return st;
-}
-
 static dr_status open_training(mini_adversary *a, dr_checkpoint *c, uint64_t seed)
 {
-    char dir[PATH_MAX];
     const json_t *was = json_object_get(c->own, "critic");
     json_t *run = json_pack("{s:f, s:f}", "lr", a->o.lr, "noise", a->o.noise);
     if (!run)
         return dr_fail(DR_ENOMEM, "out of memory");
     a->t = (dr_training){
-        .part = {{.params = &a->params, .prefix = "", .folder = "", .file = "critic.safetensors", .rules = &rules}},
-        .parts = 1};
+        .part =
+            {{.params = &a->params, .prefix = "", .folder = "critic", .file = "critic.safetensors", .rules = &rules}},
+        .parts = 1,
+        .folder = "critic"};
     c->training[c->trainings++] = &a->t;
-    dr_status st = dr_path(dir, sizeof dir, c->at, "critic");
-    if (!st && c->at[0] && !dr_is_dir(dir)) {
-        st = load_apart(a, c->output, run, seed);
-        a->t.folder = a->t.part[0].folder = "critic";
-    } else if (!st) {
-        a->t.folder = a->t.part[0].folder = "critic";
-        st = was ? dr_checkpoint_compare(c, was, run) : DR_OK;
-        if (!st)
-            st = load(a, c, seed);
-    }
+    dr_status st = was ? dr_checkpoint_compare(c, was, run) : DR_OK;
+    if (!st)
+        st = load(a, c, seed);
     if (!st && json_object_set(c->own, "critic", run))
         st = dr_fail(DR_ENOMEM, "out of memory");
     json_decref(run);
