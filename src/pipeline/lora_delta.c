@@ -1,6 +1,6 @@
 #include "pipeline/lora_delta.h"
 
-#include "ops/ops.h"
+#include "pipeline/host_matrix.h"
 #include "pipeline/lora_pair.h"
 #include "pipeline/weights.h"
 
@@ -111,34 +111,6 @@ bool dr_lora_fits(const dr_lora_module *m, const dr_tensor *w)
 
 /* --- products ----------------------------------------------------------------------------------------- */
 
-/* c [rows,columns] = a [rows,rank] · b [rank,columns], all the host's. */
-static dr_status multiply(int64_t rows, int64_t rank, int64_t columns, const float *a, const float *b, float *c)
-{
-    const dr_ops *ops = dr_ops_get();
-    size_t na = (size_t)(rows * rank), nb = (size_t)(rank * columns), nc = (size_t)(rows * columns);
-    size_t bytes = (na + nb + nc) * sizeof *c;
-    float *all = ops->take(bytes, false);
-    if (!all)
-        return dr_fail(DR_ENOMEM, "out of memory merging a LoRA");
-    memset(c, 0, nc * sizeof *c);
-    ops->put(all, a, na * sizeof *c);
-    ops->put(all + na, b, nb * sizeof *c);
-    ops->put(all + na + nb, c, nc * sizeof *c);
-    dr_status st = ops->add_product(rows, rank, columns, 1, all, all + na, all + na + nb);
-    if (!st)
-        ops->get(c, all + na + nb, nc * sizeof *c);
-    ops->give(all, bytes);
-    return st;
-}
-
-/* a [rank,rows] as [rows,rank]. */
-static void transpose(const float *a, int64_t rank, int64_t rows, float *out)
-{
-    for (int64_t i = 0; i < rank; i++)
-        for (int64_t k = 0; k < rows; k++)
-            out[k * rank + i] = a[i * rows + k];
-}
-
 /* Tucker: core t [p,q,kernel] and b [q,in] -> [p,in,kernel]. */
 static void widen_core(const float *t, const float *b, int64_t p, int64_t q, int64_t in, int64_t kernel, float *out)
 {
@@ -162,7 +134,7 @@ static dr_status product(const dr_lora *l, const dr_st_entry *a, const dr_st_ent
     if (!st && t)
         st = dr_lora_values(l, t, &vt);
     if (!st && !t) {
-        st = multiply(rows, b->dim[0], dr_lora_columns(b), va, vb, out);
+        st = dr_host_product(rows, b->dim[0], dr_lora_columns(b), va, vb, out);
     } else if (!st) {
         int64_t p = t->dim[0], q = t->dim[1], in = dr_lora_columns(b), kernel = dr_lora_columns(t) / q;
         wide = malloc((size_t)(p * in * kernel) * sizeof *wide);
@@ -172,8 +144,8 @@ static dr_status product(const dr_lora *l, const dr_st_entry *a, const dr_st_ent
         } else {
             widen_core(vt, vb, p, q, in, kernel, wide);
             if (!a_rows_first)
-                transpose(va, p, rows, turned);
-            st = multiply(rows, p, in * kernel, a_rows_first ? va : turned, wide, out);
+                dr_host_transpose(va, p, rows, turned);
+            st = dr_host_product(rows, p, in * kernel, a_rows_first ? va : turned, wide, out);
         }
     }
     free(va);

@@ -1,7 +1,7 @@
 #include "pipeline/low_rank.h"
 
 #include "base/rng.h"
-#include "ops/ops.h"
+#include "pipeline/host_matrix.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -9,31 +9,6 @@
 #include <string.h>
 
 enum { MORE = 16, ROUNDS = 4, SMALL = 160 };
-
-/* c [m,n] = a [m,k] b [k,n], by the table of ops. */
-static dr_status product(int64_t m, int64_t k, int64_t n, const float *a, const float *b, float *c)
-{
-    const dr_ops *ops = dr_ops_get();
-    size_t na = (size_t)(m * k), nb = (size_t)(k * n), nc = (size_t)(m * n), bytes = (na + nb + nc) * sizeof(float);
-    float *all = ops->take(bytes, false);
-    if (!all)
-        return dr_fail(DR_ENOMEM, "out of memory decomposing a matrix");
-    memset(c, 0, nc * sizeof *c);
-    ops->put(all, a, na * sizeof *a);
-    ops->put(all + na, b, nb * sizeof *b);
-    ops->put(all + na + nb, c, nc * sizeof *c);
-    dr_status st = ops->add_product(m, k, n, 1, all, all + na, all + na + nb);
-    ops->get(c, all + na + nb, nc * sizeof *c);
-    ops->give(all, bytes);
-    return st;
-}
-
-static void transpose(const float *a, int64_t rows, int64_t columns, float *out)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            out[j * rows + i] = a[i * columns + j];
-}
 
 static dr_status failed(lapack_int info)
 {
@@ -65,15 +40,15 @@ static dr_status basis(const float *d, const float *t, int64_t rows, int64_t col
         return dr_fail(DR_ENOMEM, "out of memory decomposing a matrix");
     dr_rng_seed(&rng, 1);
     dr_rng_normal(&rng, z, (size_t)(columns * n));
-    dr_status st = product(rows, columns, n, d, z, q);
+    dr_status st = dr_host_product(rows, columns, n, d, z, q);
     for (int i = 0; !st && i < ROUNDS; i++) {
         st = orthonormal(q, rows, n);
         if (!st)
-            st = product(columns, rows, n, t, q, z);
+            st = dr_host_product(columns, rows, n, t, q, z);
         if (!st)
             st = orthonormal(z, columns, n);
         if (!st)
-            st = product(rows, columns, n, d, z, q);
+            st = dr_host_product(rows, columns, n, d, z, q);
     }
     free(z);
     return st ? st : orthonormal(q, rows, n);
@@ -127,17 +102,17 @@ static dr_status by_basis(const float *d, int64_t rows, int64_t columns, int64_t
     float *u = malloc((size_t)(n * rank) * sizeof *u);
     dr_status st = t && q && qt && b && u ? DR_OK : dr_fail(DR_ENOMEM, "out of memory decomposing a matrix");
     if (!st) {
-        transpose(d, rows, columns, t);
+        dr_host_transpose(d, rows, columns, t);
         st = basis(d, t, rows, columns, n, q);
     }
     if (!st) {
-        transpose(q, rows, n, qt);
-        st = product(n, rows, columns, qt, d, b);
+        dr_host_transpose(q, rows, n, qt);
+        st = dr_host_product(n, rows, columns, qt, d, b);
     }
     if (!st)
         st = decompose(b, n, columns, rank, u, down, held);
     if (!st)
-        st = product(rows, n, rank, q, u, up);
+        st = dr_host_product(rows, n, rank, q, u, up);
     free(t);
     free(q);
     free(qt);
