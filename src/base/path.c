@@ -101,3 +101,9 @@ dr_status dr_path_folder(char *out, size_t n, const char *path)
     out[len] = 0;
     return DR_OK;
 }
+
+bool dr_path_ends_with(const char *path, const char *end)
+{
+    size_t n = strlen(path), m = strlen(end);
+    return n > m && strcmp(path + n - m, end) == 0;
+}

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** The parts with a slash between each two, in a buffer of the caller's: dr_path(out, n, dir, "unet", "config.json").
@@ -35,5 +36,8 @@ dr_status dr_path_folder(char *out, size_t n, const char *path);
 
 /** How long the path is without slashes at its end, so that a sibling's name can be made of it; "/" stays. */
 size_t dr_path_trimmed(const char *path);
+
+/** Whether a path ends so and has something in front of it: dr_path_ends_with("a.png", ".png"). */
+bool dr_path_ends_with(const char *path, const char *end);
 
 #endif

@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
@@ -34,18 +35,12 @@ static void on_note(void *user, const char *text)
         fprintf(stderr, "drape convert: %s\n", text);
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n > m && strcmp(s + n - m, end) == 0;
-}
-
 static int check(const convert_cli *c)
 {
     if (c->paths.count != 2)
         return dr_usage_error(&dr_cmd_convert, "give a model and what it is to become");
     const char *out = c->paths.item[1];
-    if (ends_with(out, ".bin"))
+    if (dr_path_ends_with(out, ".bin"))
         return dr_usage_error(&dr_cmd_convert,
                               "a model as one file ends in .safetensors, .ckpt, .pt or .pth: '%s' should end so, or be "
                               "a folder's name",
@@ -54,7 +49,7 @@ static int check(const convert_cli *c)
         return c->rank ? dr_usage_error(&dr_cmd_convert, "--rank goes with --extract-lora") : 0;
     if (!c->rank)
         return dr_usage_error(&dr_cmd_convert, "--extract-lora needs --rank");
-    if (!ends_with(out, ".safetensors"))
+    if (!dr_path_ends_with(out, ".safetensors"))
         return dr_usage_error(&dr_cmd_convert, "an adapter is a file: '%s' should end in .safetensors", out);
     if (c->loras.count || c->o.tokenizer)
         return dr_usage_error(&dr_cmd_convert, "--extract-lora goes without --lora and --tokenizer");

@@ -1,21 +1,17 @@
 #include "io/tensor_write.h"
 
-#include <string.h>
+#include "base/path.h"
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n > m && strcmp(s + n - m, end) == 0;
-}
+#include <string.h>
 
 bool dr_named_safetensors(const char *path)
 {
-    return ends_with(path, ".safetensors");
+    return dr_path_ends_with(path, ".safetensors");
 }
 
 bool dr_named_torch(const char *path)
 {
-    return ends_with(path, ".ckpt") || ends_with(path, ".pt") || ends_with(path, ".pth");
+    return dr_path_ends_with(path, ".ckpt") || dr_path_ends_with(path, ".pt") || dr_path_ends_with(path, ".pth");
 }
 
 dr_status dr_tensor_create(dr_tensor_writer *w, const char *path, const dr_st_entry *entries, size_t count,

@@ -158,18 +158,12 @@ dr_status dr_folder_write_index(const char *dir, const char *scheduler)
 
 /* --- whole folders ---------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n > m && strcmp(s + n - m, end) == 0;
-}
-
 /* Never pickles: they can run code where somebody loads them. */
 static bool wanted(const char *name, bool weights)
 {
-    if (ends_with(name, ".safetensors") || strstr(name, ".safetensors.index."))
+    if (dr_path_ends_with(name, ".safetensors") || strstr(name, ".safetensors.index."))
         return weights;
-    return ends_with(name, ".json") || ends_with(name, ".txt");
+    return dr_path_ends_with(name, ".json") || dr_path_ends_with(name, ".txt");
 }
 
 static dr_status copy_file(const char *from, const char *to)

@@ -21,12 +21,6 @@ typedef struct found {
     int count; /* of all .safetensors files, or of all pickles where there are none */
 } found;
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n > m && strcmp(s + n - m, end) == 0;
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(a, b);
@@ -34,7 +28,8 @@ static int by_name(const void *a, const void *b)
 
 static bool is_pickle(const char *name)
 {
-    return ends_with(name, ".bin") || ends_with(name, ".pt") || ends_with(name, ".pth") || ends_with(name, ".ckpt");
+    return dr_path_ends_with(name, ".bin") || dr_path_ends_with(name, ".pt") || dr_path_ends_with(name, ".pth") ||
+           dr_path_ends_with(name, ".ckpt");
 }
 
 static dr_status look(found *f, const char *dir, bool pickles)
@@ -43,7 +38,7 @@ static dr_status look(found *f, const char *dir, bool pickles)
     if (!d)
         return dr_fail(errno == ENOENT ? DR_ENOENT : DR_EIO, "cannot open '%s': %s", dir, strerror(errno));
     for (struct dirent *e; (e = readdir(d));) {
-        if (!(pickles ? is_pickle(e->d_name) : ends_with(e->d_name, ".safetensors")) || e->d_name[0] == '.')
+        if (!(pickles ? is_pickle(e->d_name) : dr_path_ends_with(e->d_name, ".safetensors")) || e->d_name[0] == '.')
             continue;
         if (f->count < NAMES)
             snprintf(f->name[f->count], sizeof f->name[0], "%s", e->d_name);

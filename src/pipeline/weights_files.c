@@ -20,12 +20,6 @@ static dr_status grow(dr_weights *w, const char *path)
     return list && file ? DR_OK : dr_fail(DR_ENOMEM, "out of memory loading '%s'", path);
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static dr_status add_file(dr_weights *w, const char *path)
 {
     dr_status st = grow(w, path);
@@ -39,7 +33,7 @@ static dr_status add_file(dr_weights *w, const char *path)
     }
     w->file[w->count] = f;
     w->list[w->count++] = (dr_tensors){f->entry, f->count, f->path};
-    w->pickled = w->pickled || f->kind != DR_TF_SAFETENSORS || !ends_with(path, ".safetensors");
+    w->pickled = w->pickled || f->kind != DR_TF_SAFETENSORS || !dr_path_ends_with(path, ".safetensors");
     return DR_OK;
 }
 

@@ -106,6 +106,15 @@ static void the_folder_of_a_path_is_what_holds_it(void **state)
     assert_int_equal(dr_path_trimmed(""), 0);
 }
 
+static void an_ending_alone_ends_nothing(void **state)
+{
+    (void)state;
+    assert_true(dr_path_ends_with("a.png", ".png"));
+    assert_false(dr_path_ends_with(".png", ".png"));
+    assert_false(dr_path_ends_with("a.PNG", ".png"));
+    assert_false(dr_path_ends_with("g", ".png"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_name_is_what_stands_behind_the_last_slash),
         cmocka_unit_test(extensions_belong_to_names_and_not_to_folders),
         cmocka_unit_test(the_folder_of_a_path_is_what_holds_it),
+        cmocka_unit_test(an_ending_alone_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
