@@ -177,6 +177,7 @@ void mini_dress(dr_image *photo, const dr_image *map, uint8_t value, const mini_
             float alpha = coverage(map, x, y, value);
             size_t at = 3 * ((size_t)y * (size_t)photo->width + (size_t)x);
             if (alpha > 0)
-                blend(photo->data + at, shaded(now, mini_lab_of(photo->data + at), mini_lab_of(cloth->data + at)), alpha);
+                blend(photo->data + at, shaded(now, mini_lab_of(photo->data + at), mini_lab_of(cloth->data + at)),
+                      alpha);
         }
 }
