@@ -37,7 +37,7 @@ void mini_recolour_all(dr_image *photo, const mini_person *p, dr_rng *r, const c
     for (int i = 0; i < p->count; i++) {
         const mini_garment *g = &p->garment[i];
         bool wanted = chance(r, 0.7f);
-        mini_lab shade;
+        dr_lab shade;
         const char *name = mini_colour_draw(r, &shade);
         colour[i] = mini_colour_name(g->look.mean);
         if (wanted && g->look.pixels) {

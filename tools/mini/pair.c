@@ -108,7 +108,7 @@ static float pattern_at(pattern kind, float u, float v, float width, float garme
 /* A picture of the photo's size with a pattern of two colours where the garment is. */
 static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
 {
-    mini_lab shade[2];
+    dr_lab shade[2];
     float size = (float)(box.width < box.height ? box.width : box.height), turn = between(r, -0.15f, 0.15f);
     float period = size / between(r, 3, 14), width = between(r, 0.25f, 0.6f);
     pattern kind = (pattern)dr_rng_below(r, PATTERNS);
@@ -116,16 +116,16 @@ static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
     mini_colour_draw(r, &shade[0]);
     do
         mini_colour_draw(r, &shade[1]);
-    while (mini_lab_distance(shade[0], shade[1]) < 25);
+    while (dr_lab_distance(shade[0], shade[1]) < 25);
     for (int y = box.y; y < box.y + box.height; y++)
         for (int x = box.x; x < box.x + box.width; x++) {
             float px = (float)(x - box.x) - 0.5f * (float)box.width, py = (float)(y - box.y) - 0.5f * (float)box.height;
             bend_place(&b, &px, &py);
             float u = (px * cosf(turn) - py * sinf(turn)) / period, v = (px * sinf(turn) + py * cosf(turn)) / period;
             float t = pattern_at(kind, u, v, width, 0.22f * size / period);
-            mini_lab c = {shade[0].L + t * (shade[1].L - shade[0].L), shade[0].a + t * (shade[1].a - shade[0].a),
-                          shade[0].b + t * (shade[1].b - shade[0].b)};
-            mini_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)cloth->width + (size_t)x));
+            dr_lab c = {shade[0].L + t * (shade[1].L - shade[0].L), shade[0].a + t * (shade[1].a - shade[0].a),
+                        shade[0].b + t * (shade[1].b - shade[0].b)};
+            dr_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)cloth->width + (size_t)x));
         }
     return DR_OK;
 }
