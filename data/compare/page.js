@@ -82,9 +82,10 @@ function draw() {
   left.input.value = a.key;
   right.input.value = b.key;
   const mode = fits ? state.mode : 'side';
+  view.style.setProperty('--ratio', String((mode === 'side' ? 2 : 1) * (b.width / b.height)));
   fill(view, mode === 'side' ? sideBySide(a, b) : mode === 'difference' ? difference(a, b) : underLine(a, b));
   note.textContent = !fits && state.mode !== 'side' ? 'These two have different shapes, so they stand side by side.'
-    : mode === 'difference' ? 'Black is equal; what differs is shown three times as strong.'
+    : mode === 'difference' ? 'Black is equal; what differs is shown twice as strong.'
       : mode === 'slider' ? 'Drag in the picture, or use the arrow keys.' : '';
   for (const card of cards) {
     card.left.setAttribute('aria-pressed', String(card.key === a.key));

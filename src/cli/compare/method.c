@@ -321,11 +321,22 @@ static int add_settings(reading *r, const char *rest)
     return bad;
 }
 
+/* A name may have any characters: it ends at the first '=' with a kind behind it. */
+static const char *kind_in(const char *spec)
+{
+    const char *equals = strchr(spec, '=');
+    if (find_kind(spec, strcspn(spec, ":")))
+        return spec;
+    for (const char *e = equals; e; e = strchr(e + 1, '='))
+        if (find_kind(e + 1, strcspn(e + 1, ":")))
+            return e + 1;
+    return equals && equals < spec + strcspn(spec, ":") ? equals + 1 : spec; /* none is known: this one is meant */
+}
+
 int dr_methods_add(dr_methods *all, const dr_command *cmd, const dr_method *common, const char *spec)
 {
-    size_t n = strcspn(spec, "=:");
-    char *title = spec[n] == '=' ? g_strndup(spec, n) : NULL;
-    const char *kind = title ? spec + n + 1 : spec;
+    const char *kind = kind_in(spec);
+    char *title = kind > spec ? g_strndup(spec, (gsize)(kind - spec - 1)) : NULL;
     size_t length = strcspn(kind, ":");
     const dr_method_kind *row = find_kind(kind, length);
     reading r;
