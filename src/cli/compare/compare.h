@@ -84,8 +84,8 @@ dr_status dr_comparison_run(dr_comparison *c, const dr_watcher *w);
 /** Numbers for all pictures. */
 dr_status dr_comparison_measure(dr_comparison *c);
 
-/** The metrics that there are, as the record and the page have them: [{"key", "name", "unit", "better", "help"}]. */
-json_t *dr_metrics_json(void);
+/** The metrics that apply, as the record and the page have them: [{"key", "name", "unit", "better", "help"}]. */
+json_t *dr_metrics_json(const dr_comparison *c);
 
 /* --- what people look at ------------------------------------------------------------------------------ */
 

@@ -151,7 +151,7 @@ json_t *dr_record_json(const dr_comparison *c)
     json_object_set_new(j, "garments", garments);
     json_object_set_new(j, "reference", c->reference_path ? dr_text_json(c->reference_path) : json_null());
     json_object_set_new(j, "seeds", seeds);
-    json_object_set_new(j, "metrics", dr_metrics_json());
+    json_object_set_new(j, "metrics", dr_metrics_json(c));
     json_object_set_new(j, "methods", methods);
     return j;
 }
