@@ -165,8 +165,9 @@ function numbers() {
   const head = (metric) => h('th', { scope: 'col' }, metric.name, h('span', { class: 'unit', text: metric.unit }));
   return [h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Numbers' }, h('table', {},
     h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Method' }), all.map(head))),
-    h('tbody', {}, methods.map((m) => h('tr', {}, h('th', { scope: 'row' }, h('span', { class: `letter${m.error ? ' failed' : ''}`, 'aria-hidden': 'true', text: m.letter }), m.name), all.map((metric) => cell(m, metric))))))),
-  h('dl', { class: 'meaning' }, all.map((metric) => h('div', {}, h('dt', { text: `${metric.name}: ` }), h('dd', { text: `${metric.help}${metric.better ? `; ${metric.better === 'low' ? 'less' : 'more'} is better` : ''}.` }))))];
+    h('tbody', {}, methods.map((m) => h('tr', {}, h('th', { scope: 'row' }, h('span', {}, h('span', { class: `letter${m.error ? ' failed' : ''}`, 'aria-hidden': 'true', text: m.letter }), h('span', { text: m.name }))), all.map((metric) => cell(m, metric))))))),
+  h('details', { class: 'what' }, h('summary', { text: 'What the numbers mean' }), h('dl', { class: 'meaning' }, all.map((metric) =>
+    h('div', {}, h('dt', { text: `${metric.name}: ` }), h('dd', { text: `${metric.help}${metric.better ? `; ${metric.better === 'low' ? 'less' : 'more'} is better` : ''}.` })))))];
 }
 
 /* --- settings ---------------------------------------------------------------------------------------------- */
