@@ -748,12 +748,20 @@ typedef struct drape_pull_options {
     bool bar;             /* a progress bar on stderr */
     bool (*cancel)(void *user);
     void *user;
+    const char *version; /* of a set that has several: "mix-48k-1024"; NULL: the first */
+    /** A word to whoever pulls, one sentence: what is under which licence. Before anything is fetched. May be NULL. */
+    void (*note)(void *user, const char *text);
 } drape_pull_options;
 
 /**
  * Downloads a model folder ("org/name") from the Hugging Face hub: pinned to a commit, verified, carried on where an
  * earlier pull ended. $HF_TOKEN gives access to private repos, $HF_ENDPOINT names a mirror. A pipeline's configs are
  * looked at before its weights are fetched.
+ *
+ * `repo` may also be the name of a set: "catvton" is what dresses from a photo of the garment (drape_load_options'
+ * `garment`), of three repos in one folder: the UNet of Stable Diffusion 1.5 inpainting in half size, the VAE
+ * sd-vae-ft-mse, and a version of CatVTON's attention weights, mix-48k-1024, vitonhd-16k-512 or dresscode-16k-512. The
+ * last are not for commercial use.
  *
  * @param dir  where it is now: a buffer of `size`, or NULL
  */

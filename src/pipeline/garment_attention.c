@@ -29,21 +29,31 @@ bool dr_garment_attention_in(const char *dir, char out[PATH_MAX])
     return file_at(out, dir, "attention");
 }
 
-dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX])
+/* How many versions lie in a folder; `out` is the file of one. */
+static int versions_in(const char *dir, char out[PATH_MAX])
 {
-    char version[PATH_MAX], other[PATH_MAX];
+    char version[PATH_MAX], file[PATH_MAX];
     int found = 0;
-    if (dr_garment_attention_in(model, out))
-        return DR_OK;
-    DIR *d = opendir(model);
+    DIR *d = opendir(dir);
     for (const struct dirent *e; d && (e = readdir(d)) != NULL;)
-        if (e->d_name[0] != '.' && !dr_path(version, sizeof version, model, e->d_name) &&
-            dr_garment_attention_in(version, other)) {
-            memcpy(out, other, sizeof other);
+        if (e->d_name[0] != '.' && !dr_path(version, sizeof version, dir, e->d_name) &&
+            dr_garment_attention_in(version, file)) {
+            memcpy(out, file, sizeof file);
             found++;
         }
     if (d)
         closedir(d);
+    return found;
+}
+
+dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX])
+{
+    char set[PATH_MAX];
+    if (dr_garment_attention_in(model, out))
+        return DR_OK;
+    int found = versions_in(model, out);
+    if (!found && !dr_path(set, sizeof set, model, "CatVTON")) /* as 'drape pull catvton' lays it out */
+        found = versions_in(set, out);
     if (found == 1)
         return DR_OK;
     if (found)
