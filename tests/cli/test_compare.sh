@@ -97,8 +97,8 @@ is "[1, False, 1.5]" "[r['methods'][0]['settings']['steps'], r['methods'][0]['se
 
 rm -rf c
 refused 2 "--method is missing" compare
-refused 2 "'magic' is no kind of method; there are prompt, taught, adapter" compare --method magic:x
-refused 2 "method 'taught': model is missing" compare --method taught
+refused 2 "'magic' is no kind of method; there are prompt, taught, adapter, garment" compare --method magic:x
+refused 2 "method 'taught': model is missing: write model=DIR" compare --method taught
 refused 2 "method 'A': there is no setting 'stpes'" compare --method "A=prompt:steps=2,stpes=3"
 refused 2 "method 'A': there is no setting 'seed'" compare --method "A=prompt:seed=3"
 refused 2 "method 'A': --steps: 0 is out of range, allowed is 1 to 1000" compare --method "A=prompt:steps=0"
