@@ -74,21 +74,22 @@ const dr_own dr_method_own[] = {
 };
 const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;
 
-/* What only a method has. */
-static const dr_own more[] = {
+/* What only a method has. The published fits, which want masks as their files have them, compare programs and not ways
+ * to dress: drape tryon has them. */
+static const dr_own alone[] = {
     {NULL,
-     NULL,
+     "fit|repaint",
      AT(attention),
      {"attention", DR_OPT_STRING, NULL, "DIR|FILE", "attention weights for garments' photos"}},
 };
-enum { OWN = 16, MORE = sizeof more / sizeof *more };
+enum { OWN = 16, MORE = sizeof alone / sizeof *alone };
 
 static void make_table(dr_opt_set *s, dr_method *m)
 {
     dr_own all[OWN + MORE];
     DR_ASSERT(dr_method_own_count <= OWN, "%zu settings", dr_method_own_count);
     memcpy(all, dr_method_own, dr_method_own_count * sizeof *all);
-    memcpy(all + dr_method_own_count, more, sizeof more);
+    memcpy(all + dr_method_own_count, alone, sizeof alone);
     dr_opt_table(s, drape_tryon_option, &m->o, all, dr_method_own_count + MORE, m);
 }
 
@@ -195,7 +196,7 @@ static bool has_setting(const dr_method_kind *kind, const char *name)
         if (strcmp(dr_method_own[i].opt.name, name) == 0)
             return dr_is_choice(kind->keys, name);
     for (size_t i = 0; i < MORE; i++)
-        if (strcmp(more[i].opt.name, name) == 0)
+        if (strcmp(alone[i].opt.name, name) == 0)
             return dr_is_choice(kind->keys, name);
     bool words = strcmp(name, "prompt") == 0 || strcmp(name, "negative-prompt") == 0;
     return kind->tryon && (kind->worded || !words);

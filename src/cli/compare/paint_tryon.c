@@ -142,12 +142,12 @@ static void add_list(json_t *to, const char *key, const dr_opt_list *list)
     json_decref(items);
 }
 
-/* Words are for those who read them, fits for photos of garments. */
+/* Words are for those who read them, and published fits are not compared. */
 static bool has_row(const dr_method *m, const char *name)
 {
     if (dr_is_choice("prompt|negative_prompt|long_prompt|prompt_weights|clip_skip", name))
         return m->kind->worded;
-    return m->kind->garment || !dr_is_choice("fit|repaint", name);
+    return !dr_is_choice("fit|repaint", name);
 }
 
 static json_t *settings_tryon(void *self)
