@@ -79,4 +79,7 @@ dr_status dr_verify_parser(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
 
+/** A case of pictures, in a folder with case.json. */
+dr_status dr_verify_preprocess(const char *path, dr_verify_result *r);
+
 #endif

@@ -126,6 +126,11 @@ dr_status dr_verify_case(dr_verifier *v, const char *path, dr_verify_result *r)
     v->result = r;
     v->worst = 0;
     double t0 = dr_now();
+    if (dr_path_ends_with(path, ".json")) {
+        dr_status done = dr_verify_preprocess(path, r);
+        r->seconds = dr_now() - t0;
+        return done;
+    }
     dr_status st = dr_st_open(&v->file, path);
     if (st)
         return st;
