@@ -18,9 +18,13 @@ enum {
 #define GAP 0.005        /* of the longer side: openings up to twice that are no way in */
 #define SPECK 0.002      /* of the largest part */
 #define PART 0.02
-#define CLEAR 5 /* values from the ground, besides its noise */
-#define THIN                                                                                                           \
-    0.008 /* of the longer side: what is no thicker on either side of its middle stands out clearly, or not at all */
+#define CLEAR 5          /* values from the ground, besides its noise */
+#define FAINT 1          /* the same for what need not be clear */
+#define FAINT_ON_WHITE 3 /* nothing is brighter than white, and compression makes it darker */
+#define WHITE 252
+#define FULL 0.35  /* of a faint part that must stand out */
+#define THIN 0.008 /* of the longer side: half of a thickness that must be clear */
+#define BLOCK 9    /* the same in pixels of the photo: a block of JPEG */
 
 /* The ground: each channel as a surface over the picture, and how far its pixels are from that. */
 typedef struct ground {
@@ -231,8 +235,29 @@ static dr_status fill(dr_image *mask, int gap)
     return st ? st : dr_mask_grow(mask, -gap);
 }
 
-/* Adds the thick parts of `faint` to the mask: thin ones, along edges, are what compression leaves there. */
-static dr_status add_thick(dr_image *mask, const dr_image *faint, int thin)
+/* Keeps the parts of `more` that are full of what stands out in `raw`: others are ground that something encloses. */
+static dr_status drop_empty(dr_image *more, const dr_image *raw)
+{
+    dr_components c;
+    dr_status st = dr_components_find(&c, more, false);
+    int64_t *full = st ? NULL : calloc((size_t)c.count + 1, sizeof *full);
+    size_t n = (size_t)more->width * (size_t)more->height;
+    if (!st && !full)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    for (size_t i = 0; !st && i < n; i++)
+        if (c.id[i] >= 0)
+            full[c.id[i]] += raw->data[i] != 0;
+    for (size_t i = 0; !st && i < n; i++)
+        if (c.id[i] >= 0 && (double)full[c.id[i]] < FULL * (double)c.item[c.id[i]].area)
+            more->data[i] = 0;
+    free(full);
+    dr_components_clear(&c);
+    return st;
+}
+
+/* Adds the thick parts of `faint`, which was filled, to the mask: thin ones, along edges, are what compression leaves.
+ */
+static dr_status add_thick(dr_image *mask, const dr_image *faint, const dr_image *raw, int thin)
 {
     dr_image more = {0};
     size_t n = (size_t)mask->width * (size_t)mask->height;
@@ -243,38 +268,51 @@ static dr_status add_thick(dr_image *mask, const dr_image *faint, int thin)
         st = dr_mask_grow(&more, -thin);
     if (!st)
         st = dr_mask_grow(&more, thin);
+    if (!st)
+        st = drop_empty(&more, raw);
     for (size_t i = 0; !st && i < n; i++)
         mask->data[i] = mask->data[i] || (more.data[i] && faint->data[i]) ? 255 : 0;
     dr_image_clear(&more);
     return st;
 }
 
-/* What stands out clearly; then what stands out faintly, as white on white does. */
-static dr_status find_garment(dr_image *mask, const dr_image *im, const dr_image *soft, const ground *g)
+/* What stands out faintly, as white on white does, is added to what stands out clearly. */
+static dr_status add_faint(dr_image *mask, const dr_image *im, const dr_image *soft, const ground *g, int gap, int thin)
 {
-    int longer = im->width > im->height ? im->width : im->height, gap = (int)fmax(1, round(GAP * longer));
-    double clear = fmin(CLEAR + 3 * g->noise, 16), faint = fmin(1 + 3 * g->noise, 12);
-    dr_image weak = {0};
-    dr_status st = dr_image_alloc(mask, im->width, im->height, 1);
-    if (!st)
-        st = dr_image_alloc(&weak, im->width, im->height, 1);
+    bool white = g->term[0][0] > WHITE && g->term[1][0] > WHITE && g->term[2][0] > WHITE;
+    double least = fmin((white ? FAINT_ON_WHITE : FAINT) + 3 * g->noise, 12);
+    dr_image raw = {0}, faint = {0};
+    dr_status st = dr_image_alloc(&raw, im->width, im->height, 1);
     if (!st) {
-        stand_out(mask, im, soft, g, clear, 0);
-        stand_out(&weak, im, soft, g, faint, (int)ceil(1 + 5 * g->noise));
+        stand_out(&raw, im, soft, g, least, (int)ceil(least + 2 * g->noise));
+        st = dr_image_copy(&faint, &raw);
+    }
+    if (!st)
+        st = fill(&faint, gap);
+    if (!st)
+        st = add_thick(mask, &faint, &raw, thin);
+    dr_image_clear(&raw);
+    dr_image_clear(&faint);
+    return st;
+}
+
+/* `scale`: of the photo's pixels, in which compression has its blocks. */
+static dr_status find_garment(dr_image *mask, const dr_image *im, const dr_image *soft, const ground *g, double scale)
+{
+    int longer = im->width > im->height ? im->width : im->height;
+    int gap = (int)fmax(1, round(GAP * longer)), thin = (int)fmax(round(THIN * longer), ceil(BLOCK * scale));
+    dr_status st = dr_image_alloc(mask, im->width, im->height, 1);
+    if (!st) {
+        stand_out(mask, im, soft, g, fmin(CLEAR + 3 * g->noise, 16), 0);
         st = fill(mask, gap);
     }
     if (!st)
-        st = fill(&weak, gap);
-    if (!st)
-        st = add_thick(mask, &weak, (int)fmax(2, round(THIN * longer)));
+        st = add_faint(mask, im, soft, g, gap, thin);
     if (!st)
         st = fill(mask, gap);
     if (!st)
         st = dr_drop_islands(mask, PART);
-    if (!st)
-        st = dr_mask_smooth(mask, gap > 2 ? 2 : 1);
-    dr_image_clear(&weak);
-    return st;
+    return st ? st : dr_mask_smooth(mask, gap > 2 ? 2 : 1);
 }
 
 static dr_status check_garment(const dr_image *mask, const char *name)
@@ -309,7 +347,7 @@ dr_status dr_cloth_mask(dr_image *out, const dr_image *photo, const char *name)
     if (!st)
         st = find_ground(&g, &soft, name);
     if (!st)
-        st = find_garment(&mask, &small, &soft, &g);
+        st = find_garment(&mask, &small, &soft, &g, (double)small.width / photo->width);
     if (!st)
         st = check_garment(&mask, name);
     if (!st)

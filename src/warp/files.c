@@ -64,7 +64,7 @@ static dr_status check_found(const dr_warp_files *f, const char *dir, const char
     if (!f->densepose)
         return missing(dir, "image-densepose", person, ".jpg (or .jpeg, .png)",
                        "DensePose of the photo, rendered as a picture on black, is needed and cannot be made here");
-    if (!f->keypoints)
+    if (!f->keypoints && !(f->agnostic && f->parse_agnostic))
         return missing(dir, "openpose_json", person, "_keypoints.json",
                        "OpenPose's key points of the photo are needed and cannot be made here");
     return DR_OK;
@@ -111,7 +111,7 @@ dr_status dr_warp_files_check(const dr_warp_files *f, const char *person)
                        "'%s': DensePose is missing, a picture of it on black, of the photo's shape; it cannot be made "
                        "here",
                        person);
-    if (!f->keypoints)
+    if (!f->keypoints && !(f->agnostic && f->parse_agnostic))
         return dr_fail(
             DR_EINVAL,
             "'%s': the key points are missing, a JSON file as OpenPose's --write_json has it; they cannot be "

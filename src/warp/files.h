@@ -11,7 +11,7 @@ typedef struct dr_warp_files {
     char *keypoints;      /* OpenPose's key points (openpose_json, NAME_keypoints.json) */
     char *parse;          /* label map (image-parse-v3); else a parser makes it */
     char *parse_agnostic; /* without the garment (image-parse-agnostic-v3.2); else made of the map and the points */
-    char *agnostic;       /* the photo without the garment; only where it cannot be made of the above (agnostic) */
+    char *agnostic;       /* the photo without the garment (agnostic); used only where the key points are missing */
     char *cloth;          /* (cloth) */
     char *cloth_mask;     /* (cloth-mask); else made, of a cloth on plain ground */
 } dr_warp_files;
@@ -19,7 +19,8 @@ typedef struct dr_warp_files {
 /**
  * The files of a pair in folder `dir`, by name, or by stem with .jpg, .jpeg or .png.
  *
- * @return DR_ENOENT with one sentence when one is missing that cannot be made here
+ * @return DR_ENOENT with one sentence when one is missing that cannot be made here. Without key points the agnostic
+ *         picture and map must both be there
  */
 dr_status dr_viton_files(dr_warp_files *out, const char *dir, const char *person, const char *cloth);
 

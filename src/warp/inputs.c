@@ -97,28 +97,50 @@ static dr_status get_agnostic(dr_warp_inputs *in, const dr_image *parse, const d
     return st;
 }
 
-static dr_status read_person(dr_warp_inputs *in, const dr_warp_files *f, const dr_inputs_options *o)
+/* What somebody else made; grey is what it hides. */
+static dr_status read_prepared(dr_warp_inputs *in, const dr_warp_files *f, const dr_inputs_options *o)
+{
+    dr_status st = dr_image_read(&in->agnostic, f->agnostic, 3);
+    if (!st)
+        st = check_same_size(&in->agnostic, f->agnostic, &in->photo, f->image);
+    if (!st)
+        st = read_labels(&in->parse_agnostic, f->parse_agnostic, &in->photo, f->image, &(dr_pose){0}, o->labels);
+    if (!st)
+        st = dr_image_alloc(&in->hidden, in->photo.width, in->photo.height, 1);
+    static const uint8_t grey[] = {128, 128, 128};
+    for (size_t i = 0; !st && i < (size_t)in->photo.width * (size_t)in->photo.height; i++)
+        in->hidden.data[i] = memcmp(in->agnostic.data + 3 * i, grey, 3) == 0 ? 255 : 0;
+    return st;
+}
+
+static dr_status make_agnostic(dr_warp_inputs *in, const dr_warp_files *f, const dr_inputs_options *o)
 {
     dr_image parse = {0};
     dr_pose pose;
-    dr_status st = dr_image_read(&in->photo, f->image, 3);
-    if (!st)
-        st = check_shape(&in->photo, &o->size, f->image);
-    if (!st)
-        st = dr_pose_read(&pose, f->keypoints);
+    dr_status st = dr_pose_read(&pose, f->keypoints);
     if (!st)
         st = dr_pose_check(&pose, in->photo.width, in->photo.height, f->keypoints);
-    if (!st)
-        st = read_fitted(&in->densepose, f->densepose, &o->size, 3, DR_BILINEAR);
     if (!st)
         st = get_parse(&parse, &in->photo, &pose, f, o);
     if (!st)
         st = get_agnostic(in, &parse, &pose, f, o);
+    dr_image_clear(&parse);
+    return st;
+}
+
+static dr_status read_person(dr_warp_inputs *in, const dr_warp_files *f, const dr_inputs_options *o)
+{
+    dr_status st = dr_image_read(&in->photo, f->image, 3);
+    if (!st)
+        st = check_shape(&in->photo, &o->size, f->image);
+    if (!st)
+        st = read_fitted(&in->densepose, f->densepose, &o->size, 3, DR_BILINEAR);
+    if (!st)
+        st = f->keypoints ? make_agnostic(in, f, o) : read_prepared(in, f, o);
     if (!st)
         st = fit(&in->agnostic, &o->size, DR_BILINEAR);
     if (!st)
         st = fit(&in->parse_agnostic, &o->size, DR_NEAREST);
-    dr_image_clear(&parse);
     return st;
 }
 
