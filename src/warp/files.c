@@ -5,22 +5,23 @@
 #include "base/path.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 void dr_warp_files_clear(dr_warp_files *f)
 {
-    char *all[] = {f->image,          f->densepose, f->keypoints, f->parse,
-                   f->parse_agnostic, f->agnostic,  f->cloth,     f->cloth_mask};
+    const char *const all[] = {f->image,          f->densepose, f->keypoints, f->parse,
+                               f->parse_agnostic, f->agnostic,  f->cloth,     f->cloth_mask};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+        free((void *)(uintptr_t)all[i]); /* malloc'ed, whatever the type says of writing */
     *f = (dr_warp_files){0};
 }
 
 /* --- a folder ----------------------------------------------------------------------------------------- */
 
 /* DIR/PART/STEM+END if that is a file; false only when memory ran out. */
-static bool try_end(char **out, const char *dir, const char *part, const char *name, size_t n, const char *end)
+static bool try_end(const char **out, const char *dir, const char *part, const char *name, size_t n, const char *end)
 {
     char *file = NULL, *path = NULL;
     if (asprintf(&file, "%.*s%s", (int)n, name, end) >= 0)
@@ -37,7 +38,7 @@ static bool try_end(char **out, const char *dir, const char *part, const char *n
 
 /* The name itself, then its stem with other endings; *out stays NULL when there is no such file. Label maps are PNG,
  * whatever the photo is. */
-static dr_status find(char **out, const char *dir, const char *part, const char *name, const char *only)
+static dr_status find(const char **out, const char *dir, const char *part, const char *name, const char *only)
 {
     const char *const ends[] = {dr_path_extension(name), ".jpg", ".jpeg", ".png"};
     size_t stem = dr_path_stem(name);
@@ -73,7 +74,7 @@ static dr_status check_found(const dr_warp_files *f, const char *dir, const char
 dr_status dr_viton_files(dr_warp_files *out, const char *dir, const char *person, const char *cloth)
 {
     const struct {
-        char **to;
+        const char **to;
         const char *part, *name, *only;
     } parts[] = {
         {&out->image, "image", person, NULL},

@@ -12,49 +12,15 @@ enum { CLASSES = DR_HR_CLASSES, RGB = 3, CLOTH = 4, IN = 9 };
 #define CONDITION_PART 0.12
 #define GLUE_PART 0.2
 
-struct dr_warper {
-    dr_condition_model condition;
-    dr_spade_model generator;
-    dr_tape tape;
-};
-
 /* One picture on its way. */
 typedef struct job {
-    dr_warper *w;
+    const dr_warp_nets *nets;
     const dr_warp_inputs *in;
     const dr_warp_options *o;
     dr_warp_values *out;
     float *segmap, *low_mask; /* of the condition generator's size */
     int blocks;               /* of the image generator that are done */
 } job;
-
-dr_status dr_warper_open(dr_warper **out, const char *condition, const char *generator)
-{
-    dr_warper *w = calloc(1, sizeof *w);
-    *out = NULL;
-    if (!w)
-        return dr_fail(DR_ENOMEM, "out of memory");
-    dr_status st = dr_tape_init(&w->tape);
-    if (!st)
-        st = dr_condition_load(&w->condition, condition);
-    if (!st)
-        st = dr_spade_load(&w->generator, generator);
-    if (st)
-        dr_warper_close(w);
-    else
-        *out = w;
-    return st;
-}
-
-void dr_warper_close(dr_warper *w)
-{
-    if (!w)
-        return;
-    dr_tape_clear(&w->tape);
-    dr_condition_unload(&w->condition);
-    dr_spade_unload(&w->generator);
-    free(w);
-}
 
 void dr_warp_values_clear(dr_warp_values *v)
 {
@@ -84,12 +50,11 @@ void dr_warp_complete_size(dr_warp_size *s)
     s->cond_height = s->cond_height ? s->cond_height : s->height / divisor;
 }
 
-dr_status dr_warp_check_size(const dr_warper *w, const dr_warp_size *s)
+dr_status dr_warp_check_size(const dr_condition_config *condition, const dr_spade_config *generator,
+                             const dr_warp_size *s)
 {
-    dr_status st = dr_spade_check_size(&w->generator.net.config, s->height, s->width, "the image generator");
-    return st ? st
-              : dr_condition_check_size(&w->condition.net.config, s->cond_height, s->cond_width,
-                                        "the condition generator");
+    dr_status st = dr_spade_check_size(generator, s->height, s->width, "the image generator");
+    return st ? st : dr_condition_check_size(condition, s->cond_height, s->cond_width, "the condition generator");
 }
 
 /* --- between host and tape -------------------------------------------------------------------------- */
@@ -126,7 +91,7 @@ static dr_status take(dr_tape *g, const dr_tensor *t, float **out)
 /* A picture as a tensor [1,H,W,3] in [-1, 1]. */
 static dr_tensor *picture(const job *j, const dr_image *im)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     float *v = dr_arena_alloc(&g->arena, pixels(j) * RGB * sizeof *v);
     if (!v) {
         dr_tape_fail(g, DR_ENOMEM);
@@ -140,7 +105,7 @@ static dr_tensor *picture(const job *j, const dr_image *im)
 static dr_tensor *small_numbers(const job *j, int channels,
                                 dr_status (*fill)(const dr_warp_inputs *in, const dr_warp_size *s, float *out))
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     const dr_warp_size *s = &j->o->size;
     float *v = dr_arena_alloc(&g->arena, (size_t)s->cond_width * (size_t)s->cond_height * (size_t)channels * sizeof *v);
     dr_status st = v ? fill(j->in, s, v) : DR_ENOMEM;
@@ -155,7 +120,7 @@ static dr_tensor *small_numbers(const job *j, int channels,
 
 static dr_status run_condition(job *j)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     const dr_warp_size *s = &j->o->size;
     dr_condition c;
     dr_tape_reset(g);
@@ -163,7 +128,7 @@ static dr_status run_condition(job *j)
     cloth = dr_concat(g, cloth, small_numbers(j, 1, dr_inputs_cloth_mask));
     dr_tensor *dense = dr_resize_bilinear(g, picture(j, &j->in->densepose), s->cond_height, s->cond_width);
     dr_tensor *pose = dr_concat(g, small_numbers(j, CLASSES, dr_inputs_classes), dense);
-    dr_condition_forward(g, &j->w->condition.net, cloth, pose, &c);
+    dr_condition_forward(g, &j->nets->condition->net, cloth, pose, &c);
     dr_status st = dr_tape_status(g);
     if (st)
         return st;
@@ -181,7 +146,7 @@ static dr_status run_condition(job *j)
 /* The cloth and its mask as they are, [1,H,W,4]. */
 static dr_tensor *whole_cloth(const job *j)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     const dr_image *mask = &j->in->cloth_mask;
     float *v = dr_arena_alloc(&g->arena, pixels(j) * sizeof *v);
     if (!v) {
@@ -195,7 +160,7 @@ static dr_tensor *whole_cloth(const job *j)
 
 static dr_status run_glue(job *j)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     const dr_warp_size *s = &j->o->size;
     dr_warp_values *out = j->out;
     dr_tape_reset(g);
@@ -222,7 +187,7 @@ static dr_status run_glue(job *j)
 /* Agnostic picture, DensePose and warped cloth [1,H,W,9]. */
 static dr_tensor *generator_input(const job *j)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     dr_tensor *both = dr_concat(g, picture(j, &j->in->agnostic), picture(j, &j->in->densepose));
     dr_tensor *cloth = dr_input(g, j->out->cloth, 4, (int64_t[]){1, j->o->size.height, j->o->size.width, RGB});
     dr_tensor *x = dr_concat(g, both, cloth);
@@ -235,14 +200,14 @@ static void block_done(void *user, const char *name, const dr_tensor *y)
     job *j = user;
     (void)name;
     (void)y;
-    int blocks = j->w->generator.net.config.blocks;
+    int blocks = j->nets->generator->net.config.blocks;
     j->blocks = j->blocks < blocks ? j->blocks + 1 : blocks;
     tell(j, GLUE_PART + (1 - GLUE_PART) * ((1 << j->blocks) - 1) / (double)((1 << blocks) - 1));
 }
 
 static dr_status run_generator(job *j)
 {
-    dr_tape *g = &j->w->tape;
+    dr_tape *g = j->nets->tape;
     size_t n = pixels(j);
     uint8_t *regions = malloc(n);
     dr_rng rng;
@@ -256,13 +221,13 @@ static dr_status run_generator(job *j)
     g->watch = block_done;
     g->watcher = j;
     dr_tensor *x = generator_input(j);
-    dr_tensor *y = dr_spade_forward(g, &j->w->generator.net, x, regions, j->o->no_noise ? NULL : &noise);
+    dr_tensor *y = dr_spade_forward(g, &j->nets->generator->net, x, regions, j->o->no_noise ? NULL : &noise);
     g->watch = NULL;
     dr_status st = take(g, y, &j->out->picture);
     free(regions);
     return st ? st
-              : dr_output_check(j->out->picture, n * RGB, &j->w->generator.params, "image generator",
-                                dr_spade_path(&j->w->generator));
+              : dr_output_check(j->out->picture, n * RGB, &j->nets->generator->params, "image generator",
+                                j->nets->generator->files.list[0].path);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
@@ -281,17 +246,19 @@ static dr_status run(job *j)
     return run_generator(j);
 }
 
-dr_status dr_warp_run(dr_warper *w, const dr_warp_inputs *in, const dr_warp_options *o, dr_warp_values *out)
+dr_status dr_warp_run(const dr_warp_nets *nets, const dr_warp_inputs *in, const dr_warp_options *o, dr_warp_values *out)
 {
-    job j = {.w = w, .in = in, .o = o, .out = out};
+    job j = {.nets = nets, .in = in, .o = o, .out = out};
+    dr_tape *g = nets->tape;
     *out = (dr_warp_values){0};
     DR_ASSERT(in->cloth.width == o->size.width && in->cloth.height == o->size.height, "inputs of %dx%d",
               in->cloth.width, in->cloth.height);
-    w->tape.cancelled = o->cancelled;
-    w->tape.user = o->user;
+    g->cancelled = o->cancelled;
+    g->user = o->user;
     dr_status st = run(&j);
-    dr_tape_reset(&w->tape);
-    dr_tape_trim(&w->tape);
+    g->cancelled = NULL;
+    dr_tape_reset(g);
+    dr_tape_trim(g);
     free(j.segmap);
     free(j.low_mask);
     if (st)

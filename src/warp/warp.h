@@ -3,15 +3,15 @@
 #ifndef DR_WARP_WARP_H
 #define DR_WARP_WARP_H
 
-#include "models/hr_viton.h"
+#include "pipeline/gan.h"
 #include "warp/inputs.h"
 
-/* Both networks, loaded. */
-typedef struct dr_warper dr_warper;
-
-/** `condition` and `generator` are files of tensors: the published .pth, or safetensors of the same names. */
-dr_status dr_warper_open(dr_warper **out, const char *condition, const char *generator);
-void dr_warper_close(dr_warper *w);
+/* Both networks, loaded, and a tape that does not record. */
+typedef struct dr_warp_nets {
+    const dr_condition_model *condition;
+    const dr_spade_model *generator;
+    dr_tape *tape;
+} dr_warp_nets;
 
 typedef struct dr_warp_options {
     dr_warp_size size;
@@ -26,7 +26,8 @@ typedef struct dr_warp_options {
 } dr_warp_options;
 
 /** DR_EINVAL in one sentence for sizes that the networks cannot work at. */
-dr_status dr_warp_check_size(const dr_warper *w, const dr_warp_size *s);
+dr_status dr_warp_check_size(const dr_condition_config *condition, const dr_spade_config *generator,
+                             const dr_warp_size *s);
 
 /** Sizes of 0 are filled in: 768x1024, and a quarter of that (or, where that is too small, half or all) for the
  * condition generator. */
@@ -42,7 +43,9 @@ typedef struct dr_warp_values {
     float *picture;   /* [H,W,3], in [-1, 1] */
 } dr_warp_values;
 
-dr_status dr_warp_run(dr_warper *w, const dr_warp_inputs *in, const dr_warp_options *o, dr_warp_values *out);
+/** The tape is reset. */
+dr_status dr_warp_run(const dr_warp_nets *nets, const dr_warp_inputs *in, const dr_warp_options *o,
+                      dr_warp_values *out);
 void dr_warp_values_clear(dr_warp_values *v);
 
 #endif
