@@ -134,8 +134,8 @@ static const check_case spade_cases[] = {
     {.d = {1, 1500, 36, 50}, .opt = SHARP | NO_STATS},
     {.d = {1, 256, 40, 4}, .opt = OFFSET, .slack = 10},
 };
-static const check_case spade_bench[] = {{.d = {1, 786432, 80, 1500}, .opt = SHARP | NO_STATS},
-                                         {.d = {1, 786432, 32, 1500}, .opt = SHARP | NO_STATS}};
+static const check_case spade_bench[] = {{.d = {1, 786432, 80, 1500}, .opt = SHARP},
+                                         {.d = {1, 786432, 32, 1500}, .opt = SHARP}};
 static const check_op op_spade = {.name = "spade",
                                   .axes = {"N", "S", "C", "P"},
                                   CASES(spade_cases),
