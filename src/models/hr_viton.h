@@ -124,6 +124,7 @@ typedef struct dr_spade_config {
     int hidden[DR_SPADE_BLOCKS];  /* 128: width inside the normalisations of a block */
     int feature[DR_SPADE_BLOCKS]; /* 16n, 16, 16, ..: width of conv_i, what each block sees of the input */
     int width[DR_SPADE_BLOCKS];   /* 16n, 16n, 16n, 8n, 4n, 2n, n, n/2: what each block gives; n is 64 */
+    bool spectral;                /* weights come as weight_orig, weight_u, weight_v */
 } dr_spade_config;
 
 /* Spatially-adaptive normalisation with VITON-HD's noise. */
@@ -133,12 +134,21 @@ typedef struct dr_spade_norm {
     dr_conv shared, gamma, beta;
 } dr_spade_norm;
 
+/* A convolution whose weight is divided by sigma = u . (w v), w [out,rest] as a matrix, with u and v as the training
+ * left them. Miyato et al. 2018, arXiv:1802.05957. Not the weight is divided, which would be a copy of it, but the
+ * input, by the normalisation that makes it. */
+typedef struct dr_spectral_conv {
+    dr_conv conv;
+    dr_tensor *u, *v; /* [out], [rest]; NULL: sigma is 1 */
+    float gain;       /* 1 / sigma, once dr_spade_fold() was called */
+} dr_spectral_conv;
+
 typedef struct dr_spade_block {
     const char *name; /* "up_0" */
     int in, middle, out;
     bool learned_shortcut;
     dr_spade_norm norm_s, norm_0, norm_1;
-    dr_conv conv_s, conv_0, conv_1; /* their spectral norm is folded at loading */
+    dr_spectral_conv conv_s, conv_0, conv_1;
 } dr_spade_block;
 
 typedef struct dr_spade_generator {
@@ -164,6 +174,13 @@ dr_spade_config dr_spade_config_of(int n, int hidden);
 
 dr_status dr_spade_init(dr_spade_generator *m, const dr_spade_config *c, dr_params *p);
 
+/** Reads every spectral norm of bound weights, before the first forward. DR_EINVAL, naming `where`, for one that is 0
+ * or not a number. */
+dr_status dr_spade_fold(dr_spade_generator *m, const char *where);
+
+/** sigma; 1 without spectral norm. */
+dr_status dr_spectral_sigma(const dr_spectral_conv *c, double *sigma);
+
 /** DR_EINVAL, naming `where`, unless both are multiples of 2^(blocks-1) (128) and not both that. */
 dr_status dr_spade_check_size(const dr_spade_config *c, int64_t H, int64_t W, const char *where);
 
@@ -171,6 +188,9 @@ dr_status dr_spade_check_size(const dr_spade_config *c, int64_t H, int64_t W, co
  * size that passed the check -> picture [N,H,W,3] in [-1, 1]. */
 dr_tensor *dr_spade_forward(dr_tape *g, const dr_spade_generator *m, dr_tensor *x, const uint8_t *regions,
                             const dr_spade_noise *noise);
+
+/** The weights of one normalisation of C channels, at names that begin with `name`. */
+void dr_spade_norm_init(dr_params *p, dr_spade_norm *n, const char *name, int C, int regions, int hidden);
 
 /** One normalisation by itself: x [N,H,W,C], map [N,H,W,regions], noise [N,H,W,1] or NULL. With `region` [N,H,W,1] the
  *  two sides of that mask are normalised separately (VITON-HD's ALIAS). *normalized, unless NULL, is what comes

@@ -38,7 +38,16 @@ dr_status dr_spade_load(dr_spade_model *m, const char *path);
 void dr_condition_unload(dr_condition_model *m);
 void dr_spade_unload(dr_spade_model *m);
 
-/** Which of the two networks these tensors are, by their names. */
-dr_gan_kind dr_gan_kind_of(const dr_tensor_file *f);
+/** Which of the two networks a file is, by its tensors' names; NONE also for what is no file of tensors. */
+dr_gan_kind dr_gan_kind_of(const char *path);
+
+/* What a file of this kind is, without its weights. */
+typedef struct dr_gan_info {
+    dr_gan_kind kind;
+    int64_t parameters;
+    dr_condition_config condition; /* of that kind */
+    dr_spade_config generator;
+} dr_gan_info;
+dr_status dr_gan_describe(dr_gan_info *out, const char *path);
 
 #endif

@@ -76,6 +76,14 @@ dr_tensor *dr_case_image(dr_verifier *v, const char *name)
     return v->tape.status ? NULL : t;
 }
 
+dr_tensor *dr_case_tensor(dr_verifier *v, const char *name, int rank)
+{
+    int64_t dim[4];
+    float *x = dr_case_input(v, name, rank, dim);
+    dr_tensor *t = x ? dr_input(&v->tape, x, rank, dim) : NULL;
+    return v->tape.status ? NULL : t;
+}
+
 /* --- outputs ------------------------------------------------------------------------------------ */
 
 typedef struct deviation {
@@ -113,6 +121,9 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
     case DR_TOL_RANDOM:
         *rel = d->abs;
         return d->abs / 1e-6;
+    case DR_TOL_RELATIVE:
+        *rel = d->err_norm / fmax(d->norm, 1e-30);
+        return *rel / 1e-5;
     default:
         *rel = d->abs;
         return d->abs > 0 ? INFINITY : 0;

@@ -6,12 +6,19 @@
 #include "diffusion/sampler.h"
 #include "io/safetensors.h"
 #include "models/tokenizer.h"
+#include "pipeline/gan.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
-typedef enum dr_tolerance { DR_TOL_FORWARD, DR_TOL_GRADIENT, DR_TOL_RANDOM, DR_TOL_EXACT } dr_tolerance;
+typedef enum dr_tolerance {
+    DR_TOL_FORWARD,
+    DR_TOL_GRADIENT,
+    DR_TOL_RANDOM,
+    DR_TOL_RELATIVE, /* 1e-5 of the wanted value */
+    DR_TOL_EXACT
+} dr_tolerance;
 
 typedef struct dr_got {
     const dr_st_entry *want;
@@ -26,6 +33,9 @@ struct dr_verifier {
     dr_vae_model vae;
     dr_unet_model unet;
     dr_parser parser;
+    dr_condition_model condition; /* of the file condition_path */
+    dr_spade_model spade;
+    char condition_path[PATH_MAX], spade_path[PATH_MAX];
     dr_tape tape;
     dr_arena results; /* outputs of the case at hand */
 
@@ -51,6 +61,8 @@ float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim);
 int32_t *dr_case_ints(dr_verifier *v, const char *name, int rank, int64_t *dim);
 /** in/NAME [N,C,H,W] as a channels-last tensor. */
 dr_tensor *dr_case_image(dr_verifier *v, const char *name);
+/** in/NAME as a tensor of the same axes. */
+dr_tensor *dr_case_tensor(dr_verifier *v, const char *name, int rank);
 
 /** Judges `data` of n values in PyTorch's layout against want/NAME. */
 dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol);
@@ -78,6 +90,16 @@ dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
+dr_status dr_verify_hr_condition(dr_verifier *v);
+dr_status dr_verify_hr_generator(dr_verifier *v);
+dr_status dr_verify_hr_spade_norm(dr_verifier *v);
+dr_status dr_verify_hr_spectral(dr_verifier *v);
+dr_status dr_verify_hr_glue(dr_verifier *v);
+dr_status dr_verify_hr_warp(dr_verifier *v);
+
+/** The networks in the files that args.KEY names, relative to the model, with or without an ending. */
+dr_status dr_case_condition(dr_verifier *v, const char *key);
+dr_status dr_case_spade(dr_verifier *v, const char *key);
 
 /** A case of pictures, in a folder with case.json. */
 dr_status dr_verify_preprocess(const char *path, dr_verify_result *r);

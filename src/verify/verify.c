@@ -27,6 +27,12 @@ static const struct {
     {"parser", dr_verify_parser},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
+    {"hrviton_condition", dr_verify_hr_condition},
+    {"hrviton_generator", dr_verify_hr_generator},
+    {"hrviton_spade_norm", dr_verify_hr_spade_norm},
+    {"hrviton_spectral", dr_verify_hr_spectral},
+    {"hrviton_glue", dr_verify_hr_glue},
+    {"hrviton_warp", dr_verify_hr_warp},
 };
 
 dr_status dr_verifier_new(dr_verifier **out, const char *model, const char *out_dir)
@@ -62,6 +68,8 @@ void dr_verifier_free(dr_verifier *v)
     dr_vae_unload(&v->vae);
     dr_unet_unload(&v->unet);
     dr_parser_unload(&v->parser);
+    dr_condition_unload(&v->condition);
+    dr_spade_unload(&v->spade);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
     dr_source_close(v->source);
