@@ -17,6 +17,11 @@ typedef enum dr_tolerance {
     DR_TOL_GRADIENT,
     DR_TOL_RANDOM,
     DR_TOL_RELATIVE, /* 1e-5 of the wanted value */
+    DR_TOL_CHAIN,    /* 5e-4 of the deviation: what several models made of each other's results */
+    DR_TOL_MOST,     /* 99.9 % of the values are within 1e-3 of the deviation */
+    DR_TOL_MEAN,     /* 1e-5 */
+    DR_TOL_LABELS,   /* labels of a large picture: at most 20 are others */
+    DR_TOL_COUNTS,   /* of such labels */
     DR_TOL_EXACT
 } dr_tolerance;
 
@@ -96,6 +101,7 @@ dr_status dr_verify_hr_spade_norm(dr_verifier *v);
 dr_status dr_verify_hr_spectral(dr_verifier *v);
 dr_status dr_verify_hr_glue(dr_verifier *v);
 dr_status dr_verify_hr_warp(dr_verifier *v);
+dr_status dr_verify_hr_chain(dr_verifier *v);
 
 /** The networks in the files that args.KEY names, relative to the model, with or without an ending. */
 dr_status dr_case_condition(dr_verifier *v, const char *key);

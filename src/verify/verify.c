@@ -27,6 +27,7 @@ static const struct {
     {"parser", dr_verify_parser},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
+    {"hrviton_chain", dr_verify_hr_chain},
     {"hrviton_condition", dr_verify_hr_condition},
     {"hrviton_generator", dr_verify_hr_generator},
     {"hrviton_spade_norm", dr_verify_hr_spade_norm},
