@@ -215,7 +215,7 @@ static void stand_out(dr_image *mask, const dr_image *im, const dr_image *soft, 
     for (int y = 0; y < im->height; y++)
         for (int x = 0; x < im->width; x++) {
             int i = y * im->width + x;
-            bool out = off_ground(soft, g, i) > least;
+            bool out = off_ground(soft, g, i) > least && off_ground(im, g, i) > least / 2; /* the mean alone is wider */
             for (int k = 0; texture && !out && x + 1 < im->width && y + 1 < im->height && k < 3; k++) {
                 const uint8_t *p = im->data + 3 * (size_t)i + (size_t)k, *below = p + 3 * (size_t)im->width;
                 out = abs(p[0] - p[3]) > texture || abs(p[0] - below[0]) > texture;
@@ -255,13 +255,30 @@ static dr_status drop_empty(dr_image *more, const dr_image *raw)
     return st;
 }
 
+/* `faint` where the mask, or what lies between its parts, already is. */
+static dr_status add_between(dr_image *mask, const dr_image *faint, int thin)
+{
+    dr_image closed = {0};
+    dr_status st = dr_image_copy(&closed, mask);
+    if (!st)
+        st = dr_mask_grow(&closed, thin);
+    if (!st)
+        st = dr_mask_grow(&closed, -thin);
+    for (size_t i = 0; !st && i < (size_t)mask->width * (size_t)mask->height; i++)
+        mask->data[i] = mask->data[i] || (closed.data[i] && faint->data[i]) ? 255 : 0;
+    dr_image_clear(&closed);
+    return st;
+}
+
 /* Adds the thick parts of `faint`, which was filled, to the mask: thin ones, along edges, are what compression leaves.
  */
 static dr_status add_thick(dr_image *mask, const dr_image *faint, const dr_image *raw, int thin)
 {
     dr_image more = {0};
     size_t n = (size_t)mask->width * (size_t)mask->height;
-    dr_status st = dr_image_copy(&more, faint);
+    dr_status st = add_between(mask, faint, thin);
+    if (!st)
+        st = dr_image_copy(&more, faint);
     for (size_t i = 0; !st && i < n; i++)
         more.data[i] = mask->data[i] ? 0 : more.data[i];
     if (!st)

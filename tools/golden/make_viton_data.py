@@ -45,7 +45,7 @@ def draw_map(w, h, p):
     for label, ids, _ in ARMS:
         chain = [p[i] for i in ids if p[i] != (0.0, 0.0)]
         d.line(chain, label, width=int(11 * s), joint="curve")
-        d.ellipse([chain[-1][0] - 7 * s, chain[-1][1] - 7 * s, chain[-1][0] + 7 * s, chain[-1][1] + 9 * s], label)
+        d.ellipse([chain[-1][0] - 7 * s, chain[-1][1] - 7 * s, chain[-1][0] + 7 * s, chain[-1][1] + 24 * s], label)  # a hand
     d.polygon([(.34 * w, .25 * h), (.66 * w, .25 * h), (.62 * w, .56 * h), (.38 * w, .56 * h)], 5)
     d.rectangle(box(.46, .17, .54, .25), 10)
     d.ellipse(box(.41, .05, .59, .15), 2)
