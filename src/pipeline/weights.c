@@ -237,8 +237,9 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r, cha
                  passed->f->path, unused, unused > 1 ? "s" : "", r->what, passed->e->name);
     if (!first)
         return DR_OK;
-    return dr_fail(DR_EINVAL, "cannot load '%s': it has %zu tensor%s that %s has no place for, the first is '%s'",
-                   first->f->path, n, n > 1 ? "s" : "", r->no_config ? r->what : "its config.json", first->e->name);
+    return dr_fail(DR_EINVAL, "cannot load '%s': it has %zu tensor%s that %s%s has no place for, the first is '%s'",
+                   first->f->path, n, n > 1 ? "s" : "", r->no_config ? "the " : "its config.json",
+                   r->no_config ? r->what : "", first->e->name);
 }
 
 static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_weights_rules *r, char *note,

@@ -16,9 +16,10 @@
 #include "nn/params.h"
 
 typedef struct dr_weights_rules {
-    const char *what;            /* the model in messages: "UNet" */
-    const char *const *stems;    /* file names without their endings, tried in order; ends with NULL */
-    const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL. A name with a
+    const char *what;         /* the model in messages: "UNet" */
+    const char *const *stems; /* file names without their endings, tried in order; ends with NULL */
+    const char *const
+        *ignored;                /* tensors that a file may have in excess; ends with NULL; may be NULL. A name with a
                                     dot  at its end is the start of names, one with a dot at its start the end of names */
     const char *const *unused;   /* the same, but worth a word */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */

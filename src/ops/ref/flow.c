@@ -1,5 +1,5 @@
-/* Sampling where a flow says, in the arithmetic of PyTorch's grid_sample: the rounding of f32 positions is part of what
- * trained weights expect. */
+/* Sampling where a flow says, in the arithmetic of PyTorch's linspace and grid_sample, operation for operation: at a
+ * sharp edge the rounding of an f32 position shows. */
 #include "ops/ref/ref.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 static float grid_at(int64_t i, int64_t n)
 {
     float step = n > 1 ? 2.0f / (float)(n - 1) : 0;
-    return i < n / 2 || n == 1 ? -1 + step * (float)i : 1 - step * (float)(n - 1 - i);
+    return i < n / 2 || n == 1 ? fmaf(step, (float)i, -1) : fmaf(-step, (float)(n - 1 - i), 1);
 }
 
 /* Where an axis of `size` cells is read for grid cell i of n: two cells, the weight of the second. */
@@ -20,7 +20,7 @@ typedef struct place {
 
 static place place_at(int64_t i, int64_t n, float flow, float div, int64_t size)
 {
-    float at = (grid_at(i, n) + flow / div + 1) * ((float)size / 2) - 0.5f, last = (float)(size - 1);
+    float at = fmaf(grid_at(i, n) + flow / div + 1, (float)size / 2, -0.5f), last = (float)(size - 1);
     place p = {.clamped = !(at > 0 && at < last)};
     at = at > 0 ? at : 0; /* also NaN */
     at = at < last ? at : last;
@@ -61,8 +61,9 @@ void dr_ref_flow_sample(const dr_flow_args *a)
             corners k = corners_at(a, row / a->OH, row % a->OH, ox);
             float *y = a->y + (row * a->OW + ox) * a->C;
             for (int64_t c = 0; c < a->C; c++)
-                y[c] = a->x[k.at[0] + c] * k.w[0] + a->x[k.at[1] + c] * k.w[1] + a->x[k.at[2] + c] * k.w[2] +
-                       a->x[k.at[3] + c] * k.w[3];
+                y[c] =
+                    fmaf(a->x[k.at[3] + c], k.w[3],
+                         fmaf(a->x[k.at[2] + c], k.w[2], fmaf(a->x[k.at[1] + c], k.w[1], a->x[k.at[0] + c] * k.w[0])));
         }
 }
 

@@ -12,12 +12,12 @@ typedef struct place {
 static float grid_at(int64_t i, int64_t n)
 {
     float step = n > 1 ? 2.0f / (float)(n - 1) : 0;
-    return i < n / 2 || n == 1 ? -1 + step * (float)i : 1 - step * (float)(n - 1 - i);
+    return i < n / 2 || n == 1 ? fmaf(step, (float)i, -1) : fmaf(-step, (float)(n - 1 - i), 1);
 }
 
 static inline place place_at(float grid, float flow, float div, int64_t size)
 {
-    float at = (grid + flow / div + 1) * ((float)size / 2) - 0.5f, last = (float)(size - 1);
+    float at = fmaf(grid + flow / div + 1, (float)size / 2, -0.5f), last = (float)(size - 1);
     at = at > 0 ? at : 0; /* also NaN */
     at = at < last ? at : last;
     place p = {.lo = (int64_t)at};
