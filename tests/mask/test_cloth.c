@@ -84,7 +84,7 @@ static void finds_it_on_ground_that_is_lit_unevenly(void **state)
 static void finds_white_on_light_grey(void **state)
 {
     (void)state;
-    finds(draw(246, 0, 0, 250), 0.9);
+    finds(draw(246, 0, 0, 250), 0.87);
 }
 
 static void keeps_a_print_of_the_grounds_colour(void **state)
