@@ -47,9 +47,10 @@ static void taps_clear(taps *t)
 
 static bool taps_init(taps *t, int in, int out, dr_resample how)
 {
-    double (*filter)(double) = how == DR_LANCZOS ? lanczos : bilinear;
+    bool is_lanczos = how == DR_LANCZOS || how == DR_LANCZOS_X_FIRST;
+    double (*filter)(double) = is_lanczos ? lanczos : bilinear;
     double scale = (double)in / out, stretch = scale < 1.0 ? 1.0 : scale, inverse = 1.0 / stretch;
-    double support = (how == DR_LANCZOS ? 3.0 : 1.0) * stretch;
+    double support = (is_lanczos ? 3.0 : 1.0) * stretch;
     t->stride = (size_t)fmin(ceil(support) * 2 + 1, in);
     t->first = malloc((size_t)out * sizeof *t->first);
     t->count = malloc((size_t)out * sizeof *t->count);
@@ -234,7 +235,7 @@ dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int heig
     if (width == in->width)
         return resize_y(out, in, height, how);
     dr_image middle;
-    bool y_first = columns_first(in, width, height);
+    bool y_first = how != DR_LANCZOS_X_FIRST && columns_first(in, width, height);
     dr_status st = y_first ? resize_y(&middle, in, height, how) : resize_x(&middle, in, width, how);
     if (!st) {
         st = y_first ? resize_x(out, &middle, width, how) : resize_y(out, &middle, height, how);
