@@ -13,7 +13,7 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras, embeddings;
-    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder, *attention;
     int port, threads;
     bool open, quiet, ema;
     char data_path[PATH_MAX];
@@ -71,6 +71,9 @@ static int parse(serve_cli *c, int argc, char **argv)
         {"tokenizer", DR_OPT_STRING, &c->tokenizer, "DIR", "folder of another vocabulary for all of them",
          .shown_default = "each model's own; for a file CLIP's"},
         {"ema", DR_OPT_FLAG, &c->ema, NULL, "of single files: the UNet's moving average in place of its weights"},
+        {"attention", DR_OPT_STRING, &c->attention, "FILE|DIR",
+         "attention weights that dress from a photo of the garment, for the models that they fit",
+         .shown_default = "each model's own, if it has some"},
         {"lora", DR_OPT_LIST, &c->loras, "FILE", "adapter to choose under Dress; may be given again",
          .shown_default = ""},
         {"embedding", DR_OPT_LIST, &c->embeddings, "FILE[:WORD]",
@@ -135,6 +138,7 @@ static int run(int argc, char **argv)
                                      .embedding_count = c.embeddings.count,
                                      .vae = c.vae,
                                      .tokenizer = c.tokenizer,
+                                     .attention = c.attention,
                                      .ema = c.ema,
                                      .data = c.data,
                                      .parser = c.parser,
