@@ -111,7 +111,7 @@ rm -rf w
 grep -q "method 'Lost': .*none.json" err || fail "the missing file is not named"
 "$drape" warp --image "$viton/image/p0.png" --cloth "$viton/cloth/c0.png" --cloth-mask "$viton/cloth-mask/c0.png" \
     --condition "$nets/mtviton.safetensors" --generator "$nets/gen.pth" --densepose "$viton/image-densepose/p0.png" \
-    --keypoints "$viton/openpose_json/p0_keypoints.json" --parse "$viton/image-parse-v3/p0.png" --size 128x256 --seed 7 --composite \
+    --keypoints "$viton/openpose_json/p0_keypoints.json" --parse "$viton/image-parse-v3/p0.png" --width 128 --height 256 --seed 7 --composite \
     --threads 1 -q -o r.png >said 2>err || fail "warp"
 cmp r.png w/pictures/gan-7.png || fail "the GAN's picture is not what warp gives"
 [ "$(size w/pictures/its-own-picture-7.png)" = 128x256 ] || fail "the GAN's own picture has another size"
