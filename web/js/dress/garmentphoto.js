@@ -54,7 +54,7 @@ export function garmentPhoto({ draft, info, onChange }) {
 
   const worn = (model) => {
     const card = h('div', { class: 'garment-worn' }, h('img', { src: api.imageUrl(draft.garmentPhoto, 240), alt: 'The garment' }),
-      h('div', {}, h('p', {}, h('strong', { text: 'This garment' })), h('p', { class: 'hint' }, 'Worn by ', h('strong', { text: model.label ?? model.name }), '. Choose above what it replaces: nothing else of the photo changes.'),
+      h('div', {}, h('p', {}, h('strong', { text: 'This garment' })), h('p', { class: 'hint' }, 'Worn by ', h('strong', { text: model.label ?? model.name }), '. Choose below what it replaces: nothing else of the photo changes.'),
         h('div', { class: 'row' }, chooseButton({ label: 'Another photo', onFiles: box }), button({ label: 'Take it off', name: 'close', on: remove }))));
     dropTarget(card, box, other);
     return card;
