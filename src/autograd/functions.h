@@ -25,6 +25,13 @@ dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
 dr_tensor *dr_batchnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, const dr_tensor *mean,
                         const dr_tensor *var, float eps);
 
+/** x [N,H,W,C] -> [N,OH,OW,C], the largest value or the mean of each window; geom.groups is not looked at. `ceil`:
+ * windows that reach beyond the padding count, if they begin before it ends. torch.nn.functional.max_pool2d,
+ * avg_pool2d. */
+dr_tensor *dr_pool2d(dr_tape *g, dr_tensor *x, dr_pool kind, dr_conv_geom geom, bool ceil);
+/** The mean over all places: x [N,H,W,C] -> [N,1,1,C]. torch's adaptive_avg_pool2d to 1x1. */
+dr_tensor *dr_mean_places(dr_tape *g, dr_tensor *x);
+
 /** q [N,Lq,C], k, v [N,Lk,C], C = heads*D -> [N,Lq,C]. Softmax of q·k/sqrt(D) per head. */
 dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, int heads, bool causal);
 

@@ -103,6 +103,8 @@ ROW_GIVING(dr_status, layernorm, (const dr_layernorm_args *a), DR_OK)
 ROW_GIVING(dr_status, layernorm_bwd, (const dr_layernorm_args *a), DR_OK)
 ROW(batchnorm, (const dr_batchnorm_args *a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a))
+ROW(pool2d, (const dr_pool_args *a))
+ROW(pool2d_bwd, (const dr_pool_args *a))
 ROW(embedding, (const dr_pick_args *a))
 ROW(embedding_bwd, (const dr_pick_args *a))
 ROW(transpose_bwd, (const dr_pick_args *a))
@@ -165,6 +167,8 @@ static const dr_ops dry = {
     .attention_bwd = attention_bwd,
     .batchnorm = batchnorm,
     .batchnorm_bwd = batchnorm_bwd,
+    .pool2d = pool2d,
+    .pool2d_bwd = pool2d_bwd,
     .embedding = embedding,
     .embedding_bwd = embedding_bwd,
     .transpose = transpose,

@@ -38,6 +38,8 @@ ROW_GIVING(dr_status, attention, (const dr_attention_args *a), (a))
 ROW_GIVING(dr_status, attention_bwd, (const dr_attention_args *a), (a))
 ROW(batchnorm, (const dr_batchnorm_args *a), (a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a), (a))
+ROW(pool2d, (const dr_pool_args *a), (a))
+ROW(pool2d_bwd, (const dr_pool_args *a), (a))
 ROW(embedding, (const dr_pick_args *a), (a))
 ROW(embedding_bwd, (const dr_pick_args *a), (a))
 ROW_GIVING(dr_status, transpose, (const dr_pick_args *a), (a))
@@ -112,6 +114,8 @@ void dr_ops_far_init(dr_ops *ops)
         .attention_bwd = attention_bwd,
         .batchnorm = batchnorm,
         .batchnorm_bwd = batchnorm_bwd,
+        .pool2d = pool2d,
+        .pool2d_bwd = pool2d_bwd,
         .embedding = embedding,
         .embedding_bwd = embedding_bwd,
         .transpose = transpose,

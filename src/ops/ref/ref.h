@@ -25,6 +25,8 @@ dr_status dr_ref_attention_bwd(const dr_attention_args *a);
 
 void dr_ref_batchnorm(const dr_batchnorm_args *a);
 void dr_ref_batchnorm_bwd(const dr_batchnorm_args *a);
+void dr_ref_pool2d(const dr_pool_args *a);
+void dr_ref_pool2d_bwd(const dr_pool_args *a);
 void dr_ref_embedding(const dr_pick_args *a);
 void dr_ref_embedding_bwd(const dr_pick_args *a);
 dr_status dr_ref_transpose_weight(const dr_pick_args *a);
