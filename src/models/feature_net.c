@@ -15,16 +15,16 @@ typedef struct row {
 static const row alexnet[] = {{CONV, 0, 11, 4, 2, true}, {POOL, 2, 3, 2, 0, false}, {CONV, 3, 5, 1, 2, true},
                               {POOL, 5, 3, 2, 0, false}, {CONV, 6, 3, 1, 1, true},  {CONV, 8, 3, 1, 1, true},
                               {CONV, 10, 3, 1, 1, true}};
-static const row vgg16[] = {
-    {CONV, 0, 3, 1, 1, false},  {CONV, 2, 3, 1, 1, true},   {POOL, 4, 2, 2, 0, false},  {CONV, 5, 3, 1, 1, false},
-    {CONV, 7, 3, 1, 1, true},   {POOL, 9, 2, 2, 0, false},  {CONV, 10, 3, 1, 1, false}, {CONV, 12, 3, 1, 1, false},
-    {CONV, 14, 3, 1, 1, true},  {POOL, 16, 2, 2, 0, false}, {CONV, 17, 3, 1, 1, false}, {CONV, 19, 3, 1, 1, false},
-    {CONV, 21, 3, 1, 1, true},  {POOL, 23, 2, 2, 0, false}, {CONV, 24, 3, 1, 1, false}, {CONV, 26, 3, 1, 1, false},
-    {CONV, 28, 3, 1, 1, true}};
-static const row squeezenet[] = {
-    {CONV, 0, 3, 2, 0, true}, {POOL, 2, 3, 2, 0, false}, {FIRE, 3, 1, 1, 0, false}, {FIRE, 4, 1, 1, 0, true},
-    {POOL, 5, 3, 2, 0, false}, {FIRE, 6, 1, 1, 0, false}, {FIRE, 7, 1, 1, 0, true},  {POOL, 8, 3, 2, 0, false},
-    {FIRE, 9, 1, 1, 0, true}, {FIRE, 10, 1, 1, 0, true}, {FIRE, 11, 1, 1, 0, true}, {FIRE, 12, 1, 1, 0, true}};
+static const row vgg16[] = {{CONV, 0, 3, 1, 1, false},  {CONV, 2, 3, 1, 1, true},   {POOL, 4, 2, 2, 0, false},
+                            {CONV, 5, 3, 1, 1, false},  {CONV, 7, 3, 1, 1, true},   {POOL, 9, 2, 2, 0, false},
+                            {CONV, 10, 3, 1, 1, false}, {CONV, 12, 3, 1, 1, false}, {CONV, 14, 3, 1, 1, true},
+                            {POOL, 16, 2, 2, 0, false}, {CONV, 17, 3, 1, 1, false}, {CONV, 19, 3, 1, 1, false},
+                            {CONV, 21, 3, 1, 1, true},  {POOL, 23, 2, 2, 0, false}, {CONV, 24, 3, 1, 1, false},
+                            {CONV, 26, 3, 1, 1, false}, {CONV, 28, 3, 1, 1, true}};
+static const row squeezenet[] = {{CONV, 0, 3, 2, 0, true},  {POOL, 2, 3, 2, 0, false}, {FIRE, 3, 1, 1, 0, false},
+                                 {FIRE, 4, 1, 1, 0, true},  {POOL, 5, 3, 2, 0, false}, {FIRE, 6, 1, 1, 0, false},
+                                 {FIRE, 7, 1, 1, 0, true},  {POOL, 8, 3, 2, 0, false}, {FIRE, 9, 1, 1, 0, true},
+                                 {FIRE, 10, 1, 1, 0, true}, {FIRE, 11, 1, 1, 0, true}, {FIRE, 12, 1, 1, 0, true}};
 
 static const struct {
     const char *name;

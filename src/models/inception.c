@@ -207,7 +207,8 @@ dr_status dr_inception_fold(dr_inception *m, dr_params *p, const char *where)
     dr_status st = DR_OK;
     for (int i = 0; !st && i < DR_INCEPTION_UNITS; i++) {
         const dr_tensor *w = m->unit[i].conv.w;
-        float *spare = malloc((size_t)(4 * w->dim[0]) * sizeof *spare), *copy = malloc((size_t)dr_numel(w) * sizeof *copy);
+        float *spare = malloc((size_t)(4 * w->dim[0]) * sizeof *spare),
+              *copy = malloc((size_t)dr_numel(w) * sizeof *copy);
         st = spare && copy ? fold(&m->unit[i], p, where, spare, copy) : dr_fail(DR_ENOMEM, "out of memory");
         free(spare);
         free(copy);
