@@ -67,6 +67,14 @@ static dr_tensor *cross_block(dr_tape *g, const void *self, dr_tensor *const *in
     return attend(g, &l->cross, h, in[1], in[0]);
 }
 
+/* Cross-attention that is skipped, not taken out: it gives back what it was given, and the block adds that.
+ * Chong et al. 2024, arXiv:2407.15886, in the published program. */
+static dr_tensor *skipped_cross_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const dr_transformer_layer *l = self;
+    return dr_add(g, in[0], dr_norm_forward(g, &l->norm2, in[0], DR_ACT_NONE));
+}
+
 static dr_tensor *ff_block(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_transformer_layer *l = self;
@@ -77,7 +85,7 @@ static dr_tensor *ff_block(dr_tape *g, const void *self, dr_tensor *const *in)
 
 dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_tensor *x, dr_tensor *text)
 {
-    const int64_t *d = x->dim, N = text->dim[0];
+    const int64_t *d = x->dim, N = text ? text->dim[0] : d[0];
     dr_tensor *in = dr_view3(g, x, d[0], d[1] * d[2], d[3]);
     dr_tensor *h = dr_norm_forward(g, &t->norm, in, DR_ACT_NONE);
     h = dr_lin_forward(g, &t->proj_in, h, NULL);
@@ -88,7 +96,8 @@ dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_te
             h = dr_repeat(g, h, N);
             in = dr_repeat(g, in, N);
         }
-        h = dr_block(g, cross_block, l, 2, (dr_tensor *[]){h, text});
+        h = text ? dr_block(g, cross_block, l, 2, (dr_tensor *[]){h, text})
+                 : dr_block(g, skipped_cross_block, l, 1, &h);
         h = dr_block(g, ff_block, l, 1, &h);
     }
     h = dr_lin_forward(g, &t->proj_out, h, in);

@@ -34,7 +34,8 @@ void dr_transformer2d_init(dr_params *p, dr_transformer2d *t, const char *name, 
                            int depth, int groups, bool linear);
 
 /** x [N,h,w,C], text [N,L,context] -> [N,h,w,C]. x may be one sample for several texts: what comes before the first
- *  look at the text is then computed once. */
+ *  look at the text is then computed once. Without a text (NULL) cross-attention is skipped: the layer adds norm2 of
+ *  its input to it, and reads no other weight of it. */
 dr_tensor *dr_transformer2d_forward(dr_tape *g, const dr_transformer2d *t, dr_tensor *x, dr_tensor *text);
 
 #endif

@@ -155,8 +155,22 @@ static dr_tensor *transformer_block(dr_tape *g, const void *self, dr_tensor *con
     return dr_transformer2d_forward(g, self, in[0], in[1]);
 }
 
+/* in: x */
+static dr_tensor *textless_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    return dr_transformer2d_forward(g, self, in[0], NULL);
+}
+
+/* How many samples there are after a look at the text. */
+static int64_t samples(const dr_tensor *h, const dr_tensor *text)
+{
+    return text ? text->dim[0] : h->dim[0];
+}
+
 static dr_tensor *attend(dr_tape *g, const dr_transformer2d *t, dr_tensor *h, dr_tensor *text)
 {
+    if (!text)
+        return dr_block(g, textless_block, t, 1, &h);
     return dr_block(g, transformer_block, t, 2, (dr_tensor *[]){h, text});
 }
 
@@ -169,7 +183,7 @@ typedef struct skips {
 static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text,
                              skips *s)
 {
-    int64_t N = b->layer[0].cross ? text->dim[0] : h->dim[0], H = h->dim[1], W = h->dim[2];
+    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         h = dr_block(g, resnet_block, &b->layer[k].resnet, 2, (dr_tensor *[]){h, emb});
         if (b->layer[k].cross)
@@ -188,12 +202,12 @@ static dr_tensor *mid_block(dr_tape *g, const dr_unet *u, dr_tensor *h, dr_tenso
     h = dr_block(g, resnet_block, &u->mid.resnet[0], 2, (dr_tensor *[]){h, emb});
     h = attend(g, &u->mid.attention, h, text);
     h = dr_block(g, resnet_block, &u->mid.resnet[1], 2, (dr_tensor *[]){h, emb});
-    return dr_block_gave4(g, h, "mid_block", text->dim[0], H, W, C);
+    return dr_block_gave4(g, h, "mid_block", samples(h, text), H, W, C);
 }
 
 static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text, skips *s)
 {
-    int64_t N = b->layer[0].cross ? text->dim[0] : h->dim[0], H = h->dim[1], W = h->dim[2];
+    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         dr_tensor *skip = s->t[--s->n];
         if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */

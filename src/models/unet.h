@@ -79,7 +79,7 @@ void dr_unet_join_input(const float *noisy, const float *mask, const float *mask
  *
  *  x may be one sample for N texts, as in guidance, where both halves start from the same latents: all up to the first
  *  cross-attention (at the widest level, with its costliest self-attention) is then computed once, with the same
- * result. */
+ *  result. Without a text (NULL) cross-attention is skipped, as in dr_transformer2d_forward(). */
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text);
 
 #endif
