@@ -136,24 +136,47 @@ static float coverage(const dr_image *map, int x, int y, uint8_t value)
     return (float)n / (float)all;
 }
 
-void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, mini_lab shade)
+/* A pixel of colour `c` in cloth of another shade. */
+static mini_lab shaded(const mini_look *now, mini_lab c, mini_lab shade)
 {
     /* Folds of black cloth are faint and those of white cloth strong: they are brought nearer to a usual depth, but
      * not so far that JPEG's blocks come out; and there is little room below black. */
     float gain = fminf(fmaxf(13 / fmaxf(now->deviation, 1), 0.6f), 1.5f) * fminf(fmaxf(shade.L / 40, 0.5f), 1);
+    float L = fminf(fmaxf(shade.L + gain * (c.L - now->mean.L), 1), 99);
+    float chroma = fminf(fmaxf(L / fmaxf(shade.L, 1), 0.4f), 1.3f); /* dark folds have less of the colour */
+    return (mini_lab){L, shade.a * chroma, shade.b * chroma};
+}
+
+static void blend(uint8_t p[3], mini_lab to, float alpha)
+{
+    uint8_t rgb[3];
+    mini_lab_to_rgb(to, rgb);
+    for (int k = 0; k < 3; k++)
+        p[k] = (uint8_t)lrintf((float)p[k] + alpha * ((float)rgb[k] - (float)p[k]));
+}
+
+void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, mini_lab shade)
+{
     for (int y = 0; y < photo->height; y++)
         for (int x = 0; x < photo->width; x++) {
             float alpha = coverage(map, x, y, value);
             if (alpha <= 0)
                 continue;
-            uint8_t *p = photo->data + 3 * ((size_t)y * (size_t)photo->width + (size_t)x), rgb[3];
-            mini_lab c = mini_lab_of(p);
-            float L = fminf(fmaxf(shade.L + gain * (c.L - now->mean.L), 1), 99);
-            float chroma = fminf(fmaxf(L / fmaxf(shade.L, 1), 0.4f), 1.3f); /* dark folds have less of the colour */
-            mini_lab to = {L, shade.a * chroma + 0.5f * (c.a - now->mean.a),
-                           shade.b * chroma + 0.5f * (c.b - now->mean.b)};
-            mini_lab_to_rgb(to, rgb);
-            for (int k = 0; k < 3; k++)
-                p[k] = (uint8_t)lrintf((float)p[k] + alpha * ((float)rgb[k] - (float)p[k]));
+            uint8_t *p = photo->data + 3 * ((size_t)y * (size_t)photo->width + (size_t)x);
+            mini_lab c = mini_lab_of(p), to = shaded(now, c, shade);
+            to.a += 0.5f * (c.a - now->mean.a); /* a pattern stays */
+            to.b += 0.5f * (c.b - now->mean.b);
+            blend(p, to, alpha);
+        }
+}
+
+void mini_dress(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, const dr_image *cloth)
+{
+    for (int y = 0; y < photo->height; y++)
+        for (int x = 0; x < photo->width; x++) {
+            float alpha = coverage(map, x, y, value);
+            size_t at = 3 * ((size_t)y * (size_t)photo->width + (size_t)x);
+            if (alpha > 0)
+                blend(photo->data + at, shaded(now, mini_lab_of(photo->data + at), mini_lab_of(cloth->data + at)), alpha);
         }
 }

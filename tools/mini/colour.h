@@ -33,5 +33,7 @@ typedef struct mini_look {
 mini_look mini_look_of(const dr_image *photo, const dr_image *map, uint8_t value);
 /** Gives these pixels the shade: their folds and their pattern stay, in place of the old mean comes the new one. */
 void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, mini_lab shade);
+/** Gives them the colours of `cloth` (the photo's size) at the same place, with the photo's folds. */
+void mini_dress(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, const dr_image *cloth);
 
 #endif

@@ -32,7 +32,7 @@ static bool chance(dr_rng *r, float p)
 /* --- garments of another colour ------------------------------------------------------------------------ */
 
 /* Labelled colours are badly balanced (nearly half of the garments are black): most are given a new one. */
-static void recolour(dr_image *photo, const mini_person *p, dr_rng *r, const char *colour[MINI_GARMENTS])
+void mini_recolour_all(dr_image *photo, const mini_person *p, dr_rng *r, const char *colour[MINI_GARMENTS])
 {
     for (int i = 0; i < p->count; i++) {
         const mini_garment *g = &p->garment[i];
@@ -74,7 +74,7 @@ static dr_status mask_place(dr_image *mask, const mini_person *p, const mini_gar
 }
 
 /* What fine-tuning masks: the garment, more or less exactly. */
-static dr_status mask_garment(dr_image *mask, const mini_person *p, int garment, dr_rng *r)
+dr_status mini_mask_garment(dr_image *mask, const mini_person *p, int garment, dr_rng *r)
 {
     dr_status st = dr_image_alloc(mask, p->garments.width, p->garments.height, 1);
     for (int64_t i = 0; !st && i < (int64_t)mask->width * mask->height; i++)
@@ -118,12 +118,12 @@ static dr_status mask_by_hand(dr_image *mask, const dr_image *garment, dr_rng *r
     return DR_OK;
 }
 
-static dr_status draw_mask(dr_image *mask, const mini_person *p, int garment, dr_rng *r)
+dr_status mini_draw_mask(dr_image *mask, const mini_person *p, int garment, dr_rng *r)
 {
     float kind = dr_rng_uniform(r);
     if (kind < 0.55f && mask_place(mask, p, &p->garment[garment], r) == DR_OK)
         return DR_OK;
-    dr_status st = mask_garment(mask, p, garment, r);
+    dr_status st = mini_mask_garment(mask, p, garment, r);
     if (st || kind < 0.85f)
         return st;
     dr_image exact = *mask;
@@ -202,15 +202,22 @@ static void phrase(char *out, size_t n, const char *colour, const char *word, dr
         snprintf(out, n, "%.*s%s%s%s", length, opening, colour, colour[0] ? " " : "", word);
 }
 
-/* Names what the mask hides, the larger garment first; a second one if it is a good part. */
-static void caption(mini_example *e, const mini_person *p, const dr_image *mask, const char *const *colour, dr_rng *r)
+int64_t mini_hidden(const mini_person *p, const dr_image *mask, int64_t hidden[MINI_GARMENTS + 1])
 {
-    int64_t hidden[MINI_GARMENTS + 1] = {0}, white = 0;
+    int64_t white = 0;
+    memset(hidden, 0, (MINI_GARMENTS + 1) * sizeof *hidden);
     for (int64_t i = 0; i < (int64_t)mask->width * mask->height; i++)
         if (mask->data[i]) {
             hidden[p->garments.data[i]]++;
             white++;
         }
+    return white;
+}
+
+/* Names what the mask hides, the larger garment first; a second one if it is a good part. */
+static void caption(mini_example *e, const mini_person *p, const dr_image *mask, const char *const *colour, dr_rng *r)
+{
+    int64_t hidden[MINI_GARMENTS + 1], white = mini_hidden(p, mask, hidden);
     int first = 1, second = 0;
     for (int i = 2; i <= p->count; i++)
         if (hidden[i] > hidden[first])
@@ -231,7 +238,7 @@ static void caption(mini_example *e, const mini_person *p, const dr_image *mask,
 
 /* --- the whole ----------------------------------------------------------------------------------------- */
 
-static int choose_garment(const mini_person *p, dr_rng *r)
+int mini_choose_garment(const mini_person *p, dr_rng *r)
 {
     int large[MINI_GARMENTS], n = 0;
     for (int i = 0; i < p->count; i++)
@@ -240,34 +247,43 @@ static int choose_garment(const mini_person *p, dr_rng *r)
     return n ? large[dr_rng_below(r, n)] : 0;
 }
 
+dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, dr_rng *r, bool *mirrored)
+{
+    dr_rect box;
+    if (!dr_mask_bbox(mask, &box))
+        return dr_fail(DR_EINVAL, "nothing is masked");
+    dr_region region = frame(mask, box, r);
+    dr_status st = dr_region_extract(&e->photo, &e->mask, photo, mask, &region);
+    *mirrored = !st && chance(r, 0.5f);
+    if (*mirrored) {
+        dr_image_mirror(&e->photo);
+        dr_image_mirror(&e->mask);
+    }
+    return st;
+}
+
 dr_status mini_example_draw(mini_example *e, const mini_wardrobe *w, uint64_t seed, int64_t k)
 {
     dr_rng r;
     dr_image photo = {0}, mask = {0};
-    dr_rect box;
     const char *colour[MINI_GARMENTS];
+    bool mirrored;
     *e = (mini_example){0};
     dr_draw(&r, seed, k, STREAM);
     const mini_person *p = &w->person[dr_rng_below(&r, w->count)];
-    dr_status st = draw_mask(&mask, p, choose_garment(p, &r), &r);
+    dr_status st = mini_draw_mask(&mask, p, mini_choose_garment(p, &r), &r);
     if (!st)
-        st = dr_image_crop(&photo, &p->photo, 0, 0, p->photo.width, p->photo.height);
-    if (!st && dr_mask_bbox(&mask, &box)) {
-        recolour(&photo, p, &r, colour);
+        st = dr_image_copy(&photo, &p->photo);
+    if (!st) {
+        mini_recolour_all(&photo, p, &r, colour);
         caption(e, p, &mask, colour, &r);
-        dr_region region = frame(&mask, box, &r);
-        st = dr_region_extract(&e->photo, &e->mask, &photo, &mask, &region);
-    } else if (!st)
-        st = dr_fail(DR_EINVAL, "photo '%s': nothing is masked", p->id);
-    if (!st && chance(&r, 0.5f)) {
-        dr_image_mirror(&e->photo);
-        dr_image_mirror(&e->mask);
+        st = mini_example_cut(e, &photo, &mask, &r, &mirrored);
     }
     dr_image_clear(&photo);
     dr_image_clear(&mask);
     if (st)
         mini_example_clear(e);
-    return st;
+    return st ? dr_fail_prefix(st, "photo '%s'", p->id) : DR_OK;
 }
 
 void mini_example_clear(mini_example *e)

@@ -16,4 +16,19 @@ typedef struct mini_example {
 dr_status mini_example_draw(mini_example *e, const mini_wardrobe *w, uint64_t seed, int64_t k);
 void mini_example_clear(mini_example *e);
 
+/* The parts that examples are made of. */
+
+/** Most garments get a new colour; `colour` gets the names of all. */
+void mini_recolour_all(dr_image *photo, const mini_person *p, dr_rng *r, const char *colour[MINI_GARMENTS]);
+/** One of those that are large enough to be told. */
+int mini_choose_garment(const mini_person *p, dr_rng *r);
+/** As try-on, fine-tuning or a hand would mask it; of the photo's size. */
+dr_status mini_draw_mask(dr_image *mask, const mini_person *p, int garment, dr_rng *r);
+/** As fine-tuning masks it: the garment, more or less exactly. */
+dr_status mini_mask_garment(dr_image *mask, const mini_person *p, int garment, dr_rng *r);
+/** Pixels that a mask hides: of garment i in hidden[i + 1], of all else in hidden[0]; returns all. */
+int64_t mini_hidden(const mini_person *p, const dr_image *mask, int64_t hidden[MINI_GARMENTS + 1]);
+/** Photo and mask as try-on frames them, or nearer, or from farther away; half of them mirrored. */
+dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, dr_rng *r, bool *mirrored);
+
 #endif

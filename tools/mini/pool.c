@@ -10,16 +10,32 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const float no_noise[MINI_LATENTS]; /* the posterior's mean: its deviation is a hundredth of the latents' */
+/* The file: HEAD bytes that begin with the tag, then the slots, each 1 + its example's number (0: empty), words, mask
+ * and latents. */
+#define HEAD 64
+#define CAPTION 128
 
-/* The file: one entry of which only `k` is used (the tag), then the entries. */
+static size_t slot_size(const mini_pool *p)
+{
+    size_t n = sizeof(int64_t) + CAPTION + (size_t)p->layout.cells + 2 * (size_t)p->layout.values * sizeof(uint16_t);
+    return (n + 63) / 64 * 64;
+}
+
 static size_t file_size(const mini_pool *p)
 {
-    return (size_t)(p->size + 1) * sizeof(mini_entry);
+    return HEAD + (size_t)p->size * slot_size(p);
+}
+
+static int64_t *slot_of(const mini_pool *p, int64_t k)
+{
+    return (int64_t *)(p->file + HEAD + (size_t)(k % p->size) * slot_size(p));
 }
 
 dr_status mini_pool_open(mini_pool *p, const char *path, int size, uint64_t tag)
 {
+    const dr_vae_config *c = &p->vae->net.config;
+    int side = MINI_SIZE / dr_vae_factor(c), rows = p->flats ? 2 * side : side;
+    p->layout = (mini_layout){side, rows, rows * side, rows * side * MINI_CHANNELS};
     p->size = size;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0 || ftruncate(fd, (off_t)file_size(p)) != 0) {
@@ -32,20 +48,20 @@ dr_status mini_pool_open(mini_pool *p, const char *path, int size, uint64_t tag)
     close(fd);
     if (m == MAP_FAILED)
         return dr_fail(DR_ENOMEM, "cannot map '%s': %s", path, strerror(errno));
-    mini_entry *head = m;
-    p->entry = head + 1;
-    if (head->k != (int64_t)tag) {
+    p->file = m;
+    tag = (tag * 31 + (uint64_t)side) * 31 + (uint64_t)rows;
+    if (memcmp(p->file, &tag, sizeof tag) != 0) {
         for (int i = 0; i < size; i++)
-            p->entry[i].k = 0;
-        head->k = (int64_t)tag;
+            *slot_of(p, i) = 0;
+        memcpy(p->file, &tag, sizeof tag);
     }
     return dr_tape_init(&p->tape);
 }
 
 void mini_pool_close(mini_pool *p)
 {
-    if (p->entry)
-        munmap(p->entry - 1, file_size(p));
+    if (p->file)
+        munmap(p->file, file_size(p));
     dr_tape_clear(&p->tape);
     *p = (mini_pool){0};
 }
@@ -62,45 +78,65 @@ dr_status mini_encode(dr_tape *g, const dr_vae *vae, const dr_image *photo, cons
     dr_tensor *moments = dr_vae_encode(g, vae, x);
     dr_status st = dr_tape_status(g);
     if (!st)
-        dr_vae_sample(&vae->config, dr_f32(moments), no_noise, dr_numel(moments) / (2 * MINI_CHANNELS), latents);
+        memset(latents, 0, dr_nbytes(moments) / 2); /* the posterior's mean: its deviation is a hundredth of it */
+    if (!st)
+        dr_vae_sample(&vae->config, dr_f32(moments), latents, dr_numel(moments) / (2 * MINI_CHANNELS), latents);
     return st;
 }
 
-static dr_status encode(mini_pool *p, const mini_example *e, const dr_image *mask, uint16_t *out)
+static dr_status encode(mini_pool *p, const dr_image *photo, const dr_image *mask, uint16_t *out)
 {
-    float latents[MINI_LATENTS];
-    dr_status st = mini_encode(&p->tape, &p->vae->net, &e->photo, mask, latents);
-    for (int i = 0; !st && i < MINI_LATENTS; i++)
+    float latents[MINI_SIZE / 4 * MINI_SIZE / 4 * MINI_CHANNELS]; /* no VAE here has a factor below 4 */
+    dr_status st = mini_encode(&p->tape, &p->vae->net, photo, mask, latents);
+    for (int i = 0; !st && i < p->layout.side * p->layout.side * MINI_CHANNELS; i++)
         out[i] = dr_f32_to_f16(latents[i]);
     return st;
 }
 
-static dr_status fill(mini_pool *p, int64_t k, mini_entry *out)
+static dr_status draw(const mini_pool *p, int64_t k, mini_example *e, dr_image *garment)
+{
+    *garment = (dr_image){0};
+    return p->flats ? mini_pair_draw(e, garment, p->wardrobe, p->flats, p->seed, k)
+                    : mini_example_draw(e, p->wardrobe, p->seed, k);
+}
+
+static dr_status fill(mini_pool *p, int64_t k, int64_t *slot, const mini_entry *out)
 {
     mini_example e;
-    float mask[MINI_CELLS * MINI_CELLS];
-    dr_status st = mini_example_draw(&e, p->wardrobe, p->seed, k);
+    dr_image garment;
+    int side = p->layout.side, half = side * side * MINI_CHANNELS;
+    float mask[MINI_SIZE / 4 * MINI_SIZE / 4];
+    uint16_t *latents = (uint16_t *)out->latents, *masked = (uint16_t *)out->masked;
+    dr_status st = draw(p, k, &e, &garment);
     if (st)
         return st;
-    out->k = 0; /* until it is whole */
-    st = encode(p, &e, NULL, out->latents);
+    *slot = 0; /* until it is whole */
+    st = encode(p, &e.photo, NULL, latents);
     if (!st)
-        st = encode(p, &e, &e.mask, out->masked);
+        st = encode(p, &e.photo, &e.mask, masked);
+    if (!st && garment.data && !(st = encode(p, &garment, NULL, latents + half)))
+        memcpy(masked + half, latents + half, (size_t)half * sizeof *latents);
     if (!st) {
-        dr_mask_to_latent_any(&e.mask, MINI_CELLS, MINI_CELLS, mask);
-        for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++)
-            out->mask[i] = mask[i] >= 0.5f;
-        memcpy(out->caption, e.caption, sizeof out->caption);
-        out->k = k + 1;
+        dr_mask_to_latent_any(&e.mask, side, side, mask);
+        memset((uint8_t *)out->mask, 0, (size_t)p->layout.cells);
+        for (int i = 0; i < side * side; i++)
+            ((uint8_t *)out->mask)[i] = mask[i] >= 0.5f;
+        memcpy((char *)out->caption, e.caption, CAPTION);
+        *slot = k + 1;
         p->encoded++;
     }
     mini_example_clear(&e);
+    dr_image_clear(&garment);
     return st;
 }
 
-dr_status mini_pool_get(mini_pool *p, int64_t k, const mini_entry **out)
+dr_status mini_pool_get(mini_pool *p, int64_t k, mini_entry *out)
 {
-    mini_entry *e = &p->entry[k % p->size];
-    *out = e;
-    return e->k == k + 1 ? DR_OK : fill(p, k, e);
+    int64_t *slot = slot_of(p, k);
+    const char *at = (const char *)(slot + 1);
+    out->caption = at;
+    out->latents = (const uint16_t *)(at += CAPTION);
+    out->masked = (const uint16_t *)(at += (size_t)p->layout.values * sizeof(uint16_t));
+    out->mask = (const uint8_t *)(at + (size_t)p->layout.values * sizeof(uint16_t));
+    return *slot == k + 1 ? DR_OK : fill(p, k, slot, out);
 }

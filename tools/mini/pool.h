@@ -4,25 +4,33 @@
 #ifndef MINI_POOL_H
 #define MINI_POOL_H
 
-#include "mini/example.h"
+#include "mini/pair.h"
 #include "pipeline/models.h"
 
-#define MINI_CELLS 32   /* of a side: factor 8 */
 #define MINI_CHANNELS 4 /* of the latents */
-#define MINI_LATENTS (MINI_CELLS * MINI_CELLS * MINI_CHANNELS)
 
+/* What the UNet sees of an example: its picture, and under it the garment's photo if there are such photos. */
+typedef struct mini_layout {
+    int side;   /* latent cells of a picture's side */
+    int rows;   /* side, or twice that with a garment's photo */
+    int cells;  /* rows * side */
+    int values; /* cells * MINI_CHANNELS */
+} mini_layout;
+
+/* Borrowed from the pool. */
 typedef struct mini_entry {
-    int64_t k; /* 1 + the example; 0: empty */
-    char caption[128];
-    uint8_t mask[MINI_CELLS * MINI_CELLS];                /* 0 or 1 */
-    uint16_t latents[MINI_LATENTS], masked[MINI_LATENTS]; /* f16, as the UNet sees them */
+    const char *caption;
+    const uint8_t *mask;              /* [cells], 0 or 1; of a garment's photo 0 */
+    const uint16_t *latents, *masked; /* [values], f16, as the UNet sees them; a garment's photo is in both */
 } mini_entry;
 
 typedef struct mini_pool {
     const mini_wardrobe *wardrobe;
+    const mini_flats *flats; /* NULL: examples without a garment's photo */
     dr_vae_model *vae;
+    mini_layout layout;
     uint64_t seed;
-    mini_entry *entry; /* [size], mapped */
+    char *file; /* a head and `size` slots, mapped */
     int size;
     dr_tape tape;
     int64_t encoded; /* so far, for the log */
@@ -33,8 +41,8 @@ dr_status mini_pool_open(mini_pool *p, const char *path, int size, uint64_t tag)
 /** Safe on a zeroed struct. */
 void mini_pool_close(mini_pool *p);
 /** Example k, encoded now if it is not there. Borrowed until the next call. */
-dr_status mini_pool_get(mini_pool *p, int64_t k, const mini_entry **out);
-/** Latents of a picture, f32 [MINI_LATENTS], with the masked pixels grey if there is a mask. */
+dr_status mini_pool_get(mini_pool *p, int64_t k, mini_entry *out);
+/** Latents of a square picture of MINI_SIZE, f32 [cells][MINI_CHANNELS], with the masked pixels grey if there is a mask. */
 dr_status mini_encode(dr_tape *g, const dr_vae *vae, const dr_image *photo, const dr_image *mask, float *latents);
 
 #endif

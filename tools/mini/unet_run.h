@@ -2,7 +2,11 @@
  *
  *   unet_step.c   models, batches, one step, loss on test photos
  *   unet_walk.c   examples that the net samples itself, and a critic's pull on them
+ *   unet_grow.c   weights of a smaller net to start from
  *   unet_save.c   the result as a diffusers pipeline folder
+ *
+ * With photos of garments (pair.h) the net has no words: it sees the person's latents and under them the garment's, and
+ * self-attention carries the one to the other (Chong et al. 2024, arXiv:2407.15886).
  *
  * A batch has two kinds of samples. Plain ones are photos with noise of any strength, and teach the net to take it
  * away, as every diffusion model is taught. Walks start from pure noise and take the few steps that pictures are made
@@ -24,6 +28,8 @@
 
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;
+    const char *garments;    /* photos of garments: the net dresses from one, without words; NULL: from words */
+    bool grow;               /* `init` may lack transformers */
     int photo_limit;         /* 0: all */
     int batch, fresh, pool;  /* examples a step; of them new; examples kept */
     int steps, warmup, cool; /* of the learning rate */
@@ -51,17 +57,17 @@ typedef struct unet_report {
 typedef struct mini_walk {
     int64_t example;
     int phase; /* steps taken */
-    float x[MINI_LATENTS];
+    float *x;  /* [values] */
 } mini_walk;
 
 /* A step's samples: the plain ones, then the walks. */
 typedef struct mini_batch {
     int64_t N, plain;
-    dr_tensor *x;    /* [N,cells,cells,9] */
+    dr_tensor *x;    /* [N,rows,side,9] */
     float *timestep; /* [N] */
-    int32_t *ids;    /* [N][77] */
-    float *target;   /* [N][MINI_LATENTS]: v of the plain ones, latents of the walks */
-    uint8_t *mask;   /* [N][cells*cells] */
+    int32_t *ids;    /* [N][77]; NULL for a net without words */
+    float *target;   /* [N][values]: v of the plain ones, latents of the walks */
+    uint8_t *mask;   /* [N][cells] */
 } mini_batch;
 
 typedef struct unet_run {
@@ -75,11 +81,13 @@ typedef struct unet_run {
     dr_vae_model vae;
     dr_tokenizer *tokenizer;
     mini_wardrobe train, test;
+    mini_flats flats;
     mini_pool pool, look_pool;
     dr_training t;
     dr_checkpoint c; /* c.step: steps done */
     dr_tape tape;
     mini_walk *walk; /* [walks] */
+    float *walked;   /* [walks][values]: their latents */
     bool walking;    /* they have begun */
     mini_adversary adversary;
     dr_jsonl log;
@@ -90,8 +98,10 @@ dr_status unet_run_open(unet_run *r, const unet_options *o);
 void unet_run_close(unet_run *r);
 dr_status unet_run_step(unet_run *r, unet_report *report);
 /** Puts example `e` into place n of the batch, with `x` as its noisy latents. */
-dr_status unet_batch_put(const unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
+dr_status unet_batch_put(unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
                          const float *x, int timestep);
+/** Weights of another UNet: what it has in the same shape. Transformers that it lacks begin as if they were not there. */
+dr_status unet_grow(dr_params *p, const char *init, uint64_t seed);
 /** The photos that a step may draw its examples from: [*from, *to). */
 void unet_examples(const unet_run *r, int64_t *from, int64_t *to);
 /** What an error at place i of a sample counts: inside the mask 1. */
@@ -99,7 +109,7 @@ float unet_weight_at(const unet_run *r, const mini_batch *b, int64_t n, int64_t 
 
 /** The walks' places of a batch: those that have come to an end begin again with other examples. */
 dr_status unet_walks_fill(unet_run *r, mini_batch *b);
-/** Adds the gradient at v [N][MINI_LATENTS] of the walks' errors, trains the critic, and takes the step. */
+/** Adds the gradient at v [N][values] of the walks' errors, trains the critic, and takes the step. */
 dr_status unet_walks_step(unet_run *r, const mini_batch *b, const float *v, float *gradient, unet_report *report);
 
 /** The average's loss on examples of test photos, each time with the same noise. */

@@ -54,9 +54,9 @@ static dr_status make_models(unet_run *r)
     if (!st)
         st = dr_vae_load(&r->vae, r->vae_source);
     const dr_vae_config *vc = &r->vae.net.config;
-    if (!st && (vc->latent != MINI_CHANNELS || dr_vae_factor(vc) * MINI_CELLS != MINI_SIZE))
-        st = dr_fail(DR_EINVAL, "the VAE in '%s' has %d latent channels and factor %d, expected %d and %d", r->o->vae,
-                     vc->latent, dr_vae_factor(vc), MINI_CHANNELS, MINI_SIZE / MINI_CELLS);
+    if (!st && (vc->latent != MINI_CHANNELS || (dr_vae_factor(vc) != 4 && dr_vae_factor(vc) != 8)))
+        st = dr_fail(DR_EINVAL, "the VAE in '%s' has %d latent channels and factor %d, expected %d and 4 or 8",
+                     r->o->vae, vc->latent, dr_vae_factor(vc), MINI_CHANNELS);
     return st;
 }
 
@@ -92,8 +92,9 @@ static dr_status open_pools(unet_run *r)
 {
     char path[PATH_MAX];
     uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
-    r->pool = (mini_pool){.wardrobe = &r->train, .vae = &r->vae, .seed = r->o->seed};
-    r->look_pool = (mini_pool){.wardrobe = &r->test, .vae = &r->vae, .seed = 1};
+    const mini_flats *flats = r->o->garments ? &r->flats : NULL;
+    r->pool = (mini_pool){.wardrobe = &r->train, .flats = flats, .vae = &r->vae, .seed = r->o->seed};
+    r->look_pool = (mini_pool){.wardrobe = &r->test, .flats = flats, .vae = &r->vae, .seed = 1};
     dr_status st = dr_path(path, sizeof path, r->o->output, "pool.bin");
     if (!st)
         st = mini_pool_open(&r->pool, path, r->o->pool, tag);
@@ -126,7 +127,11 @@ static dr_status read_text(unet_run *r)
 static dr_status load(unet_run *r)
 {
     const unet_options *o = r->o;
-    dr_status st = dr_checkpoint_weights(&r->c, &r->t, o->init, o->seed + STREAM_WEIGHTS);
+    dr_status st;
+    if (o->grow && !r->c.at[0])
+        st = unet_grow(&r->unet_params, o->init, o->seed + STREAM_WEIGHTS);
+    else
+        st = dr_checkpoint_weights(&r->c, &r->t, o->init, o->seed + STREAM_WEIGHTS);
     if (!st && o->freeze_text)
         st = read_text(r);
     if (!st)
@@ -152,7 +157,7 @@ static dr_status open_training(unet_run *r)
                                    .file = "diffusion_pytorch_model.safetensors",
                                    .rules = &dr_weights_unet},
                                   text_part(r)},
-                         .parts = o->freeze_text ? 1 : 2};
+                         .parts = o->freeze_text || o->garments ? 1 : 2};
     r->c = (dr_checkpoint){.output = o->output,
                            .training = {&r->t},
                            .trainings = 1,
@@ -163,11 +168,19 @@ static dr_status open_training(unet_run *r)
     dr_status st = r->c.run && r->c.own ? dr_checkpoint_start(&r->c, o->resume) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = load(r);
-    if (!st && o->walks > 0 && !(r->walk = calloc((size_t)o->walks, sizeof *r->walk)))
-        st = dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_path(path, sizeof path, o->output, "train.jsonl");
     return st ? st : dr_jsonl_open(&r->log, path, r->c.step ? r->c.step : -1);
+}
+
+static dr_status make_walks(unet_run *r)
+{
+    size_t n = (size_t)r->o->walks;
+    if (n == 0)
+        return DR_OK;
+    r->walk = calloc(n, sizeof *r->walk);
+    r->walked = calloc(n * (size_t)r->pool.layout.values, sizeof *r->walked);
+    return r->walk && r->walked ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
 }
 
 dr_status unet_run_open(unet_run *r, const unet_options *o)
@@ -185,8 +198,12 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
         st = mini_wardrobe_open(&r->train, o->photos, o->labels, false, o->photo_limit);
     if (!st)
         st = mini_wardrobe_open(&r->test, o->photos, NULL, true, 0);
+    if (!st && o->garments)
+        st = mini_flats_open(&r->flats, o->garments);
     if (!st)
         st = open_pools(r);
+    if (!st)
+        st = make_walks(r);
     if (!st)
         st = dr_tape_init(&r->tape);
     r->tape.precision = o->exact ? DR_PRECISION_EXACT : DR_PRECISION_AUTO;
@@ -203,6 +220,8 @@ void unet_run_close(unet_run *r)
     mini_wardrobe_clear(&r->test);
     mini_adversary_close(&r->adversary);
     free(r->walk);
+    free(r->walked);
+    mini_flats_clear(&r->flats);
     dr_training_clear(&r->t);
     dr_checkpoint_clear(&r->c);
     dr_params_clear(&r->unet_params);
@@ -218,22 +237,26 @@ void unet_run_close(unet_run *r)
 
 float unet_weight_at(const unet_run *r, const mini_batch *b, int64_t n, int64_t i)
 {
-    return b->mask[n * MINI_CELLS * MINI_CELLS + i / MINI_CHANNELS] ? 1 : (float)r->o->outside_weight;
+    return b->mask[n * r->pool.layout.cells + i / MINI_CHANNELS] ? 1 : (float)r->o->outside_weight;
 }
 
-dr_status unet_batch_put(const unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
+dr_status unet_batch_put(unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
                          const float *x, int timestep)
 {
-    float mask[MINI_CELLS * MINI_CELLS], masked[MINI_LATENTS];
-    for (int i = 0; i < MINI_CELLS * MINI_CELLS; i++)
+    const mini_layout *l = &r->pool.layout;
+    float *mask = dr_arena_alloc(&r->tape.arena, (size_t)l->cells * sizeof *mask);
+    float *masked = dr_arena_alloc(&r->tape.arena, (size_t)l->values * sizeof *masked);
+    if (!mask || !masked)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (int i = 0; i < l->cells; i++)
         mask[i] = e->mask[i];
-    for (int i = 0; i < MINI_LATENTS; i++)
+    for (int i = 0; i < l->values; i++)
         masked[i] = dr_f16_to_f32(e->masked[i]);
-    dr_unet_join_input(x, mask, masked, MINI_CELLS * MINI_CELLS, MINI_CHANNELS,
-                       dr_f32(b->x) + n * MINI_CELLS * MINI_CELLS * (2 * MINI_CHANNELS + 1));
-    memcpy(b->mask + n * MINI_CELLS * MINI_CELLS, e->mask, sizeof e->mask);
+    dr_unet_join_input(x, mask, masked, l->cells, MINI_CHANNELS,
+                       dr_f32(b->x) + n * l->cells * (2 * MINI_CHANNELS + 1));
+    memcpy(b->mask + n * l->cells, e->mask, (size_t)l->cells);
     b->timestep[n] = (float)timestep;
-    return dr_tokenizer_encode(r->tokenizer, caption, b->ids + n * DR_TOKENS, NULL);
+    return b->ids ? dr_tokenizer_encode(r->tokenizer, caption, b->ids + n * DR_TOKENS, NULL) : DR_OK;
 }
 
 /* Timesteps spread evenly over the batch, each in a random place of its part: the loss of a step then depends less on
@@ -247,32 +270,38 @@ static int draw_timestep(const unet_run *r, dr_rng *rng, int64_t n, int64_t N)
 static dr_status new_batch(unet_run *r, mini_batch *b, int64_t N, int64_t plain)
 {
     dr_tape *g = &r->tape;
+    const mini_layout *l = &r->pool.layout;
+    bool words = !r->o->garments;
     *b = (mini_batch){.N = N, .plain = plain};
-    b->x = dr_new4(g, N, MINI_CELLS, MINI_CELLS, 2 * MINI_CHANNELS + 1);
+    b->x = dr_new4(g, N, l->rows, l->side, 2 * MINI_CHANNELS + 1);
     b->timestep = dr_arena_alloc(&g->arena, (size_t)N * sizeof *b->timestep);
-    b->ids = dr_arena_alloc(&g->arena, (size_t)N * DR_TOKENS * sizeof *b->ids);
-    b->target = dr_arena_alloc(&g->arena, (size_t)N * MINI_LATENTS * sizeof *b->target);
-    b->mask = dr_arena_alloc(&g->arena, (size_t)N * MINI_CELLS * MINI_CELLS);
-    return g->status ? g->status : b->timestep && b->ids && b->target && b->mask ? DR_OK : DR_ENOMEM;
+    b->ids = words ? dr_arena_alloc(&g->arena, (size_t)N * DR_TOKENS * sizeof *b->ids) : NULL;
+    b->target = dr_arena_alloc(&g->arena, (size_t)N * (size_t)l->values * sizeof *b->target);
+    b->mask = dr_arena_alloc(&g->arena, (size_t)N * (size_t)l->cells);
+    return g->status ? g->status : b->timestep && (b->ids || !words) && b->target && b->mask ? DR_OK : DR_ENOMEM;
 }
 
 /* A plain sample: noisy latents and the velocity that they have. */
 static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *pool, int64_t k, dr_rng *rng,
                             double no_caption)
 {
-    float noise[MINI_LATENTS], latents[MINI_LATENTS], noisy[MINI_LATENTS];
-    const mini_entry *e;
+    int64_t values = r->pool.layout.values;
+    float *noise = dr_arena_alloc(&r->tape.arena, 3 * (size_t)values * sizeof *noise);
+    float *latents = noise + values, *noisy = latents + values;
+    mini_entry e;
     int t = draw_timestep(r, rng, n, b->plain);
     bool wordless = (double)dr_rng_uniform(rng) < no_caption;
-    dr_rng_normal(rng, noise, MINI_LATENTS);
+    if (!noise)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    dr_rng_normal(rng, noise, (size_t)values);
     dr_status st = mini_pool_get(pool, k, &e);
     if (st)
         return st;
-    for (int i = 0; i < MINI_LATENTS; i++)
-        latents[i] = dr_f16_to_f32(e->latents[i]);
-    dr_schedule_add_noise(&r->schedule, latents, noise, t, MINI_LATENTS, noisy);
-    dr_schedule_target(&r->schedule, latents, noise, t, MINI_LATENTS, b->target + n * MINI_LATENTS);
-    return unet_batch_put(r, b, n, e, wordless ? "" : e->caption, noisy, t);
+    for (int64_t i = 0; i < values; i++)
+        latents[i] = dr_f16_to_f32(e.latents[i]);
+    dr_schedule_add_noise(&r->schedule, latents, noise, t, (size_t)values, noisy);
+    dr_schedule_target(&r->schedule, latents, noise, t, (size_t)values, b->target + n * values);
+    return unet_batch_put(r, b, n, &e, wordless ? "" : e.caption, noisy, t);
 }
 
 void unet_examples(const unet_run *r, int64_t *from, int64_t *to)
@@ -304,22 +333,24 @@ static dr_status fill_batch(unet_run *r, mini_batch *b)
 static dr_tensor *velocity_of(unet_run *r, const mini_batch *b)
 {
     dr_tape *g = &r->tape;
-    return dr_unet_forward(g, &r->unet, b->x, b->timestep, dr_clip_forward(g, &r->text, b->ids, b->N, DR_TOKENS));
+    dr_tensor *text = b->ids ? dr_clip_forward(g, &r->text, b->ids, b->N, DR_TOKENS) : NULL;
+    return dr_unet_forward(g, &r->unet, b->x, b->timestep, text);
 }
 
-/* Mean squared error of the plain samples' v, weighted; with `gradient` [N][MINI_LATENTS] also its gradient. */
+/* Mean squared error of the plain samples' v, weighted; with `gradient` [N][values] also its gradient. */
 static double plain_loss(const unet_run *r, const mini_batch *b, const float *v, float *gradient)
 {
-    double sum = 0, k = 1 / ((double)b->N * MINI_LATENTS);
+    int64_t values = r->pool.layout.values;
+    double sum = 0, k = 1 / ((double)b->N * (double)values);
     for (int64_t n = 0; n < b->plain; n++)
-        for (int64_t i = 0; i < MINI_LATENTS; i++) {
-            int64_t at = n * MINI_LATENTS + i;
+        for (int64_t i = 0; i < values; i++) {
+            int64_t at = n * values + i;
             float d = v[at] - b->target[at], w = unet_weight_at(r, b, n, i);
             sum += (double)(w * d * d);
             if (gradient)
                 gradient[at] = (float)(2 * k) * w * d;
         }
-    return b->plain ? sum / ((double)b->plain * MINI_LATENTS) : 0;
+    return b->plain ? sum / (double)(b->plain * values) : 0;
 }
 
 static dr_status learn(unet_run *r, const mini_batch *b, unet_report *report)
@@ -327,7 +358,7 @@ static dr_status learn(unet_run *r, const mini_batch *b, unet_report *report)
     dr_tape *g = &r->tape;
     g->recording = true;
     dr_tensor *v = velocity_of(r, b);
-    float *gradient = dr_arena_zalloc(&g->arena, (size_t)b->N * MINI_LATENTS * sizeof *gradient);
+    float *gradient = dr_arena_zalloc(&g->arena, (size_t)(b->N * r->pool.layout.values) * sizeof *gradient);
     dr_status st = dr_tape_status(g);
     if (!st && !gradient)
         st = dr_fail(DR_ENOMEM, "out of memory");

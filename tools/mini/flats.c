@@ -1,0 +1,89 @@
+#include "mini/flats.h"
+
+#include "base/path.h"
+#include "io/labels.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *kind;
+    uint8_t label;
+} kinds[] = {{"tshirt-", DR_LABEL_UPPER}, {"longsleeve-", DR_LABEL_UPPER}, {"shirt-", DR_LABEL_UPPER},
+             {"outwear-", DR_LABEL_UPPER}, {"dress-", DR_LABEL_DRESS},     {"skirt-", DR_LABEL_SKIRT},
+             {"pants-", DR_LABEL_PANTS}};
+
+/* Whether a file is one to train on, and of what. */
+static bool is_flat(const char *name, uint8_t *label)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].kind);
+        if (strncmp(name, kinds[i].kind, n) == 0) {
+            *label = kinds[i].label;
+            return strtol(name + n, NULL, 10) % MINI_FLATS_TEST != 0;
+        }
+    }
+    return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const mini_flat *)a)->name, ((const mini_flat *)b)->name);
+}
+
+dr_status mini_flats_open(mini_flats *f, const char *dir)
+{
+    *f = (mini_flats){0};
+    dr_status st = dr_path(f->dir, sizeof f->dir, dir);
+    DIR *d = st ? NULL : opendir(dir);
+    if (!d)
+        return st ? st : dr_fail(DR_ENOENT, "cannot read '%s': %s", dir, strerror(errno));
+    for (struct dirent *e; !st && (e = readdir(d));) {
+        mini_flat flat;
+        if (!is_flat(e->d_name, &flat.label) ||
+            snprintf(flat.name, sizeof flat.name, "%s", e->d_name) >= (int)sizeof flat.name)
+            continue;
+        mini_flat *more = realloc(f->flat, (size_t)(f->count + 1) * sizeof *more);
+        if (!more) {
+            st = dr_fail(DR_ENOMEM, "out of memory");
+            break;
+        }
+        f->flat = more;
+        f->flat[f->count++] = flat;
+    }
+    closedir(d);
+    if (!st && f->count == 0)
+        st = dr_fail(DR_EINVAL, "'%s' has no garments: photos are called tshirt-1.jpg, dress-1.jpg and so on", dir);
+    if (!st)
+        qsort(f->flat, (size_t)f->count, sizeof *f->flat, by_name);
+    return st;
+}
+
+void mini_flats_clear(mini_flats *f)
+{
+    free(f->flat);
+    *f = (mini_flats){0};
+}
+
+const mini_flat *mini_flats_choose(const mini_flats *f, uint8_t label, dr_rng *r)
+{
+    int n = 0;
+    for (int i = 0; i < f->count; i++)
+        n += f->flat[i].label == label;
+    int64_t at = n ? dr_rng_below(r, n) : 0;
+    for (int i = 0; n && i < f->count; i++)
+        if (f->flat[i].label == label && at-- == 0)
+            return &f->flat[i];
+    return NULL;
+}
+
+dr_status mini_flat_read(const mini_flats *f, const mini_flat *flat, dr_image *out)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_path(path, sizeof path, f->dir, flat->name);
+    return st ? st : dr_image_read(out, path, 3);
+}
