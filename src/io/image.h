@@ -67,13 +67,30 @@ bool dr_image_can_write(const char *path);
  *  it over. */
 bool dr_image_has_name(const char *path);
 
-/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point);
- *  NEAREST as PIL's. */
-typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS } dr_resample;
+/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point; of Pillow 13
+ *  where its versions differ); NEAREST as PIL's, the pixel under the new one's middle; TOP_LEFT the one under its
+ * corner, as torch.nn.functional.interpolate(mode="nearest"). */
+typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS, DR_TOP_LEFT } dr_resample;
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
 /** Crop; the rectangle must lie inside (asserted). */
 dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height);
 /** The picture the other way round, in place. */
 void dr_image_mirror(dr_image *im);
+
+#define DR_IMAGE_MAX_BLUR 4096 /* pixels */
+/** Blurs in place, each channel by itself, as PIL's ImageFilter.GaussianBlur(radius) bit for bit; 0 to
+ *  DR_IMAGE_MAX_BLUR (asserted). After DR_ENOMEM the picture is blurred in part. */
+dr_status dr_image_gaussian(dr_image *im, double radius);
+
+/** Rec. 601 in 16-bit fixed point, as PIL's convert("L"). */
+static inline uint8_t dr_luma(const uint8_t rgb[3])
+{
+    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+}
+/** The luma of an RGB picture, or a copy of one with one channel. */
+dr_status dr_image_luma(dr_image *out, const dr_image *in);
+
+/** Which of `in` pixels TOP_LEFT takes for pixel i of `out`: floor(i * float(in / out)). */
+int dr_top_left(int i, int in, int out);
 
 #endif

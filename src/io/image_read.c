@@ -237,17 +237,12 @@ static inline uint8_t over(int v, int a, int under)
     return (uint8_t)((v * a + under * (255 - a) + 127) / 255);
 }
 
-static inline uint8_t luma(const uint8_t *p) /* Rec. 601 in 16-bit fixed point, as PIL's convert("L") */
-{
-    return (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
-}
-
 static void put_pixel(uint8_t *to, int channels, const uint8_t *from, int bands)
 {
     int a = bands == 2 ? from[1] : bands == 4 ? from[3] : 255;
     bool grey = bands <= 2;
     if (channels == 1) {
-        to[0] = over(grey ? from[0] : luma(from), a, 0);
+        to[0] = over(grey ? from[0] : dr_luma(from), a, 0);
         return;
     }
     for (int k = 0; k < 3; k++)

@@ -171,21 +171,31 @@ static dr_status resize_y(dr_image *out, const dr_image *in, int height, dr_resa
     return st;
 }
 
-/* Source index of each output index. The position is summed up step by step, as PIL does: i * scale would
- * round differently and pick another pixel now and then. */
-static int *nearest_table(int in, int out)
+/* PyTorch computes the position in float; in double other pixels would be picked at some sizes. */
+int dr_top_left(int i, int in, int out)
+{
+    float scale = (float)in / (float)out;
+    int at = (int)floorf((float)i * scale);
+    return at < in ? at : in - 1;
+}
+
+/* Source index of each output index. PIL's position is summed up step by step: i * scale would round differently and
+ * pick another pixel now and then. */
+static int *nearest_table(int in, int out, dr_resample how)
 {
     int *at = malloc((size_t)out * sizeof *at);
     double scale = (double)in / out, position = scale * 0.5;
-    for (int i = 0; at && i < out; i++, position += scale)
-        at[i] = (int)position < in ? (int)position : in - 1;
+    for (int i = 0; at && i < out; i++, position += scale) {
+        int middle = (int)position < in ? (int)position : in - 1;
+        at[i] = how == DR_TOP_LEFT ? dr_top_left(i, in, out) : middle;
+    }
     return at;
 }
 
-static dr_status resize_nearest(dr_image *out, const dr_image *in, int width, int height)
+static dr_status resize_nearest(dr_image *out, const dr_image *in, int width, int height, dr_resample how)
 {
     size_t pixel = (size_t)in->channels;
-    int *xs = nearest_table(in->width, width), *ys = nearest_table(in->height, height);
+    int *xs = nearest_table(in->width, width, how), *ys = nearest_table(in->height, height, how);
     dr_status st = !xs || !ys ? dr_fail(DR_ENOMEM, "out of memory resizing a picture to %dx%d", width, height)
                               : dr_image_alloc(out, width, height, in->channels);
     if (!st) {
@@ -217,8 +227,8 @@ dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int heig
     *out = (dr_image){0};
     if (width == in->width && height == in->height)
         return dr_image_copy(out, in);
-    if (how == DR_NEAREST)
-        return resize_nearest(out, in, width, height);
+    if (how == DR_NEAREST || how == DR_TOP_LEFT)
+        return resize_nearest(out, in, width, height, how);
     if (height == in->height)
         return resize_x(out, in, width, how);
     if (width == in->width)
