@@ -1,5 +1,7 @@
 #include "pipeline/weights.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,9 +140,9 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
                        (long long)s->e->dim[1], (long long)t->dim[1],
                        text_to_image ? "; this is a text-to-image UNet beside an inpainting UNet's config.json" : "");
     }
-    return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s; config.json belongs to another %s",
-                   s->f->path, s->e->name, entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
-                   r->what);
+    return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s%s%s", s->f->path, s->e->name,
+                   entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
+                   r->by_shapes ? " in " : "; config.json belongs to another ", r->what);
 }
 
 /* Of an entry that has another dtype, into storage of the parameter's own. */
@@ -191,7 +193,7 @@ static bool is_ignored(const dr_weights_rules *r, const char *name)
     for (const char *const *s = r->ignored; s && *s; s++)
         if (strcmp(*s, name) == 0)
             return true;
-    return false;
+    return r->ignored_end && dr_path_ends_with(name, r->ignored_end);
 }
 
 static bool is_unused(const dr_weights_rules *r, const char *name)
@@ -227,9 +229,8 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r, cha
                  passed->f->path, unused, unused > 1 ? "s" : "", r->what, passed->e->name);
     if (!first)
         return DR_OK;
-    return dr_fail(DR_EINVAL,
-                   "cannot load '%s': it has %zu tensor%s that its config.json has no place for, the first is '%s'",
-                   first->f->path, n, n > 1 ? "s" : "", first->e->name);
+    return dr_fail(DR_EINVAL, "cannot load '%s': it has %zu tensor%s that %s has no place for, the first is '%s'",
+                   first->f->path, n, n > 1 ? "s" : "", r->by_shapes ? r->what : "its config.json", first->e->name);
 }
 
 static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_weights_rules *r, char *note,

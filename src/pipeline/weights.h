@@ -23,6 +23,8 @@ typedef struct dr_weights_rules {
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
     bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
     bool trusted;                /* skip the search for NaN and infinity */
+    bool by_shapes;              /* there is no config.json: sizes were read from the tensors themselves */
+    const char *ignored_end;     /* as `ignored`, for all names that end so; may be NULL */
 } dr_weights_rules;
 
 extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, dr_weights_parser;
@@ -48,6 +50,8 @@ typedef struct dr_weights {
 
 /** Opens the weight files in folder `dir`. DR_ENOENT where there are none. After a failure *out is closed. */
 dr_status dr_weights_open(dr_weights *out, const char *dir, const dr_weights_rules *rules);
+/** Opens one file, whatever it is called. After a failure *out is closed. */
+dr_status dr_weights_open_file(dr_weights *out, const char *path);
 /** Tensors of an owner that stays open as long; `path` is its file, for messages. */
 dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t count, const char *path);
 
