@@ -1,5 +1,6 @@
 #include "pipeline/backbone.h"
 
+#include "base/crc32.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/path.h"
@@ -171,6 +172,21 @@ dr_status dr_backbone_load(dr_backbone *m, dr_backbone_kind kind, const char *pa
     if (st)
         dr_backbone_unload(m);
     return st;
+}
+
+uint32_t dr_backbone_sum(const dr_backbone *m)
+{
+    unsigned char block[16384];
+    uint32_t sum = 0;
+    for (const dr_param *q = m->params.first; q; q = q->next) {
+        size_t size = dr_dtype_size(q->t.dtype), all = (size_t)dr_numel(&q->t), step = sizeof block / size;
+        for (size_t at = 0; at < all; at += step) {
+            size_t n = all - at < step ? all - at : step;
+            dr_param_get(q, at, n, block);
+            sum = dr_crc32(sum, block, n * size);
+        }
+    }
+    return sum;
 }
 
 void dr_backbone_unload(dr_backbone *m)

@@ -69,6 +69,8 @@ typedef struct dr_backbone {
 /** From a file, or of CLIP a folder. DR_EINVAL with one sentence that names the tensor for another network, a missing,
  *  misshapen or excess tensor, and a value that is not finite. After a failure as before. */
 dr_status dr_backbone_load(dr_backbone *m, dr_backbone_kind kind, const char *path);
+/** CRC-32 of all its values, by which what was computed with it is known again. */
+uint32_t dr_backbone_sum(const dr_backbone *m);
 /** Safe when not loaded. */
 void dr_backbone_unload(dr_backbone *m);
 
