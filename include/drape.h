@@ -679,6 +679,16 @@ typedef struct drape_pull_options {
  */
 drape_status drape_pull(const char *repo, const drape_pull_options *options, char *dir, size_t size);
 
+/**
+ * Downloads the published networks that measures of pictures stand on, each from where it is published, verified by its
+ * SHA-256: AlexNet, VGG16 and SqueezeNet (torchvision), LPIPS's weights, Inception v3 (pytorch-fid), CLIP ViT-L/14.
+ *
+ * @param which    "lpips-alex", "lpips-vgg", "lpips-squeeze", "fid", "clip", with commas between; NULL: all
+ * @param options  of which out_dir (NULL: "backbones"), offline, overwrite, bar and cancel count
+ * @param dir      where they are now: a buffer of `size`, or NULL
+ */
+drape_status drape_pull_backbones(const char *which, const drape_pull_options *options, char *dir, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

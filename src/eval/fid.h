@@ -12,6 +12,7 @@
 #define DR_EVAL_FID_H
 
 #include "eval/features.h"
+#include "eval/frechet.h"
 #include "io/image.h"
 
 typedef enum dr_fid_resize { DR_FID_PYTORCH, DR_FID_CLEAN } dr_fid_resize;
@@ -34,25 +35,5 @@ void dr_fid_what(const dr_fid *f, char out[DR_FEATURES_WHAT]);
 
 /** The features of n pictures of 3 channels and any sizes: out [n][dr_fid_size()]. DR_EINVAL when one is not finite. */
 dr_status dr_fid_features(dr_fid *f, const dr_image *pictures, int n, float *out);
-
-/* Mean and covariance of features as they come. */
-typedef struct dr_fid_stats {
-    int dim;
-    int64_t count;
-    double *shift, *sum, *products; /* of what is left after the first vector is taken off; products' lower half */
-    float *waiting;                 /* vectors that are not yet in the sums */
-    int waits;
-} dr_fid_stats;
-
-dr_status dr_fid_stats_init(dr_fid_stats *s, int dim);
-void dr_fid_stats_clear(dr_fid_stats *s);
-void dr_fid_stats_add(dr_fid_stats *s, const float *features);
-
-/** True if both are of the very same features: a set that is compared with itself. */
-bool dr_fid_stats_equal(dr_fid_stats *a, dr_fid_stats *b);
-
-/** DR_EINVAL where a set has fewer than two pictures, or features that are not finite. The sets' names are for
- * messages. */
-dr_status dr_fid_distance(dr_fid_stats *a, dr_fid_stats *b, const char *name_a, const char *name_b, double *out);
 
 #endif

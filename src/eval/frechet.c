@@ -1,5 +1,5 @@
 /* The distance of two Gaussians, and their means and covariances as features come. */
-#include "eval/fid.h"
+#include "eval/frechet.h"
 
 #include <lapacke.h>
 #include <math.h>

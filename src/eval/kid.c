@@ -111,24 +111,24 @@ static dr_status subset_size(const dr_kid_options *o, int64_t count_a, const cha
 static dr_status run(room *r, const float *a, int64_t count_a, const float *b, int64_t count_b, const dr_kid_options *o,
                      dr_kid_result *out)
 {
-    dr_arena scratch;
+    dr_arena scratch = {0};
     dr_numpy_random random;
-    double sum = 0, squares = 0;
+    double *value = malloc((size_t)o->subsets * sizeof *value);
     dr_status st = dr_arena_init_in(&scratch, 0, dr_ops_get()->take, dr_ops_get()->give);
-    if (st)
-        return st;
+    if (!st && !value)
+        st = dr_fail(DR_ENOMEM, "out of memory for KID");
     dr_numpy_seed(&random, o->seed);
     for (int i = 0; !st && i < o->subsets; i++) {
-        double v;
         choose(r, &random, a, count_a, r->x);
         choose(r, &random, b, count_b, r->y);
-        st = discrepancy(r, &scratch, &v);
-        sum += v;
-        squares += v * v;
+        st = discrepancy(r, &scratch, &value[i]);
+        out->mean += st ? 0 : value[i] / o->subsets;
     }
     dr_arena_clear(&scratch);
-    out->mean = sum / o->subsets;
-    out->deviation = sqrt(fmax(squares / o->subsets - out->mean * out->mean, 0));
+    for (int i = 0; !st && i < o->subsets; i++)
+        out->deviation += (value[i] - out->mean) * (value[i] - out->mean) / o->subsets;
+    out->deviation = sqrt(out->deviation);
+    free(value);
     if (!st && !isfinite(out->mean))
         st = dr_fail(DR_EINVAL, "KID is not finite: the features are too large");
     return st;

@@ -21,7 +21,7 @@
 typedef enum dr_hub_kind {
     DR_HUB_ANY,      /* whichever the repo is */
     DR_HUB_PIPELINE, /* inpainting pipeline: model_index.json, unet, vae, text_encoder, tokenizer, scheduler */
-    DR_HUB_PARSER    /* clothes parser: config.json, model.safetensors, preprocessor_config.json */
+    DR_HUB_PARSER    /* clothes parser, or a CLIP: config.json, model.safetensors, preprocessor_config.json */
 } dr_hub_kind;
 
 /* Handed to the progress callback; strings are valid during the call. */

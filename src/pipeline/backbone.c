@@ -154,16 +154,24 @@ static dr_status fold(dr_backbone *m)
     return st ? st : dr_inception_fold(&m->net.inception, &m->params, m->path);
 }
 
-dr_status dr_backbone_load(dr_backbone *m, dr_backbone_kind kind, const char *path)
+dr_status dr_backbone_open(dr_backbone *m, dr_backbone_kind kind, const char *path)
 {
-    if (m->loaded)
-        return DR_OK;
     *m = (dr_backbone){.kind = kind, .loaded = true, .path = strdup(path)};
     dr_status st = m->path ? open_files(m) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
         st = dr_params_init(&m->params);
     if (!st)
         st = declare[kind](m);
+    if (st)
+        dr_backbone_unload(m);
+    return st;
+}
+
+dr_status dr_backbone_load(dr_backbone *m, dr_backbone_kind kind, const char *path)
+{
+    if (m->loaded)
+        return DR_OK;
+    dr_status st = dr_backbone_open(m, kind, path);
     dr_weights_rules r = rules_of(m);
     if (!st)
         st = dr_weights_bind(&m->files, &m->params, m->path, &r);

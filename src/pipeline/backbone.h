@@ -33,9 +33,16 @@ typedef enum dr_backbone_kind {
 /** "AlexNet" and so on, for messages. */
 const char *dr_backbone_name(dr_backbone_kind kind);
 
+/** Whose it is and under which terms, one line. */
+const char *dr_backbone_licence(dr_backbone_kind kind);
+
 /** Where that one lies in folder `dir`: under the name that it was published with (and `drape pull --backbones` gives
- * it), or one that begins like it. DR_ENOENT with what to do where there is none. */
+ * it),  or one that begins so (alexnet, vgg16, squeezenet1_1, pt_inception, clip, lpips_alex..). DR_ENOENT with what to
+ * do where there is none. */
 dr_status dr_backbone_find(dr_backbone_kind kind, const char *dir, char out[PATH_MAX]);
+
+/** True if `dir` has a config.json of a CLIP or of its vision tower. */
+bool dr_is_clip_folder(const char *dir);
 
 /** Which one a file's tensors are of; DR_BACKBONES: none. The three sets of LPIPS's weights are told by their number
  * and widths. */
@@ -69,6 +76,8 @@ typedef struct dr_backbone {
 /** From a file, or of CLIP a folder. DR_EINVAL with one sentence that names the tensor for another network, a missing,
  *  misshapen or excess tensor, and a value that is not finite. After a failure as before. */
 dr_status dr_backbone_load(dr_backbone *m, dr_backbone_kind kind, const char *path);
+/** Sizes and the table of parameters alone, without a weight; unload it as well. */
+dr_status dr_backbone_open(dr_backbone *m, dr_backbone_kind kind, const char *path);
 /** CRC-32 of all its values, by which what was computed with it is known again. */
 uint32_t dr_backbone_sum(const dr_backbone *m);
 /** Safe when not loaded. */

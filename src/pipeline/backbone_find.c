@@ -1,5 +1,6 @@
 /* Which of the published networks lies where, and which one a file is of. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "pipeline/backbone.h"
 
@@ -7,17 +8,29 @@
 #include <stdio.h>
 #include <string.h>
 
-/* `stem` is how the published name begins; CLIP is a folder. */
+#define TORCHVISION "torchvision's, BSD-3-Clause; trained on ImageNet, whose photos are for research"
+#define LPIPS "Zhang et al. 2018, BSD-2-Clause"
+
+/* `stem` is how a name in a folder begins, `place` where `drape pull --backbones` puts it if that is below. CLIP is a
+ * folder. */
 static const struct {
-    const char *name, *stem;
-} all[] = {[DR_BACKBONE_ALEXNET] = {"AlexNet", "alexnet"},
-           [DR_BACKBONE_VGG16] = {"VGG16", "vgg16"},
-           [DR_BACKBONE_SQUEEZENET] = {"SqueezeNet 1.1", "squeezenet1_1"},
-           [DR_BACKBONE_LPIPS_ALEX] = {"LPIPS's weights for AlexNet", "lpips_alex"},
-           [DR_BACKBONE_LPIPS_VGG] = {"LPIPS's weights for VGG16", "lpips_vgg"},
-           [DR_BACKBONE_LPIPS_SQUEEZE] = {"LPIPS's weights for SqueezeNet", "lpips_squeeze"},
-           [DR_BACKBONE_INCEPTION] = {"Inception v3 in its FID form", "pt_inception"},
-           [DR_BACKBONE_CLIP] = {"CLIP", "clip"}};
+    const char *name, *stem, *place, *licence;
+} all[] = {
+    [DR_BACKBONE_ALEXNET] = {"AlexNet", "alexnet", NULL, TORCHVISION},
+    [DR_BACKBONE_VGG16] = {"VGG16", "vgg16", NULL, TORCHVISION},
+    [DR_BACKBONE_SQUEEZENET] = {"SqueezeNet 1.1", "squeezenet1_1", NULL, TORCHVISION},
+    [DR_BACKBONE_LPIPS_ALEX] = {"LPIPS's weights for AlexNet", "lpips_alex", "lpips/weights/v0.1/alex.pth", LPIPS},
+    [DR_BACKBONE_LPIPS_VGG] = {"LPIPS's weights for VGG16", "lpips_vgg", "lpips/weights/v0.1/vgg.pth", LPIPS},
+    [DR_BACKBONE_LPIPS_SQUEEZE] = {"LPIPS's weights for SqueezeNet", "lpips_squeeze", "lpips/weights/v0.1/squeeze.pth",
+                                   LPIPS},
+    [DR_BACKBONE_INCEPTION] = {"Inception v3 in its FID form", "pt_inception", NULL,
+                               "TensorFlow's of 2015-12-05, Apache-2.0, by pytorch-fid"},
+    [DR_BACKBONE_CLIP] = {"CLIP", "clip", NULL, "OpenAI's, MIT (of openai/clip-vit-*; others have their own)"}};
+
+const char *dr_backbone_licence(dr_backbone_kind kind)
+{
+    return all[kind].licence;
+}
 
 const char *dr_backbone_name(dr_backbone_kind kind)
 {
@@ -51,10 +64,28 @@ dr_status dr_backbone_find(dr_backbone_kind kind, const char *dir, char out[PATH
         if (is_one(kind, dir, e->d_name) && (!first[0] || strcmp(e->d_name, first) < 0))
             snprintf(first, sizeof first, "%s", e->d_name);
     closedir(d);
+    if (!first[0] && all[kind].place && !dr_path(out, PATH_MAX, dir, all[kind].place) && dr_is_file(out))
+        return DR_OK;
     if (!first[0])
         return dr_fail(DR_ENOENT, "'%s' has no %s (%s '%s...'); `drape pull --backbones '%s'` fetches it", dir,
                        all[kind].name, kind == DR_BACKBONE_CLIP ? "a folder" : "a file", all[kind].stem, dir);
     return dr_path(out, PATH_MAX, dir, first);
+}
+
+bool dr_is_clip_folder(const char *dir)
+{
+    char config[PATH_MAX];
+    const char *type = "";
+    json_t *j;
+    if (dr_path(config, sizeof config, dir, "config.json") || !dr_is_file(config) || dr_json_load(config, &j)) {
+        dr_error_clear();
+        return false;
+    }
+    bool clip = !dr_json_string(j, config, "model_type", "", &type) &&
+                (strcmp(type, "clip") == 0 || strcmp(type, "clip_vision_model") == 0);
+    dr_error_clear();
+    json_decref(j);
+    return clip;
 }
 
 /* --- by its tensors ------------------------------------------------------------------------------------------ */

@@ -11,7 +11,13 @@
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
-typedef enum dr_tolerance { DR_TOL_FORWARD, DR_TOL_GRADIENT, DR_TOL_RANDOM, DR_TOL_EXACT } dr_tolerance;
+typedef enum dr_tolerance {
+    DR_TOL_FORWARD,
+    DR_TOL_GRADIENT,
+    DR_TOL_RANDOM,
+    DR_TOL_RELATIVE,
+    DR_TOL_EXACT
+} dr_tolerance;
 
 typedef struct dr_got {
     const dr_st_entry *want;
@@ -76,6 +82,14 @@ dr_status dr_verify_vae_gradients(dr_verifier *v);
 dr_status dr_verify_parser_net(dr_verifier *v);
 dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);
+dr_status dr_verify_features(dr_verifier *v);
+dr_status dr_verify_inception(dr_verifier *v);
+dr_status dr_verify_clip_vision(dr_verifier *v);
+dr_status dr_verify_lpips(dr_verifier *v);
+dr_status dr_verify_fid(dr_verifier *v);
+dr_status dr_verify_frechet(dr_verifier *v);
+dr_status dr_verify_kid(dr_verifier *v);
+dr_status dr_verify_clip_image(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
 
