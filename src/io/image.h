@@ -33,6 +33,11 @@ dr_status dr_image_read(dr_image *out, const char *path, int channels);
 /** The same from bytes in memory; `name` stands in messages. */
 dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels);
 
+/** As the file has it, for whoever repeats what PIL does when nothing is asked of it: neither EXIF's orientation nor a
+ *  profile is applied. `channels` 3, or 0: one where the file is grey, else 3. `hard` (or NULL) is set where the file
+ * has a palette or one bit per pixel, which PIL resizes by nearest neighbour. */
+dr_status dr_image_read_stored(dr_image *out, const char *path, int channels, bool *hard);
+
 /* What the header of a picture says. */
 typedef struct dr_image_header {
     int width, height; /* upright */
@@ -69,8 +74,16 @@ bool dr_image_has_name(const char *path);
 
 /** Resize. LANCZOS, BICUBIC and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point; of
  * Pillow 13 where its versions differ); NEAREST as PIL's, the pixel under the new one's middle; TOP_LEFT the one under
- * its corner, as torch.nn.functional.interpolate(mode="nearest"). */
-typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS, DR_TOP_LEFT, DR_BICUBIC } dr_resample;
+ * its corner, as torch.nn.functional.interpolate(mode="nearest"). LANCZOS_X_FIRST is Pillow's of before 13, where the
+ * width always came first. */
+typedef enum dr_resample {
+    DR_NEAREST,
+    DR_BILINEAR,
+    DR_LANCZOS,
+    DR_TOP_LEFT,
+    DR_LANCZOS_X_FIRST,
+    DR_BICUBIC
+} dr_resample;
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
 /** The same without rounding to bytes, by BILINEAR, BICUBIC or LANCZOS: [height][width][channels], yours to free();
  * each channel as PIL's Image.resize of mode "F". */

@@ -335,26 +335,58 @@ dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t si
     return DR_OK;
 }
 
-dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+/* `stored`: without turning and managing colours; only then `channels` may be 0. */
+static dr_status read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels, bool stored)
 {
     const format *f;
     VipsImage *im;
-    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
     *out = (dr_image){0};
     dr_status st = open_memory(&im, &f, data, size, name);
     if (st)
         return st;
-    int orientation = orientation_of(im, data, size, f);
+    int orientation = stored ? 1 : orientation_of(im, data, size, f);
     dr_image result = {.channels = channels};
     if (dr_samples_need_scan(im))
         st = to_bytes(&im, data, size, name, f);
-    if (!st && to_8bit(&im, channels == 3) != 0)
+    if (!st && to_8bit(&im, channels == 3 && !stored) != 0)
         st = damaged(name, f);
+    if (!st && !channels)
+        result.channels = vips_image_get_bands(im) <= 2 ? 1 : 3;
     if (!st)
         st = decode(&result, im, name, f, orientation);
     g_object_unref(im);
     if (!st)
         *out = result;
+    return st;
+}
+
+dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+{
+    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
+    return read_memory(out, data, size, name, channels, false);
+}
+
+/* PIL's modes P and 1: in a PNG's header depth and colour type stand at 24 and 25. */
+static bool is_hard(const unsigned char *p, size_t n)
+{
+    const format *f = sniff(p, n);
+    bool png = f && strcmp(f->loader, "pngload_buffer") == 0;
+    return (f && strcmp(f->loader, "gifload_buffer") == 0) || (png && n > 25 && (p[25] == 3 || (p[24] == 1 && !p[25])));
+}
+
+dr_status dr_image_read_stored(dr_image *out, const char *path, int channels, bool *hard)
+{
+    char *data;
+    size_t size;
+    DR_ASSERT(channels == 0 || channels == 3, "reading %d channels", channels);
+    *out = (dr_image){0};
+    dr_status st = dr_file_read(path, MAX_FILE, &data, &size);
+    if (st)
+        return st;
+    if (hard)
+        *hard = is_hard((const unsigned char *)data, size);
+    st = read_memory(out, data, size, path, channels, true);
+    free(data);
     return st;
 }
 

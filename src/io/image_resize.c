@@ -197,7 +197,7 @@ dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int heig
     if (width == in->width)
         return resize_y(out, in, height, how);
     dr_image middle;
-    bool y_first = dr_columns_first(in, width, height);
+    bool y_first = how != DR_LANCZOS_X_FIRST && dr_columns_first(in, width, height);
     dr_status st = y_first ? resize_y(&middle, in, height, how) : resize_x(&middle, in, width, how);
     if (!st) {
         st = y_first ? resize_x(out, &middle, width, how) : resize_y(out, &middle, height, how);

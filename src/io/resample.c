@@ -41,9 +41,10 @@ void dr_taps_clear(dr_taps *t)
 
 bool dr_taps_init(dr_taps *t, int in, int out, dr_resample how)
 {
-    double (*filter)(double) = how == DR_LANCZOS ? lanczos : how == DR_BICUBIC ? bicubic : bilinear;
+    bool is_lanczos = how == DR_LANCZOS || how == DR_LANCZOS_X_FIRST;
+    double (*filter)(double) = is_lanczos ? lanczos : how == DR_BICUBIC ? bicubic : bilinear;
     double scale = (double)in / out, stretch = scale < 1.0 ? 1.0 : scale, inverse = 1.0 / stretch;
-    double support = (how == DR_LANCZOS ? 3.0 : how == DR_BICUBIC ? 2.0 : 1.0) * stretch;
+    double support = (is_lanczos ? 3.0 : how == DR_BICUBIC ? 2.0 : 1.0) * stretch;
     t->stride = (size_t)fmin(ceil(support) * 2 + 1, in);
     t->first = malloc((size_t)out * sizeof *t->first);
     t->count = malloc((size_t)out * sizeof *t->count);

@@ -35,6 +35,12 @@ static const struct {
     {"frechet", dr_verify_frechet},
     {"kid", dr_verify_kid},
     {"clip_image", dr_verify_clip_image},
+    {"catvton_attention", dr_verify_catvton_attention},
+    {"catvton_unet", dr_verify_catvton_unet},
+    {"catvton_step", dr_verify_catvton_step},
+    {"catvton_prepare", dr_verify_catvton_prepare},
+    {"catvton_repaint", dr_verify_catvton_repaint},
+    {"catvton_run", dr_verify_catvton_run},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
 };
@@ -72,8 +78,10 @@ void dr_verifier_free(dr_verifier *v)
     dr_vae_unload(&v->vae);
     dr_unet_unload(&v->unet);
     dr_parser_unload(&v->parser);
+    dr_verify_garment_close(v);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
+    dr_source_close(v->other_vae);
     dr_source_close(v->source);
     free(v->out_dir);
     free(v);

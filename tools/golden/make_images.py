@@ -115,14 +115,14 @@ def resizes():
     sizes = [((31, 17), (12, 9)), ((13, 11), (40, 29)), ((40, 7), (9, 20)), ((16, 16), (16, 5)), ((16, 16), (7, 16)),
              ((1, 9), (5, 3)), ((64, 3), (1, 1))]
     floats = bytearray()
-    filters = [[(0, Image.NEAREST), (1, Image.BILINEAR), (2, Image.LANCZOS)], [(4, Image.BICUBIC)]]
+    filters = [[(0, Image.NEAREST), (1, Image.BILINEAR), (2, Image.LANCZOS)], [(5, Image.BICUBIC)]]
     for which, how, channels in [(*f, c) for some in filters for c in (3, 1) for f in some]:
         for (w, h), (ow, oh) in sizes:
             pixels = rng.integers(0, 256, (h, w, 3) if channels == 3 else (h, w), np.uint8)
             out = np.asarray(Image.fromarray(pixels).resize((ow, oh), how))
             head = bytes((channels, which, w, h, ow, oh)) + pixels.tobytes()
             data += head + out.tobytes()
-            if which == 4:  # the same in mode "F", channel by channel
+            if which == 5:  # the same in mode "F", channel by channel
                 planes = [Image.fromarray(c.astype(np.float32)) for c in np.moveaxis(pixels.reshape(h, w, channels), 2, 0)]
                 floats += head + np.stack([np.asarray(f.resize((ow, oh), how)) for f in planes], 2).tobytes()
     (OUT / "resize.bin").write_bytes(data)
