@@ -384,6 +384,16 @@ typedef struct drape_train_report {
     unsigned long long memory; /* resident bytes */
 } drape_train_report;
 
+/** What the model in training makes of photos that are held out. */
+typedef struct drape_train_look {
+    int step;
+    double loss; /* on noise and timesteps that are the same at every look; NaN: not known */
+    int metrics; /* of the pictures that were made, mean over them */
+    const char *const *name;
+    const double *value; /* NaN: not known */
+    bool best;           /* by keep_best, so far */
+} drape_train_look;
+
 /** Any may be NULL. */
 typedef struct drape_train_callbacks {
     void *user;
@@ -394,6 +404,8 @@ typedef struct drape_train_callbacks {
     void (*message)(void *user, const char *text);
     /** True finishes the step, writes a checkpoint, and returns DRAPE_ECANCELLED. */
     bool (*cancel)(void *user);
+    /** After each look at the photos that are held out. Borrowed for the call. */
+    void (*look)(void *user, const drape_train_look *look);
 } drape_train_callbacks;
 
 /**
@@ -444,6 +456,12 @@ typedef struct drape_train_options {
     const char *validation_prompt, *validation_image, *validation_mask;
     int validation_steps, num_validation_images;
     drape_train_callbacks callbacks;
+    double validation_split;     /* part of the photos that are held out: never trained on, looked at every
+                                    validation_steps; 0: none */
+    const char *validation_data; /* or a folder of others: photos in it or in its images/, masks in its masks/ */
+    const char
+        *validation_metrics; /* what pictures of them are judged by (drape_eval_metric_at()), "none": no pictures */
+    const char *keep_best;   /* "loss" or one of these: OUTPUT/best-STEP is the model that was best by it */
 } drape_train_options;
 
 /** The defaults of every option. */
