@@ -4,6 +4,7 @@
     tools/golden/make_backbones.py OUT            small ones: OUT/backbones-nano and OUT/backbones-nano-cases
     tools/golden/make_backbones.py OUT --full     the published sizes: OUT/backbones-full, half a gigabyte
     ... --photos DIR --count 60                   instead of noise, the first photos of a folder
+    ... --only alex,vgg,squeeze,fid,clip          some of it
 
 Needs torch, torchvision, transformers, lpips, pytorch-fid, clean-fid, torch-fidelity, scipy, Pillow (made with 2.15, 0.29,
 5.23, 0.1.4, 0.3.0, 0.1.35, 0.4.0, 1.17, 13). The networks are the packages' own classes; the small ones are these classes
@@ -36,6 +37,7 @@ p.add_argument("out", type=pathlib.Path)
 p.add_argument("--full", action="store_true")
 p.add_argument("--photos", type=pathlib.Path)
 p.add_argument("--count", type=int, default=60)
+p.add_argument("--only", default="alex,vgg,squeeze,fid,clip")
 A = p.parse_args()
 NAME = "backbones-full" if A.full else "backbones-nano"
 MODELS, CASES = A.out / NAME, A.out / (NAME + "-cases")
@@ -156,7 +158,7 @@ def make_lpips(short):
     mask = torch.zeros(1, *pictures.shape[1:3], 1, dtype=torch.uint8)
     mask[:, mask.shape[1] // 4:, mask.shape[2] // 3:] = 255
     for i in range(0, len(pictures) - 1, 2):
-        pair = [torch.from_numpy(np.array(im)).permute(2, 0, 1)[None].double() for im in pictures[i:i + 2]]
+        pair = [im.permute(2, 0, 1)[None].double() for im in pictures[i:i + 2]]
         a, b = [(im / (255 / 2) - 1).float() for im in pair]
         with torch.no_grad():
             loss.spatial = False
@@ -292,9 +294,13 @@ def make_clip():
         save_case(cases + "_image", "clip_image", {"pictures": pictures}, {"image_embeds": y / y.norm(dim=-1, keepdim=True)})
 
 
+ONLY = A.only.split(",")
 for short in NETS:
-    make_lpips(short)
-make_fid()
-if not A.photos:
-    make_vectors()
-make_clip()
+    if short in ONLY:
+        make_lpips(short)
+if "fid" in ONLY:
+    make_fid()
+    if not A.photos:
+        make_vectors()
+if "clip" in ONLY:
+    make_clip()
