@@ -36,6 +36,8 @@ dr_tensor *dr_mean_places(dr_tape *g, dr_tensor *x);
 dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, int heads, bool causal);
 
 dr_tensor *dr_activation(dr_tape *g, dr_tensor *x, dr_act kind);
+/** The same for an x that nothing else reads: where nothing is recorded, its values are overwritten. */
+dr_tensor *dr_activation_over(dr_tape *g, dr_tensor *x, dr_act kind);
 /** x [...,2C] -> [...,C]: first half times gelu of the second. */
 dr_tensor *dr_geglu(dr_tape *g, dr_tensor *x);
 dr_tensor *dr_add(dr_tape *g, dr_tensor *a, dr_tensor *b);

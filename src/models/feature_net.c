@@ -121,7 +121,7 @@ dr_status dr_feature_init(dr_feature_net *m, const dr_feature_config *c, dr_para
 
 static dr_tensor *conv_relu(dr_tape *g, const dr_conv *c, dr_tensor *x)
 {
-    return dr_activation(g, dr_conv_forward(g, c, x, NULL), DR_ACT_RELU);
+    return dr_activation_over(g, dr_conv_forward(g, c, x, NULL), DR_ACT_RELU);
 }
 
 static dr_tensor *step_forward(dr_tape *g, const dr_feature_step *s, dr_tensor *x)

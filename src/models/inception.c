@@ -223,7 +223,7 @@ static dr_tensor *run(dr_tape *g, const dr_inception_unit *u, dr_tensor *x)
     dr_tensor *y = dr_conv2d(g, x, u->conv.w, u->folded ? u->beta : NULL, u->conv.geom, NULL);
     if (!u->folded)
         y = dr_batchnorm(g, y, u->gamma, u->beta, u->mean, u->var, EPS);
-    return dr_activation(g, y, DR_ACT_RELU);
+    return dr_activation_over(g, y, DR_ACT_RELU);
 }
 
 /* `n` convolutions one behind the other. */
