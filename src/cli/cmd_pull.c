@@ -4,9 +4,15 @@
 #include <limits.h>
 #include <stdio.h>
 
+static void on_note(void *user, const char *text)
+{
+    (void)user;
+    fprintf(stderr, "drape pull: %s\n", text);
+}
+
 static int run(int argc, char **argv)
 {
-    drape_pull_options o = {.cancel = dr_cli_interrupted};
+    drape_pull_options o = {.cancel = dr_cli_interrupted, .note = on_note};
     char dir[PATH_MAX];
     bool quiet = false, backbones = false;
     const char *only = NULL;
@@ -14,6 +20,8 @@ static int run(int argc, char **argv)
     const dr_opt opts[] = {
         {"revision", DR_OPT_STRING, &o.revision, "R", "branch, tag or commit", .shown_default = "main"},
         {"variant", DR_OPT_STRING, &o.variant, "V", "fp16 for the half-size weights", .shown_default = "the full ones"},
+        {"version", DR_OPT_STRING, &o.version, "V", "of catvton: mix-48k-1024, vitonhd-16k-512 or dresscode-16k-512",
+         .shown_default = "mix-48k-1024"},
         {"overwrite", DR_OPT_FLAG, &o.overwrite, NULL, "replace files in OUT_DIR that no pull has brought"},
         {"offline", DR_OPT_FLAG, &o.offline, NULL, "only check that OUT_DIR is complete (also HF_HUB_OFFLINE=1)"},
         {"backbones", DR_OPT_FLAG, &backbones, NULL,
@@ -45,8 +53,9 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_pull = {"pull", "download a model folder from the Hugging Face hub",
-                                "(REPO|--backbones) [OUT_DIR]",
+                                "(REPO|catvton|--backbones) [OUT_DIR]",
                                 "  drape pull stabilityai/stable-diffusion-2-inpainting\n"
+                                "  drape pull catvton    (what tryon --garment needs, of three repos)\n"
                                 "  drape pull --backbones --only lpips-alex,fid\n"
                                 "\nHF_TOKEN gives access to private and gated repos, HF_ENDPOINT names a mirror.\n",
                                 run};

@@ -43,16 +43,17 @@ static dr_shapes shapes_of(const dr_backbone *m)
 
 static const char *const feature_unused[] = {"classifier.", NULL};
 static const char *const inception_unused[] = {"fc.", "AuxLogits.", NULL};
+static const char *const inception_ignored[] = {".num_batches_tracked", NULL};
 static const char *const clip_unused[] = {"logit_scale", "text_model.", "text_projection.", NULL};
 static const char *const clip_ignored[] = {"embeddings.position_ids", NULL};
 static const char *const clip_stems[] = {"model", "pytorch_model", NULL};
 
 static dr_weights_rules rules_of(const dr_backbone *m)
 {
-    dr_weights_rules r = {.what = dr_backbone_name(m->kind), .by_shapes = true};
+    dr_weights_rules r = {.what = dr_backbone_name(m->kind), .no_config = true};
     if (m->kind == DR_BACKBONE_INCEPTION) {
         r.unused = inception_unused;
-        r.ignored_end = ".num_batches_tracked";
+        r.ignored = inception_ignored;
     } else if (m->kind == DR_BACKBONE_CLIP) {
         r = (dr_weights_rules){.what = r.what,
                                .stems = clip_stems,

@@ -148,7 +148,7 @@ static void free_pictures(dr_image *list, int count)
 static dr_status judge_one(dr_verifier *v, const char *name, double value)
 {
     float f = (float)value;
-    return dr_case_output(v, name, &f, 1, DR_TOL_RELATIVE);
+    return dr_case_output(v, name, &f, 1, DR_TOL_NUMBER);
 }
 
 /* --- measures ---------------------------------------------------------------------------------------------------- */
