@@ -74,35 +74,6 @@ static bool on_cancel(void *user)
 
 /* --- what goes in --------------------------------------------------------------------------------------- */
 
-static drape_status make_mask(compare_cli *c, const char *category)
-{
-    drape_mask_options o = c->mask_options;
-    drape_parser *parser = NULL;
-    o.category = (drape_category)dr_choice_index(dr_mask_categories(), category);
-    o.name = c->c.image;
-    o.cancel = dr_cli_interrupted;
-    drape_status st = drape_parser_load(&parser, c->parser_dir);
-    if (!st)
-        dr_warn_of_labels(&dr_cmd_compare, parser);
-    if (!st)
-        st = drape_mask(parser, &c->c.scene.person, &o, &c->c.scene.mask);
-    drape_parser_free(parser);
-    return st;
-}
-
-static drape_status get_mask(compare_cli *c)
-{
-    const char *category;
-    char warnings[1024];
-    if (dr_mask_is_auto(c->mask, &category))
-        return make_mask(c, category);
-    drape_status st =
-        drape_mask_read_for(&c->c.scene.mask, c->mask, &c->c.scene.person, c->c.image, warnings, sizeof warnings);
-    if (!st && warnings[0])
-        fprintf(stderr, "drape compare: warning: %s\n", warnings);
-    return st;
-}
-
 /* The reference is the person as it should look: of the photo's shape, at any size. */
 static drape_status get_reference(dr_comparison *c)
 {
@@ -139,7 +110,8 @@ static drape_status read_inputs(compare_cli *c)
     if (!st)
         st = get_reference(k);
     if (!st)
-        st = get_mask(c);
+        st = dr_cli_mask(&dr_cmd_compare, c->mask, &k->scene.person, k->image, &c->mask_options, c->parser_dir,
+                         &k->scene.mask);
     return st;
 }
 
