@@ -20,7 +20,7 @@ endfunction()
 set(bundles ${CMAKE_BINARY_DIR}/embedded)
 bundle_compare(${bundles}/compare.css web/css/base.css web/css/controls.css web/css/compare.css data/compare/page.css)
 bundle_compare(${bundles}/compare.js web/js/dom.js web/js/store.js web/js/format.js web/js/ui/theme.js web/js/ui/fields.js
-               web/js/ui/frame.js web/js/ui/compare.js data/compare/page.js)
+               web/js/ui/frame.js web/js/ui/compare.js web/js/ui/pair.js data/compare/page.js)
 embed_compare(dr_compare_html ${CMAKE_SOURCE_DIR}/data/compare/page.html)
 embed_compare(dr_compare_css ${bundles}/compare.css)
 embed_compare(dr_compare_js ${bundles}/compare.js)

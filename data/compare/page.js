@@ -22,91 +22,19 @@ for (const m of methods) {
   }
 }
 const byKey = new Map(shown.map((p) => [p.key, p]));
+
+/* --- two of them, large, and all of them ------------------------------------------------------------------ */
+
+const shots = []; // the small pictures, which show what is large
 const firstResult = shown.find((p) => p.group !== 'What went in');
-const state = { left: 'person', right: (firstResult ?? shown[1]).key, mode: 'slider', at: 50 };
-
-/* --- two of them, large ---------------------------------------------------------------------------------- */
-
-const view = h('div', { class: 'view' });
-const note = h('p', { class: 'view-note', 'aria-live': 'polite' });
-const cards = []; // {key, element, left, right}, of the small pictures
-
-function chooser(label, side) {
-  const id = uid('choose');
-  const groups = [...new Set(shown.map((p) => p.group))];
-  const input = h('select', { class: 'select', id, on: { change: () => choose(side, input.value) } }, groups.map((group) =>
-    h('optgroup', { label: group }, shown.filter((p) => p.group === group).map((p) => h('option', { value: p.key, text: p.name })))));
-  return { element: h('div', { class: 'field' }, h('label', { for: id, text: label }), input), input };
-}
-
-const left = chooser('Left', 'left');
-const right = chooser('Right', 'right');
-const modes = segments({ label: 'How to compare', value: 'slider', onChange: (value) => { state.mode = value; draw(); }, options: [
-  { value: 'slider', label: 'Slider' }, { value: 'side', label: 'Side by side' }, { value: 'difference', label: 'Difference' }] });
-
-function choose(side, key) {
-  state[side] = key;
-  draw();
-}
-
-function swap() {
-  [state.left, state.right] = [state.right, state.left];
-  draw();
-}
-
-function picture(p, extra = '') {
-  return h('img', { src: p.src, alt: p.name, width: p.width, height: p.height, class: extra || null });
-}
-
-const sameShape = (a, b) => Math.abs(a.width / a.height - b.width / b.height) < 0.02 * (a.width / a.height);
-
-function sideBySide(a, b) {
-  const one = (p) => h('figure', {}, fitBox(p.width, p.height, picture(p)), h('figcaption', { text: p.name }));
-  return h('div', { class: 'pair-view' }, one(a), one(b));
-}
-
-function underLine(a, b) {
-  const el = compare({ src: a.src, alt: a.name, name: a.short }, { src: b.src, alt: b.name, name: b.short },
-                     { at: state.at, onMove: (at) => { state.at = at; } });
-  el.firstChild.style.setProperty('--ratio', String(b.width / b.height));
-  return el;
-}
-
-function difference(a, b) {
-  return fitBox(b.width, b.height, h('div', { class: 'louder' }, h('div', { class: 'difference' }, picture(a, 'fitted'), picture(b, 'fitted'))));
-}
-
-function draw() {
-  const [a, b] = [byKey.get(state.left), byKey.get(state.right)];
-  const fits = sameShape(a, b);
-  left.input.value = a.key;
-  right.input.value = b.key;
-  const mode = fits ? state.mode : 'side';
-  view.style.setProperty('--ratio', String((mode === 'side' ? 2 : 1) * (b.width / b.height)));
-  fill(view, mode === 'side' ? sideBySide(a, b) : mode === 'difference' ? difference(a, b) : underLine(a, b));
-  note.textContent = !fits && state.mode !== 'side' ? 'These two have different shapes, so they stand side by side.'
-    : mode === 'difference' ? 'Black is equal; what differs is shown twice as strong.'
-      : mode === 'slider' ? 'Drag in the picture, or use the arrow keys.' : '';
-  for (const card of cards) {
-    card.left.setAttribute('aria-pressed', String(card.key === a.key));
-    card.right.setAttribute('aria-pressed', String(card.key === b.key));
-    card.element.classList.toggle('on', card.key === a.key || card.key === b.key);
-  }
-}
-
-/* --- all of them ------------------------------------------------------------------------------------------ */
+const viewer = pairViewer({ pictures: shown, left: 'person', right: (firstResult ?? shown[1]).key,
+                            onChange: ({ left, right }) => shots.forEach((s) => s.show(left, right)) });
 
 function shot(key, caption) {
-  const p = byKey.get(key);
-  const side = (name, which) => h('button', { type: 'button', text: name, 'aria-pressed': 'false', 'aria-label': `${name}: ${p.name}`, on: { click: () => choose(which, key) } });
-  const open = h('button', { type: 'button', class: 'open', 'aria-label': `Show on the right: ${p.name}`, on: { click: () => {
-    choose('right', key);
-    stage.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
-  } } }, h('img', { src: p.src, alt: '', width: p.width, height: p.height, loading: 'lazy' }));
-  const card = { key, left: side('Left', 'left'), right: side('Right', 'right') };
-  card.element = h('figure', { class: 'shot' }, open, h('figcaption', {}, h('span', { text: caption }), h('span', { class: 'sides' }, card.left, card.right)));
-  cards.push(card);
-  return card.element;
+  const s = pairShot(() => viewer, byKey.get(key), caption, { onOpen: () =>
+    viewer.element.scrollIntoView({ block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' }) });
+  shots.push(s);
+  return s.element;
 }
 
 const seconds = (s) => (s < 100 ? `${s.toFixed(1)} s` : duration(s));
@@ -172,9 +100,9 @@ function numbers() {
 
 /* --- settings ---------------------------------------------------------------------------------------------- */
 
-const WORDS = { model: 'Model', lora: 'Adapters', embedding: 'Learned words', vae: 'VAE', prompt: 'Prompt', negative_prompt: 'Not', steps: 'Steps', guidance_scale: 'Guidance', strength: 'Strength',
+const WORDS = { model: 'Model', attention: 'Attention', lora: 'Adapters', embedding: 'Learned words', vae: 'VAE', prompt: 'Prompt', negative_prompt: 'Not', steps: 'Steps', guidance_scale: 'Guidance', strength: 'Strength',
                 scheduler: 'Sampler', width: 'Working width', height: 'Working height', whole: 'Whole photo', mask_grow: 'Mask grown by', mask_blur: 'Soft edge', paste: 'Pasted back', color_match: 'Colour matched',
-                precision: 'Precision', eta: 'Eta', karras: 'Karras noise', clip_skip: 'Clip skip', long_prompt: 'Long prompts', prompt_weights: 'Weights in prompts', padding: 'Padding' };
+                precision: 'Precision', eta: 'Eta', karras: 'Karras noise', clip_skip: 'Clip skip', long_prompt: 'Long prompts', prompt_weights: 'Weights in prompts', padding: 'Padding', fit: 'Fit', repaint: 'Photo laid over' };
 const word = (key) => WORDS[key] ?? (key[0].toUpperCase() + key.slice(1)).replaceAll('_', ' ');
 const said = (v) => (v === undefined || v === null || v === '' ? '–' : v === true ? 'yes' : v === false ? 'no' : Array.isArray(v) ? v.join(', ') : v === -1 ? 'automatic' : typeof v === 'number' ? number(v) : String(v));
 
@@ -202,18 +130,15 @@ function settings() {
 const section = (title, hint, ...body) => h('section', {}, h('div', { class: 'section-head' }, h('h2', { text: title }), hint ? h('span', { class: 'soft small', text: hint }) : null), body);
 const name = data.title || data.image.split(/[\\/]/).at(-1);
 const made = new Date(data.written);
-const stage = h('section', { class: 'stage', 'aria-label': 'Two of them, large' },
-  h('div', { class: 'stage-tools' }, left.element, button({ label: 'Swap left and right', name: 'swap', quiet: true, kind: 'swap', on: swap }), right.element, modes.element), view, note);
-
 document.title = `${name} - drape compare`;
 const failed = methods.filter((m) => m.error);
 fill(document.getElementById('main'),
   h('div', { class: 'head' },
     h('div', {}, h('h1', { text: name }), h('p', { text: `${count(methods.length, 'method')}, ${count(data.seeds.length, 'seed')}, ${made.toLocaleDateString('en', { day: 'numeric', month: 'long', year: 'numeric' })}` })), themeSwitch()),
   failed.length ? h('p', { class: 'notice error', role: 'status' }, icon('alert'), h('span', { text: `${failed.length === 1 ? 'One method' : `${failed.length} methods`} failed: ${failed.map((m) => m.name).join(', ')}.` })) : null,
-  stage,
+  viewer.element,
   section('Pictures', 'Choose what stands left and right above.', h('div', { class: 'methods' }, inputsCard(), methods.map(methodCard))),
   section('Numbers', data.seeds.length > 1 ? 'Means over the seeds, with their range.' : null, numbers()),
   section('Settings', 'What differs between the methods.', settings()),
   h('footer', { text: `Made by drape ${data.drape} on ${data.machine.cpu}, ${count(data.machine.threads, 'thread')} (${data.machine.isa}). The pictures in full size and the numbers as JSON are in the page's folder.` }));
-draw();
+shots.forEach((s) => s.show(viewer.left, viewer.right));

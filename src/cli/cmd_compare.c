@@ -26,9 +26,11 @@ typedef struct compare_cli {
     int num_images, threads;
     bool fresh, quiet, json;
     drape_mask_options mask_options;
+    drape_garment_options garment_options;
     dr_methods methods;
     dr_comparison c;
     /* while running */
+    drape_parser *parser;
     dr_progress bar;
     bool bar_open;
 } compare_cli;
@@ -74,6 +76,78 @@ static bool on_cancel(void *user)
 
 /* --- what goes in --------------------------------------------------------------------------------------- */
 
+static bool wears_photo(const compare_cli *c)
+{
+    for (int i = 0; i < c->methods.count; i++)
+        if (c->methods.item[i].kind->garment)
+            return true;
+    return false;
+}
+
+static drape_status get_parser(compare_cli *c)
+{
+    if (c->parser)
+        return DRAPE_OK;
+    drape_status st = drape_parser_load(&c->parser, c->parser_dir);
+    if (!st)
+        dr_warn_of_labels(&dr_cmd_compare, c->parser);
+    return st;
+}
+
+/* Makes the first photo of the garment ready, and finds out what kind of garment it is. Where nothing is found that the
+ * mask would need, it is taken as it is. */
+static drape_status get_garment(compare_cli *c, bool find_mask, drape_category *found)
+{
+    drape_garment_options o = c->garment_options;
+    drape_garment_info info = {0};
+    o.name = c->c.garment_paths.item[0];
+    o.cancel = dr_cli_interrupted;
+    drape_status st = get_parser(c);
+    if (!st)
+        st = drape_garment(c->parser, &c->c.garments[0], &o, &c->c.scene.garment, &info);
+    if (!st)
+        *found = info.mask;
+    if (st != DRAPE_EINVAL || (wears_photo(c) && (find_mask || o.cut == DRAPE_CUT_OUT)))
+        return st;
+    if (wears_photo(c))
+        fprintf(stderr, "drape compare: warning: no garment is found in '%s', which is taken as it is\n", o.name);
+    o.cut = DRAPE_CUT_KEEP;
+    if (o.category == DRAPE_GARMENT_AUTO)
+        o.category = DRAPE_GARMENT_UPPER;
+    return drape_garment(NULL, &c->c.garments[0], &o, &c->c.scene.garment, &info);
+}
+
+static drape_status make_mask(compare_cli *c, drape_category category)
+{
+    drape_mask_options o = c->mask_options;
+    o.category = category;
+    o.name = c->c.image;
+    o.cancel = dr_cli_interrupted;
+    drape_status st = get_parser(c);
+    return st ? st : drape_mask(c->parser, &c->c.scene.person, &o, &c->c.scene.mask);
+}
+
+/* With "auto" alone the garment says which mask goes with it, if there is a photo of one. */
+static drape_status get_garment_and_mask(compare_cli *c)
+{
+    const char *word = NULL;
+    char warnings[1024];
+    bool automatic = dr_mask_is_auto(c->mask, &word);
+    drape_category category = DRAPE_UPPER;
+    drape_status st = DRAPE_OK;
+    if (c->c.garment_paths.count && (wears_photo(c) || (automatic && !word)))
+        st = get_garment(c, automatic && !word, &category);
+    if (word)
+        category = (drape_category)dr_choice_index(dr_mask_categories(), word);
+    if (!st && automatic)
+        return make_mask(c, category);
+    if (!st)
+        st = drape_mask_read_for(&c->c.scene.mask, c->mask, &c->c.scene.person, c->c.image, warnings, sizeof warnings);
+    if (!st && warnings[0])
+        fprintf(stderr, "drape compare: warning: %s\n", warnings);
+    return st;
+}
+
 /* The reference is the person as it should look: of the photo's shape, at any size. */
 static drape_status get_reference(dr_comparison *c)
 {
@@ -110,8 +184,9 @@ static drape_status read_inputs(compare_cli *c)
     if (!st)
         st = get_reference(k);
     if (!st)
-        st = dr_cli_mask(&dr_cmd_compare, c->mask, &k->scene.person, k->image, &c->mask_options, c->parser_dir,
-                         &k->scene.mask);
+        st = get_garment_and_mask(c);
+    drape_parser_free(c->parser); /* room for the large models */
+    c->parser = NULL;
     return st;
 }
 
@@ -221,8 +296,8 @@ static const dr_own own[] = {
      NULL,
      AT(methods_given),
      {"method", DR_OPT_LIST, NULL, "[NAME=]KIND[:VALUE][,KEY=VALUE]",
-      "a method; may be given again. Kinds: prompt, taught (VALUE is its model), adapter (VALUE is its file). KEY is "
-      "any option below that a picture depends on",
+      "a method; may be given again. Kinds: prompt, taught (VALUE is its model), adapter (VALUE is its file), garment "
+      "(VALUE is its attention weights). KEY is any option below that a picture depends on",
       .shown_default = ""}},
     {NULL,
      NULL,
@@ -232,8 +307,8 @@ static const dr_own own[] = {
     {NULL,
      NULL,
      AT(c.garment_paths),
-     {"garment", DR_OPT_LIST, NULL, "PHOTO", "photo of the garment, for the page; may be given again",
-      .shown_default = ""}},
+     {"garment", DR_OPT_LIST, NULL, "PHOTO",
+      "photo of the garment: the first is worn and measured against; may be given again", .shown_default = ""}},
     {NULL,
      NULL,
      AT(c.reference_path),
@@ -271,6 +346,18 @@ static const dr_own own[] = {
      AT(parser_dir),
      {"parser", DR_OPT_STRING, NULL, "DIR", "automatic masks: folder of another clothes parser",
       .shown_default = "DRAPE_PARSER, or the one that comes with drape"}},
+    {NULL,
+     "fit",
+     AT(garment_options),
+     {"category", .help = "what the garment covers, for --mask auto; auto: what its photo shows"},
+     drape_garment_option,
+     "category"},
+    {NULL,
+     "repaint",
+     AT(garment_options),
+     {"cut", .help = "cut the garment out of its photo: auto where somebody wears it, keep never, out always"},
+     drape_garment_option,
+     "cut"},
     {"preview_every", NULL, AT(fresh), {"fresh", DR_OPT_FLAG, NULL, NULL, "make pictures anew that are there"}},
     {"preview_every",
      NULL,
@@ -306,7 +393,7 @@ static int check(const compare_cli *c)
     const char *category;
     if (!c->methods_file && c->methods_given.count == 0)
         return dr_usage_error(&dr_cmd_compare, "--method is missing: what is to be compared");
-    if (dr_mask_is_auto(c->mask, &category) && dr_choice_index(dr_mask_categories(), category) < 0)
+    if (dr_mask_is_auto(c->mask, &category) && category && dr_choice_index(dr_mask_categories(), category) < 0)
         return dr_usage_error(&dr_cmd_compare, "--mask %s: '%s' is not one of %s", c->mask, category,
                               dr_mask_categories());
     if (dr_exists(c->output) && !dr_is_dir(c->output))
@@ -319,6 +406,9 @@ static int read_methods(compare_cli *c)
     int bad = c->methods_file ? dr_methods_add_file(&c->methods, &dr_cmd_compare, &c->common, c->methods_file) : 0;
     for (int i = 0; !bad && i < c->methods_given.count; i++)
         bad = dr_methods_add(&c->methods, &dr_cmd_compare, &c->common, c->methods_given.item[i]);
+    if (!bad && wears_photo(c) && c->c.garment_paths.count == 0)
+        bad =
+            dr_usage_error(&dr_cmd_compare, "--garment is missing: a method of kind garment wears what a photo shows");
     return bad;
 }
 
@@ -349,6 +439,7 @@ static int run(int argc, char **argv)
                      .mask_options = DRAPE_MASK_DEFAULTS};
     c.common.o.steps = 0;           /* not said */
     c.common.o.guidance_scale = -1; /* not said */
+    c.common.o.eta = -1;            /* not said */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {
         dr_set_threads(c.threads);

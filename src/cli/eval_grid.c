@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/mask_words.h"
 
 #include <errno.h>
@@ -190,7 +191,7 @@ static int check(dr_grid *g, const dr_command *cmd)
     const char *category;
     if (!g->image || !g->prompt || g->checkpoints.count == 0)
         return dr_usage_error(cmd, "--grid needs --image, --prompt and at least one --checkpoint");
-    if (dr_mask_is_auto(g->mask, &category) && dr_choice_index(dr_mask_categories(), category) < 0)
+    if (dr_mask_is_auto(g->mask, &category) && category && dr_choice_index(dr_mask_categories(), category) < 0)
         return dr_usage_error(cmd, "--mask %s: '%s' is not one of %s", g->mask, category, dr_mask_categories());
     if (dr_exists(g->dir) && !dr_is_dir(g->dir))
         return dr_usage_error(cmd, "--grid '%s' is a file; it must be a folder", g->dir);
@@ -200,13 +201,41 @@ static int check(dr_grid *g, const dr_command *cmd)
     return read_scales(g, cmd);
 }
 
+static drape_status make_mask(dr_grid *g, const dr_command *cmd, const char *category)
+{
+    drape_mask_options o = DRAPE_MASK_DEFAULTS;
+    drape_parser *parser = NULL;
+    o.category = category ? (drape_category)dr_choice_index(dr_mask_categories(), category) : DRAPE_UPPER;
+    o.name = g->image;
+    o.cancel = dr_cli_interrupted;
+    drape_status st = drape_parser_load(&parser, g->parser);
+    if (!st)
+        dr_warn_of_labels(cmd, parser);
+    if (!st)
+        st = drape_mask(parser, &g->c.scene.person, &o, &g->c.scene.mask);
+    drape_parser_free(parser);
+    return st;
+}
+
+static drape_status read_mask(dr_grid *g, const dr_command *cmd)
+{
+    const char *category;
+    char doubts[1024];
+    if (dr_mask_is_auto(g->mask, &category))
+        return make_mask(g, cmd, category);
+    drape_status st =
+        drape_mask_read_for(&g->c.scene.mask, g->mask, &g->c.scene.person, g->image, doubts, sizeof doubts);
+    if (!st && doubts[0])
+        fprintf(stderr, "drape %s: warning: %s\n", cmd->name, doubts);
+    return st;
+}
+
 static dr_status read_pictures(dr_grid *g, const dr_command *cmd)
 {
-    const drape_mask_options o = DRAPE_MASK_DEFAULTS;
     dr_comparison *c = &g->c;
     dr_status st = (dr_status)drape_image_read(&c->scene.person, g->image);
     if (!st)
-        st = (dr_status)dr_cli_mask(cmd, g->mask, &c->scene.person, g->image, &o, g->parser, &c->scene.mask);
+        st = (dr_status)read_mask(g, cmd);
     c->garment_paths = g->garments;
     g->garments = (dr_opt_list){0};
     c->garments = calloc((size_t)c->garment_paths.count + 1, sizeof *c->garments);

@@ -83,6 +83,23 @@ compared --method "$name=prompt"
 is "prompt" "r['methods'][0]['kind']"
 [ "$(ls c/pictures | grep -c "^a-b-c-script")" = 1 ] || fail "a hostile name's file: $(ls c/pictures)"
 
+# --- from a photo of the garment -----------------------------------------------------------------------------------
+
+cat=$root/tests/golden/catvton
+from="model=$cat/base,vae=$cat/sd-vae-ft-mse,size=32x32"
+compared --garment in/photo.png --method "From the photo=garment:$cat/CatVTON/tiny-4k-32,$from" --method prompt
+is "[None, None]" "[m['error'] for m in r['methods']]"
+is "['tiny-4k-32', 1.0]" "[r['methods'][0]['settings']['attention'].split('/')[-3], r['methods'][0]['settings']['eta']]"
+is False "'prompt' in r['methods'][0]['settings']"
+is True "r['methods'][0]['results'][0]['metrics']['colour_mean'] > 0"
+"$drape" tryon --image in/photo.png --mask in/mask.png --garment in/photo.png --attention "$cat/CatVTON/tiny-4k-32" --seed 7 --steps 2 \
+    --threads 1 --model "$cat/base" --vae "$cat/sd-vae-ft-mse" --size 32x32 -q -o r.png >said 2>err || fail "tryon from a photo"
+cmp r.png c/pictures/from-the-photo-7.png || fail "from a photo is not what tryon gives"
+png in/other.png 60 60 photo
+compared --garment in/other.png --method "From the photo=garment:$cat/CatVTON/tiny-4k-32,$from" --method prompt
+is "[False, True]" "[m['results'][0]['reused'] for m in r['methods']]"
+rm r.png
+
 # --- a file of methods --------------------------------------------------------------------------------------------
 
 cat >m.json <<END
@@ -97,13 +114,17 @@ is "[1, False, 1.5]" "[r['methods'][0]['settings']['steps'], r['methods'][0]['se
 
 rm -rf c
 refused 2 "--method is missing" compare
-refused 2 "'magic' is no kind of method; there are prompt, taught, adapter" compare --method magic:x
-refused 2 "method 'taught': model is missing" compare --method taught
+refused 2 "'magic' is no kind of method; there are prompt, taught, adapter, garment" compare --method magic:x
+refused 2 "method 'taught': model is missing: write model=DIR" compare --method taught
 refused 2 "method 'A': there is no setting 'stpes'" compare --method "A=prompt:steps=2,stpes=3"
 refused 2 "method 'A': there is no setting 'seed'" compare --method "A=prompt:seed=3"
 refused 2 "method 'A': --steps: 0 is out of range, allowed is 1 to 1000" compare --method "A=prompt:steps=0"
 refused 2 "method 'A': another method has this name" compare --method "A=prompt" --method "A=prompt"
 refused 2 "method 'prompt': a prompt is missing" compare --prompt "" --method prompt
+refused 2 "--garment is missing" compare --method garment
+refused 2 "methods of kind garment have no setting 'prompt'" compare --garment in/photo.png --method garment:prompt=red
+refused 2 "methods of kind prompt have no setting 'attention'" compare --method prompt:attention=x
+refused 2 "there is no setting 'fit'" compare --garment in/photo.png --method garment:fit=app
 refused 2 "--mask auto:hat: 'hat' is not one of" compare --mask auto:hat --method prompt
 refused 2 "'m.json' is a file" compare --method prompt -o m.json
 refused 1 "cannot open 'none.json'" compare --methods none.json

@@ -13,14 +13,13 @@
 #define MAX_METHODS 32
 #define MAX_NAME 120 /* bytes */
 
-#define MODEL_KEYS "model|vae|tokenizer|ema|embedding|lora"
+#define MODEL_KEYS "model|vae|tokenizer|ema|embedding|lora|size|region|precision"
 
 static const dr_method_kind kinds[] = {
-    {"prompt", "Prompt alone", "prompt", MODEL_KEYS, NULL, "a model and the words", true, &dr_painter_tryon},
-    {"taught", "Taught model", "model", MODEL_KEYS, "model", "a model that was taught the garment (drape train)", true,
-     &dr_painter_tryon},
-    {"adapter", "Adapter", "lora", MODEL_KEYS, "lora", "a model with an adapter (drape train --lora_rank)", true,
-     &dr_painter_tryon},
+    {"prompt", "Prompt alone", "prompt", MODEL_KEYS, NULL, true, true, false, &dr_painter_tryon},
+    {"taught", "Taught model", "model", MODEL_KEYS, "model", true, true, false, &dr_painter_tryon},
+    {"adapter", "Adapter", "lora", MODEL_KEYS, "lora", true, true, false, &dr_painter_tryon},
+    {"garment", "Garment photo", "attention", MODEL_KEYS "|attention", NULL, true, false, true, &dr_painter_tryon},
 };
 
 const dr_method_kind *dr_method_kind_at(int index)
@@ -74,6 +73,25 @@ const dr_own dr_method_own[] = {
      {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
 };
 const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;
+
+/* What only a method has. The published fits, which want masks as their files have them, compare programs and not ways
+ * to dress: drape tryon has them. */
+static const dr_own alone[] = {
+    {NULL,
+     "fit|repaint",
+     AT(attention),
+     {"attention", DR_OPT_STRING, NULL, "DIR|FILE", "attention weights for garments' photos"}},
+};
+enum { OWN = 16, MORE = sizeof alone / sizeof *alone };
+
+static void make_table(dr_opt_set *s, dr_method *m)
+{
+    dr_own all[OWN + MORE];
+    DR_ASSERT(dr_method_own_count <= OWN, "%zu settings", dr_method_own_count);
+    memcpy(all, dr_method_own, dr_method_own_count * sizeof *all);
+    memcpy(all + dr_method_own_count, alone, sizeof alone);
+    dr_opt_table(s, drape_tryon_option, &m->o, all, dr_method_own_count + MORE, m);
+}
 
 /* --- one method ------------------------------------------------------------------------------------ */
 
@@ -151,7 +169,9 @@ static int begin(reading *r, dr_methods *all, const dr_command *cmd, const dr_me
     m->name = name ? g_utf8_make_valid(name, -1) : NULL;
     if (!copy_list(&m->loras, &common->loras) || !copy_list(&m->embeddings, &common->embeddings))
         return out_of_memory(cmd);
-    dr_opt_table(&r->table, drape_tryon_option, &m->o, dr_method_own, dr_method_own_count, m);
+    if (!kind->worded)
+        m->o.prompt = m->o.negative_prompt = NULL; /* those of the command line are for the others */
+    make_table(&r->table, m);
     return 0;
 }
 
@@ -169,12 +189,17 @@ static const dr_opt *find_setting(const reading *r, const char *key)
     return NULL;
 }
 
-static bool is_own(const dr_opt *o)
+/* Its kind has this setting. */
+static bool has_setting(const dr_method_kind *kind, const char *name)
 {
     for (size_t i = 0; i < dr_method_own_count; i++)
-        if (strcmp(dr_method_own[i].opt.name, o->name) == 0)
-            return dr_method_own[i].after != NULL || !dr_method_own[i].instead;
-    return false;
+        if (strcmp(dr_method_own[i].opt.name, name) == 0)
+            return dr_is_choice(kind->keys, name);
+    for (size_t i = 0; i < MORE; i++)
+        if (strcmp(alone[i].opt.name, name) == 0)
+            return dr_is_choice(kind->keys, name);
+    bool words = strcmp(name, "prompt") == 0 || strcmp(name, "negative-prompt") == 0;
+    return kind->tryon && (kind->worded || !words);
 }
 
 /* "--steps=20"; of a flag "--ema" or "--no-ema". */
@@ -192,7 +217,7 @@ static int add_setting(reading *r, const char *key, const char *value)
     const dr_opt *o = find_setting(r, key);
     if (!o)
         return dr_usage_error(&r->cmd, "there is no setting '%.80s'", key);
-    if (is_own(o) && !dr_is_choice(m->kind->keys, o->name))
+    if (!has_setting(m->kind, o->name))
         return dr_usage_error(&r->cmd, "methods of kind %s have no setting '%s'", m->kind->name, o->name);
     if (o->kind == DR_OPT_FLAG && !dr_is_choice("on|off|true|false", value))
         return dr_usage_error(&r->cmd, "%s: '%.80s' is not on or off", o->name, value);
@@ -206,9 +231,8 @@ static int add_setting(reading *r, const char *key, const char *value)
     return 0;
 }
 
-static bool has_word(const dr_method *m, const char *key)
+static bool has_word(const dr_method *m, const char *key, size_t n)
 {
-    size_t n = strlen(key);
     for (int i = 1; i < m->word_count; i++)
         if (strncmp(m->words[i] + 2, key, n) == 0 && m->words[i][2 + n] == '=')
             return true;
@@ -222,9 +246,12 @@ static int end(reading *r)
     int bad = m->word_count ? dr_opt_parse(&r->cmd, r->table.opt, r->table.count, m->word_count, m->words, NULL) : 0;
     if (bad)
         return bad < 0 ? DR_EXIT_USAGE : bad;
-    if (m->kind->needs && !has_word(m, m->kind->needs))
-        return dr_usage_error(&r->cmd, "%s is missing: write %s:%s", m->kind->needs, m->kind->name,
-                              strcmp(m->kind->needs, "model") == 0 ? "DIR" : "FILE");
+    const char *at = m->kind->needs, *need;
+    size_t n;
+    while (at && dr_choice_next(&at, &need, &n))
+        if (!has_word(m, need, n))
+            return dr_usage_error(&r->cmd, "%.*s is missing: write %.*s=%s", (int)n, need, (int)n, need,
+                                  strncmp(need, "model", n) == 0 ? "DIR" : "FILE");
     if (m->kind->worded && !(m->o.prompt && m->o.prompt[0]))
         return dr_usage_error(&r->cmd, "a prompt is missing: give --prompt for all methods, or prompt=TEXT here");
     m->o.width = m->size[0];

@@ -17,10 +17,11 @@ typedef struct dr_method_kind {
     const char *name;  /* on the command line */
     const char *title; /* what a method is called that was given no name */
     const char *main;  /* the setting that a value without a key is: taught:DIR is taught:model=DIR */
-    const char *keys;  /* the settings that it has beside those of a try-on, "model|vae" */
+    const char *keys;  /* its settings that are no options of a try-on, "model|vae" */
     const char *needs; /* those of them that have no default */
-    const char *help;
-    bool worded; /* does nothing sensible without a prompt */
+    bool tryon;        /* it has the options of a try-on */
+    bool worded;       /* of them the prompt is needed; without it, there is none */
+    bool garment;      /* it wears the garment of a photo */
     const struct dr_painter *painter;
 } dr_method_kind;
 
@@ -35,6 +36,7 @@ typedef struct dr_method {
     int word_count;
     /* settings */
     const char *model, *vae, *tokenizer, *precision, *region;
+    const char *attention; /* of a garment's photo */
     dr_opt_list loras, embeddings;
     bool ema;
     int size[2];
@@ -46,7 +48,7 @@ typedef struct dr_methods {
     int count;
 } dr_methods;
 
-/** The settings that --method and the command line share, as rows of an option table. */
+/** The settings that the command line has for all methods, as rows of an option table; a method may have others. */
 extern const dr_own dr_method_own[];
 extern const size_t dr_method_own_count;
 

@@ -1,6 +1,7 @@
-/* Diffusion: a pipeline with whatever is added to it. */
+/* Diffusion: a pipeline with whatever is added to it, by words or by a photo of the garment. */
 #include "cli/compare/painter.h"
 
+#include "base/choice.h"
 #include "cli/compare/text_json.h"
 #include "cli/embeddings.h"
 #include "cli/loras.h"
@@ -52,6 +53,8 @@ static drape_status load(painting *p)
                             .tokenizer = m->tokenizer,
                             .vae = m->vae,
                             .ema = m->ema,
+                            .attention = m->attention,
+                            .garment = m->kind->garment,
                             .note = on_note,
                             .user = p};
     if (!st)
@@ -85,6 +88,8 @@ static drape_status open_tryon(void **self, const dr_method *m, const dr_scene *
         return (drape_status)dr_fail(DR_ENOMEM, "out of memory");
     *p = (painting){.m = m, .scene = scene, .listener = listener, .o = m->o};
     p->o.callbacks = (drape_callbacks){.user = p, .progress = on_progress, .cancel = on_cancel, .warn = on_note};
+    if (m->kind->garment)
+        p->o.garment = &scene->garment;
     drape_status st = load(p);
     if (!st)
         drape_pipeline_advise(p->pipeline, &p->o);
@@ -103,13 +108,17 @@ static drape_status open_tryon(void **self, const dr_method *m, const dr_scene *
 static json_t *value_of(const drape_option *row, const void *options)
 {
     const void *at = (const char *)options + row->offset;
+    const char *word;
+    size_t n;
     json_int_t whole;
     switch (row->kind) {
     case DRAPE_OPTION_BOOL:
         return json_boolean(*(const bool *)at);
     case DRAPE_OPTION_INT:
-    case DRAPE_OPTION_ENUM:
         return json_integer(*(const int *)at);
+    case DRAPE_OPTION_ENUM:
+        word = dr_choice_word(row->choices, *(const int *)at, &n);
+        return word ? json_stringn(word, n) : json_null();
     case DRAPE_OPTION_U64:
     case DRAPE_OPTION_BYTES:
         memcpy(&whole, at, sizeof whole);
@@ -133,6 +142,14 @@ static void add_list(json_t *to, const char *key, const dr_opt_list *list)
     json_decref(items);
 }
 
+/* Words are for those who read them, and published fits are not compared. */
+static bool has_row(const dr_method *m, const char *name)
+{
+    if (dr_is_choice("prompt|negative_prompt|long_prompt|prompt_weights|clip_skip", name))
+        return m->kind->worded;
+    return !dr_is_choice("fit|repaint", name);
+}
+
 static json_t *settings_tryon(void *self)
 {
     const painting *p = self;
@@ -149,6 +166,8 @@ static json_t *settings_tryon(void *self)
         o.height = info.height;
     }
     json_object_set_new(out, "model", dr_text_json(info.dir));
+    if (info.attention)
+        json_object_set_new(out, "attention", dr_text_json(info.attention));
     add_list(out, "lora", &p->m->loras);
     add_list(out, "embedding", &p->m->embeddings);
     if (p->m->vae)
@@ -159,7 +178,7 @@ static json_t *settings_tryon(void *self)
         json_object_set_new(out, "ema", json_true());
     json_object_set_new(out, "precision", json_string(p->m->precision));
     for (int i = 0; (row = drape_tryon_option(i)) != NULL; i++)
-        if (strcmp(row->name, "seed") != 0 && strcmp(row->name, "preview_every") != 0)
+        if (!dr_is_choice("seed|preview_every", row->name) && has_row(p->m, row->name))
             json_object_set_new(out, row->name, value_of(row, &o));
     return out;
 }

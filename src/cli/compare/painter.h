@@ -11,7 +11,8 @@
 typedef struct dr_scene {
     const char *image; /* the photo's path */
     drape_image person, mask;
-    bool one; /* a single picture is made, so that models need not stay */
+    drape_image garment; /* made ready to be worn; data NULL: there is none */
+    bool one;            /* a single picture is made, so that models need not stay */
 } dr_scene;
 
 /** What a painter tells while it works. */

@@ -107,6 +107,7 @@ static void add_files(GChecksum *sum, const dr_method *m)
     add_path(sum, m->model ? m->model : model);
     add_path(sum, m->vae);
     add_path(sum, m->tokenizer);
+    add_path(sum, m->attention);
     if (!dr_cli_loras(&m->loras, &loras))
         for (int i = 0; i < m->loras.count; i++)
             add_path(sum, loras[i].path);
@@ -164,9 +165,12 @@ static void add_settings(GChecksum *sum, const dr_method *m)
 static void made_of(dr_cell *cell, const dr_comparison *c, const dr_method *m, const char *scene)
 {
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-    (void)c;
+    char garment[DR_HASH] = "";
+    if (m->kind->garment && c->scene.garment.data)
+        dr_hash_image(garment, &c->scene.garment);
     add_text(sum, drape_version());
     add_text(sum, scene);
+    add_text(sum, garment);
     add_settings(sum, m);
     add_files(sum, m);
     g_checksum_update(sum, (const guchar *)&cell->seed, sizeof cell->seed);
@@ -226,6 +230,7 @@ void dr_comparison_free(dr_comparison *c)
     drape_image_free(&c->reference);
     drape_image_free(&c->scene.person);
     drape_image_free(&c->scene.mask);
+    drape_image_free(&c->scene.garment);
     dr_opt_list_free(&c->garment_paths);
 }
 
