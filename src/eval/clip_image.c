@@ -49,9 +49,9 @@ int dr_clip_image_size(const dr_clip_image *c)
     return c->net.net.clip.config.projection;
 }
 
-void dr_clip_image_what(const dr_clip_image *c, char out[DR_FEATURES_WHAT])
+void dr_clip_image_what(const dr_clip_image *c, char out[DR_CLIP_IMAGE_WHAT])
 {
-    snprintf(out, DR_FEATURES_WHAT, "clip %d/%d %08x", c->net.pixels.shortest, (int)c->net.pixels.how,
+    snprintf(out, DR_CLIP_IMAGE_WHAT, "clip %d/%d %08x", c->net.pixels.shortest, (int)c->net.pixels.how,
              dr_backbone_sum(&c->net));
 }
 

@@ -5,7 +5,7 @@
 #ifndef DR_EVAL_CLIP_IMAGE_H
 #define DR_EVAL_CLIP_IMAGE_H
 
-#include "eval/features.h"
+#include "base/status.h"
 #include "io/image.h"
 
 typedef struct dr_clip_image dr_clip_image;
@@ -20,8 +20,9 @@ void dr_clip_image_close(dr_clip_image *c);
 /** Values of an embedding. */
 int dr_clip_image_size(const dr_clip_image *c);
 
-/** What its embeddings depend on. For dr_features_open(). */
-void dr_clip_image_what(const dr_clip_image *c, char out[DR_FEATURES_WHAT]);
+/** What its embeddings depend on, as text, for whoever keeps them. */
+#define DR_CLIP_IMAGE_WHAT 64
+void dr_clip_image_what(const dr_clip_image *c, char out[DR_CLIP_IMAGE_WHAT]);
 
 /** The embeddings of n pictures of 3 channels and any sizes, of length 1: out [n][dr_clip_image_size()]. */
 dr_status dr_clip_image_features(dr_clip_image *c, const dr_image *pictures, int n, float *out);

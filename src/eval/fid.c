@@ -52,9 +52,9 @@ int dr_fid_size(const dr_fid *f)
     return f->net.net.inception.config.features;
 }
 
-void dr_fid_what(const dr_fid *f, char out[DR_FEATURES_WHAT])
+void dr_fid_what(const dr_fid *f, char out[DR_FID_WHAT])
 {
-    snprintf(out, DR_FEATURES_WHAT, "fid %s %08x", f->how == DR_FID_CLEAN ? "clean" : "pytorch",
+    snprintf(out, DR_FID_WHAT, "fid %s %08x", f->how == DR_FID_CLEAN ? "clean" : "pytorch",
              dr_backbone_sum(&f->net));
 }
 

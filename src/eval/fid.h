@@ -11,7 +11,6 @@
 #ifndef DR_EVAL_FID_H
 #define DR_EVAL_FID_H
 
-#include "eval/features.h"
 #include "eval/frechet.h"
 #include "io/image.h"
 
@@ -28,8 +27,9 @@ void dr_fid_close(dr_fid *f);
 
 /** Values of one picture's features: 2048. */
 int dr_fid_size(const dr_fid *f);
-/** What its features depend on, as text: the way of resizing, and the weights' checksum. For dr_features_open(). */
-void dr_fid_what(const dr_fid *f, char out[DR_FEATURES_WHAT]);
+/** What its features depend on, as text: the way of resizing, and the weights' checksum. For whoever keeps them. */
+#define DR_FID_WHAT 64
+void dr_fid_what(const dr_fid *f, char out[DR_FID_WHAT]);
 /** How many pictures at a time are quickest. */
 #define DR_FID_BATCH 8
 

@@ -1,20 +1,14 @@
-/* The distance of two Gaussians, KID, and features that are kept. Numbers of the libraries are in the golden cases
+/* The distance of two Gaussians, and KID. Numbers of the libraries are in the golden cases
  * (tests/golden/backbones-nano-cases); here is what they cannot show. */
-#include "eval/features.h"
 #include "eval/frechet.h"
 #include "eval/kid.h"
 #include "eval/numpy_random.h"
-
-#include "base/file.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -179,87 +173,6 @@ static void subsets_that_cannot_be_drawn_are_a_sentence(void **state)
     assert_non_null(strstr(dr_error(), "'reference' has a single one"));
 }
 
-/* --- features that are kept ------------------------------------------------------------------------------ */
-
-static char path[] = "/tmp/drape-test-XXXXXX";
-
-static dr_features *open_features(const char *what)
-{
-    dr_features *f;
-    char text[DR_FEATURES_WHAT];
-    snprintf(text, sizeof text, "%s", what);
-    assert_int_equal(dr_features_open(&f, path, text, DIM), DR_OK);
-    return f;
-}
-
-static void kept_features_come_back_and_others_do_not(void **state)
-{
-    enum { MANY = 300 };
-    float x[MANY * DIM], got[DIM];
-    (void)state;
-    vectors(x, MANY, DIM, 1, 0);
-    dr_features *f = open_features("fid");
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(dr_features_add(f, dr_features_key_of(&i, sizeof i), x + i * DIM), DR_OK);
-    dr_features_close(f);
-    f = open_features("fid");
-    assert_int_equal(dr_features_count(f), MANY);
-    for (int i = 0; i < MANY; i++) {
-        assert_true(dr_features_find(f, dr_features_key_of(&i, sizeof i), got));
-        assert_memory_equal(got, x + i * DIM, sizeof got);
-    }
-    int other = MANY;
-    assert_false(dr_features_find(f, dr_features_key_of(&other, sizeof other), got));
-    dr_features_close(f);
-    f = open_features("fid with other weights");
-    assert_int_equal(dr_features_count(f), 0);
-    dr_features_close(f);
-}
-
-static void a_vector_that_was_cut_off_is_computed_anew(void **state)
-{
-    float x[3 * DIM], got[DIM];
-    char *bytes;
-    size_t size;
-    (void)state;
-    vectors(x, 3, DIM, 1, 0);
-    dr_features *f = open_features("cut");
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(dr_features_add(f, dr_features_key_of(&i, sizeof i), x + i * DIM), DR_OK);
-    dr_features_close(f);
-    assert_int_equal(dr_file_read(path, 1 << 20, &bytes, &size), DR_OK);
-    assert_int_equal(truncate(path, (off_t)size - 7), 0);
-    f = open_features("cut");
-    assert_int_equal(dr_features_count(f), 2);
-    int last = 2, first = 0;
-    assert_false(dr_features_find(f, dr_features_key_of(&last, sizeof last), got));
-    assert_int_equal(dr_features_add(f, dr_features_key_of(&last, sizeof last), x + 2 * DIM), DR_OK);
-    assert_true(dr_features_find(f, dr_features_key_of(&last, sizeof last), got));
-    assert_true(dr_features_find(f, dr_features_key_of(&first, sizeof first), got));
-    dr_features_close(f);
-    bytes[88 + 24 + 3] ^= 1; /* in the first vector */
-    assert_int_equal(dr_file_write(path, bytes, size), DR_OK);
-    f = open_features("cut");
-    assert_int_equal(dr_features_count(f), 0);
-    dr_features_close(f);
-    free(bytes);
-}
-
-static void another_file_is_not_overwritten(void **state)
-{
-    dr_features *f;
-    char what[DR_FEATURES_WHAT] = "fid", *bytes;
-    size_t size;
-    (void)state;
-    assert_int_equal(dr_file_write(path, "a letter", 8), DR_OK);
-    assert_int_equal(dr_features_open(&f, path, what, DIM), DR_EINVAL);
-    assert_non_null(strstr(dr_error(), "it is another kind of file"));
-    assert_int_equal(dr_file_read(path, 100, &bytes, &size), DR_OK);
-    assert_string_equal(bytes, "a letter");
-    free(bytes);
-    assert_int_equal(dr_features_open(&f, "/tmp", what, DIM), DR_EIO);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,15 +185,6 @@ int main(void)
         cmocka_unit_test(permutations_are_numpys),
         cmocka_unit_test(kid_of_halves_of_a_set_is_near_zero_and_of_others_is_not),
         cmocka_unit_test(subsets_that_cannot_be_drawn_are_a_sentence),
-        cmocka_unit_test(kept_features_come_back_and_others_do_not),
-        cmocka_unit_test(a_vector_that_was_cut_off_is_computed_anew),
-        cmocka_unit_test(another_file_is_not_overwritten),
     };
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return 1;
-    close(fd);
-    int rc = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
-    return rc;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
