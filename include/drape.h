@@ -731,6 +731,8 @@ typedef struct drape_eval_options {
     int mask_grow;         /* pixels by which masks grow before inside and outside are told apart */
     const char *category;  /* "auto", "upper", "lower", "dress", "outer": the garment that was asked for */
     const char *parser;    /* folder of a clothes parser; NULL: as drape_parser_load() */
+    const char *backbones; /* folder of the networks of LPIPS, FID, KID and CLIP, as drape_pull_backbones() makes it;
+                              NULL: "backbones" */
     const char *cache;     /* file in which numbers are kept; NULL: one in the user's cache folder; "": none */
     drape_eval_callbacks callbacks;
 } drape_eval_options;

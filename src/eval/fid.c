@@ -54,8 +54,7 @@ int dr_fid_size(const dr_fid *f)
 
 void dr_fid_what(const dr_fid *f, char out[DR_FID_WHAT])
 {
-    snprintf(out, DR_FID_WHAT, "fid %s %08x", f->how == DR_FID_CLEAN ? "clean" : "pytorch",
-             dr_backbone_sum(&f->net));
+    snprintf(out, DR_FID_WHAT, "fid %s %08x", f->how == DR_FID_CLEAN ? "clean" : "pytorch", dr_backbone_sum(&f->net));
 }
 
 /* --- pictures ------------------------------------------------------------------------------------------------ */

@@ -14,6 +14,9 @@
 
 typedef enum dr_lpips_net { DR_LPIPS_ALEX, DR_LPIPS_VGG, DR_LPIPS_SQUEEZE } dr_lpips_net;
 
+/* Pixels of each edge that every net can take. */
+#define DR_LPIPS_LEAST 31
+
 typedef struct dr_lpips dr_lpips;
 
 /** `net` is torchvision's file of the network, `lin` the package's weights. DR_EINVAL when one does not fit the other.
