@@ -99,6 +99,12 @@ static void every_case_of_hr_viton_passes(void **state)
     check_folder("hr-viton", 12);
 }
 
+static void every_case_of_backbones_nano_passes(void **state)
+{
+    (void)state;
+    check_folder("backbones-nano", 14);
+}
+
 /* --- wrong expectations ---------------------------------------------------------------------------- */
 
 static char copy[] = "/tmp/drape-test-XXXXXX";
@@ -229,6 +235,7 @@ int main(void)
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
+        cmocka_unit_test(every_case_of_backbones_nano_passes),
         cmocka_unit_test(every_case_of_hr_viton_passes),
         cmocka_unit_test(every_case_of_catvton_passes),
         cmocka_unit_test(one_wrong_value_fails_a_case),
