@@ -450,6 +450,114 @@ typedef struct drape_garment_info {
  */
 drape_status drape_garment(drape_parser *p, const drape_image *photo, const drape_garment_options *options,
                            drape_image *out, drape_garment_info *info);
+/* --- try-on by a GAN ------------------------------------------------------------------------------------ */
+
+/** HR-VITON (Lee et al., ECCV 2022), which was the field's baseline before diffusion: the cloth in a product photo is
+ *  warped onto a person. The published weights, and the pictures they were trained on, are for non-commercial use. */
+typedef struct drape_warper drape_warper;
+
+/**
+ * Loads both networks: the condition generator (mtviton.pth) and the image generator (gen.pth), as published or as
+ * safetensors of the same names. Widths are read from the tensors.
+ *
+ * @param options  NULL, or what counts of it: `note`, which is told the weights' licence, and `user`
+ */
+drape_status drape_warper_load(drape_warper **out, const char *condition, const char *generator,
+                               const drape_load_options *options);
+void drape_warper_free(drape_warper *w);
+
+/** The files of one person and one cloth. Strings are borrowed. */
+typedef struct drape_warp_files {
+    const char *image;          /* the person's photo, which shows shoulders and hips */
+    const char *densepose;      /* DensePose of it, rendered as a picture on black */
+    const char *keypoints;      /* OpenPose's JSON (BODY_25) */
+    const char *parse;          /* label map, a PNG of numbers and no colours; NULL: the parser makes it */
+    const char *parse_agnostic; /* the same without the garment; NULL: made of `parse` and `keypoints` */
+    const char *agnostic;       /* the photo without the garment; used only if `keypoints` is NULL */
+    const char *cloth;          /* the garment alone */
+    const char *cloth_mask;     /* white on the garment; NULL: made, of a garment on plain ground */
+} drape_warp_files;
+
+typedef struct drape_warp_callbacks {
+    void *user;
+    /** How far the picture is, 0 to 1. */
+    void (*progress)(void *user, double part);
+    /** Asked often; true stops with DRAPE_ECANCELLED. */
+    bool (*cancel)(void *user);
+} drape_warp_callbacks;
+
+typedef struct drape_warp_options {
+    int width, height; /* of the result, multiples of 128; 0: 768 and 1024, which the published weights are for. All
+                          pictures must have this shape, of any size */
+    int condition_width, condition_height; /* the condition generator's, multiples of 32 from 64 on; 0: a quarter of the
+                                              above, or more where that is too small */
+    bool occlusion;                        /* take the cloth away where arms and hair lie in front of it */
+    bool composite; /* paste into the photo where the garment may be; all else stays, byte for byte */
+    uint64_t seed;  /* of the noise, which is a part of the published network */
+    bool no_noise;  /* leave that out */
+    const char
+        *composition;     /* what becomes of the garment in the map: "warp_grad" (NULL), "detach", "no_composition" */
+    const char *labels;   /* the set of labels of parse maps: "cihp" (NULL), "lip", "atr" */
+    drape_parser *parser; /* for photos without a parse map; NULL: that is an error. Borrowed */
+    drape_warp_callbacks callbacks;
+} drape_warp_options;
+
+#define DRAPE_WARP_DEFAULTS                                                                                            \
+    {                                                                                                                  \
+        .composition = "warp_grad", .labels = "cihp"                                                                   \
+    }
+
+/** What comes of it. All have the working size but a `picture` that is pasted, which has the photo's, and `flow`. */
+typedef struct drape_warp_result {
+    drape_image picture;        /* 3 channels */
+    drape_image warped_cloth;   /* 3 channels: what the image generator gets to see of the cloth */
+    drape_image warped_mask;    /* 1 channel, grey */
+    drape_image classes;        /* 1 channel, 0 to 12: where which part of person and clothes will be */
+    drape_image flow;           /* 3 channels, for people: the hue is where to, white nowhere */
+    drape_image agnostic;       /* 3 channels: the photo without the garment */
+    drape_image parse_agnostic; /* 1 channel, CIHP's labels 0 to 19 without the garment */
+    drape_image cloth_mask;     /* 1 channel, 0 and 255 */
+} drape_warp_result;
+
+/** What drape_warp() would find wrong with the options, whatever the files. */
+drape_status drape_warp_check(const drape_warper *w, const drape_warp_options *options);
+
+/**
+ * Puts the cloth onto the person. The same seed gives the published program's picture, rounded where that cuts off.
+ *
+ * @param out  untouched on failure; free it with drape_warp_result_free()
+ * @return DRAPE_EINVAL or DRAPE_ENOENT, with one sentence that names the file, for files that are missing or do not fit
+ */
+drape_status drape_warp(drape_warper *w, const drape_warp_files *files, const drape_warp_options *options,
+                        drape_warp_result *out);
+void drape_warp_result_free(drape_warp_result *r);
+
+/** The text that drape_image_write() keeps in the picture: seed, size, weights and options. malloc'ed. NULL when out of
+ *  memory. */
+char *drape_warp_parameters(const drape_warper *w, const drape_warp_files *files, const drape_warp_options *options);
+
+/** The pairs of a folder laid out as VITON-HD (image, cloth, image-densepose, openpose_json, ...). */
+typedef struct drape_warp_pairs drape_warp_pairs;
+
+/** `list` has a person's file name and a cloth's on each line; NULL: test_pairs.txt in the folder. Pictures are looked
+ *  for when they are asked for. */
+drape_status drape_warp_pairs_read(drape_warp_pairs **out, const char *dir, const char *list);
+void drape_warp_pairs_free(drape_warp_pairs *p);
+int drape_warp_pairs_count(const drape_warp_pairs *p);
+
+/** "PERSON_CLOTH", of pair i: what its result is to be called. Two pairs never have the same. Borrowed. */
+const char *drape_warp_pairs_name(const drape_warp_pairs *p, int i);
+
+/** The files of pair i, borrowed until the next call; DRAPE_ENOENT, naming it, for one that is missing and cannot be
+ *  made. */
+drape_status drape_warp_pairs_files(drape_warp_pairs *p, int i, drape_warp_files *out);
+
+/** Writes a label map as a PNG whose palette's numbers are the labels, with colours for people. */
+drape_status drape_labels_write(const drape_image *labels, const char *path);
+
+/** A mask of a garment in a product photo: 255 on what stands out from plain ground. `name` (or NULL) stands in
+ * messages. 1 channel; untouched on failure. */
+drape_status drape_cloth_mask(const drape_image *photo, const char *name, drape_image *out);
 
 /* --- training --------------------------------------------------------------------------------------- */
 
@@ -675,14 +783,15 @@ typedef struct drape_option {
  * The options of each job, by index from 0; NULL behind the last. Callbacks are not among them, and of
  * drape_mask_options not the name.
  *
- * The bounds are those of drape_train(), drape_tryon() and drape_mask(). What a model or other options narrow further
- * is told by these.
+ * The bounds are those of drape_train(), drape_tryon(), drape_mask() and drape_warp(). What a model or other options
+ * narrow further is told by these.
  */
 const drape_option *drape_train_option(int index);
 const drape_option *drape_tryon_option(int index);
 const drape_option *drape_mask_option(int index);
-const drape_option *drape_garment_option(int index);
+const drape_option *drape_warp_option(int index);
 const drape_option *drape_eval_option(int index);
+const drape_option *drape_garment_option(int index);
 
 /* --- converting models -------------------------------------------------------------------------------- */
 

@@ -20,6 +20,8 @@ int dr_usage_error(const dr_command *cmd, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     dr_fail(DR_EINVAL, "%s", text); /* which shows what cannot be seen */
+    if (cmd->about)
+        dr_fail_prefix(DR_EINVAL, "%s", cmd->about);
     fprintf(stderr, "drape %s: %s; see 'drape %s --help'\n", cmd->name, dr_error(), cmd->name);
     return DR_EXIT_USAGE;
 }

@@ -50,6 +50,7 @@ typedef struct dr_command {
     const char *usage;                 /* after "drape tryon " */
     const char *example;               /* whole lines */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
+    const char *about;                 /* what usage errors are about, "method 'x'"; NULL: the command */
 } dr_command;
 
 /** How --help calls the default of --threads. */
