@@ -290,7 +290,8 @@ static int parse(dr_tryon_cli *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-    dr_tryon_cli c = {.region = "mask",
+    dr_tryon_cli c = {.cmd = &dr_cmd_tryon,
+                      .region = "mask",
                       .precision = "exact",
                       .num_images = 1,
                       .o = DRAPE_TRYON_DEFAULTS,

@@ -390,6 +390,22 @@ class Garments(Case):
         other = self.client.ended(self.client.submit(**self.worn(garment_photo=self.photo, garment_cut="keep")))
         self.assertNotEqual(other["results"][0]["image"], job["results"][0]["image"])
 
+    def test_img2img_takes_it_as_a_script(self):
+        unit = {"image": b64(CATVTON / "runs" / "garment.png"), "cut": "keep"}
+        body = {"init_images": [b64(PHOTO)], "mask": b64(MASK), "steps": 2, "seed": 4, "prompt": "masterpiece",
+                "inpaint_full_res_padding": 32, "alwayson_scripts": {"garment": {"args": [unit]}}}
+        answer = self.client.json("POST", "/sdapi/v1/img2img", body, 200)
+        info = json.loads(answer["info"])
+        self.assertIn("takes the place of the prompts", json.dumps(info))
+        self.assertIn("CFG scale: 2.5", info["infotexts"][0])
+        self.assertIn("Sampler: ddim", info["infotexts"][0])
+        self.assertEqual(png_size(base64.b64decode(answer["images"][0])), (512, 512))
+        for args in ([], [{"cut": "keep"}], [{**unit, "category": "hat"}], [unit, unit], [{**unit, "image": "*"}]):
+            body["alwayson_scripts"]["garment"]["args"] = args
+            if args:
+                answer = self.client.json("POST", "/sdapi/v1/img2img", body, 422)
+                self.assertEqual(answer["error"]["field"], "alwayson_scripts.garment", args)
+
     def test_what_makes_no_sense_is_refused_by_field(self):
         for more, field in (({"prompt": "red shirt"}, "prompt"), ({"strength": 0.5}, "strength"),
                             ({"garment_photo": None}, "garment_photo"), ({"garment_photo": "0" * 64}, "garment_photo"),
