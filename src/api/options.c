@@ -32,3 +32,8 @@ const drape_option *drape_eval_option(int index)
 {
     return at(dr_eval_table, index);
 }
+
+const drape_option *drape_garment_option(int index)
+{
+    return at(dr_garment_table, index);
+}
