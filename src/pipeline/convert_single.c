@@ -111,6 +111,7 @@ static dr_status add_openclip(dr_convert_list *l, dr_convert_model *m, const dr_
     if (st || !scale)
         return st ? st : DR_ENOMEM;
     dr_dtype dtype = l->item[l->count - 3].dtype;
+    dtype = dr_dtype_block(dtype) > 1 ? DR_F16 : dtype;
     projection->rank = 2;
     projection->dim[0] = projection->dim[1] = m->text.width;
     projection->on = 1;
