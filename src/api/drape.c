@@ -70,7 +70,8 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
                             &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
     if (!st)
         st = dr_engine_open(&p->engine, p->source,
-                            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits},
+                            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits,
+                                                o->weights == DRAPE_WEIGHTS_Q8},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);

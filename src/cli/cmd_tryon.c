@@ -18,7 +18,7 @@
 #include <time.h>
 
 typedef struct tryon_cli {
-    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *parser_dir;
+    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *weights, *parser_dir;
     dr_opt_list images, masks, loras, embeddings;
     int num_images, threads, size[2];
     bool ema, quiet, json;
@@ -258,6 +258,7 @@ static int load(tryon_cli *c, drape_pipeline **p)
                             .embeddings = embeddings,
                             .embedding_count = c->embeddings.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
+                            .weights = strcmp(c->weights, "q8") == 0 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE,
                             .keep_models = c->images.count * c->num_images > 1,
                             .tokenizer = c->tokenizer,
                             .vae = c->vae,
@@ -411,6 +412,10 @@ static const dr_own own[] = {
      {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
     {"preview_every",
      NULL,
+     AT(weights),
+     {"weights", DR_OPT_CHOICE, NULL, "file|q8", "in memory as in the files, or in 8 bits: half of f16, and rounded"}},
+    {"preview_every",
+     NULL,
      AT(threads),
      {"threads", DR_OPT_INT, NULL, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS}},
     {"preview_every", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no progress"}},
@@ -444,6 +449,7 @@ static int run(int argc, char **argv)
 {
     tryon_cli c = {.region = "mask",
                    .precision = "exact",
+                   .weights = "file",
                    .num_images = 1,
                    .o = DRAPE_TRYON_DEFAULTS,
                    .mask = DRAPE_MASK_DEFAULTS};

@@ -121,6 +121,18 @@ static dr_status add_openclip(dr_convert_list *l, dr_convert_model *m, const dr_
     return DR_OK;
 }
 
+/* Blocks are of the last axis, which in LDM's names may be one of a 1x1 convolution. */
+static void sort(dr_convert_list *l, size_t from)
+{
+    for (size_t i = from; i < l->count; i++) {
+        dr_convert_item *item = &l->item[i];
+        int64_t row = item->rank ? item->dim[item->rank - 1] : 1;
+        if (row % (int64_t)dr_dtype_block(item->dtype))
+            item->dtype = DR_F16;
+    }
+    dr_convert_list_sort(l, from);
+}
+
 static dr_status list_single(dr_convert_list *l, dr_convert_model *m, const dr_convert_options *o)
 {
     size_t room = 64;
@@ -130,15 +142,15 @@ static dr_status list_single(dr_convert_list *l, dr_convert_model *m, const dr_c
     size_t from = l->count;
     if (!st)
         st = add_unet(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     from = l->count;
     if (!st)
         st = add_vae(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     from = l->count;
     if (!st)
         st = m->text.act == DR_ACT_GELU ? add_openclip(l, m, o) : add_clip(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     return st;
 }
 

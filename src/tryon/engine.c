@@ -91,7 +91,7 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
 {
     static const dr_engine_extras none;
     extras = extras ? extras : &none;
-    *e = (dr_engine){.source = source, .keep = keep};
+    *e = (dr_engine){.source = source, .keep = keep, .q8 = extras->q8};
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e);
@@ -155,6 +155,12 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
+static dr_status hold(const dr_engine *e, dr_params *p, const char *part)
+{
+    char path[PATH_MAX];
+    return dr_params_hold(p, e->q8, dr_source_where(e->source, part, path, sizeof path));
+}
+
 enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
 
 /* A model may be loaded for every picture, but what is odd about its files is said once. */
@@ -174,6 +180,8 @@ static dr_status load_text(dr_engine *e)
         tell_once(e, TOLD_TEXT, &e->text.files);
         st = apply_loras(e, NULL, &e->text.params);
     }
+    if (!st)
+        st = hold(e, &e->text.params, "text_encoder");
     if (st)
         dr_text_unload(&e->text);
     return st;
@@ -181,9 +189,15 @@ static dr_status load_text(dr_engine *e)
 
 static dr_status load_vae(dr_engine *e)
 {
+    if (e->vae.loaded)
+        return DR_OK;
     dr_status st = dr_vae_load(&e->vae, e->source);
-    if (!st)
+    if (!st) {
         tell_once(e, TOLD_VAE, &e->vae.files);
+        st = hold(e, &e->vae.params, "vae");
+    }
+    if (st)
+        dr_vae_unload(&e->vae);
     return st;
 }
 
@@ -196,6 +210,8 @@ static dr_status load_unet(dr_engine *e)
         tell_once(e, TOLD_UNET, &e->unet.files);
         st = apply_loras(e, &e->unet.params, NULL);
     }
+    if (!st)
+        st = hold(e, &e->unet.params, "unet");
     if (st)
         dr_unet_unload(&e->unet);
     return st;

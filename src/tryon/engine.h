@@ -39,6 +39,7 @@ typedef struct dr_engine_extras {
     const dr_embedding_ref *embedding;
     int lora_count, embedding_count;
     bool skip_misfits; /* pass over embeddings of another width, with a word */
+    bool q8;           /* weights wait in 8 bits, see dr_params_hold() */
 } dr_engine_extras;
 
 /* Hears what in a model's files is passed over. `tell` may be NULL. */
@@ -55,6 +56,7 @@ typedef struct dr_engine {
     double *lora_scale;
     int lora_count;
     bool keep; /* models stay loaded */
+    bool q8;
 
     dr_clip_config text_config;
     dr_vae_config vae_config;
