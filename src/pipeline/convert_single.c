@@ -29,6 +29,11 @@ static dr_status add_unet(dr_convert_list *l, dr_convert_model *m, const dr_conv
 static dr_status add_vae(dr_convert_list *l, dr_convert_model *m, const dr_convert_options *o)
 {
     dr_convert_part *p = &m->part[DR_CONVERT_VAE];
+    if (m->vae.is_tiny)
+        return dr_fail(
+            DR_EUNSUPPORTED,
+            "cannot write a single file with an AutoencoderTiny: other programs have it in a file of its own; "
+            "pass the VAE that belongs to the model with --vae");
     char ldm[DR_LDM_NAME_MAX];
     size_t i = 0;
     for (dr_param *q = p->table.first; q; q = q->next, i++) {

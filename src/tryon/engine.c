@@ -330,8 +330,7 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     float *scaled = dr_arena_alloc(&e->tape.arena, (size_t)n * sizeof *scaled);
     if (!scaled)
         return DR_ENOMEM;
-    for (int64_t i = 0; i < n; i++)
-        scaled[i] = latents[i] / (float)c->scaling + (float)c->shift;
+    dr_vae_unscale(c, latents, (size_t)n, scaled);
     dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
     return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
 }

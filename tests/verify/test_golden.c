@@ -55,6 +55,12 @@ static void check_folder(const char *name, int least)
     assert_int_equal(wrong, 0);
 }
 
+static void every_case_of_a_tiny_vae_passes(void **state)
+{
+    (void)state;
+    check_folder("nanot", 2);
+}
+
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
@@ -206,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_nano_passes),
+        cmocka_unit_test(every_case_of_a_tiny_vae_passes),
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
