@@ -138,10 +138,11 @@ dr_status dr_convert(const char *in, const char *out, const dr_convert_options *
     bool file = dr_convert_is_file(out);
     with.blocks = dr_named_gguf(out);
     if (o->dtype == DR_Q8_0 && !o->blocks)
-        return dr_fail(DR_EINVAL,
-                       "cannot write '%s' in 8 bits: of the forms that are written GGUF alone has them; let its name end "
-                       "in .gguf",
-                       out);
+        return dr_fail(
+            DR_EINVAL,
+            "cannot write '%s' in 8 bits: of the forms that are written GGUF alone has them; let its name end "
+            "in .gguf",
+            out);
     if (file && !o->replace && dr_exists(out))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists; choose another name", out);
     if (file && o->tokenizer)

@@ -102,8 +102,8 @@ void dr_convert_title(const char *path, char *out, size_t n)
         *dot = 0;
 }
 
-/* Which tensors 8 bits are for, as stable-diffusion.cpp has it: matrices whose rows are whole blocks, but for embeddings and
- * the little that makes one of the time step. */
+/* Which tensors 8 bits are for, as stable-diffusion.cpp has it: matrices whose rows are whole blocks, but for
+ * embeddings and the little that makes one of the time step. */
 static bool is_for_blocks(const dr_convert_item *item)
 {
     const char *name = item->name;

@@ -123,8 +123,8 @@ void dr_single_find_text_form(dr_single_file *f)
             f->text_prefix = forms[i].prefix;
             f->openclip = f->openclip_names = forms[i].openclip;
         }
-    /* stable-diffusion.cpp writes OpenCLIP under transformers' names: told by the fused projections, or by the width that
-     * no CLIP of SD 1 has */
+    /* stable-diffusion.cpp writes OpenCLIP under transformers' names: told by the fused projections, or by the width
+     * that no CLIP of SD 1 has */
     const dr_st_entry *tokens =
         f->text_prefix ? find_in(&f->file, f->text_prefix, "embeddings.token_embedding.weight") : NULL;
     if (tokens && ((tokens->rank == 2 && tokens->dim[1] == 1024) ||

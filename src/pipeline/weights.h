@@ -16,13 +16,19 @@
 #include "nn/params.h"
 
 typedef struct dr_weights_rules {
-    const char *what;            /* the model in messages: "UNet" */
-    const char *const *stems;    /* file names without their endings, tried in order; ends with NULL */
-    const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
-    const char *const *unused;   /* the same, but worth a word; a name with a dot at its end is the start of names */
+    const char *what;         /* the model in messages: "UNet" */
+    const char *const *stems; /* file names without their endings, tried in order; ends with NULL */
+    const char *const
+        *ignored;                /* tensors that a file may have in excess; ends with NULL; may be NULL. A name with a
+                                    dot  at its end is the start of names, one with a dot at its start the end of names */
+    const char *const *unused;   /* the same, but worth a word */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
-    bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
-    bool trusted;                /* skip the search for NaN and infinity */
+    const char *optional;        /* parameters with this in their name may be missing, and then have no values */
+    /* pairs of a part of names in files and what the table has there, each replaced once; ends with NULL; may be NULL
+     */
+    const char *const (*renames)[2];
+    bool no_config; /* sizes are read from the tensors: no message blames a config.json */
+    bool trusted;   /* skip the search for NaN and infinity */
 } dr_weights_rules;
 
 extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, dr_weights_parser;
@@ -48,8 +54,13 @@ typedef struct dr_weights {
 
 /** Opens the weight files in folder `dir`. DR_ENOENT where there are none. After a failure *out is closed. */
 dr_status dr_weights_open(dr_weights *out, const char *dir, const dr_weights_rules *rules);
+/** Opens one file of tensors of any kind. */
+dr_status dr_weights_open_file(dr_weights *out, const char *path);
 /** Tensors of an owner that stays open as long; `path` is its file, for messages. */
 dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t count, const char *path);
+
+/** The shape of the tensor that the table calls `name`; false where there is none, or of more than four axes. */
+bool dr_weights_shape(const dr_weights *w, const dr_weights_rules *rules, const char *name, int64_t dim[4]);
 
 /**
  * Binds every parameter of `p` to one of the tensors.
@@ -63,8 +74,16 @@ dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t co
  */
 dr_status dr_weights_bind(dr_weights *w, dr_params *p, const char *where, const dr_weights_rules *rules);
 
+/** Puts a tensor in the place of a bound parameter's values. It has the parameter's shape (asserted) and lies in a file
+ *  that stays open as long; `path` is that file. DR_EINVAL where it is of a type that is not computed with, or has a
+ *  value that is not finite. */
+dr_status dr_weights_replace(dr_param *q, const dr_st_entry *e, const char *path);
+
 /** Both, for a folder `dir`. After a failure *out is closed. */
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules);
+
+/** "[2,64]" of a tensor in a file, in a buffer of the caller's. Returns buf. */
+char *dr_entry_shape(const dr_st_entry *e, char *buf, size_t n);
 
 /** Ends the mappings, or gives back the pages of borrowed ones: clear the parameters first. Safe on a zeroed struct. */
 void dr_weights_close(dr_weights *w);

@@ -15,6 +15,8 @@ dr_status dr_param_make_own_f32(dr_param *q)
 {
     if (q->owned && q->t.dtype == DR_F32)
         return DR_OK;
+    if (!q->t.data)
+        return dr_fail(DR_EINVAL, "'%s' is to be changed, but the model's files do not have it", q->t.name);
     DR_ASSERT(!q->t.yielded, "the values of '%s' were given up", q->t.name);
     dr_param old = *q;
     q->owned = NULL;
@@ -106,6 +108,8 @@ dr_status dr_params_hold(dr_params *p, bool q8, const char *path)
     dr_status st = raw && made ? DR_OK : dr_fail(DR_ENOMEM, "out of memory loading '%s'", path);
     for (dr_param *q = p->first; !st && q; q = q->next) {
         dr_dtype t = q->t.dtype;
+        if (!q->t.data) /* optional, and not there */
+            continue;
         if (q8 && is_for_q8(&q->t))
             st = hold(q, DR_Q8_0, raw, made, path);
         else if (dr_dtype_block(t) > 1 && t != DR_Q8_0)

@@ -1,7 +1,11 @@
 #include "verify/case.h"
 
+#include "base/file.h"
+#include "base/path.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- inputs ------------------------------------------------------------------------------------- */
@@ -76,10 +80,21 @@ dr_tensor *dr_case_image(dr_verifier *v, const char *name)
     return v->tape.status ? NULL : t;
 }
 
+dr_tensor *dr_case_tensor(dr_verifier *v, const char *name, int rank)
+{
+    int64_t dim[4];
+    float *x = dr_case_input(v, name, rank, dim);
+    dr_tensor *t = x ? dr_input(&v->tape, x, rank, dim) : NULL;
+    return v->tape.status ? NULL : t;
+}
+
 /* --- outputs ------------------------------------------------------------------------------------ */
 
 typedef struct deviation {
     double abs, norm, err_norm, std;
+    double sum;   /* of errors */
+    double other; /* how many values differ by more than one half */
+    double far;   /* which part is farther off than 1e-3 of the deviation */
 } deviation;
 
 static deviation compare(const float *got, const float *want, int64_t n)
@@ -90,6 +105,8 @@ static deviation compare(const float *got, const float *want, int64_t n)
         double e = fabs((double)got[i] - (double)want[i]);
         d.abs = e > d.abs || isnan(e) ? (isnan(e) ? INFINITY : e) : d.abs;
         err += e * e;
+        d.sum += e;
+        d.other += !(e <= 0.5);
         sum += want[i];
         d.norm += (double)want[i] * (double)want[i];
     }
@@ -97,6 +114,9 @@ static deviation compare(const float *got, const float *want, int64_t n)
     d.std = sqrt(fmax(d.norm / (double)n - mean * mean, 0));
     d.norm = sqrt(d.norm);
     d.err_norm = isnan(err) ? INFINITY : sqrt(err);
+    for (int64_t i = 0; i < n; i++)
+        d.far += !(fabs((double)got[i] - (double)want[i]) <= 1e-3 * d.std);
+    d.far /= (double)n;
     return d;
 }
 
@@ -107,16 +127,49 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
     case DR_TOL_FORWARD:
         *rel = d->abs / fmax(d->std, 1e-30);
         return *rel / 1e-4;
+    case DR_TOL_RUN:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return *rel / 1e-3;
     case DR_TOL_GRADIENT:
         *rel = d->err_norm / fmax(d->norm, 1e-30);
         return fmin(*rel / 1e-3, d->abs / 1e-6);
     case DR_TOL_RANDOM:
         *rel = d->abs;
         return d->abs / 1e-6;
+    case DR_TOL_RELATIVE:
+        *rel = d->err_norm / fmax(d->norm, 1e-30);
+        return *rel / 1e-5;
+    case DR_TOL_CHAIN:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return *rel / 5e-4;
+    case DR_TOL_MOST:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return d->far / 1e-3;
+    case DR_TOL_MEAN:
+        *rel = d->abs;
+        return d->abs / 1e-5;
+    case DR_TOL_LABELS:
+        *rel = d->other;
+        return d->other / 20;
+    case DR_TOL_COUNTS:
+        *rel = d->sum / 2;
+        return isnan(d->sum) ? INFINITY : d->sum / 40;
     default:
         *rel = d->abs;
         return d->abs > 0 ? INFINITY : 0;
     }
+}
+
+/* One more output; the worst one is told. */
+static void count(dr_verifier *v, const char *name, double error, double rel, double over)
+{
+    v->result->outputs++;
+    if (v->result->outputs > 1 && over <= v->worst)
+        return;
+    v->worst = over;
+    v->result->abs = error;
+    v->result->rel = rel;
+    snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
 }
 
 dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol)
@@ -141,14 +194,30 @@ dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, in
     double rel;
     deviation d = compare(got, want, n);
     double over = judge(&d, tol, &rel);
-    v->result->outputs++;
-    if (v->result->outputs == 1 || over > v->worst) {
-        v->worst = over;
-        v->result->abs = d.abs;
-        v->result->rel = rel;
-        snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
-    }
+    count(v, name, d.abs, rel, over);
     return DR_OK;
+}
+
+dr_status dr_case_picture(dr_verifier *v, const char *ending, const dr_image *im)
+{
+    char path[PATH_MAX];
+    dr_image want = {0};
+    int worst = 0;
+    if (snprintf(path, sizeof path, "%.*s%s", (int)dr_path_stem(v->path), v->path, ending) >= (int)sizeof path ||
+        !dr_exists(path))
+        return DR_OK;
+    dr_status st = dr_image_read(&want, path, 3);
+    if (!st && (want.width != im->width || want.height != im->height))
+        st = dr_fail(DR_EINVAL, "'%s' is %dx%d, the picture %dx%d", path, want.width, want.height, im->width,
+                     im->height);
+    for (size_t i = 0; !st && i < (size_t)im->width * (size_t)im->height * 3; i++) {
+        int off = abs(im->data[i] - want.data[i]);
+        worst = off > worst ? off : worst;
+    }
+    if (!st)
+        count(v, dr_path_name(path), worst, worst / 255.0, worst / 2.0);
+    dr_image_clear(&want);
+    return st;
 }
 
 /* `n` values on the host. */
