@@ -35,7 +35,7 @@ def random_blocks(kind):
 def ties():
     """Rows whose codes are halves between whole numbers, zeros, and tiny values."""
     x = numpy.zeros((3, 64), numpy.float32)
-    x[0, :] = (numpy.arange(64) - 31.5) * 2
+    x[0, :] = numpy.arange(64) - 31.5
     x[0, 0], x[0, 32] = 127, -127
     x[1, :32] = rng.normal(size=32)
     x[1, 32:] = 0
