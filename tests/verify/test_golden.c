@@ -69,6 +69,12 @@ static void every_case_of_catvton_passes(void **state)
     check_cases("catvton", "catvton/runs", 5);
 }
 
+static void every_case_of_a_tiny_vae_passes(void **state)
+{
+    (void)state;
+    check_folder("nanot", 2);
+}
+
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
@@ -247,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_nano_passes),
+        cmocka_unit_test(every_case_of_a_tiny_vae_passes),
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
