@@ -30,7 +30,7 @@ def why(code, text):
 
 
 def run(command):
-    """Seconds and peak GiB of a process from its start to its end, and what it wrote to standard output."""
+    """Seconds, those of CPUs, and peak GiB of a process from its start to its end, and what it wrote to standard output."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as p:
         out = p.stdout.read()
@@ -40,7 +40,7 @@ def run(command):
         if p.returncode:
             err.seek(0)
             raise Failed(why(p.returncode, err.read()))
-    return {"seconds": seconds, "gib": usage.ru_maxrss / 2 ** 20, "out": out}
+    return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "gib": usage.ru_maxrss / 2 ** 20, "out": out}
 
 
 def write_png(path, width, height, channels, pixel):
