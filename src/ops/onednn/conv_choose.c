@@ -119,7 +119,7 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
         t.a.residual = result;
     for (int i = 0; i < n; i++) {
         w[i] = *a->w;
-        w[i].mapped = false;
+        w[i].mapped = w[i].yields = false;
     }
     int choice = dr_tune_measure(problem, candidates[what], n, &t);
     for (int i = 0; i < n; i++)
