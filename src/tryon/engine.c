@@ -138,7 +138,7 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
 {
     static const dr_engine_extras none;
     extras = extras ? extras : &none;
-    *e = (dr_engine){.source = source, .keep = keep, .dresses = extras->attention != NULL};
+    *e = (dr_engine){.source = source, .keep = keep, .q8 = extras->q8, .dresses = extras->attention != NULL};
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e, extras->attention);
@@ -208,6 +208,12 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
+static dr_status hold(const dr_engine *e, dr_params *p, const char *part)
+{
+    char path[PATH_MAX];
+    return dr_params_hold(p, e->q8, dr_source_where(e->source, part, path, sizeof path));
+}
+
 enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
 
 /* A model may be loaded for every picture, but what is odd about its files is said once. */
@@ -227,6 +233,8 @@ static dr_status load_text(dr_engine *e)
         tell_once(e, TOLD_TEXT, &e->text.files);
         st = apply_loras(e, NULL, &e->text.params);
     }
+    if (!st)
+        st = hold(e, &e->text.params, "text_encoder");
     if (st)
         dr_text_unload(&e->text);
     return st;
@@ -234,9 +242,15 @@ static dr_status load_text(dr_engine *e)
 
 static dr_status load_vae(dr_engine *e)
 {
+    if (e->vae.loaded)
+        return DR_OK;
     dr_status st = dr_vae_load(&e->vae, e->source);
-    if (!st)
+    if (!st) {
         tell_once(e, TOLD_VAE, &e->vae.files);
+        st = hold(e, &e->vae.params, "vae");
+    }
+    if (st)
+        dr_vae_unload(&e->vae);
     return st;
 }
 
@@ -281,6 +295,8 @@ dr_status dr_engine_load_unet(dr_engine *e)
         tell_once(e, TOLD_UNET, &e->unet.files);
         st = apply_loras(e, &e->unet.params, NULL);
     }
+    if (!st)
+        st = hold(e, &e->unet.params, "unet");
     if (!st && e->dresses)
         spare(e);
     if (st)
@@ -401,8 +417,7 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     float *scaled = dr_arena_alloc(&e->tape.arena, (size_t)n * sizeof *scaled);
     if (!scaled)
         return DR_ENOMEM;
-    for (int64_t i = 0; i < n; i++)
-        scaled[i] = latents[i] / (float)c->scaling + (float)c->shift;
+    dr_vae_unscale(c, latents, (size_t)n, scaled);
     dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
     return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
 }
