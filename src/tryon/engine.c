@@ -254,7 +254,7 @@ static dr_status load_vae(dr_engine *e)
     return st;
 }
 
-/* The matrices of the transformers at the deepest levels: a fifth of the UNet's bytes for a fiftieth of its work, since
+/* The matrices of the transformers at the deepest levels: a quarter of the bytes for a tenth of its work, since
  * there are few tokens. They are not packed but read where they lie, and their pages are let go again after each block.
  */
 #define SPARED_BYTES (1 << 20) /* at least; pages are what is given back */
@@ -435,18 +435,17 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
 
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, const float *timestep, int N, int h, int w,
-                                     float *out)
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int h, int w, float *out)
 {
     DR_ASSERT(e->dresses, "a UNet of '%s' without a text", dr_source_path(e->source));
     dr_status st = dr_engine_load_unet(e);
     if (st)
         return st;
     dr_tape_reset(&e->tape);
-    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){1, h, w, e->unet_config.in});
     e->tape.watch = let_go;
     e->tape.watcher = e;
-    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, timestep, NULL);
+    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, NULL);
     e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }

@@ -260,6 +260,11 @@ static void try_word(const job *j, const drape_option *p, const char *word, int 
     else
         *(const char **)field(p, &v) = word;
     int st = j->ask(&v);
+    if (allowed && strcmp(p->name, "fit") == 0 && index > 0) { /* for pipelines of another kind than the test's */
+        assert_int_equal(st, DRAPE_EINVAL);
+        assert_non_null(strstr(drape_error(), "for dressing from a photo"));
+        return;
+    }
     if ((st != DRAPE_EINVAL) != allowed) /* bf16 and fp16 depend on the machine */
         fail_msg("%s: %s = '%s' is answered with %d, '%s'", j->name, p->name, word, st, drape_error());
 }
