@@ -36,7 +36,7 @@ static void clear(dr_method *m)
 static bool copy_list(dr_opt_list *to, const dr_opt_list *from)
 {
     *to = (dr_opt_list){calloc((size_t)from->count + 1, sizeof *to->item), from->count};
-    if (to->item)
+    if (to->item && from->count)
         memcpy(to->item, from->item, (size_t)from->count * sizeof *to->item);
     return to->item != NULL;
 }
