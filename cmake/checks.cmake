@@ -5,6 +5,7 @@ add_test(NAME package_example COMMAND ${checks}/example.sh $<TARGET_FILE:example
 add_test(NAME package_example_garment COMMAND ${checks}/example_garment.sh $<TARGET_FILE:example_garment>
                                               $<TARGET_FILE:drape>)
 add_test(NAME package_example_mask COMMAND ${checks}/example_mask.sh $<TARGET_FILE:example_mask> $<TARGET_FILE:drape>)
+add_test(NAME package_example_warp COMMAND ${checks}/example_warp.sh $<TARGET_FILE:example_warp> $<TARGET_FILE:drape>)
 add_test(NAME package_example_train COMMAND ${checks}/example_train.sh $<TARGET_FILE:example_train> $<TARGET_FILE:drape>)
 add_test(NAME package_deps COMMAND ${checks}/deps.sh)
 add_test(NAME package_man COMMAND ${checks}/man.sh $<TARGET_FILE:drape>)

@@ -3,8 +3,8 @@
  *     cc garment.c -o garment $(pkg-config --cflags --libs drape)
  *     ./garment MODEL PHOTO GARMENT OUT [STEPS]
  *
- * MODEL is a folder that `drape pull catvton` brings. The garment may lie, or somebody may wear it; the mask is made for
- * what it covers. */
+ * MODEL is a folder that `drape pull catvton` brings. The garment may lie, or somebody may wear it; the mask is made
+ * for what it covers. */
 #include <drape.h>
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "io/tensor_file.h"
+#include "pipeline/backbone.h"
 #include "pipeline/gan.h"
 #include "pipeline/garment_attention.h"
 #include "pipeline/models.h"
@@ -117,6 +118,62 @@ static json_t *parser_json(const char *dir)
     return j;
 }
 
+/* --- networks that measures of pictures stand on ------------------------------------------------ */
+
+static json_t *backbone_json(dr_backbone_kind kind, const char *path)
+{
+    static dr_backbone m;
+    dr_status st = dr_backbone_open(&m, kind, path);
+    json_t *more = json_pack("{s:s, s:s}", "path", path, "licence", dr_backbone_licence(kind));
+    if (!st && kind == DR_BACKBONE_CLIP)
+        json_object_update_new(more, json_pack("{s:i, s:i, s:i, s:i}", "image_size", m.net.clip.config.size,
+                                               "patch_size", m.net.clip.config.patch, "layers",
+                                               m.net.clip.config.layers, "projection", m.net.clip.config.projection));
+    if (!st && kind == DR_BACKBONE_INCEPTION)
+        json_object_set_new(more, "features", json_integer(m.net.inception.config.features));
+    json_t *j = part_json(dr_backbone_name(kind), st, st ? 0 : dr_params_numel(&m.params), more);
+    dr_backbone_unload(&m);
+    return j;
+}
+
+/* A file of one, a CLIP's folder, or a folder with some of them in it; NULL: none of these. */
+static json_t *backbones_json(const char *path)
+{
+    dr_tensor_file f;
+    char found[PATH_MAX];
+    if (dr_is_clip_folder(path))
+        return json_pack("[o]", backbone_json(DR_BACKBONE_CLIP, path));
+    if (dr_is_file(path)) {
+        dr_backbone_kind kind = DR_BACKBONES;
+        if (!dr_tensor_file_open(&f, path)) {
+            kind = dr_backbone_kind_of(f.entry, f.count);
+            dr_tensor_file_close(&f);
+        }
+        return kind == DR_BACKBONES || kind == DR_BACKBONE_CLIP ? NULL : json_pack("[o]", backbone_json(kind, path));
+    }
+    json_t *list = json_array();
+    for (int kind = 0; kind < DR_BACKBONES; kind++)
+        if (!dr_backbone_find((dr_backbone_kind)kind, path, found))
+            json_array_append_new(list, backbone_json((dr_backbone_kind)kind, found));
+    if (json_array_size(list) > 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* What is at `path` if it is no model; then the message that says so goes, otherwise it stays. */
+static json_t *instead(dr_status st, const char *path)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", dr_error());
+    json_t *list = backbones_json(path);
+    if (list)
+        dr_error_clear();
+    else
+        dr_fail(st, "%s", why);
+    return list;
+}
+
 static json_t *ints_json(const int *list, int n)
 {
     json_t *j = json_array();
@@ -206,15 +263,20 @@ drape_status drape_model_parts(const char *path, char **json)
     *json = NULL;
     if (dr_gan_kind_of(path) != DR_GAN_NONE)
         return give_json(json_pack("{s:[o], s:s}", "parts", gan_json(path), "family", "HR-VITON"), json);
-    bool parser = dr_is_parser_folder(path), dresses = open_attention(&attention, path);
+    bool clip = dr_is_clip_folder(path), parser = !clip && dr_is_parser_folder(path);
+    bool dresses = !clip && open_attention(&attention, path);
     char unet[PATH_MAX];
     bool alone = dresses && (dr_path(unet, sizeof unet, path, "unet") || !dr_is_dir(unet));
     dr_source *source = NULL;
-    dr_status st = parser || alone ? DR_OK : dr_source_open(&source, path, &(dr_source_options){.unchecked = dresses});
-    if (!st) {
-        json_t *parts = alone    ? json_pack("[o]", attention_json(&attention))
-                        : parser ? json_pack("[o]", parser_json(path))
-                                 : pipeline_json(source, dresses ? &attention : NULL);
+    dr_status st = DR_OK;
+    if (!clip && !parser && !alone)
+        st = dr_source_open(&source, path, &(dr_source_options){.unchecked = dresses});
+    json_t *parts = clip ? backbones_json(path) : st ? instead(st, path) : NULL;
+    if (parts || !st) {
+        if (!parts)
+            parts = alone    ? json_pack("[o]", attention_json(&attention))
+                    : parser ? json_pack("[o]", parser_json(path))
+                             : pipeline_json(source, dresses ? &attention : NULL);
         const char *family = alone ? "attention weights of CatVTON" : source ? dr_source_family(source) : NULL;
         st = (dr_status)give_json(json_pack("{s:o*, s:s*}", "parts", parts, "family", family), json);
     }

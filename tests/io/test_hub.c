@@ -317,6 +317,10 @@ static void shards_come_with_their_index(void **state)
     t->hub.file = parser + 1; /* without config.json it is nothing we know */
     t->hub.files = 4;
     assert_fails(t, DR_EINVAL, "neither model_index.json");
+    static const hub_file single[] = {{"sd-v1-5-Q8_0.gguf", small, 100, true}, TEXT("README.md", "x")};
+    t->hub.file = single;
+    t->hub.files = 2;
+    assert_fails(t, DR_EINVAL, "has single files, such as 'sd-v1-5-Q8_0.gguf'");
 }
 
 static void a_model_that_is_no_parser_is_refused_before_its_weights(void **state)

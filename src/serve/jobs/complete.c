@@ -150,6 +150,12 @@ static dr_status check_garment_photo(dr_studio *s, const json_t *o, const dr_mod
             dr_fail(DR_EINVAL, "a photo of the garment takes the place of prompts: leave %s out", texts[i]);
             return fault(field, texts[i]);
         }
+    static const char *const ways[] = {"long_prompt", "prompt_weights"};
+    for (size_t i = 0; i < 2; i++)
+        if (dr_json_flag(o, ways[i])) {
+            dr_fail(DR_EINVAL, "a photo of the garment takes the place of prompts: leave %s out", ways[i]);
+            return fault(field, ways[i]);
+        }
     if (dr_json_text(o, "garment")) {
         dr_fail(DR_EINVAL, "a garment that was taught and one from a photo do not go together");
         return fault(field, "garment");

@@ -46,6 +46,7 @@ void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_opti
 {
     *o = (drape_load_options){.vae = s->o->vae, .tokenizer = s->o->tokenizer};
     o->ema = s->o->ema && dir && dr_is_file(dir);
+    o->weights = s->o->q8 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE;
 }
 
 void dr_studio_garment_options(const dr_studio *s, const char *dir, drape_load_options *o)
@@ -137,8 +138,8 @@ static bool ends_with(const char *name, const char *end)
 /* By its name. A VAE that lies beside a file of the same name is a part of that. */
 static bool is_model_file(const char *name)
 {
-    return (ends_with(name, ".safetensors") || ends_with(name, ".ckpt")) && !ends_with(name, ".vae.safetensors") &&
-           !ends_with(name, ".vae.ckpt");
+    return (ends_with(name, ".safetensors") || ends_with(name, ".ckpt") || ends_with(name, ".gguf")) &&
+           !ends_with(name, ".vae.safetensors") && !ends_with(name, ".vae.ckpt");
 }
 
 static bool is_listed(const dr_studio *s, const char *path)

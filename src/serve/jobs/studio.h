@@ -18,6 +18,7 @@ typedef struct dr_studio_options {
     const char *model_folder;    /* all models in it as well; NULL: no other ones */
     const char *vae, *tokenizer; /* of all models, in place of their own; or NULL */
     bool ema;                    /* of single files: the UNet's moving average */
+    bool q8;                     /* weights in 8 bits */
     const char *const *loras;    /* adapters' files */
     int lora_count;
     const drape_embedding *embeddings; /* words that all models know whose width they have */
