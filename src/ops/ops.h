@@ -18,8 +18,10 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
-typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
+/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. DIRECT:
+ * EXACT, and convolutions as plain sums of products: transforming tiles (Winograd) doubles or trebles what f32 rounds.
+ */
+typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO, DR_PRECISION_DIRECT } dr_precision;
 
 typedef enum dr_act {
     DR_ACT_NONE,

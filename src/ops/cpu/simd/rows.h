@@ -46,5 +46,7 @@ void SIMD(resize_bilinear_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64
 
 void SIMD(to_f32)(const void *src, dr_dtype from, float *dst, size_t n);
 void SIMD(f32_to_bf16)(const float *src, uint16_t *dst, size_t n);
+void SIMD(q8_to_f32)(const dr_cpu_q8 *q, float *dst);
+void SIMD(q8_to_bf16)(const dr_cpu_q8 *q, uint16_t *dst);
 
 #endif

@@ -35,4 +35,4 @@ static void fill(dr_ops *ops)
     ops->adamw8 = SIMD(adamw8);
 }
 
-const dr_simd SIMD(table) = {fill, SIMD(to_f32), SIMD(f32_to_bf16)};
+const dr_simd SIMD(table) = {fill, SIMD(to_f32), SIMD(f32_to_bf16), SIMD(q8_to_f32), SIMD(q8_to_bf16)};
