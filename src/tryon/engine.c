@@ -206,10 +206,10 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
-static dr_status hold(const dr_engine *e, dr_params *p, const char *part)
+static dr_status hold(const dr_engine *e, dr_params *p, bool q8, const char *part)
 {
     char path[PATH_MAX];
-    return dr_params_hold(p, e->q8, dr_source_where(e->source, part, path, sizeof path));
+    return dr_params_hold(p, q8, dr_source_where(e->source, part, path, sizeof path));
 }
 
 enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
@@ -232,7 +232,7 @@ static dr_status load_text(dr_engine *e)
         st = apply_loras(e, NULL, &e->text.params);
     }
     if (!st)
-        st = hold(e, &e->text.params, "text_encoder");
+        st = hold(e, &e->text.params, e->q8, "text_encoder");
     if (st)
         dr_text_unload(&e->text);
     return st;
@@ -245,7 +245,8 @@ static dr_status load_vae(dr_engine *e)
     dr_status st = dr_vae_load(&e->vae, e->source);
     if (!st) {
         tell_once(e, TOLD_VAE, &e->vae.files);
-        st = hold(e, &e->vae.params, "vae");
+        /* 8 bits do not pay: a stage needs one half of it, and what is mapped and not needed takes nothing */
+        st = hold(e, &e->vae.params, false, "vae");
     }
     if (st)
         dr_vae_unload(&e->vae);
@@ -264,7 +265,7 @@ dr_status dr_engine_load_unet(dr_engine *e)
         st = apply_loras(e, &e->unet.params, NULL);
     }
     if (!st)
-        st = hold(e, &e->unet.params, "unet");
+        st = hold(e, &e->unet.params, e->q8, "unet");
     if (st)
         dr_unet_unload(&e->unet);
     return st;
