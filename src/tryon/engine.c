@@ -1,6 +1,9 @@
 #include "tryon/engine.h"
 
 #include <stdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +187,15 @@ bool dr_engine_inpaints(const dr_engine *e)
     return e->unet_config.in != e->vae_config.latent;
 }
 
+/* Packed weights of some MiB lie on the heap, which would keep what they leave between smaller things: the next model's
+ * memory would come on top of it. */
+static void trim_heap(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 void dr_engine_release(dr_engine *e)
 {
     dr_tape_reset(&e->tape);
@@ -193,6 +205,7 @@ void dr_engine_release(dr_engine *e)
     dr_vae_unload(&e->vae);
     dr_unet_unload(&e->unet);
     dr_tape_trim(&e->tape);
+    trim_heap();
 }
 
 /* Adapters change the weights as these are loaded; a model without any stays mapped. */

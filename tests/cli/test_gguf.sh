@@ -97,7 +97,7 @@ train() { # OUT FLAGS...
 expect 0 taught train taught
 expect 0 adapter train adapter --lora_rank 4
 for part in unet vae text_encoder; do
-    expect 0 F32 "$drape" info taught/$part/*.safetensors
+    expect 0 tensors "$drape" info taught/$part/*.safetensors
     ! grep -q Q8_0 out || fail "blocks in the safetensors of taught/$part"
 done
 picture taught taught
