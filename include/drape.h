@@ -577,6 +577,16 @@ typedef struct drape_train_report {
     unsigned long long memory; /* resident bytes */
 } drape_train_report;
 
+/** What the model in training makes of photos that are held out. */
+typedef struct drape_train_look {
+    int step;
+    double loss; /* on noise and timesteps that are the same at every look; NaN: not known */
+    int metrics; /* of the pictures that were made, mean over them */
+    const char *const *name;
+    const double *value; /* NaN: not known */
+    bool best;           /* by keep_best, so far */
+} drape_train_look;
+
 /** Any may be NULL. */
 typedef struct drape_train_callbacks {
     void *user;
@@ -587,6 +597,8 @@ typedef struct drape_train_callbacks {
     void (*message)(void *user, const char *text);
     /** True finishes the step, writes a checkpoint, and returns DRAPE_ECANCELLED. */
     bool (*cancel)(void *user);
+    /** After each look at the photos that are held out. Borrowed for the call. */
+    void (*look)(void *user, const drape_train_look *look);
 } drape_train_callbacks;
 
 /**
@@ -637,6 +649,12 @@ typedef struct drape_train_options {
     const char *validation_prompt, *validation_image, *validation_mask;
     int validation_steps, num_validation_images;
     drape_train_callbacks callbacks;
+    double validation_split;     /* part of the photos that are held out: never trained on, looked at every
+                                    validation_steps; 0: none */
+    const char *validation_data; /* or a folder of others: photos in it or in its images/, masks in its masks/ */
+    const char
+        *validation_metrics; /* what pictures of them are judged by (drape_eval_metric_at()), "none": no pictures */
+    const char *keep_best;   /* "loss" or one of these: OUTPUT/best-STEP is the model that was best by it */
 } drape_train_options;
 
 /** The defaults of every option. */
@@ -719,6 +737,8 @@ typedef struct drape_eval_options {
     int mask_grow;         /* pixels by which masks grow before inside and outside are told apart */
     const char *category;  /* "auto", "upper", "lower", "dress", "outer": the garment that was asked for */
     const char *parser;    /* folder of a clothes parser; NULL: as drape_parser_load() */
+    const char *backbones; /* folder of the networks of LPIPS, FID, KID and CLIP, as drape_pull_backbones() makes it;
+                              NULL: "backbones" */
     const char *cache;     /* file in which numbers are kept; NULL: one in the user's cache folder; "": none */
     drape_eval_callbacks callbacks;
 } drape_eval_options;
@@ -966,6 +986,16 @@ typedef struct drape_pull_options {
  * @param dir  where it is now: a buffer of `size`, or NULL
  */
 drape_status drape_pull(const char *repo, const drape_pull_options *options, char *dir, size_t size);
+
+/**
+ * Downloads the published networks that measures of pictures stand on, each from where it is published, verified by its
+ * SHA-256: AlexNet, VGG16 and SqueezeNet (torchvision), LPIPS's weights, Inception v3 (pytorch-fid), CLIP ViT-L/14.
+ *
+ * @param which    "lpips-alex", "lpips-vgg", "lpips-squeeze", "fid", "clip", with commas between; NULL: all
+ * @param options  of which out_dir (NULL: "backbones"), offline, overwrite, bar and cancel count
+ * @param dir      where they are now: a buffer of `size`, or NULL
+ */
+drape_status drape_pull_backbones(const char *which, const drape_pull_options *options, char *dir, size_t size);
 
 #ifdef __cplusplus
 }

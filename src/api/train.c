@@ -86,24 +86,74 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
 }
 
 /* An engine on the model that training started from, with the models in training in place of its own. */
+static dr_status open_in_training(dr_engine *e, dr_trainer *t)
+{
+    struct dr_text_model *text = dr_trainer_text(t);
+    dr_status st = dr_engine_open(e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
+    if (st)
+        return st;
+    e->unet = *dr_trainer_unet(t);
+    if (text)
+        e->text = *text;
+    return DR_OK;
+}
+
+static void close_in_training(dr_engine *e, dr_trainer *t)
+{
+    e->unet = (dr_unet_model){0}; /* borrowed */
+    if (dr_trainer_text(t))
+        e->text = (dr_text_model){0};
+    dr_engine_close(e);
+}
+
 static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
 {
     train_call *c = user;
     dr_engine e;
-    struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
+    dr_status st = open_in_training(&e, t);
     if (st)
         return st;
     c->what = "validation pictures";
     c->total = c->options->num_validation_images;
-    e.unet = *dr_trainer_unet(t);
-    if (text)
-        e.text = *text;
     st = write_pictures(c, &e, dir, step);
-    e.unet = (dr_unet_model){0}; /* borrowed */
-    if (text)
-        e.text = (dr_text_model){0};
-    dr_engine_close(&e);
+    close_in_training(&e, t);
+    return st;
+}
+
+/* --- photos that are held out ------------------------------------------------------------------------ */
+
+static dr_status dress_one(train_call *c, dr_engine *e, const dr_example *x, int i, dr_train_dressed *each, void *user)
+{
+    dr_image photo = {0}, mask = {0}, out = {0};
+    dr_status st = dr_image_read(&photo, x->image, 3);
+    if (!st)
+        st = dr_mask_load(&mask, x->mask, photo.width, photo.height, x->image, NULL);
+    dr_tryon_options o = picture_options(c, e, x->prompt, c->options->seed + (uint64_t)i);
+    if (!st)
+        st = dr_tryon(e, &o, &photo, &mask, &out);
+    if (!st)
+        st = each(user, i, &photo, &mask, &out);
+    dr_image_clear(&photo);
+    dr_image_clear(&mask);
+    dr_image_clear(&out);
+    return st;
+}
+
+static dr_status dress(void *user, dr_trainer *t, const dr_dataset *photos, int count, dr_train_dressed *each,
+                       void *each_user)
+{
+    train_call *c = user;
+    dr_engine e;
+    dr_status st = open_in_training(&e, t);
+    if (st)
+        return st;
+    c->what = "photos held out";
+    c->total = count;
+    for (int i = 0; !st && i < count; i++) {
+        c->done = i;
+        st = dress_one(c, &e, &photos->example[i], i, each, each_user);
+    }
+    close_in_training(&e, t);
     return st;
 }
 
@@ -174,7 +224,7 @@ static dr_status check_validation(const drape_train_options *p)
 drape_status drape_train(const drape_train_options *options)
 {
     train_call call = {.options = options};
-    dr_train_pictures pictures = {&call, validate, make_class_images};
+    dr_train_pictures pictures = {&call, validate, dress, make_class_images};
     dr_status st = check_validation(options);
     return (drape_status)(st ? st : dr_train(options, &pictures));
 }

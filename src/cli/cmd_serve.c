@@ -13,7 +13,7 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras, embeddings;
-    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder, *weights;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder, *attention, *weights;
     int port, threads;
     bool open, quiet, ema;
     char data_path[PATH_MAX];
@@ -71,6 +71,9 @@ static int parse(serve_cli *c, int argc, char **argv)
         {"tokenizer", DR_OPT_STRING, &c->tokenizer, "DIR", "folder of another vocabulary for all of them",
          .shown_default = "each model's own; for a file CLIP's"},
         {"ema", DR_OPT_FLAG, &c->ema, NULL, "of single files: the UNet's moving average in place of its weights"},
+        {"attention", DR_OPT_STRING, &c->attention, "FILE|DIR",
+         "attention weights that dress from a photo of the garment, for the models that they fit",
+         .shown_default = "each model's own, if it has some"},
         {"weights", DR_OPT_CHOICE, &c->weights, "file|q8",
          "models in memory as in their files, or in 8 bits: half of f16, and rounded"},
         {"lora", DR_OPT_LIST, &c->loras, "FILE", "adapter to choose under Dress; may be given again",
@@ -137,6 +140,7 @@ static int run(int argc, char **argv)
                                      .embedding_count = c.embeddings.count,
                                      .vae = c.vae,
                                      .tokenizer = c.tokenizer,
+                                     .attention = c.attention,
                                      .ema = c.ema,
                                      .q8 = strcmp(c.weights, "q8") == 0,
                                      .data = c.data,

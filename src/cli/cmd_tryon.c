@@ -278,6 +278,8 @@ static int parse(dr_tryon_cli *c, int argc, char **argv)
     int bad = dr_opt_parse(&dr_cmd_tryon, s.opt, s.count, argc, argv, &c->images);
     if (!bad && c->garments.paths.count && c->masks.count == 0)
         bad = dr_opt_list_add(&c->masks, "auto");
+    if (o->fit != DRAPE_FIT_REGION && c->garments.paths.count) /* the published programs take it as it is */
+        c->garments.o.cut = DRAPE_CUT_KEEP;
     if ((int)c->mask.sleeve < 0) /* not said: the new garment's sleeves may be longer than the old one's */
         c->mask.sleeve = c->garments.paths.count ? DRAPE_SLEEVE_LONG : DRAPE_SLEEVE_KEEP;
     if (!bad)
@@ -293,7 +295,8 @@ static int parse(dr_tryon_cli *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-    dr_tryon_cli c = {.region = "mask",
+    dr_tryon_cli c = {.cmd = &dr_cmd_tryon,
+                      .region = "mask",
                       .precision = "exact",
                       .weights = "file",
                       .num_images = 1,
@@ -329,6 +332,7 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "[--model DIR|FILE] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
-    "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
+    "[--model DIR|FILE] --image PHOTO (--mask MASK|auto[:CATEGORY] --prompt TEXT | --garment PHOTO) -o OUT.png",
+    "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n"
+    "  drape tryon --model catvton --image person.jpg --garment shirt.jpg -o out.png\n",
     run};

@@ -1,5 +1,7 @@
 #include "pipeline/weights.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "ops/ops.h"
 #include "options/options.h"
+#include "train/holdout.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -37,8 +38,12 @@ static dr_status check_folders(const drape_train_options *o)
 /* Results over the model or among the photos would spoil what the run, or the next one, starts from. */
 static dr_status check_output(const drape_train_options *o)
 {
-    const char *const taken[] = {o->pretrained_model_name_or_path, o->instance_data_dir, o->instance_masks_data_dir,
-                                 o->vae, o->with_prior_preservation ? o->class_data_dir : NULL};
+    const char *const taken[] = {o->pretrained_model_name_or_path,
+                                 o->instance_data_dir,
+                                 o->instance_masks_data_dir,
+                                 o->vae,
+                                 o->with_prior_preservation ? o->class_data_dir : NULL,
+                                 o->validation_data};
     struct stat out, other;
     if (stat(o->output_dir, &out) != 0)
         return DR_OK;
@@ -63,6 +68,8 @@ dr_status dr_train_check(const drape_train_options *o)
     bool some = o->validation_prompt || o->validation_image || o->validation_mask;
     if (!st && some && !(o->validation_image && o->validation_mask))
         st = dr_fail(DR_EINVAL, "validation needs --validation_image and --validation_mask (and --validation_prompt)");
+    if (!st)
+        st = dr_holdout_check(o);
     if (!st && o->use_ema && o->lora_rank)
         st = dr_fail(DR_EINVAL, "--use_ema averages whole weights: leave it out with --lora_rank");
     return st;

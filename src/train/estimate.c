@@ -2,6 +2,7 @@
 
 #include "learn/optimizer.h"
 #include "models/tokenizer.h"
+#include "train/holdout.h"
 #include "train/rehearse.h"
 
 #include <stdarg.h>
@@ -69,7 +70,7 @@ static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train
 {
     const drape_train_options *o = in->options;
     *out = 0;
-    if (!o->validation_image)
+    if (!o->validation_image && !(dr_holds_out(o) && strcmp(o->validation_metrics, "none") != 0))
         return DR_OK;
     uint64_t size = dr_dtype_size(in->stored), decoder = 0;
     dr_status st = dr_rehearse_decode(s, in->unet->sample_size * dr_vae_factor(in->vae), in->stored, &decoder);

@@ -37,8 +37,8 @@ static dr_status write_painter(dr_trainer *t, const char *dir)
     return st;
 }
 
-/* What is trained, as checkpoints have it, and copies of the rest. */
-static dr_status write_parts(dr_trainer *t, const char *dir)
+/* What is trained is as checkpoints have it. */
+dr_status dr_trainer_write_parts(dr_trainer *t, const char *dir)
 {
     dr_training_swap(&t->training);
     dr_status st = dr_training_save_weights(&t->training, dir);
@@ -75,7 +75,7 @@ static dr_status write_pipeline(dr_trainer *t)
         st = dr_folder_begin(tmp, sizeof tmp, path);
     if (st)
         return st;
-    st = write_parts(t, tmp);
+    st = dr_trainer_write_parts(t, tmp);
     /* without its index a folder is no pipeline: nobody takes one for whole that is new and old in parts */
     if (!st)
         st = dr_trainer_path(t, path, sizeof path, "model_index.json");
@@ -186,5 +186,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
         return st;
     if (write_sheet(t))
         dr_trainer_say(t, "no contact sheet: %s", dr_error());
+    dr_trainer_drop_others(t);
+    dr_trainer_tell_course(t);
     return DR_OK;
 }

@@ -1,5 +1,7 @@
 #include "tryon/engine.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -266,6 +268,36 @@ static dr_status load_vae(dr_engine *e)
     return st;
 }
 
+/* The matrices of the transformers at the deepest levels: a fifth of the UNet's bytes for a fiftieth of its work, since
+ * there are few tokens. They are not packed but read where they lie, and their pages are let go again after each block.
+ */
+#define SPARED_BYTES (1 << 20) /* at least; pages are what is given back */
+
+static bool is_spared(const dr_engine *e, const dr_tensor *t)
+{
+    const dr_unet_config *c = &e->unet_config;
+    int64_t deepest = c->width[c->levels - 1];
+    return t->mapped && t->rank > 1 && dr_nbytes(t) >= SPARED_BYTES && strstr(t->name, ".attentions.") &&
+           (t->dim[0] >= deepest || t->dim[1] >= deepest) && t->dim[0] * t->dim[1] >= deepest * deepest;
+}
+
+static void spare(dr_engine *e)
+{
+    for (dr_param *q = e->unet.params.first; q; q = q->next)
+        q->t.constant = q->t.constant && !is_spared(e, &q->t);
+}
+
+/* Between blocks: `block` is over. */
+static void let_go(void *engine, const char *block, const dr_tensor *y)
+{
+    dr_engine *e = engine;
+    size_t n = strlen(block);
+    (void)y;
+    for (dr_param *q = e->unet.params.first; q; q = q->next)
+        if (!q->t.constant && strncmp(q->t.name, block, n) == 0 && q->t.name[n] == '.' && q->t.mapped)
+            dr_map_drop(q->t.data, dr_nbytes(&q->t));
+}
+
 dr_status dr_engine_load_unet(dr_engine *e)
 {
     if (e->unet.loaded)
@@ -279,6 +311,8 @@ dr_status dr_engine_load_unet(dr_engine *e)
     }
     if (!st)
         st = hold(e, &e->unet.params, e->q8, "unet");
+    if (!st && e->dresses)
+        spare(e);
     if (st)
         dr_unet_unload(&e->unet);
     return st;
@@ -424,7 +458,10 @@ dr_status dr_engine_predict_textless(dr_engine *e, const float *x, const float *
         return st;
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    e->tape.watch = let_go;
+    e->tape.watcher = e;
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, timestep, NULL);
+    e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
 

@@ -31,11 +31,16 @@ static json_t *models_json(const dr_studio *s)
     json_t *list = json_array();
     for (int i = 0; i < s->model_count; i++) {
         const dr_model *m = &s->model[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f, s:s?, s:o}", "id", m->id,
-                                              "name", m->id, "width", m->width, "height", m->height, "multiple",
-                                              m->multiple, "kind", m->kind, "scheduler", m->scheduler, "steps",
-                                              m->steps, "guidance_scale", m->guidance_scale, "family",
-                                              m->family[0] ? m->family : NULL, "bytes", amount(m->bytes)));
+        json_t *garments =
+            m->garments ? json_pack("{s:i, s:i, s:i, s:f}", "width", m->garment_width, "height", m->garment_height,
+                                    "steps", m->garment_steps, "guidance_scale", m->garment_guidance)
+                        : json_null();
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f, s:s?, s:o, s:b, s:o}", "id",
+                                        m->id, "name", m->id, "width", m->width, "height", m->height, "multiple",
+                                        m->multiple, "kind", m->kind, "scheduler", m->scheduler, "steps", m->steps,
+                                        "guidance_scale", m->guidance_scale, "family", m->family[0] ? m->family : NULL,
+                                        "bytes", amount(m->bytes), "prompts", m->prompts, "garments", garments));
     }
     return list;
 }
@@ -108,9 +113,9 @@ char *dr_events_first(dr_studio *s, const dr_request *r, int64_t *job)
         if (!dr_store_get(s->store, *job, &one)) {
             text = add_event(text, "job", dr_studio_job_json(s, &one));
             if (dr_kind_teaches(one.type))
-                text = add_event(
-                    text, "loss",
-                    json_pack("{s:s, s:b, s:o}", "job", r->param, "whole", 1, "points", dr_loss_points(s, *job)));
+                text = add_event(text, "loss",
+                                 json_pack("{s:s, s:b, s:o, s:o}", "job", r->param, "whole", 1, "points",
+                                           dr_loss_points(s, *job), "looks", dr_looks(s, *job)));
             dr_job_clear(&one);
         }
     } else if (!dr_store_list(s->store, &f, &jobs, &n, &more)) {

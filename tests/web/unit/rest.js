@@ -2,13 +2,15 @@ import { test, ok, equal } from './check.js';
 import { duration, bytes, when, count, captionFromName } from '../js/format.js';
 import { route } from '../js/router.js';
 import { sentence } from '../js/ui/toast.js';
-import { thin } from '../js/teach/chart.js';
+import { bestLook, drawLoss, thin } from '../js/teach/chart.js';
 import { fileName } from '../js/dress/result.js';
 import { h } from '../js/dom.js';
 import { estimate } from '../js/dress/estimate.js';
 import { Lesson } from '../js/teach/lesson.js';
 import { Draft } from '../js/dress/draft.js';
 import { jobs } from '../js/jobs.js';
+import { modelForPhoto, garmentPhoto } from '../js/dress/garmentphoto.js';
+import { Order } from '../js/dress/order.js';
 
 test('times are said as people say them', () => {
   equal(duration(0), '0 s');
@@ -63,6 +65,23 @@ test('a long curve is thinned and keeps its end', () => {
   equal(out.length, 600);
   equal(out.at(-1).step, 5000);
   equal(thin(points.slice(0, 10)).length, 10);
+});
+
+test('the best look is the first of the least losses', () => {
+  equal(bestLook([]), undefined);
+  equal(bestLook([{ step: 2, loss: null }]), undefined);
+  equal(bestLook([{ step: 2, loss: 3 }, { step: 4, loss: 1 }, { step: 6, loss: 1 }, { step: 8, loss: null }]).step, 4);
+});
+
+test('a look is drawn where it belongs, and the best is marked', () => {
+  const el = h('div');
+  const points = [1, 2, 3, 4].map((step) => ({ step, loss: 1, smooth: 1 }));
+  drawLoss(el, points, 4, [{ step: 2, loss: 0.5 }, { step: 4, loss: 2 }]);
+  equal(el.querySelectorAll('.chart-look').length, 1);
+  equal(el.querySelectorAll('.chart-best').length, 1);
+  equal(el.querySelector('svg').getAttribute('aria-label').includes('after step 2'), true);
+  drawLoss(el, points, 4);
+  equal(el.querySelectorAll('.chart-held, .chart-look, .chart-best').length, 0);
 });
 
 test('a download has a name that says what it is', () => {
@@ -134,4 +153,29 @@ test('an event that overtakes the answer to a request stays', async () => {
   await jobs.answer(Promise.resolve({ id: 'mask', state: 'waiting' }));
   equal(jobs.get('mask').state, 'waiting', 'what was heard before the request is older');
   jobs.drop('mask');
+});
+
+const WORDS_ALONE = { id: 'a', steps: 50, guidance_scale: 7.5, prompts: true, garments: null };
+const WEARS = { id: 'b', label: '<b>', steps: 9, guidance_scale: 1, prompts: false, garments: { width: 384, height: 512, steps: 30, guidance_scale: 2.5 } };
+
+test('a photo of a garment is worn by the first model that can, at the pace that suits it then', () => {
+  localStorage.removeItem('drape.draft');
+  const draft = new Draft();
+  equal(modelForPhoto(draft, [WORDS_ALONE]), undefined);
+  equal(modelForPhoto(draft, [WORDS_ALONE, WEARS]).id, 'b');
+  draft.set({ garmentPhoto: 'p', photo: { id: 'q' } });
+  draft.follow(WEARS, { anew: true });
+  equal([draft.model, draft.steps, draft.guidance], ['b', 30, 2.5]);
+  const sent = new Order(draft, { models: [WORDS_ALONE, WEARS], loras: [] }).settings();
+  equal([sent.garmentPhoto, sent.prompt, sent.model, sent.garment, sent.strength], ['p', '', 'b', null, 1]);
+  localStorage.removeItem('drape.draft');
+});
+
+test('where no model wears photos, the panel says so and takes none', () => {
+  localStorage.removeItem('drape.draft');
+  const none = garmentPhoto({ draft: new Draft(), info: { models: [WORDS_ALONE] }, onChange() {} }).element;
+  ok(none.textContent.includes('No model here dresses from a photo'));
+  equal(none.querySelectorAll('button, input').length, 0);
+  const one = garmentPhoto({ draft: new Draft(), info: { models: [WEARS] }, onChange() {} }).element;
+  ok(one.querySelector('.garment-drop input[type=file]'));
 });

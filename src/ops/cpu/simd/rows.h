@@ -16,6 +16,8 @@ dr_status SIMD(label_conv)(const dr_label_conv_args *a);
 dr_status SIMD(attention)(const dr_attention_args *a);
 dr_status SIMD(attention_bwd)(const dr_attention_args *a);
 
+void SIMD(pool2d)(const dr_pool_args *a);
+
 void SIMD(act)(dr_act kind, int64_t n, const float *x, float *y);
 void SIMD(act_bwd)(dr_act kind, int64_t n, const float *x, const float *dy, float *dx);
 void SIMD(add)(int64_t n, const float *a, const float *b, float *y);

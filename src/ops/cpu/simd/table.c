@@ -14,6 +14,7 @@ static void fill(dr_ops *ops)
     ops->attention = SIMD(attention);
     ops->attention_bwd = SIMD(attention_bwd);
     ops->add_product = SIMD(add_product);
+    ops->pool2d = SIMD(pool2d);
     ops->act = SIMD(act);
     ops->act_bwd = SIMD(act_bwd);
     ops->add = SIMD(add);

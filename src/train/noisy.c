@@ -1,0 +1,32 @@
+#include "train/noisy.h"
+
+#include "diffusion/sampler.h"
+
+dr_status dr_noisy_fill(const dr_noisy *n, dr_arena *a, dr_rng *rng, int *timestep, float *x, float *target)
+{
+    const dr_encoded *e = n->photo;
+    int64_t C = n->vae->latent;
+    size_t cells = (size_t)e->h * (size_t)e->w, count = cells * (size_t)C, mark = dr_arena_mark(a);
+    float *noise = dr_arena_alloc(a, count * sizeof *noise), *latents = dr_arena_alloc(a, count * sizeof *latents);
+    float *masked = dr_arena_alloc(a, count * sizeof *masked), *noisy = dr_arena_alloc(a, count * sizeof *noisy);
+    if (!noise || !latents || !masked || !noisy)
+        return DR_ENOMEM;
+    dr_randn_nhwc(rng, noise, 1, e->h, e->w, C);
+    dr_vae_sample(n->vae, e->moments, noise, (int64_t)cells, latents);
+    dr_randn_nhwc(rng, noise, 1, e->h, e->w, C);
+    dr_vae_sample(n->vae, e->masked, noise, (int64_t)cells, masked);
+    dr_randn_nhwc(rng, noise, 1, e->h, e->w, C);
+    if (n->noise_offset > 0) {
+        float offset[64];
+        dr_rng_normal(rng, offset, (size_t)C);
+        for (size_t i = 0; i < count; i++)
+            noise[i] += (float)n->noise_offset * offset[i % (size_t)C];
+    }
+    if (*timestep < 0)
+        *timestep = (int)dr_rng_below(rng, n->schedule->train_timesteps);
+    dr_schedule_add_noise(n->schedule, latents, noise, *timestep, count, noisy);
+    dr_schedule_target(n->schedule, latents, noise, *timestep, count, target);
+    dr_unet_join_input(noisy, e->mask, masked, (int64_t)cells, C, x);
+    dr_arena_rewind(a, mark);
+    return DR_OK;
+}
