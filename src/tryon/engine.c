@@ -3,6 +3,9 @@
 #include "base/file.h"
 
 #include <stdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +189,15 @@ bool dr_engine_inpaints(const dr_engine *e)
     return e->unet_config.in != e->vae_config.latent;
 }
 
+/* Packed weights of some MiB lie on the heap, which would keep what they leave between smaller things: the next model's
+ * memory would come on top of it. */
+static void trim_heap(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 void dr_engine_release(dr_engine *e)
 {
     dr_tape_reset(&e->tape);
@@ -195,6 +207,7 @@ void dr_engine_release(dr_engine *e)
     dr_vae_unload(&e->vae);
     dr_unet_unload(&e->unet);
     dr_tape_trim(&e->tape);
+    trim_heap();
 }
 
 /* Adapters change the weights as these are loaded; a model without any stays mapped. */
@@ -208,10 +221,10 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
-static dr_status hold(const dr_engine *e, dr_params *p, const char *part)
+static dr_status hold(const dr_engine *e, dr_params *p, bool q8, const char *part)
 {
     char path[PATH_MAX];
-    return dr_params_hold(p, e->q8, dr_source_where(e->source, part, path, sizeof path));
+    return dr_params_hold(p, q8, dr_source_where(e->source, part, path, sizeof path));
 }
 
 enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
@@ -234,7 +247,7 @@ static dr_status load_text(dr_engine *e)
         st = apply_loras(e, NULL, &e->text.params);
     }
     if (!st)
-        st = hold(e, &e->text.params, "text_encoder");
+        st = hold(e, &e->text.params, e->q8, "text_encoder");
     if (st)
         dr_text_unload(&e->text);
     return st;
@@ -247,7 +260,8 @@ static dr_status load_vae(dr_engine *e)
     dr_status st = dr_vae_load(&e->vae, e->source);
     if (!st) {
         tell_once(e, TOLD_VAE, &e->vae.files);
-        st = hold(e, &e->vae.params, "vae");
+        /* 8 bits do not pay: a stage needs one half of it, and what is mapped and not needed takes nothing */
+        st = hold(e, &e->vae.params, false, "vae");
     }
     if (st)
         dr_vae_unload(&e->vae);
@@ -296,7 +310,7 @@ dr_status dr_engine_load_unet(dr_engine *e)
         st = apply_loras(e, &e->unet.params, NULL);
     }
     if (!st)
-        st = hold(e, &e->unet.params, "unet");
+        st = hold(e, &e->unet.params, e->q8, "unet");
     if (!st && e->dresses)
         spare(e);
     if (st)
