@@ -238,14 +238,23 @@ dr_status dr_sampler_step(dr_sampler *s, int i, const float *model_output, float
     if (i == 0)
         s->next = s->kept = s->order = 0;
     if (s->cls->draws && s->cls->draws(s, at)) {
-        if (!rng)
+        if (!rng && !s->given)
             return dr_fail(DR_EINVAL, "%s draws noise at every step and got no generator",
                            dr_sampler_kind_name(s->kind));
-        dr_sampler_draw(s, rng, s->noise, n);
+        if (s->given)
+            memcpy(s->noise, s->given, n * sizeof *s->noise);
+        else
+            dr_sampler_draw(s, rng, s->noise, n);
     }
+    s->given = NULL;
     s->cls->step(s, at, model_output, x, n);
     s->next++;
     return DR_OK;
+}
+
+void dr_sampler_give_noise(dr_sampler *s, const float *noise)
+{
+    s->given = noise;
 }
 
 const float *dr_sampler_x0(const dr_sampler *s)

@@ -70,6 +70,9 @@ void dr_sampler_scale(const dr_sampler *s, int i, const float *x, size_t n, floa
 /** x (in place) = step(model_output, timestep i, x).prev_sample. `rng` is used by the kinds that draw noise.
  *  DR_ENOMEM or DR_EINVAL (non-finite model output is NOT checked here). */
 dr_status dr_sampler_step(dr_sampler *s, int i, const float *model_output, float *x, size_t n, dr_rng *rng);
+/** The next step takes these values, in the sample's layout, instead of noise of its own: for replaying a run. Borrowed
+ *  until then. */
+void dr_sampler_give_noise(dr_sampler *s, const float *noise);
 /** The current estimate of the finished sample after the last step (for previews), n values; NULL before it. */
 const float *dr_sampler_x0(const dr_sampler *s);
 /** The sample that call i begins with, from clean latents and noise: diffusers scheduler.add_noise with timesteps[i].

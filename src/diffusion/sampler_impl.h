@@ -53,8 +53,9 @@ struct dr_sampler {
     size_t n;          /* values in a sample; 0 until the first step */
     float *memory;     /* x0, noise and past, one block */
     float *x0, *noise, *past[DR_SAMPLER_HISTORY];
-    int kept;  /* valid model outputs in `past`, newest first */
-    int order; /* of the last UniPC step */
+    const float *given; /* in place of the noise that the next step draws; or NULL */
+    int kept;           /* valid model outputs in `past`, newest first */
+    int order;          /* of the last UniPC step */
 };
 
 extern const dr_sampler_class dr_sampler_pndm, dr_sampler_ddim, dr_sampler_ddpm, dr_sampler_euler, dr_sampler_euler_a,

@@ -73,3 +73,15 @@ bool dr_image_has_name(const char *path)
             return true;
     return false;
 }
+
+dr_status dr_image_luma(dr_image *out, const dr_image *in)
+{
+    DR_ASSERT(in->channels != 4, "luma of a picture with alpha");
+    if (in->channels == 1)
+        return dr_image_copy(out, in);
+    dr_status st = dr_image_alloc(out, in->width, in->height, 1);
+    int64_t n = st ? 0 : (int64_t)in->width * in->height;
+    for (int64_t i = 0; i < n; i++)
+        out->data[i] = dr_luma(in->data + 3 * i);
+    return st;
+}

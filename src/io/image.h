@@ -33,6 +33,11 @@ dr_status dr_image_read(dr_image *out, const char *path, int channels);
 /** The same from bytes in memory; `name` stands in messages. */
 dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels);
 
+/** As the file has it, for whoever repeats what PIL does when nothing is asked of it: neither EXIF's orientation nor a
+ *  profile is applied. `channels` 3, or 0: one where the file is grey, else 3. `hard` (or NULL) is set where the file
+ * has a palette or one bit per pixel, which PIL resizes by nearest neighbour. */
+dr_status dr_image_read_stored(dr_image *out, const char *path, int channels, bool *hard);
+
 /* What the header of a picture says. */
 typedef struct dr_image_header {
     int width, height; /* upright */
@@ -67,13 +72,31 @@ bool dr_image_can_write(const char *path);
  *  it over. */
 bool dr_image_has_name(const char *path);
 
-/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point);
- *  NEAREST as PIL's. */
-typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS } dr_resample;
+/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point; of Pillow 13
+ *  where its versions differ); NEAREST as PIL's, the pixel under the new one's middle; TOP_LEFT the one under its
+ * corner, as torch.nn.functional.interpolate(mode="nearest"). LANCZOS_X_FIRST
+ *  is Pillow's of before 13, where the width always came first. */
+typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS, DR_TOP_LEFT, DR_LANCZOS_X_FIRST } dr_resample;
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
 /** Crop; the rectangle must lie inside (asserted). */
 dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height);
 /** The picture the other way round, in place. */
 void dr_image_mirror(dr_image *im);
+
+#define DR_IMAGE_MAX_BLUR 4096 /* pixels */
+/** Blurs in place, each channel by itself, as PIL's ImageFilter.GaussianBlur(radius) bit for bit; 0 to
+ *  DR_IMAGE_MAX_BLUR (asserted). After DR_ENOMEM the picture is blurred in part. */
+dr_status dr_image_gaussian(dr_image *im, double radius);
+
+/** Rec. 601 in 16-bit fixed point, as PIL's convert("L"). */
+static inline uint8_t dr_luma(const uint8_t rgb[3])
+{
+    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+}
+/** The luma of an RGB picture, or a copy of one with one channel. */
+dr_status dr_image_luma(dr_image *out, const dr_image *in);
+
+/** Which of `in` pixels TOP_LEFT takes for pixel i of `out`: floor(i * float(in / out)). */
+int dr_top_left(int i, int in, int out);
 
 #endif

@@ -237,17 +237,12 @@ static inline uint8_t over(int v, int a, int under)
     return (uint8_t)((v * a + under * (255 - a) + 127) / 255);
 }
 
-static inline uint8_t luma(const uint8_t *p) /* Rec. 601 in 16-bit fixed point, as PIL's convert("L") */
-{
-    return (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
-}
-
 static void put_pixel(uint8_t *to, int channels, const uint8_t *from, int bands)
 {
     int a = bands == 2 ? from[1] : bands == 4 ? from[3] : 255;
     bool grey = bands <= 2;
     if (channels == 1) {
-        to[0] = over(grey ? from[0] : luma(from), a, 0);
+        to[0] = over(grey ? from[0] : dr_luma(from), a, 0);
         return;
     }
     for (int k = 0; k < 3; k++)
@@ -340,26 +335,58 @@ dr_status dr_image_read_header(dr_image_header *out, const void *data, size_t si
     return DR_OK;
 }
 
-dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+/* `stored`: without turning and managing colours; only then `channels` may be 0. */
+static dr_status read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels, bool stored)
 {
     const format *f;
     VipsImage *im;
-    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
     *out = (dr_image){0};
     dr_status st = open_memory(&im, &f, data, size, name);
     if (st)
         return st;
-    int orientation = orientation_of(im, data, size, f);
+    int orientation = stored ? 1 : orientation_of(im, data, size, f);
     dr_image result = {.channels = channels};
     if (dr_samples_need_scan(im))
         st = to_bytes(&im, data, size, name, f);
-    if (!st && to_8bit(&im, channels == 3) != 0)
+    if (!st && to_8bit(&im, channels == 3 && !stored) != 0)
         st = damaged(name, f);
+    if (!st && !channels)
+        result.channels = vips_image_get_bands(im) <= 2 ? 1 : 3;
     if (!st)
         st = decode(&result, im, name, f, orientation);
     g_object_unref(im);
     if (!st)
         *out = result;
+    return st;
+}
+
+dr_status dr_image_read_memory(dr_image *out, const void *data, size_t size, const char *name, int channels)
+{
+    DR_ASSERT(channels == 1 || channels == 3 || channels == 4, "reading %d channels", channels);
+    return read_memory(out, data, size, name, channels, false);
+}
+
+/* PIL's modes P and 1: in a PNG's header depth and colour type stand at 24 and 25. */
+static bool is_hard(const unsigned char *p, size_t n)
+{
+    const format *f = sniff(p, n);
+    bool png = f && strcmp(f->loader, "pngload_buffer") == 0;
+    return (f && strcmp(f->loader, "gifload_buffer") == 0) || (png && n > 25 && (p[25] == 3 || (p[24] == 1 && !p[25])));
+}
+
+dr_status dr_image_read_stored(dr_image *out, const char *path, int channels, bool *hard)
+{
+    char *data;
+    size_t size;
+    DR_ASSERT(channels == 0 || channels == 3, "reading %d channels", channels);
+    *out = (dr_image){0};
+    dr_status st = dr_file_read(path, MAX_FILE, &data, &size);
+    if (st)
+        return st;
+    if (hard)
+        *hard = is_hard((const unsigned char *)data, size);
+    st = read_memory(out, data, size, path, channels, true);
+    free(data);
     return st;
 }
 

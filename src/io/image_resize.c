@@ -47,9 +47,10 @@ static void taps_clear(taps *t)
 
 static bool taps_init(taps *t, int in, int out, dr_resample how)
 {
-    double (*filter)(double) = how == DR_LANCZOS ? lanczos : bilinear;
+    bool is_lanczos = how == DR_LANCZOS || how == DR_LANCZOS_X_FIRST;
+    double (*filter)(double) = is_lanczos ? lanczos : bilinear;
     double scale = (double)in / out, stretch = scale < 1.0 ? 1.0 : scale, inverse = 1.0 / stretch;
-    double support = (how == DR_LANCZOS ? 3.0 : 1.0) * stretch;
+    double support = (is_lanczos ? 3.0 : 1.0) * stretch;
     t->stride = (size_t)fmin(ceil(support) * 2 + 1, in);
     t->first = malloc((size_t)out * sizeof *t->first);
     t->count = malloc((size_t)out * sizeof *t->count);
@@ -171,21 +172,31 @@ static dr_status resize_y(dr_image *out, const dr_image *in, int height, dr_resa
     return st;
 }
 
-/* Source index of each output index. The position is summed up step by step, as PIL does: i * scale would
- * round differently and pick another pixel now and then. */
-static int *nearest_table(int in, int out)
+/* PyTorch computes the position in float; in double other pixels would be picked at some sizes. */
+int dr_top_left(int i, int in, int out)
+{
+    float scale = (float)in / (float)out;
+    int at = (int)floorf((float)i * scale);
+    return at < in ? at : in - 1;
+}
+
+/* Source index of each output index. PIL's position is summed up step by step: i * scale would round differently and
+ * pick another pixel now and then. */
+static int *nearest_table(int in, int out, dr_resample how)
 {
     int *at = malloc((size_t)out * sizeof *at);
     double scale = (double)in / out, position = scale * 0.5;
-    for (int i = 0; at && i < out; i++, position += scale)
-        at[i] = (int)position < in ? (int)position : in - 1;
+    for (int i = 0; at && i < out; i++, position += scale) {
+        int middle = (int)position < in ? (int)position : in - 1;
+        at[i] = how == DR_TOP_LEFT ? dr_top_left(i, in, out) : middle;
+    }
     return at;
 }
 
-static dr_status resize_nearest(dr_image *out, const dr_image *in, int width, int height)
+static dr_status resize_nearest(dr_image *out, const dr_image *in, int width, int height, dr_resample how)
 {
     size_t pixel = (size_t)in->channels;
-    int *xs = nearest_table(in->width, width), *ys = nearest_table(in->height, height);
+    int *xs = nearest_table(in->width, width, how), *ys = nearest_table(in->height, height, how);
     dr_status st = !xs || !ys ? dr_fail(DR_ENOMEM, "out of memory resizing a picture to %dx%d", width, height)
                               : dr_image_alloc(out, width, height, in->channels);
     if (!st) {
@@ -217,14 +228,14 @@ dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int heig
     *out = (dr_image){0};
     if (width == in->width && height == in->height)
         return dr_image_copy(out, in);
-    if (how == DR_NEAREST)
-        return resize_nearest(out, in, width, height);
+    if (how == DR_NEAREST || how == DR_TOP_LEFT)
+        return resize_nearest(out, in, width, height, how);
     if (height == in->height)
         return resize_x(out, in, width, how);
     if (width == in->width)
         return resize_y(out, in, height, how);
     dr_image middle;
-    bool y_first = columns_first(in, width, height);
+    bool y_first = how != DR_LANCZOS_X_FIRST && columns_first(in, width, height);
     dr_status st = y_first ? resize_y(&middle, in, height, how) : resize_x(&middle, in, width, how);
     if (!st) {
         st = y_first ? resize_x(out, &middle, width, how) : resize_y(out, &middle, height, how);

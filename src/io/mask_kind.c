@@ -51,15 +51,10 @@ static int smallest(const int c[3])
     return m < c[2] ? m : c[2];
 }
 
-static int luma_of(const uint8_t *p)
-{
-    return (int)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
-}
-
 static int luma(const colour *k)
 {
     uint8_t p[3] = {(uint8_t)k->c[0], (uint8_t)k->c[1], (uint8_t)k->c[2]};
-    return luma_of(p);
+    return dr_luma(p);
 }
 
 static int distance(const colour *a, const colour *b)
@@ -131,7 +126,7 @@ static survey look(const dr_image *im)
             bool coloured = largest(k.c) - smallest(k.c) >= COLOURED;
             v[0] = v[1];
             v[1] = v[2];
-            v[2] = luma_of(p);
+            v[2] = dr_luma(p);
             s.visible++;
             s.coloured += coloured;
             s.grey += coloured || is_grey_value(v[2]);
@@ -439,7 +434,7 @@ static uint8_t value(const reading *r, const survey *s, const uint8_t *p)
     case LINE:
         return (uint8_t)(fmin(fmax(along(&r->from, &r->to, p, &off), 0), 1) * p[3] + 0.5);
     default:
-        return (uint8_t)((luma_of(p) * p[3] + 127) / 255);
+        return (uint8_t)((dr_luma(p) * p[3] + 127) / 255);
     }
 }
 

@@ -45,20 +45,12 @@ void dr_masked_f32(const float *pixels, const dr_image *mask, float *out)
     }
 }
 
-/* PyTorch computes the position in float; in double other pixels would be picked at some sizes. */
-static int nearest(int i, int in, int out)
-{
-    float scale = (float)in / (float)out;
-    int at = (int)floorf((float)i * scale);
-    return at < in ? at : in - 1;
-}
-
 void dr_mask_to_latent(const dr_image *mask, int width, int height, float *out)
 {
     for (int y = 0; y < height; y++) {
-        const uint8_t *row = mask->data + (size_t)nearest(y, mask->height, height) * (size_t)mask->width;
+        const uint8_t *row = mask->data + (size_t)dr_top_left(y, mask->height, height) * (size_t)mask->width;
         for (int x = 0; x < width; x++)
-            *out++ = row[nearest(x, mask->width, width)] >= 128 ? 1.0f : 0.0f;
+            *out++ = row[dr_top_left(x, mask->width, width)] >= 128 ? 1.0f : 0.0f;
     }
 }
 
@@ -93,8 +85,8 @@ static bool sampled_around(const dr_image *mask, int x, int y, int width, int he
 {
     for (int j = y > 0 ? y - 1 : 0; j <= y + 1 && j < height; j++)
         for (int i = x > 0 ? x - 1 : 0; i <= x + 1 && i < width; i++)
-            if (mask->data[(size_t)nearest(j, mask->height, height) * (size_t)mask->width +
-                           (size_t)nearest(i, mask->width, width)] >= 128)
+            if (mask->data[(size_t)dr_top_left(j, mask->height, height) * (size_t)mask->width +
+                           (size_t)dr_top_left(i, mask->width, width)] >= 128)
                 return true;
     return false;
 }

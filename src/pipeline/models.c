@@ -38,6 +38,7 @@ static dr_status init_unet(void *net, const void *config, dr_params *p)
 const dr_model_row dr_text_row = {"text_encoder", true, config_text, init_text};
 const dr_model_row dr_vae_row = {"vae", true, config_vae, init_vae};
 const dr_model_row dr_unet_row = {"unet", true, config_unet, init_unet};
+const dr_model_row dr_textless_unet_row = {"unet", true, config_unet, init_unet, ".attn2.to_"};
 
 typedef union any_config {
     dr_clip_config text;
@@ -109,6 +110,7 @@ dr_status dr_model_bind(const dr_model_row *row, const dr_source *s, const char 
     char where[PATH_MAX];
     dr_weights_rules rules = *dr_weights_rules_of(part);
     rules.trusted = row->trusted;
+    rules.optional = row->optional;
     *files = (dr_weights){0};
     dr_status st = p->status ? p->status : dr_source_tensors(s, part, files);
     return st ? st : dr_weights_bind(files, p, dr_source_where(s, part, where, sizeof where), &rules);
@@ -157,6 +159,11 @@ dr_status dr_unet_load(dr_unet_model *m, const dr_source *s)
     return dr_unet_load_part(m, s, dr_unet_row.part);
 }
 
+dr_status dr_unet_load_textless(dr_unet_model *m, const dr_source *s)
+{
+    return load(&dr_textless_unet_row, s, dr_unet_row.part, &m->net, &m->params, &m->files, &m->loaded);
+}
+
 void dr_text_unload(dr_text_model *m)
 {
     unload(&m->params, &m->files, &m->loaded);
@@ -178,6 +185,8 @@ dr_status dr_params_check(const dr_params *p, const char *path)
 {
     dr_status st = DR_OK;
     for (const dr_param *q = p->first; !st && q; q = q->next) {
+        if (!q->t.data) /* optional, and not there */
+            continue;
         st = dr_check_finite(q->t.data, q->t.dtype, (size_t)dr_numel(&q->t), q->t.name, path);
         if (q->t.mapped)
             dr_map_drop(q->t.data, dr_nbytes(&q->t));

@@ -36,6 +36,7 @@ typedef struct dr_model_row {
     /* checks the part's config.json into a dr_..._config; NULL: init() takes it as it is, a dr_model_json */
     dr_status (*config)(void *config, const json_t *j, const char *where);
     dr_status (*init)(void *net, const void *config, dr_params *p); /* declares all parameters */
+    const char *optional; /* parameters with this in their name may be missing; or NULL */
 } dr_model_row;
 
 typedef struct dr_model_json {
@@ -44,6 +45,8 @@ typedef struct dr_model_json {
 } dr_model_json;
 
 extern const dr_model_row dr_text_row, dr_vae_row, dr_unet_row;
+/* A UNet that is never shown a text: what its cross-attention would be is not needed. */
+extern const dr_model_row dr_textless_unet_row;
 
 /** The config of `part` read and the parameters declared, without a weight. Clear `p` also after a failure. */
 dr_status dr_model_open(const dr_model_row *row, const dr_source *s, const char *part, void *net, dr_params *p);
@@ -58,6 +61,8 @@ dr_status dr_model_bind(const dr_model_row *row, const dr_source *s, const char 
 dr_status dr_text_load(dr_text_model *m, const dr_source *s);
 dr_status dr_vae_load(dr_vae_model *m, const dr_source *s);
 dr_status dr_unet_load(dr_unet_model *m, const dr_source *s);
+/** The same for a UNet that is never shown a text. */
+dr_status dr_unet_load_textless(dr_unet_model *m, const dr_source *s);
 /** The same from another part than "unet". */
 dr_status dr_unet_load_part(dr_unet_model *m, const dr_source *s, const char *part);
 

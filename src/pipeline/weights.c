@@ -109,7 +109,7 @@ static dr_status list_tensors(slots *all, const dr_weights *w, const dr_weights_
 
 /* --- binding one tensor --------------------------------------------------------------------------- */
 
-static char *entry_shape(const dr_st_entry *e, char *buf, size_t n)
+char *dr_entry_shape(const dr_st_entry *e, char *buf, size_t n)
 {
     size_t at = 0;
     buf[0] = 0;
@@ -139,7 +139,7 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
                        text_to_image ? "; this is a text-to-image UNet beside an inpainting UNet's config.json" : "");
     }
     return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s; config.json belongs to another %s",
-                   s->f->path, s->e->name, entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
+                   s->f->path, s->e->name, dr_entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
                    r->what);
 }
 
@@ -160,16 +160,12 @@ static dr_status bind_converted(dr_param *q, const dr_st_entry *e)
     return DR_OK;
 }
 
-static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
+static dr_status bind_entry(dr_param *q, const dr_st_entry *e, const char *path)
 {
-    const dr_st_entry *e = s->e;
     bool computes = e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16;
-    if (!shape_fits(&q->t, e))
-        return wrong_shape(&q->t, s, r);
     if (!computes && e->dtype != DR_F64)
-        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", s->f->path, e->name,
+        return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", path, e->name,
                        dr_dtype_name(e->dtype));
-    s->used = true;
     if (computes && q->t.rank > 1 && (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0) {
         q->t.data = (void *)(uintptr_t)e->data; /* read only: the mapping is */
         q->t.dtype = e->dtype;
@@ -184,6 +180,29 @@ static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
         return DR_OK;
     }
     return bind_converted(q, e);
+}
+
+static dr_status bind(dr_param *q, slot *s, const dr_weights_rules *r)
+{
+    if (!shape_fits(&q->t, s->e))
+        return wrong_shape(&q->t, s, r);
+    s->used = true;
+    return bind_entry(q, s->e, s->f->path);
+}
+
+dr_status dr_weights_replace(dr_param *q, const dr_st_entry *e, const char *path)
+{
+    DR_ASSERT(shape_fits(&q->t, e), "'%s' for '%s'", e->name, q->t.name);
+    DR_ASSERT(!q->t.pack, "'%s' is packed", q->t.name);
+    dr_param_disown(q);
+    q->t.data = NULL;
+    q->t.mapped = false;
+    dr_status st = bind_entry(q, e, path);
+    if (!st)
+        st = dr_check_finite(q->t.data, q->t.dtype, (size_t)dr_numel(&q->t), e->name, path);
+    if (!st && q->t.mapped)
+        dr_map_drop(q->t.data, dr_nbytes(&q->t));
+    return st;
 }
 
 static bool is_ignored(const dr_weights_rules *r, const char *name)
@@ -240,6 +259,8 @@ static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_
     for (dr_param *q = p->first; q; q = q->next) {
         slot key = {.name = (char *)(uintptr_t)q->t.name};
         slot *s = all->n ? bsearch(&key, all->s, all->n, sizeof key, by_name) : NULL;
+        if (!s && r->optional && strstr(q->t.name, r->optional))
+            continue;
         if (!s) {
             missing = missing ? missing : q->t.name;
             n++;

@@ -21,6 +21,7 @@ typedef struct dr_weights_rules {
     const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
     const char *const *unused;   /* the same, but worth a word; a name with a dot at its end is the start of names */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
+    const char *optional;        /* parameters with this in their name may be missing, and then have no values */
     bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
     bool trusted;                /* skip the search for NaN and infinity */
 } dr_weights_rules;
@@ -63,8 +64,16 @@ dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t co
  */
 dr_status dr_weights_bind(dr_weights *w, dr_params *p, const char *where, const dr_weights_rules *rules);
 
+/** Puts a tensor in the place of a bound parameter's values. It has the parameter's shape (asserted) and lies in a file
+ *  that stays open as long; `path` is that file. DR_EINVAL where it is of a type that is not computed with, or has a
+ *  value that is not finite. */
+dr_status dr_weights_replace(dr_param *q, const dr_st_entry *e, const char *path);
+
 /** Both, for a folder `dir`. After a failure *out is closed. */
 dr_status dr_weights_load(dr_weights *out, dr_params *p, const char *dir, const dr_weights_rules *rules);
+
+/** "[2,64]" of a tensor in a file, in a buffer of the caller's. Returns buf. */
+char *dr_entry_shape(const dr_st_entry *e, char *buf, size_t n);
 
 /** Ends the mappings, or gives back the pages of borrowed ones: clear the parameters first. Safe on a zeroed struct. */
 void dr_weights_close(dr_weights *w);

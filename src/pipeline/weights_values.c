@@ -13,6 +13,8 @@ dr_status dr_param_make_own_f32(dr_param *q)
 {
     if (q->owned && q->t.dtype == DR_F32)
         return DR_OK;
+    if (!q->t.data)
+        return dr_fail(DR_EINVAL, "'%s' is to be changed, but the model's files do not have it", q->t.name);
     dr_param old = *q;
     q->owned = NULL;
     dr_status st = dr_param_own(q, DR_F32);

@@ -1,20 +1,34 @@
 #include "tryon/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-static dr_status check_fit(const dr_engine *e)
+static dr_status check_channels(const dr_engine *e)
 {
     const char *path = dr_source_path(e->source);
     const dr_unet_config *u = &e->unet_config;
     int latent = e->vae_config.latent;
+    if (e->dresses && (u->in != 2 * latent + 1 || u->out != latent))
+        return dr_fail(
+            DR_EINVAL,
+            "cannot dress from a photo of the garment with '%s': its UNet takes %d channels and gives %d, an "
+            "inpainting UNet's %d and %d are expected",
+            path, u->in, u->out, 2 * latent + 1, latent);
     if ((u->in != latent && u->in != 2 * latent + 1) || u->out != latent)
         return dr_fail(DR_EINVAL,
                        "cannot use '%s': its UNet takes %d channels and gives %d, its VAE's latents ask "
                        "for %d (or %d, text-to-image) and %d",
                        path, u->in, u->out, 2 * latent + 1, latent, latent);
+    return DR_OK;
+}
+
+static dr_status check_text(const dr_engine *e)
+{
+    const char *path = dr_source_path(e->source);
+    const dr_unet_config *u = &e->unet_config;
     for (int i = 0; i < u->levels; i++)
         if (u->context[i] != e->text_config.width)
             return dr_fail(DR_EINVAL, "cannot use '%s': its UNet wants text of width %d, its text encoder gives %d",
@@ -33,20 +47,47 @@ static void mend_schedule(dr_schedule *s)
         s->skip_prk_steps = true;
 }
 
-static dr_status open_parts(dr_engine *e)
+static dr_status open_text(dr_engine *e)
+{
+    dr_status st = dr_text_config(&e->text_config, e->source);
+    if (!st)
+        st = check_text(e);
+    return st ? st : dr_tokenizer_open(&e->tokenizer, e->source, &e->text_config);
+}
+
+/* The attention weights, and whether they fit the UNet: its parameters are declared for that, none is read. */
+static dr_status open_attention(dr_engine *e, const char *path)
+{
+    dr_params p = {0};
+    dr_unet *u = malloc(sizeof *u);
+    dr_status st = u ? dr_garment_attention_open(&e->attention, path) : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_model_open(&dr_unet_row, e->source, dr_unet_row.part, u, &p);
+    if (!st)
+        st = dr_garment_attention_check(&e->attention, u, dr_source_path(e->source));
+    dr_params_clear(&p);
+    free(u);
+    if (!st) /* the published program takes the scheduler's settings for DDIM, of whatever class they are */
+        snprintf(e->schedule.class_name, sizeof e->schedule.class_name, "DDIMScheduler");
+    if (!st && !e->schedule.advice_given)
+        e->schedule.advised_guidance = 2.5;
+    return st;
+}
+
+static dr_status open_parts(dr_engine *e, const char *attention)
 {
     dr_status st = dr_unet_config_load(&e->unet_config, e->source);
     if (!st)
         st = dr_vae_config_load(&e->vae_config, e->source);
     if (!st)
-        st = dr_text_config(&e->text_config, e->source);
-    if (!st)
-        st = check_fit(e);
+        st = check_channels(e);
     if (!st)
         st = dr_source_schedule(e->source, &e->schedule);
+    if (!st && e->dresses)
+        return open_attention(e, attention);
     if (!st)
         mend_schedule(&e->schedule);
-    return st ? st : dr_tokenizer_open(&e->tokenizer, e->source, &e->text_config);
+    return st ? st : open_text(e);
 }
 
 static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
@@ -72,6 +113,10 @@ static dr_status open_loras(dr_engine *e, const dr_lora_ref *loras, int count)
 static dr_status open_words(dr_engine *e, const dr_engine_extras *x)
 {
     dr_status st = DR_OK;
+    if (e->dresses)
+        return x->embedding_count == 0 ? DR_OK
+                                       : dr_fail(DR_EINVAL, "a model that dresses from a photo of the garment reads no "
+                                                            "prompt, so a learned word changes nothing; leave it out");
     dr_learned_words_init(&e->words, e->text_config.width);
     for (int i = 0; !st && i < x->embedding_count; i++) {
         st = dr_learned_words_open(&e->words, x->embedding[i].path, x->embedding[i].word);
@@ -91,10 +136,10 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
 {
     static const dr_engine_extras none;
     extras = extras ? extras : &none;
-    *e = (dr_engine){.source = source, .keep = keep};
+    *e = (dr_engine){.source = source, .keep = keep, .dresses = extras->attention != NULL};
     if (notes)
         e->notes = *notes;
-    dr_status st = open_parts(e);
+    dr_status st = open_parts(e, extras->attention);
     if (!st && dr_source_note(source)[0] && e->notes.tell)
         e->notes.tell(e->notes.user, dr_source_note(source));
     if (!st)
@@ -125,6 +170,12 @@ void dr_engine_close(dr_engine *e)
     free(e->prompt);
     free(e->negative);
     free(e->context);
+    for (int i = 0; i < 2; i++) {
+        free(e->encoded[i].rgb);
+        free(e->encoded[i].moments);
+    }
+    if (e->dresses)
+        dr_garment_attention_close(&e->attention);
     *e = (dr_engine){0};
 }
 
@@ -187,11 +238,13 @@ static dr_status load_vae(dr_engine *e)
     return st;
 }
 
-static dr_status load_unet(dr_engine *e)
+dr_status dr_engine_load_unet(dr_engine *e)
 {
     if (e->unet.loaded)
         return DR_OK;
-    dr_status st = dr_unet_load(&e->unet, e->source);
+    dr_status st = e->dresses ? dr_unet_load_textless(&e->unet, e->source) : dr_unet_load(&e->unet, e->source);
+    if (!st && e->dresses)
+        st = dr_garment_attention_apply(&e->attention, &e->unet.net, &e->unet.params);
     if (!st) {
         tell_once(e, TOLD_UNET, &e->unet.files);
         st = apply_loras(e, &e->unet.params, NULL);
@@ -323,7 +376,7 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out)
 {
-    dr_status st = load_unet(e);
+    dr_status st = dr_engine_load_unet(e);
     if (st)
         return st;
     dr_tape_reset(&e->tape);
@@ -331,4 +384,49 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     dr_tensor *c = dr_input(&e->tape, text, 3, (int64_t[]){N, e->length, e->text_config.width});
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, c);
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
+}
+
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, const float *timestep, int N, int h, int w,
+                                     float *out)
+{
+    DR_ASSERT(e->dresses, "a UNet of '%s' without a text", dr_source_path(e->source));
+    dr_status st = dr_engine_load_unet(e);
+    if (st)
+        return st;
+    dr_tape_reset(&e->tape);
+    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, timestep, NULL);
+    return take_output(e, y, out, &e->unet.params, "UNet", "unet");
+}
+
+static bool is_kept(const dr_encoded *k, const float *rgb, int H, int W)
+{
+    return k->rgb && k->H == H && k->W == W && memcmp(k->rgb, rgb, (size_t)H * (size_t)W * 3 * sizeof *rgb) == 0;
+}
+
+dr_status dr_engine_encode_once(dr_engine *e, int at, const float *rgb, int H, int W, float *moments)
+{
+    dr_encoded *k = &e->encoded[at];
+    int f = dr_vae_factor(&e->vae_config);
+    size_t pixels = (size_t)H * (size_t)W * 3 * sizeof *rgb;
+    size_t bytes = (size_t)(H / f) * (size_t)(W / f) * 2 * (size_t)e->vae_config.latent * sizeof *moments;
+    if (is_kept(k, rgb, H, W)) {
+        memcpy(moments, k->moments, bytes);
+        return DR_OK;
+    }
+    dr_status st = dr_engine_encode(e, rgb, H, W, moments);
+    if (st)
+        return st;
+    free(k->rgb);
+    free(k->moments);
+    *k = (dr_encoded){malloc(pixels), malloc(bytes), H, W};
+    if (k->rgb && k->moments) {
+        memcpy(k->rgb, rgb, pixels);
+        memcpy(k->moments, moments, bytes);
+    } else { /* it is encoded again next time */
+        free(k->rgb);
+        free(k->moments);
+        *k = (dr_encoded){0};
+    }
+    return DR_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "diffusion/sampler.h"
 #include "models/tokenizer.h"
+#include "pipeline/garment_attention.h"
 #include "pipeline/learned_words.h"
 #include "pipeline/lora.h"
 #include "pipeline/models.h"
@@ -38,7 +39,8 @@ typedef struct dr_engine_extras {
     const dr_lora_ref *lora; /* [lora_count] */
     const dr_embedding_ref *embedding;
     int lora_count, embedding_count;
-    bool skip_misfits; /* pass over embeddings of another width, with a word */
+    bool skip_misfits;     /* pass over embeddings of another width, with a word */
+    const char *attention; /* weights that dress from a photo of the garment (pipeline/garment_attention.h), or NULL */
 } dr_engine_extras;
 
 /* Hears what in a model's files is passed over. `tell` may be NULL. */
@@ -47,6 +49,12 @@ typedef struct dr_engine_notes {
     void *user;
 } dr_engine_notes;
 
+/* A picture's moments, kept for the next picture that begins with it. */
+typedef struct dr_encoded {
+    float *rgb, *moments; /* [H,W,3], [h,w,2*latent]; NULL: none */
+    int H, W;
+} dr_encoded;
+
 typedef struct dr_engine {
     const dr_source *source;
     dr_engine_notes notes;
@@ -54,7 +62,10 @@ typedef struct dr_engine {
     dr_lora *lora; /* [lora_count] */
     double *lora_scale;
     int lora_count;
-    bool keep; /* models stay loaded */
+    bool keep;    /* models stay loaded */
+    bool dresses; /* from a photo of the garment: there is no text, and `attention` is open */
+    dr_garment_attention attention;
+    dr_encoded encoded[2]; /* person, garment */
 
     dr_clip_config text_config;
     dr_vae_config vae_config;
@@ -76,10 +87,18 @@ typedef struct dr_engine {
 } dr_engine;
 
 /** Checks the source's configs, and that they fit together: a UNet for this VAE and text encoder, made for
- *  inpainting or text-to-image. Weights are read later, adapters and embeddings now; `extras` may be NULL. */
+ *  inpainting or text-to-image; with extras->attention an inpainting UNet for these, and text encoder and tokenizer are
+ *  not looked at. Weights are read later, adapters and embeddings now; `extras` may be NULL. */
 dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_extras *extras, dr_precision precision,
                          bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
+
+/** The same without a text, for an engine that dresses: x [N,h,w,in], a timestep for each of N -> out [N,h,w,out]. */
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, const float *timestep, int N, int h, int w,
+                                     float *out);
+
+/** As dr_engine_encode(); what place `at` of e->encoded has of the same picture is taken, or kept there. */
+dr_status dr_engine_encode_once(dr_engine *e, int at, const float *rgb, int H, int W, float *moments);
 
 /** Whether the UNet takes the mask and the masked photo; a text-to-image model takes noisy latents alone. */
 bool dr_engine_inpaints(const dr_engine *e);
@@ -97,6 +116,9 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 
 /** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
+
+/** Loads the UNet, with attention weights and adapters; otherwise done when it is first needed. */
+dr_status dr_engine_load_unet(dr_engine *e);
 
 /** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,

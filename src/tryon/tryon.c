@@ -1,6 +1,7 @@
 #include "tryon/tryon.h"
 
 #include "io/prepare.h"
+#include "tryon/dress.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,15 @@
 
 void dr_tryon_size(const dr_engine *e, int *width, int *height)
 {
-    *width = *height = e->unet_config.sample_size * dr_vae_factor(&e->vae_config);
+    int f = dr_vae_factor(&e->vae_config);
+    *width = *height = e->unet_config.sample_size * f;
+    if (!e->dresses)
+        return;
+    *width = *width * 3 / 4 / f * f; /* persons are upright */
+    if (e->attention.width % f == 0 && e->attention.height % f == 0 && e->attention.width) {
+        *width = e->attention.width;
+        *height = e->attention.height;
+    }
 }
 
 dr_status dr_latent_preview(const dr_engine *e, const float *latents, int h, int w, dr_image *out)
@@ -116,25 +125,75 @@ static void warn_of_thin_parts(const dr_engine *e, const dr_tryon_options *o, co
     o->warn(o->inpaint.cb.user, text);
 }
 
-/* `mask` is ready: binary, grown. */
-static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *photo, dr_image *mask, dr_rect box,
-                      dr_image *out)
+/* The engine's options at the size that is worked at; `preview` stays with them. */
+static dr_inpaint_options inner_options(dr_engine *e, const dr_tryon_options *o, preview_state *preview)
 {
     dr_inpaint_options in = o->inpaint;
-    preview_state preview = {.e = e, .o = o};
-    dr_image rgb = {0}, small = {0}, picture = {0};
     int model_w, model_h;
     dr_tryon_size(e, &model_w, &model_h);
     in.width = in.width ? in.width : model_w;
     in.height = in.height ? in.height : model_h;
-    preview.width = in.width;
-    preview.height = in.height;
-    in.cb = (dr_stage_callbacks){.user = &preview,
+    *preview = (preview_state){.e = e, .o = o, .width = in.width, .height = in.height};
+    in.cb = (dr_stage_callbacks){.user = preview,
                                  .progress = on_progress,
                                  .cancel = on_cancel,
                                  .preview = o->picture ? on_latents : NULL,
                                  .preview_every = o->inpaint.cb.preview_every};
+    return in;
+}
 
+/* Person and mask are at the working size, the garment's photo is not yet. */
+static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint_options *in, const dr_image *photo,
+                       const dr_image *mask, dr_image *out)
+{
+    const dr_dress_options d = {.guidance_scale = in->guidance_scale,
+                                .sampler = in->sampler,
+                                .seed = in->seed,
+                                .width = in->width,
+                                .height = in->height,
+                                .mask_any = in->mask_any,
+                                .cb = in->cb};
+    dr_image garment = {0};
+    dr_status st = dr_fit_garment(o->fit, o->garment, in->width, in->height, &garment);
+    if (!st)
+        st = dr_dress(e, &d, photo, mask, &garment, out);
+    dr_image_clear(&garment);
+    return st;
+}
+
+/* As the published programs: no region, no paste. `mask` is the file's. */
+static dr_status work_published(dr_engine *e, const dr_tryon_options *o, const dr_image *photo, const dr_image *mask,
+                                dr_image *out)
+{
+    preview_state preview;
+    dr_inpaint_options in = inner_options(e, o, &preview);
+    dr_image rgb = {0}, small = {0}, picture = {0};
+    dr_rect box;
+    dr_status st = dr_fit_person(o->fit, photo, &(dr_raw_mask){mask, o->hard_mask}, in.width, in.height, &rgb, &small);
+    if (!st && !dr_mask_bbox(&small, &box))
+        st = dr_fail(DR_EINVAL, "the mask is all black at the working size: nothing to replace");
+    if (!st)
+        warn_of_thin_parts(e, o, &small);
+    if (!st)
+        st = dress(e, o, &in, &rgb, &small, &picture);
+    if (!st && o->repaint)
+        st = dr_fit_repaint(&picture, photo, mask);
+    dr_image_clear(&rgb);
+    dr_image_clear(&small);
+    if (st)
+        dr_image_clear(&picture);
+    else
+        *out = picture;
+    return st;
+}
+
+/* `mask` is ready: binary, grown. */
+static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *photo, dr_image *mask, dr_rect box,
+                      dr_image *out)
+{
+    preview_state preview;
+    dr_inpaint_options in = inner_options(e, o, &preview);
+    dr_image rgb = {0}, small = {0}, picture = {0};
     int feather = o->mask_blur >= 0 ? o->mask_blur : 0;
     dr_region_options ro = {in.width, in.height, o->padding >= 0 ? o->padding : default_padding(box), feather};
     dr_region r = o->whole ? dr_region_whole(photo->width, photo->height, in.width, in.height)
@@ -144,7 +203,7 @@ static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *p
     if (!st && !in.mask_any)
         warn_of_thin_parts(e, o, &small);
     if (!st)
-        st = dr_inpaint(e, &in, &rgb, &small, &picture);
+        st = e->dresses ? dress(e, o, &in, &rgb, &small, &picture) : dr_inpaint(e, &in, &rgb, &small, &picture);
     if (!st && o->paste) {
         st = paste(o, photo, mask, &r, o->mask_blur >= 0 ? feather : default_feather(&r), &picture, out);
     } else if (!st) {
@@ -161,6 +220,10 @@ dr_status dr_tryon(dr_engine *e, const dr_tryon_options *o, const dr_image *phot
 {
     dr_image m = {0};
     dr_rect box;
+    DR_ASSERT(e->dresses == (o->garment != NULL), "a garment's photo for an engine that %s",
+              e->dresses ? "dresses from one" : "does not");
+    if (o->fit != DR_FIT_REGION)
+        return work_published(e, o, photo, mask, out);
     if (photo->channels != 3 || mask->channels != 1 || photo->width != mask->width || photo->height != mask->height)
         return dr_fail(DR_EINVAL, "the mask must have one channel and the photo's size, %dx%d; it is %dx%d with %d",
                        photo->width, photo->height, mask->width, mask->height, mask->channels);

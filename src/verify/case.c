@@ -1,7 +1,11 @@
 #include "verify/case.h"
 
+#include "base/file.h"
+#include "base/path.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- inputs ------------------------------------------------------------------------------------- */
@@ -107,6 +111,9 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
     case DR_TOL_FORWARD:
         *rel = d->abs / fmax(d->std, 1e-30);
         return *rel / 1e-4;
+    case DR_TOL_RUN:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return *rel / 1e-3;
     case DR_TOL_GRADIENT:
         *rel = d->err_norm / fmax(d->norm, 1e-30);
         return fmin(*rel / 1e-3, d->abs / 1e-6);
@@ -117,6 +124,18 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
         *rel = d->abs;
         return d->abs > 0 ? INFINITY : 0;
     }
+}
+
+/* One more output; the worst one is told. */
+static void count(dr_verifier *v, const char *name, double error, double rel, double over)
+{
+    v->result->outputs++;
+    if (v->result->outputs > 1 && over <= v->worst)
+        return;
+    v->worst = over;
+    v->result->abs = error;
+    v->result->rel = rel;
+    snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
 }
 
 dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol)
@@ -141,14 +160,30 @@ dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, in
     double rel;
     deviation d = compare(got, want, n);
     double over = judge(&d, tol, &rel);
-    v->result->outputs++;
-    if (v->result->outputs == 1 || over > v->worst) {
-        v->worst = over;
-        v->result->abs = d.abs;
-        v->result->rel = rel;
-        snprintf(v->result->worst, sizeof v->result->worst, "%s", name);
-    }
+    count(v, name, d.abs, rel, over);
     return DR_OK;
+}
+
+dr_status dr_case_picture(dr_verifier *v, const char *ending, const dr_image *im)
+{
+    char path[PATH_MAX];
+    dr_image want = {0};
+    int worst = 0;
+    if (snprintf(path, sizeof path, "%.*s%s", (int)dr_path_stem(v->path), v->path, ending) >= (int)sizeof path ||
+        !dr_exists(path))
+        return DR_OK;
+    dr_status st = dr_image_read(&want, path, 3);
+    if (!st && (want.width != im->width || want.height != im->height))
+        st = dr_fail(DR_EINVAL, "'%s' is %dx%d, the picture %dx%d", path, want.width, want.height, im->width,
+                     im->height);
+    for (size_t i = 0; !st && i < (size_t)im->width * (size_t)im->height * 3; i++) {
+        int off = abs(im->data[i] - want.data[i]);
+        worst = off > worst ? off : worst;
+    }
+    if (!st)
+        count(v, dr_path_name(path), worst, worst / 255.0, worst / 2.0);
+    dr_image_clear(&want);
+    return st;
 }
 
 /* `n` values on the host. */

@@ -8,10 +8,18 @@
 #include "models/tokenizer.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
+#include "tryon/engine.h"
+#include "tryon/fit.h"
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
-typedef enum dr_tolerance { DR_TOL_FORWARD, DR_TOL_GRADIENT, DR_TOL_RANDOM, DR_TOL_EXACT } dr_tolerance;
+typedef enum dr_tolerance {
+    DR_TOL_FORWARD,
+    DR_TOL_RUN, /* many forwards, one behind the other */
+    DR_TOL_GRADIENT,
+    DR_TOL_RANDOM,
+    DR_TOL_EXACT
+} dr_tolerance;
 
 typedef struct dr_got {
     const dr_st_entry *want;
@@ -26,6 +34,12 @@ struct dr_verifier {
     dr_vae_model vae;
     dr_unet_model unet;
     dr_parser parser;
+    dr_source *engine_source; /* of the parts that the last case of dressing from a photo named */
+    dr_engine engine;
+    bool engine_open;
+    char engine_key[3 * PATH_MAX];
+    dr_source *other_vae; /* the folder beside the model that the last case of a VAE named; `vae` is its */
+    char other_vae_name[256];
     dr_tape tape;
     dr_arena results; /* outputs of the case at hand */
 
@@ -59,6 +73,10 @@ dr_status dr_case_output_values(dr_verifier *v, const char *name, const float *v
 /** A channels-last [N,H,W,C] tensor against want/NAME [N,C,H,W]. */
 dr_status dr_case_output_image(dr_verifier *v, const char *name, const dr_tensor *t, dr_tolerance tol);
 
+/** A picture against the one that lies beside the case, under its name with `ending` in place of ".safetensors"; at
+ * most 2 of 255 off. Nothing where there is none. */
+dr_status dr_case_picture(dr_verifier *v, const char *ending, const dr_image *im);
+
 /** Judges what the model's blocks give against want/block/NAME, where the case has that, until dr_case_watched(),
  *  which says whether all of these were given. */
 void dr_case_watch(dr_verifier *v);
@@ -76,6 +94,16 @@ dr_status dr_verify_vae_gradients(dr_verifier *v);
 dr_status dr_verify_parser_net(dr_verifier *v);
 dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);
+/** "fit" of a case's args. */
+dr_status dr_verify_fit(dr_verifier *v, dr_fit *out);
+dr_status dr_verify_catvton_attention(dr_verifier *v);
+dr_status dr_verify_catvton_unet(dr_verifier *v);
+dr_status dr_verify_catvton_step(dr_verifier *v);
+dr_status dr_verify_catvton_prepare(dr_verifier *v);
+dr_status dr_verify_catvton_repaint(dr_verifier *v);
+dr_status dr_verify_catvton_run(dr_verifier *v);
+/** Lets go of what these opened. */
+void dr_verify_garment_close(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
 

@@ -1,6 +1,8 @@
 /* Cases that go forward through one model: tokenizer, text encoder, VAE, UNet. */
 #include "verify/case.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,9 +64,30 @@ static dr_status expect(dr_verifier *v, const char *name, int64_t got, int64_t w
                    (long long)want);
 }
 
+/* The model's VAE, or the one that lies in the model's folder under the name that the case gives. */
+static dr_status load_vae(dr_verifier *v)
+{
+    char path[PATH_MAX];
+    const char *name;
+    dr_status st = dr_json_string(v->args, v->path, "vae", "", &name);
+    if (!st && (strchr(name, '/') || strstr(name, "..")))
+        st = dr_fail(DR_EINVAL, "'%s': \"vae\" is '%s', expected the name of a folder", v->path, name);
+    if (!st && strncmp(name, v->other_vae_name, sizeof v->other_vae_name) != 0) {
+        dr_vae_unload(&v->vae);
+        dr_source_close(v->other_vae);
+        v->other_vae = NULL;
+        if (name[0])
+            st = dr_path(path, sizeof path, dr_source_path(v->source), name);
+        if (!st && name[0])
+            st = dr_source_open(&v->other_vae, path, &(dr_source_options){.alone = "vae"});
+        snprintf(v->other_vae_name, sizeof v->other_vae_name, "%s", st ? "" : name);
+    }
+    return st ? st : dr_vae_load(&v->vae, v->other_vae ? v->other_vae : v->source);
+}
+
 dr_status dr_verify_vae_encode(dr_verifier *v)
 {
-    dr_status st = dr_vae_load(&v->vae, v->source);
+    dr_status st = load_vae(v);
     dr_tensor *x = st ? NULL : dr_case_image(v, "image");
     if (!x)
         return st ? st : DR_EINVAL;
@@ -92,7 +115,7 @@ dr_status dr_verify_vae_encode(dr_verifier *v)
 
 dr_status dr_verify_vae_decode(dr_verifier *v)
 {
-    dr_status st = dr_vae_load(&v->vae, v->source);
+    dr_status st = load_vae(v);
     dr_tensor *z = st ? NULL : dr_case_image(v, "latents");
     if (!z)
         return st ? st : DR_EINVAL;

@@ -25,6 +25,12 @@ static const struct {
     {"clothes_net", dr_verify_parser_net},
     {"clothes_net_gradients", dr_verify_parser_gradients},
     {"parser", dr_verify_parser},
+    {"catvton_attention", dr_verify_catvton_attention},
+    {"catvton_unet", dr_verify_catvton_unet},
+    {"catvton_step", dr_verify_catvton_step},
+    {"catvton_prepare", dr_verify_catvton_prepare},
+    {"catvton_repaint", dr_verify_catvton_repaint},
+    {"catvton_run", dr_verify_catvton_run},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
 };
@@ -62,8 +68,10 @@ void dr_verifier_free(dr_verifier *v)
     dr_vae_unload(&v->vae);
     dr_unet_unload(&v->unet);
     dr_parser_unload(&v->parser);
+    dr_verify_garment_close(v);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
+    dr_source_close(v->other_vae);
     dr_source_close(v->source);
     free(v->out_dir);
     free(v);

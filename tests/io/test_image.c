@@ -358,6 +358,65 @@ static void resizes_large_pictures_as_pil(void **state)
     dr_image_clear(&im);
 }
 
+static void blurs_as_pil_bit_for_bit(void **state)
+{
+    char *data;
+    size_t size, cases = 0;
+    (void)state;
+    assert_int_equal(dr_file_read(DATA "blur.bin", 1 << 20, &data, &size), DR_OK);
+    for (size_t at = 0; at < size; cases++) {
+        const uint8_t *h = (const uint8_t *)data + at;
+        dr_image im = {h[2], h[3], h[0], (uint8_t *)data + at + 4};
+        size_t bytes = (size_t)h[2] * h[3] * h[0];
+        assert_true(at + 4 + 2 * bytes <= size);
+        assert_int_equal(dr_image_gaussian(&im, h[1] / 10.0), DR_OK);
+        if (memcmp(im.data, im.data + bytes, bytes) != 0)
+            fail_msg("radius %g, %d channels, %dx%d differs from PIL", h[1] / 10.0, h[0], h[2], h[3]);
+        at += 4 + 2 * bytes;
+    }
+    assert_int_equal(cases, 64);
+    free(data);
+}
+
+static void blurs_large_pictures_as_pil(void **state)
+{
+    /* large enough for several threads; FNV-1a of what PIL makes of the same noise */
+    dr_image im = noise(500, 400, 3);
+    uint32_t hash = 2166136261u;
+    (void)state;
+    assert_int_equal(dr_image_gaussian(&im, 9), DR_OK);
+    for (size_t k = 0; k < (size_t)500 * 400 * 3; k++)
+        hash = (hash ^ im.data[k]) * 16777619u;
+    assert_int_equal(hash, 0xca88ff3f);
+    dr_image_clear(&im);
+}
+
+/* torch.nn.functional.interpolate(mode="nearest") and PIL's NEAREST take different pixels of the same row */
+static void nearest_has_two_rules(void **state)
+{
+    static const uint8_t top_left[] = {0, 1, 3, 4, 6, 7, 9}, middle[] = {0, 2, 3, 5, 7, 8, 10};
+    uint8_t row[11] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    dr_image in = {11, 1, 1, row}, out;
+    (void)state;
+    assert_int_equal(dr_image_resize(&out, &in, 7, 1, DR_TOP_LEFT), DR_OK);
+    assert_memory_equal(out.data, top_left, 7);
+    dr_image_clear(&out);
+    assert_int_equal(dr_image_resize(&out, &in, 7, 1, DR_NEAREST), DR_OK);
+    assert_memory_equal(out.data, middle, 7);
+    dr_image_clear(&out);
+}
+
+static void luma_of_a_picture_is_pils(void **state)
+{
+    uint8_t rgb[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 10, 20, 30};
+    static const uint8_t want[] = {76, 150, 29, 255, 18};
+    dr_image in = {5, 1, 3, rgb}, out;
+    (void)state;
+    assert_int_equal(dr_image_luma(&out, &in), DR_OK);
+    assert_memory_equal(out.data, want, 5);
+    dr_image_clear(&out);
+}
+
 static void crops(void **state)
 {
     dr_image im = noise(9, 7, 3), out;
@@ -400,6 +459,10 @@ int main(void)
         cmocka_unit_test(writes_nothing_under_names_it_does_not_know),
         cmocka_unit_test(resizes_as_pil_bit_for_bit),
         cmocka_unit_test(resizes_large_pictures_as_pil),
+        cmocka_unit_test(blurs_as_pil_bit_for_bit),
+        cmocka_unit_test(blurs_large_pictures_as_pil),
+        cmocka_unit_test(nearest_has_two_rules),
+        cmocka_unit_test(luma_of_a_picture_is_pils),
         cmocka_unit_test(crops),
         cmocka_unit_test(three_bytes_are_a_damaged_jpeg),
     };

@@ -8,7 +8,7 @@ import pathlib
 import struct
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFilter
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data" / "images"
 
@@ -123,8 +123,22 @@ def resizes():
     (OUT / "resize.bin").write_bytes(data)
 
 
+def blurs():
+    """The same for the Gaussian: channels, radius in tenths, w, h (bytes), input, output."""
+    rng = np.random.default_rng(3)
+    data = bytearray()
+    for channels in (1, 3):
+        for radius in (0.3, 1, 1.5, 2, 3, 5, 9, 20):
+            for w, h in ((21, 13), (6, 30), (1, 9), (3, 1)):
+                pixels = rng.integers(0, 256, (h, w, 3) if channels == 3 else (h, w), np.uint8)
+                out = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
+                data += bytes((channels, round(10 * radius), w, h)) + pixels.tobytes() + out.tobytes()
+    (OUT / "blur.bin").write_bytes(data)
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     formats()
     broken()
     resizes()
+    blurs()
