@@ -4,12 +4,12 @@
 
 #include "base/json.h"
 #include "diffusion/sampler.h"
+#include "io/fit.h"
 #include "io/safetensors.h"
 #include "models/tokenizer.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 #include "tryon/engine.h"
-#include "tryon/fit.h"
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
