@@ -5,20 +5,21 @@
 #include "diffusion/sampler.h"
 #include "learn/draw.h"
 #include "models/tokenizer.h"
+#include "train/pairs.h"
 
 #include <math.h>
 #include <string.h>
 
 /* One micro batch of N photos, on the host until all of it is there. */
 typedef struct batch {
-    int64_t N, h, w, C;
-    int before;      /* instance photos of the step in micro batches before this one */
-    float *x;        /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
-    float *target;   /* [N,h,w,C]: noise, or v */
-    float *weight;   /* [N,h,w,C], or NULL when all are 1 */
-    float *timestep; /* [N] */
-    float *text;     /* [N,77,width], or NULL: ids go through the text encoder */
-    int32_t *ids;    /* [N][77] */
+    int64_t N, h, w, C; /* h: of pairs both halves */
+    int before;         /* instance photos of the step in micro batches before this one */
+    float *x;           /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
+    float *target;      /* [N,h,w,C]: noise, or v */
+    float *weight;      /* [N,h,w,C], or NULL when all are 1 */
+    float *timestep;    /* [N] */
+    float *text;        /* [N,77,width], or NULL: ids go through the text encoder */
+    int32_t *ids;       /* [N][77]; NULL: there is no text */
 } batch;
 
 /* What a photo's term of the loss is multiplied with: its share (class photos have a mean of their own), and
@@ -48,11 +49,12 @@ static int64_t sample_number(const batch *b, int64_t n, const dr_micro_batch *mb
     return n < mb->instances ? b->before + n : -1 - (b->before + n - mb->instances);
 }
 
-/* Latents, noise and target of one photo, in the order draw, draw of the masked photo, noise, timestep. */
+/* Latents, noise and target of one photo, in the order draw, draw of the masked photo, (draw of the garment,) noise,
+ * timestep, (whether the garment is shown). */
 static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_batch *mb, const dr_encoded *e)
 {
     dr_arena *a = &t->tape.arena;
-    size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C;
+    size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C, own_cells = (size_t)e->h * (size_t)e->w;
     size_t mark = dr_arena_mark(a);
     float *noise = dr_arena_alloc(a, count * sizeof *noise), *latents = dr_arena_alloc(a, count * sizeof *latents);
     float *masked = dr_arena_alloc(a, count * sizeof *masked), *noisy = dr_arena_alloc(a, count * sizeof *noisy);
@@ -60,10 +62,13 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
         return DR_ENOMEM;
     dr_rng rng;
     dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n, mb));
-    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
-    dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)cells, latents);
-    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
-    dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)cells, masked);
+    dr_randn_nhwc(&rng, noise, 1, e->h, b->w, b->C);
+    dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)own_cells, latents);
+    dr_randn_nhwc(&rng, noise, 1, e->h, b->w, b->C);
+    dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)own_cells, masked);
+    dr_status st = e->garment ? dr_pair_stack(&t->cache.vae, e, &rng, a, latents, masked) : DR_OK;
+    if (st)
+        return st;
     dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
     if (t->o->noise_offset > 0) {
         float offset[64];
@@ -73,6 +78,8 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     }
     int step = (int)dr_rng_below(&rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
+    if (e->garment)
+        dr_pair_drop(e, (int)b->C, t->o->garment_dropout, &rng, masked);
 
     float *target = b->target + (size_t)n * count, *x = b->x + (size_t)n * cells * (size_t)(2 * b->C + 1);
     dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
@@ -112,7 +119,7 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
 {
     const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]];
     *b = (batch){.N = mb->instances + mb->class_images,
-                 .h = first->h,
+                 .h = dr_encoded_rows(first),
                  .w = first->w,
                  .C = t->cache.vae.latent,
                  .before = before};
@@ -127,7 +134,7 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
     dr_status st = DR_OK;
     for (int64_t n = 0; !st && n < b->N; n++)
         st = fill_sample(t, b, n, mb, &t->cache.entry[t->cache.of_item[mb->first + n]]);
-    return st ? st : fill_text(t, b, mb);
+    return st || first->garment ? st : fill_text(t, b, mb);
 }
 
 /* Forward and back over one micro batch; gradients are added up. */
@@ -144,8 +151,9 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
     dr_tensor *x = dr_input(g, b.x, 4, dim_x), *target = dr_input(g, b.target, 4, dim);
     dr_tensor *weight = b.weight ? dr_input(g, b.weight, 4, dim) : NULL;
     g->recording = true;
-    dr_tensor *text =
-        b.text ? dr_input(g, b.text, 3, dim_text) : dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS);
+    dr_tensor *text = b.text  ? dr_input(g, b.text, 3, dim_text)
+                      : b.ids ? dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS)
+                              : NULL;
     dr_tensor *pred = dr_unet_forward(g, &t->unet.net, x, b.timestep, text);
     dr_tensor *mse = dr_mse(g, pred, target, weight);
     st = dr_tape_status(g);

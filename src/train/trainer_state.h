@@ -7,12 +7,22 @@
 #include "learn/checkpoint.h"
 #include "learn/jsonl.h"
 #include "learn/lr.h"
+#include "learn/subset.h"
+#include "pipeline/garment_attention.h"
 #include "train/adapters.h"
 #include "train/cache.h"
 #include "train/distilled.h"
 #include "train/trainer.h"
 
+/* Of a training on pairs (train/pairs.h). */
+typedef struct dr_pairs_state {
+    dr_subset subset;               /* of the UNet: what learns */
+    dr_garment_attention attention; /* that the UNet has in place of its own */
+    bool attention_open;
+} dr_pairs_state;
+
 struct dr_trainer {
+    drape_train_options own; /* as they were given, with what follows from the model filled in */
     const drape_train_options *o;
     const dr_train_pictures *pictures;
     dr_dataset instances, classes;
@@ -28,6 +38,7 @@ struct dr_trainer {
     dr_distilled distilled; /* of `source` */
     dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
+    dr_pairs_state pairs;
     dr_training training;
     dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */
     dr_lr_schedule lr;
