@@ -1,5 +1,6 @@
 /* Options that cannot be, said before anything is read. */
-#include "train/pairs.h"
+#include "train/pairs_options.h"
+#include "train/trainer.h"
 
 #include "base/file.h"
 #include "ops/ops.h"

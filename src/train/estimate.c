@@ -3,7 +3,7 @@
 #include "learn/optimizer.h"
 #include "models/tokenizer.h"
 #include "train/adapters.h"
-#include "train/pairs.h"
+#include "train/pairs_options.h"
 #include "train/rehearse.h"
 
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 
 #include "models/tokenizer.h"
 #include "train/adapters.h"
-#include "train/pairs.h"
+#include "train/pairs_options.h"
 
 #include <stdlib.h>
 

@@ -91,6 +91,7 @@ dr_status dr_verify_randn(dr_verifier *v);
 dr_status dr_verify_sampler(dr_verifier *v);
 dr_status dr_verify_train_gradients(dr_verifier *v);
 dr_status dr_verify_vae_gradients(dr_verifier *v);
+dr_status dr_verify_catvton_train(dr_verifier *v);
 dr_status dr_verify_parser_net(dr_verifier *v);
 dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);

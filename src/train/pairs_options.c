@@ -1,5 +1,5 @@
 /* Which options go with pairs, and which do not. */
-#include "train/pairs.h"
+#include "train/pairs_options.h"
 
 #include "options/options.h"
 #include "pipeline/garment_attention.h"
