@@ -492,6 +492,89 @@ typedef struct drape_train_need {
  */
 drape_status drape_train_estimate(const drape_train_options *options, drape_train_need *out, char *text, size_t size);
 
+/* --- numbers for pictures --------------------------------------------------------------------------- */
+
+/** One number that is found of a result, or of all results together. All strings are static. */
+typedef struct drape_eval_metric {
+    const char *name;  /* "ssim_skimage_inside" */
+    const char *group; /* the word that asks for it and what belongs to it: "ssim" */
+    const char *unit;  /* "dB"; "" for none */
+    const char *help;
+    int better;   /* 1: more is better; -1: less is; 0: what is near 1 is */
+    bool of_set;  /* of all results together: drape_eval() knows it, drape_eval_pair() does not */
+    bool fetched; /* takes a network that does not come with drape */
+} drape_eval_metric;
+
+/** By index from 0; NULL behind the last. There are at most DRAPE_EVAL_METRICS. */
+const drape_eval_metric *drape_eval_metric_at(int index);
+#define DRAPE_EVAL_METRICS 64
+
+/** The index of the metric of that name; -1 for none. */
+int drape_eval_metric_index(const char *name);
+
+/** By the metrics' indexes. NaN: not asked for, or without a meaning here; PSNR of equal pictures is INFINITY. */
+typedef struct drape_eval_numbers {
+    double value[DRAPE_EVAL_METRICS];
+} drape_eval_numbers;
+
+typedef struct drape_eval_callbacks {
+    void *user;
+    /** Before the first result (done 0) and after each. `name` is the one that comes or came. May be NULL. */
+    void (*progress)(void *user, const char *name, int done, int total);
+    /** Doubts, one sentence each. May be NULL. */
+    void (*note)(void *user, const char *text);
+    /** Asked often; true stops with DRAPE_ECANCELLED. May be NULL. */
+    bool (*cancel)(void *user);
+} drape_eval_callbacks;
+
+/** Strings are borrowed for the call, or as long as an evaluator lives. */
+typedef struct drape_eval_options {
+    const char *results;   /* folder of pictures to judge; of drape_eval() alone, as the three below */
+    const char *reference; /* folder of those that they are compared with, of the same names up to the ending */
+    const char *masks;     /* folder, or NULL */
+    const char *garments;  /* folder of the garments' photos, or NULL: the garment is what the reference shows */
+    const char *metrics;   /* names and groups with commas between; NULL: all that need nothing fetched */
+    const char *resize;    /* "no", "result", "reference": which of two sizes is brought to the other one */
+    int mask_grow;         /* pixels by which masks grow before inside and outside are told apart */
+    const char *category;  /* "auto", "upper", "lower", "dress", "outer": the garment that was asked for */
+    const char *parser;    /* folder of a clothes parser; NULL: as drape_parser_load() */
+    const char *cache;     /* file in which numbers are kept; NULL: one in the user's cache folder; "": none */
+    drape_eval_callbacks callbacks;
+} drape_eval_options;
+
+/** The defaults of every option. */
+void drape_eval_defaults(drape_eval_options *options);
+
+/** Judges results one by one. Used by one thread at a time. */
+typedef struct drape_evaluator drape_evaluator;
+
+/** Of the options `metrics`, `mask_grow`, `category`, `parser` and `callbacks.cancel` count; NULL: the defaults. What
+ * is read for them is read when it is first needed. */
+drape_status drape_evaluator_new(drape_evaluator **out, const drape_eval_options *options);
+void drape_evaluator_free(drape_evaluator *e);
+
+/** What there is of one result; all but `result` may be NULL, and the numbers that need it are NaN. */
+typedef struct drape_eval_input {
+    const drape_image *result;    /* 3 channels */
+    const drape_image *reference; /* of its size: the photo that was dressed, or how it should look */
+    const drape_image *mask;      /* 1 channel, of its size: what was painted */
+    const drape_image *garment;   /* 3 channels, any size; NULL: what the reference shows inside the mask */
+} drape_eval_input;
+
+drape_status drape_eval_pair(drape_evaluator *e, const drape_eval_input *in, drape_eval_numbers *out);
+
+/**
+ * Judges folders: pictures are paired by their names without the ending, and what has no partner is listed.
+ *
+ * *json is malloc'ed: {"pairs": [{"name", "result", "reference", ..., "numbers": {METRIC: number or null}}],
+ * "summary": {METRIC: {"mean", "median", "deviation", "least", "most", "count"}}, "failed", "missing", "notes": [...]}.
+ * What was found of a pair is kept (`cache`), so that an interrupted run goes on and one that is repeated is short.
+ *
+ * @return DRAPE_ECANCELLED when interrupted; DRAPE_EINVAL when sizes differ and `resize` does not say what to do, or no
+ *         two pictures belong together
+ */
+drape_status drape_eval(const drape_eval_options *options, char **json);
+
 /* --- options by name -------------------------------------------------------------------------------- */
 
 typedef enum drape_option_kind {
@@ -532,6 +615,7 @@ typedef struct drape_option {
 const drape_option *drape_train_option(int index);
 const drape_option *drape_tryon_option(int index);
 const drape_option *drape_mask_option(int index);
+const drape_option *drape_eval_option(int index);
 
 /* --- converting models -------------------------------------------------------------------------------- */
 

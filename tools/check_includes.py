@@ -16,7 +16,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.realpath(os.path.join(HERE, "..", "src"))
 # From the ground up: a folder may include itself and the ones before it.
-ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "learn", "options", "tryon",
+ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "eval", "learn", "options", "tryon",
          "train", "verify", "api", "serve", "cli"]
 # The same within a folder; its own files, "", lie above its rooms.
 ROOMS = {"serve": ["http", "store", "jobs", "api", "a1111", ""]}

@@ -22,3 +22,8 @@ const drape_option *drape_mask_option(int index)
 {
     return at(dr_mask_table, index);
 }
+
+const drape_option *drape_eval_option(int index)
+{
+    return at(dr_eval_table, index);
+}

@@ -107,3 +107,13 @@ bool dr_path_ends_with(const char *path, const char *end)
     size_t n = strlen(path), m = strlen(end);
     return n > m && strcmp(path + n - m, end) == 0;
 }
+
+bool dr_cache_folder(char *out, size_t n)
+{
+    const char *own = getenv("DRAPE_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (own && *own)
+        return dr_path(out, n, own) == DR_OK;
+    if (xdg && *xdg)
+        return dr_path(out, n, xdg, "drape") == DR_OK;
+    return home && *home && dr_path(out, n, home, ".cache/drape") == DR_OK;
+}

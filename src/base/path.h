@@ -40,4 +40,8 @@ size_t dr_path_trimmed(const char *path);
 /** Whether a path ends so and has something in front of it: dr_path_ends_with("a.png", ".png"). */
 bool dr_path_ends_with(const char *path, const char *end);
 
+/** Where this user's programs keep what can be made again: $DRAPE_CACHE_DIR, $XDG_CACHE_HOME/drape, ~/.cache/drape;
+ * false where there is none. The folder may not be there yet. */
+bool dr_cache_folder(char *out, size_t n);
+
 #endif

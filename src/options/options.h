@@ -8,9 +8,10 @@
 #include "drape.h"
 
 /* A row without a name ends each. */
-extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[];
+extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[], dr_eval_table[];
 
 extern const drape_train_options dr_train_defaults;
+extern const drape_eval_options dr_eval_defaults;
 
 /**
  * Every field against its row: DR_EINVAL with one sentence about the first that cannot be.

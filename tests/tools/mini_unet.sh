@@ -111,6 +111,22 @@ head -c 1000 made.bin >cut.bin
 grep -q "cut.bin.*make it again" err || fail "half a file is not called that"
 ! paint odd 4 --made made.bin --pull 0 || fail "--made without --pull is taken"
 
+# dressing from a garment's photo, begun as the model that has been taught words, with one transformer more
+mkdir -p flats
+for name in tshirt-1 outwear-2 dress-3; do cp "$root/examples/astronaut.jpg" flats/$name.jpg; done
+sed 's/"DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D"/"DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"/' \
+    arch.json >more.json
+pairs() { # OUT STEPS FLAGS...
+    train "$1" "$2" --arch more.json --garments flats --grow --init whole/model --batch 3 --walks 1 --size 64 "${@:3}"
+}
+pairs dressed 4 || fail "it does not learn from pairs"
+pairs paired 2 && pairs paired 4 --resume || fail "learning from pairs does not go on"
+[ ! -e dressed/model/text_encoder ] && [ -e dressed/model/unet/config.json ] || fail "the result is not a net without words"
+grep -q '"test_loss"' dressed/train.jsonl || fail "there is no loss of test pairs"
+refused "no garments" other 4 --garments data/photos
+refused "--grow needs --init" other 4 --garments flats --grow
+refused "cannot read 'nowhere'" other 4 --garments nowhere
+
 refused "--init" other 4 --freeze-text
 refused "--init" other 4 --keep-base
 refused "--walks" other 4 --walks 2

@@ -29,12 +29,12 @@ static void lab_has_the_known_values(void **state)
                  {{119, 119, 119}, 50.0344f, 0, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        mini_lab c = mini_lab_of(known[i].rgb);
+        dr_lab c = dr_lab_of(known[i].rgb);
         uint8_t back[3];
         near(c.L, known[i].L);
         near(c.a, known[i].a);
         near(c.b, known[i].b);
-        mini_lab_to_rgb(c, back);
+        dr_lab_to_rgb(c, back);
         assert_memory_equal(back, known[i].rgb, 3);
     }
 }
@@ -46,7 +46,7 @@ static void every_shade_drawn_has_its_name(void **state)
     (void)state;
     dr_rng_seed(&r, 3);
     for (int i = 0; i < 500; i++) {
-        mini_lab shade;
+        dr_lab shade;
         const char *name = mini_colour_draw(&r, &shade);
         right += strcmp(mini_colour_name(shade), name) == 0;
     }
@@ -70,11 +70,11 @@ static void a_garment_takes_the_colour_and_keeps_its_folds(void **state)
     }
     mini_look look = mini_look_of(&photo, &map, 2);
     assert_int_equal(look.pixels, 16 * H);
-    mini_recolour(&photo, &map, 2, &look, mini_lab_of(red));
+    mini_recolour(&photo, &map, 2, &look, dr_lab_of(red));
     look = mini_look_of(&photo, &map, 2);
     assert_string_equal(mini_colour_name(look.mean), "red");
-    assert_true(mini_lab_of(photo.data + 3 * 12).L < mini_lab_of(photo.data + 3 * 20).L - 3); /* the fold */
-    assert_memory_equal(photo.data, ((uint8_t[]){40, 160, 40}), 3);                           /* the ground */
+    assert_true(dr_lab_of(photo.data + 3 * 12).L < dr_lab_of(photo.data + 3 * 20).L - 3); /* the fold */
+    assert_memory_equal(photo.data, ((uint8_t[]){40, 160, 40}), 3);                       /* the ground */
     dr_image_clear(&photo);
     dr_image_clear(&map);
 }

@@ -2,55 +2,6 @@
 
 #include <math.h>
 
-/* --- CIELAB ---------------------------------------------------------------------------------------- */
-
-static const float white[3] = {0.95047f, 1.0f, 1.08883f};
-
-static float linear(float v)
-{
-    return v <= 0.04045f ? v / 12.92f : powf((v + 0.055f) / 1.055f, 2.4f);
-}
-
-static float lab_f(float t)
-{
-    return t > 0.008856452f ? cbrtf(t) : t / 0.12841855f + 4.0f / 29;
-}
-
-static float lab_f_inverse(float t)
-{
-    return t > 6.0f / 29 ? t * t * t : 0.12841855f * (t - 4.0f / 29);
-}
-
-mini_lab mini_lab_of(const uint8_t rgb[3])
-{
-    float r = linear((float)rgb[0] / 255), g = linear((float)rgb[1] / 255), b = linear((float)rgb[2] / 255);
-    float x = lab_f((0.4124564f * r + 0.3575761f * g + 0.1804375f * b) / white[0]);
-    float y = lab_f((0.2126729f * r + 0.7151522f * g + 0.0721750f * b) / white[1]);
-    float z = lab_f((0.0193339f * r + 0.1191920f * g + 0.9503041f * b) / white[2]);
-    return (mini_lab){116 * y - 16, 500 * (x - y), 200 * (y - z)};
-}
-
-static uint8_t companded(float v)
-{
-    v = v <= 0.0031308f ? 12.92f * v : 1.055f * powf(v, 1 / 2.4f) - 0.055f;
-    return (uint8_t)lrintf(255 * fminf(fmaxf(v, 0), 1));
-}
-
-void mini_lab_to_rgb(mini_lab c, uint8_t rgb[3])
-{
-    float y = (c.L + 16) / 116;
-    float X = white[0] * lab_f_inverse(y + c.a / 500), Y = white[1] * lab_f_inverse(y),
-          Z = white[2] * lab_f_inverse(y - c.b / 200);
-    rgb[0] = companded(3.2404542f * X - 1.5371385f * Y - 0.4985314f * Z);
-    rgb[1] = companded(-0.9692660f * X + 1.8760108f * Y + 0.0415560f * Z);
-    rgb[2] = companded(0.0556434f * X - 0.2040259f * Y + 1.0572252f * Z);
-}
-
-float mini_lab_distance(mini_lab a, mini_lab b)
-{
-    return sqrtf((a.L - b.L) * (a.L - b.L) + (a.a - b.a) * (a.a - b.a) + (a.b - b.b) * (a.b - b.b));
-}
-
 /* --- names ------------------------------------------------------------------------------------------ */
 
 /* sRGB of cloth in daylight, and how often it is drawn. */
@@ -69,12 +20,12 @@ static const struct {
 };
 #define COLOURS ((int)(sizeof colours / sizeof *colours))
 
-const char *mini_colour_name(mini_lab c)
+const char *mini_colour_name(dr_lab c)
 {
     int best = 0;
     float least = INFINITY;
     for (int i = 0; i < COLOURS; i++) {
-        float d = mini_lab_distance(c, mini_lab_of(colours[i].rgb));
+        float d = dr_lab_distance(c, dr_lab_of(colours[i].rgb));
         if (d < least) {
             least = d;
             best = i;
@@ -83,7 +34,7 @@ const char *mini_colour_name(mini_lab c)
     return colours[best].name;
 }
 
-const char *mini_colour_draw(dr_rng *r, mini_lab *shade)
+const char *mini_colour_draw(dr_rng *r, dr_lab *shade)
 {
     int64_t total = 0, at;
     int i = 0;
@@ -91,7 +42,7 @@ const char *mini_colour_draw(dr_rng *r, mini_lab *shade)
         total += colours[k].often;
     for (at = dr_rng_below(r, total); at >= colours[i].often; i++)
         at -= colours[i].often;
-    mini_lab c = mini_lab_of(colours[i].rgb);
+    dr_lab c = dr_lab_of(colours[i].rgb);
     float chroma = hypotf(c.a, c.b), spread = chroma < 8 ? 2.0f : 7.0f; /* a grey that is a little blue is still grey */
     shade->L = fminf(fmaxf(c.L + (dr_rng_uniform(r) - 0.5f) * 12, 4), 96);
     shade->a = c.a + (dr_rng_uniform(r) - 0.5f) * 2 * spread;
@@ -108,7 +59,7 @@ mini_look mini_look_of(const dr_image *photo, const dr_image *map, uint8_t value
     for (int64_t i = 0; i < (int64_t)map->width * map->height; i++) {
         if (map->data[i] != value)
             continue;
-        mini_lab c = mini_lab_of(photo->data + 3 * i);
+        dr_lab c = dr_lab_of(photo->data + 3 * i);
         sum[0] += (double)c.L;
         sum[1] += (double)c.a;
         sum[2] += (double)c.b;
@@ -116,7 +67,7 @@ mini_look mini_look_of(const dr_image *photo, const dr_image *map, uint8_t value
         k.pixels++;
     }
     double n = k.pixels ? (double)k.pixels : 1;
-    k.mean = (mini_lab){(float)(sum[0] / n), (float)(sum[1] / n), (float)(sum[2] / n)};
+    k.mean = (dr_lab){(float)(sum[0] / n), (float)(sum[1] / n), (float)(sum[2] / n)};
     k.deviation = (float)sqrt(fmax(square / n - sum[0] / n * (sum[0] / n), 0));
     return k;
 }
@@ -137,25 +88,25 @@ static float coverage(const dr_image *map, int x, int y, uint8_t value)
 }
 
 /* A pixel of colour `c` in cloth of another shade. */
-static mini_lab shaded(const mini_look *now, mini_lab c, mini_lab shade)
+static dr_lab shaded(const mini_look *now, dr_lab c, dr_lab shade)
 {
     /* Folds of black cloth are faint and those of white cloth strong: they are brought nearer to a usual depth, but
      * not so far that JPEG's blocks come out; and there is little room below black. */
     float gain = fminf(fmaxf(13 / fmaxf(now->deviation, 1), 0.6f), 1.5f) * fminf(fmaxf(shade.L / 40, 0.5f), 1);
     float L = fminf(fmaxf(shade.L + gain * (c.L - now->mean.L), 1), 99);
     float chroma = fminf(fmaxf(L / fmaxf(shade.L, 1), 0.4f), 1.3f); /* dark folds have less of the colour */
-    return (mini_lab){L, shade.a * chroma, shade.b * chroma};
+    return (dr_lab){L, shade.a * chroma, shade.b * chroma};
 }
 
-static void blend(uint8_t p[3], mini_lab to, float alpha)
+static void blend(uint8_t p[3], dr_lab to, float alpha)
 {
     uint8_t rgb[3];
-    mini_lab_to_rgb(to, rgb);
+    dr_lab_to_rgb(to, rgb);
     for (int k = 0; k < 3; k++)
         p[k] = (uint8_t)lrintf((float)p[k] + alpha * ((float)rgb[k] - (float)p[k]));
 }
 
-void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, mini_lab shade)
+void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mini_look *now, dr_lab shade)
 {
     for (int y = 0; y < photo->height; y++)
         for (int x = 0; x < photo->width; x++) {
@@ -163,7 +114,7 @@ void mini_recolour(dr_image *photo, const dr_image *map, uint8_t value, const mi
             if (alpha <= 0)
                 continue;
             uint8_t *p = photo->data + 3 * ((size_t)y * (size_t)photo->width + (size_t)x);
-            mini_lab c = mini_lab_of(p), to = shaded(now, c, shade);
+            dr_lab c = dr_lab_of(p), to = shaded(now, c, shade);
             to.a += 0.5f * (c.a - now->mean.a); /* a pattern stays */
             to.b += 0.5f * (c.b - now->mean.b);
             blend(p, to, alpha);
@@ -177,6 +128,6 @@ void mini_dress(dr_image *photo, const dr_image *map, uint8_t value, const mini_
             float alpha = coverage(map, x, y, value);
             size_t at = 3 * ((size_t)y * (size_t)photo->width + (size_t)x);
             if (alpha > 0)
-                blend(photo->data + at, shaded(now, mini_lab_of(photo->data + at), mini_lab_of(cloth->data + at)), alpha);
+                blend(photo->data + at, shaded(now, dr_lab_of(photo->data + at), dr_lab_of(cloth->data + at)), alpha);
         }
 }

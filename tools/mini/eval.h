@@ -57,8 +57,8 @@ dr_region eval_frame(const dr_image *mask, int *padding);
 dr_status eval_closeup(dr_image *out, const dr_image *picture, const dr_region *region);
 
 const char *eval_colour_name(int colour);
-mini_lab eval_colour_shade(int colour);
-int eval_colour_nearest(mini_lab c);
+dr_lab eval_colour_shade(int colour);
+int eval_colour_nearest(dr_lab c);
 
 /* --- pictures (eval_paint.c) --------------------------------------------------------------------------- */
 

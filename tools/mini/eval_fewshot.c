@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "eval/cloth.h"
 #include "io/labels.h"
-#include "mini/measure.h"
 #include "pipeline/folder.h"
 #include "train/dataset.h"
 #include "train/sheet.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const mini_band pattern_band = {2, 32}; /* stripes, prints, lace */
+static const dr_band pattern_band = {2, 32}; /* stripes, prints, lace */
 
 /* What cloth looks like: sums over pictures. */
 typedef struct look {
@@ -39,17 +39,17 @@ typedef struct garment {
 
 /* --- looking ----------------------------------------------------------------------------------------- */
 
-static mini_lab mean_of(const look *k)
+static dr_lab mean_of(const look *k)
 {
-    return (mini_lab){(float)(k->L / k->count), (float)(k->a / k->count), (float)(k->b / k->count)};
+    return (dr_lab){(float)(k->L / k->count), (float)(k->a / k->count), (float)(k->b / k->count)};
 }
 
 static dr_status look_at(look *k, const dr_image *closeup, const dr_image *inside, const look *taught)
 {
-    mini_pattern p;
-    mini_lab c = mini_look_of(closeup, inside, 255).mean;
-    dr_status st = mini_pattern_of(closeup, inside, pattern_band, &p);
-    if (st || mini_area(inside) == 0)
+    dr_pattern p;
+    dr_lab c = mini_look_of(closeup, inside, 255).mean;
+    dr_status st = dr_pattern_of(closeup, inside, pattern_band, &p);
+    if (st || dr_area_pixels(inside) == 0)
         return st;
     k->L += (double)c.L;
     k->a += (double)c.a;
@@ -57,7 +57,7 @@ static dr_status look_at(look *k, const dr_image *closeup, const dr_image *insid
     k->energy += log(p.energy + 1.0 / 12);
     k->oriented += log(p.oriented + 1.0 / 12);
     if (taught)
-        k->distance += (double)mini_lab_distance(c, mean_of(taught));
+        k->distance += (double)dr_lab_distance(c, mean_of(taught));
     k->count++;
     return DR_OK;
 }

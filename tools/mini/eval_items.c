@@ -1,8 +1,8 @@
 #include "mini/eval.h"
 
+#include "eval/cloth.h"
 #include "io/labels.h"
 #include "mask/garment.h"
-#include "mini/measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,16 +24,16 @@ const char *eval_colour_name(int colour)
     return colours[colour].name;
 }
 
-mini_lab eval_colour_shade(int colour)
+dr_lab eval_colour_shade(int colour)
 {
-    return mini_lab_of(colours[colour].rgb);
+    return dr_lab_of(colours[colour].rgb);
 }
 
-int eval_colour_nearest(mini_lab c)
+int eval_colour_nearest(dr_lab c)
 {
     int best = 0;
     for (int i = 1; i < EVAL_COLOURS; i++)
-        if (mini_lab_distance(c, eval_colour_shade(i)) < mini_lab_distance(c, eval_colour_shade(best)))
+        if (dr_lab_distance(c, eval_colour_shade(i)) < dr_lab_distance(c, eval_colour_shade(best)))
             best = i;
     return best;
 }
@@ -131,7 +131,7 @@ static dr_status make_item(eval_item *it, const mini_person *p, uint8_t label, i
     }
     if (!st)
         st = eval_item_frame(it);
-    *made = !st && mini_area(&it->inside) >= LEAST;
+    *made = !st && dr_area_pixels(&it->inside) >= LEAST;
     if (*made)
         phrase(it, g->word);
     else

@@ -1,14 +1,14 @@
 /* What is measured in a picture. */
 #include "mini/eval.h"
 
+#include "eval/cloth.h"
 #include "io/labels.h"
-#include "mini/measure.h"
 
 #include <math.h>
 
 /* Wavelengths, pixels of the close-up. A quarter of Nyquist's frequency is a wavelength of 8; a blotch of 4 to 16
  * pixels is half a wave. */
-static const mini_band fine = {0, 8}, blotchy = {8, 32};
+static const dr_band fine = {0, 8}, blotchy = {8, 32};
 
 /* --- patches of cloth -------------------------------------------------------------------------------- */
 
@@ -89,8 +89,8 @@ static dr_status mark_whole(eval_marks *m, dr_parser *parser, const eval_item *i
     dr_status st = dr_parser_run(parser, picture, NULL, NULL, &labels);
     if (st)
         return st;
-    m->agreement = mini_share(&labels, &it->worn, kind_of(it->label));
-    m->agreement_mask = mini_share(&labels, &it->mask, kind_of(it->label));
+    m->agreement = dr_area_share(&labels, &it->worn, kind_of(it->label));
+    m->agreement_mask = dr_area_share(&labels, &it->mask, kind_of(it->label));
     dr_image_clear(&labels);
     return DR_OK;
 }
@@ -98,13 +98,13 @@ static dr_status mark_whole(eval_marks *m, dr_parser *parser, const eval_item *i
 static dr_status mark_closeup(eval_marks *m, const eval_item *it, const dr_image *closeup)
 {
     m->right = eval_colour_nearest(mini_look_of(closeup, &it->cloth, 255).mean) == it->asked;
-    dr_status st = mini_band_energy(closeup, &it->inside, fine, &m->sharpness);
+    dr_status st = dr_band_energy(closeup, &it->inside, fine, &m->sharpness);
     if (!st)
-        st = mini_band_energy(closeup, &it->inside, blotchy, &m->blotches);
+        st = dr_band_energy(closeup, &it->inside, blotchy, &m->blotches);
     if (!st)
-        st = mini_edge_step(closeup, &it->place, &m->seam);
+        st = dr_edge_step(closeup, &it->place, &m->seam);
     if (!st)
-        st = mini_edge_step(closeup, &it->cloth, &m->edge);
+        st = dr_edge_step(closeup, &it->cloth, &m->edge);
     return st;
 }
 

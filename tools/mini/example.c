@@ -37,7 +37,7 @@ void mini_recolour_all(dr_image *photo, const mini_person *p, dr_rng *r, const c
     for (int i = 0; i < p->count; i++) {
         const mini_garment *g = &p->garment[i];
         bool wanted = chance(r, 0.7f);
-        mini_lab shade;
+        dr_lab shade;
         const char *name = mini_colour_draw(r, &shade);
         colour[i] = mini_colour_name(g->look.mean);
         if (wanted && g->look.pixels) {
@@ -136,9 +136,9 @@ dr_status mini_draw_mask(dr_image *mask, const mini_person *p, int garment, dr_r
 /* --- framing ------------------------------------------------------------------------------------------- */
 
 /* As try-on frames a mask, or nearer, or from farther away. */
-static dr_region frame(const dr_image *mask, dr_rect box, dr_rng *r)
+static dr_region frame(const dr_image *mask, dr_rect box, int size, dr_rng *r)
 {
-    dr_region_options o = {MINI_SIZE, MINI_SIZE, (int)between(r, 4, 64), 2};
+    dr_region_options o = {size, size, (int)between(r, 4, 64), 2};
     dr_region region = dr_region_around(box, mask->width, mask->height, &o);
     if (chance(r, 0.4f))
         return region;
@@ -151,10 +151,8 @@ static dr_region frame(const dr_image *mask, dr_rect box, dr_rng *r)
     int y = box.y + box.height / 2 - side / 2 + (int)((float)side * between(r, -0.12f, 0.12f));
     x = x < 0 ? 0 : x > mask->width - side ? mask->width - side : x;
     y = y < 0 ? 0 : y > mask->height - side ? mask->height - side : y;
-    return (dr_region){.photo = {x, y, side, side},
-                       .canvas = {0, 0, MINI_SIZE, MINI_SIZE},
-                       .canvas_width = MINI_SIZE,
-                       .canvas_height = MINI_SIZE};
+    return (dr_region){
+        .photo = {x, y, side, side}, .canvas = {0, 0, size, size}, .canvas_width = size, .canvas_height = size};
 }
 
 /* --- words --------------------------------------------------------------------------------------------- */
@@ -247,12 +245,13 @@ int mini_choose_garment(const mini_person *p, dr_rng *r)
     return n ? large[dr_rng_below(r, n)] : 0;
 }
 
-dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, dr_rng *r, bool *mirrored)
+dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, int size, dr_rng *r,
+                           bool *mirrored)
 {
     dr_rect box;
     if (!dr_mask_bbox(mask, &box))
         return dr_fail(DR_EINVAL, "nothing is masked");
-    dr_region region = frame(mask, box, r);
+    dr_region region = frame(mask, box, size, r);
     dr_status st = dr_region_extract(&e->photo, &e->mask, photo, mask, &region);
     *mirrored = !st && chance(r, 0.5f);
     if (*mirrored) {
@@ -277,7 +276,7 @@ dr_status mini_example_draw(mini_example *e, const mini_wardrobe *w, uint64_t se
     if (!st) {
         mini_recolour_all(&photo, p, &r, colour);
         caption(e, p, &mask, colour, &r);
-        st = mini_example_cut(e, &photo, &mask, &r, &mirrored);
+        st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);
     }
     dr_image_clear(&photo);
     dr_image_clear(&mask);

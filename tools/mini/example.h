@@ -5,10 +5,8 @@
 
 #include "mini/wardrobe.h"
 
-#define MINI_SIZE 256 /* pixels of a side */
-
 typedef struct mini_example {
-    dr_image photo, mask; /* MINI_SIZE square, RGB; 0 and 255 */
+    dr_image photo, mask; /* square, of the wardrobe's size, RGB; 0 and 255 */
     char caption[128];
 } mini_example;
 
@@ -29,6 +27,7 @@ dr_status mini_mask_garment(dr_image *mask, const mini_person *p, int garment, d
 /** Pixels that a mask hides: of garment i in hidden[i + 1], of all else in hidden[0]; returns all. */
 int64_t mini_hidden(const mini_person *p, const dr_image *mask, int64_t hidden[MINI_GARMENTS + 1]);
 /** Photo and mask as try-on frames them, or nearer, or from farther away; half of them mirrored. */
-dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, dr_rng *r, bool *mirrored);
+dr_status mini_example_cut(mini_example *e, const dr_image *photo, const dr_image *mask, int size, dr_rng *r,
+                           bool *mirrored);
 
 #endif

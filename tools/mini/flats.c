@@ -13,8 +13,8 @@
 static const struct {
     const char *kind;
     uint8_t label;
-} kinds[] = {{"tshirt-", DR_LABEL_UPPER}, {"longsleeve-", DR_LABEL_UPPER}, {"shirt-", DR_LABEL_UPPER},
-             {"outwear-", DR_LABEL_UPPER}, {"dress-", DR_LABEL_DRESS},     {"skirt-", DR_LABEL_SKIRT},
+} kinds[] = {{"tshirt-", DR_LABEL_UPPER},  {"longsleeve-", DR_LABEL_UPPER}, {"shirt-", DR_LABEL_UPPER},
+             {"outwear-", DR_LABEL_UPPER}, {"dress-", DR_LABEL_DRESS},      {"skirt-", DR_LABEL_SKIRT},
              {"pants-", DR_LABEL_PANTS}};
 
 /* Whether a file is one to train on, and of what. */

@@ -108,7 +108,7 @@ static float pattern_at(pattern kind, float u, float v, float width, float garme
 /* A picture of the photo's size with a pattern of two colours where the garment is. */
 static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
 {
-    mini_lab shade[2];
+    dr_lab shade[2];
     float size = (float)(box.width < box.height ? box.width : box.height), turn = between(r, -0.15f, 0.15f);
     float period = size / between(r, 3, 14), width = between(r, 0.25f, 0.6f);
     pattern kind = (pattern)dr_rng_below(r, PATTERNS);
@@ -116,16 +116,16 @@ static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
     mini_colour_draw(r, &shade[0]);
     do
         mini_colour_draw(r, &shade[1]);
-    while (mini_lab_distance(shade[0], shade[1]) < 25);
+    while (dr_lab_distance(shade[0], shade[1]) < 25);
     for (int y = box.y; y < box.y + box.height; y++)
         for (int x = box.x; x < box.x + box.width; x++) {
             float px = (float)(x - box.x) - 0.5f * (float)box.width, py = (float)(y - box.y) - 0.5f * (float)box.height;
             bend_place(&b, &px, &py);
             float u = (px * cosf(turn) - py * sinf(turn)) / period, v = (px * sinf(turn) + py * cosf(turn)) / period;
             float t = pattern_at(kind, u, v, width, 0.22f * size / period);
-            mini_lab c = {shade[0].L + t * (shade[1].L - shade[0].L), shade[0].a + t * (shade[1].a - shade[0].a),
-                          shade[0].b + t * (shade[1].b - shade[0].b)};
-            mini_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)cloth->width + (size_t)x));
+            dr_lab c = {shade[0].L + t * (shade[1].L - shade[0].L), shade[0].a + t * (shade[1].a - shade[0].a),
+                        shade[0].b + t * (shade[1].b - shade[0].b)};
+            dr_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)cloth->width + (size_t)x));
         }
     return DR_OK;
 }
@@ -137,8 +137,7 @@ static dr_status lay_flat(dr_image *cloth, dr_rect box, const dr_image *flat, dr
     float W = (float)flat->width, H = (float)flat->height;
     float w = fminf(0.42f * W, 0.4f * H), h = fminf(0.56f * H, 1.2f * W), scale = h / (float)box.height;
     dr_image middle = {0};
-    dr_status st =
-        dr_image_crop(&middle, flat, (int)(0.5f * (W - w)), (int)(0.52f * H - 0.5f * h), (int)w, (int)h);
+    dr_status st = dr_image_crop(&middle, flat, (int)(0.5f * (W - w)), (int)(0.52f * H - 0.5f * h), (int)w, (int)h);
     bend b = draw_bend(r, (float)box.height, 0.03f);
     float aspect = between(r, 0.85f, 1.15f);
     for (int y = box.y; !st && y < box.y + box.height; y++)
@@ -190,19 +189,19 @@ static dr_status dress(dr_image *photo, const mini_person *p, int i, const dr_im
 
 /* --- photos of garments -------------------------------------------------------------------------------- */
 
-dr_status mini_garment_fit(dr_image *out, const dr_image *photo)
+dr_status mini_garment_fit(dr_image *out, const dr_image *photo, int size)
 {
     int w = photo->width, h = photo->height, longer = w > h ? w : h;
     dr_image small = {0};
-    int sw = (int)((int64_t)w * MINI_SIZE / longer), sh = (int)((int64_t)h * MINI_SIZE / longer);
+    int sw = (int)((int64_t)w * size / longer), sh = (int)((int64_t)h * size / longer);
     dr_status st = dr_image_resize(&small, photo, sw > 0 ? sw : 1, sh > 0 ? sh : 1, DR_LANCZOS);
     if (!st)
-        st = dr_image_alloc(out, MINI_SIZE, MINI_SIZE, 3);
+        st = dr_image_alloc(out, size, size, 3);
     if (!st) {
-        memset(out->data, 255, (size_t)MINI_SIZE * MINI_SIZE * 3);
-        int left = (MINI_SIZE - small.width) / 2, top = (MINI_SIZE - small.height) / 2;
+        memset(out->data, 255, (size_t)size * (size_t)size * 3);
+        int left = (size - small.width) / 2, top = (size - small.height) / 2;
         for (int y = 0; y < small.height; y++)
-            memcpy(out->data + 3 * ((size_t)(top + y) * MINI_SIZE + (size_t)left),
+            memcpy(out->data + 3 * ((size_t)(top + y) * (size_t)size + (size_t)left),
                    small.data + 3 * (size_t)y * (size_t)small.width, 3 * (size_t)small.width);
     }
     dr_image_clear(&small);
@@ -210,24 +209,24 @@ dr_status mini_garment_fit(dr_image *out, const dr_image *photo)
 }
 
 /* White, a plain colour, or what lies under another garment: the corner of its photo, repeated. */
-static dr_status draw_ground(dr_image *out, const mini_flats *f, dr_rng *r)
+static dr_status draw_ground(dr_image *out, int size, const mini_flats *f, dr_rng *r)
 {
     dr_image photo = {0};
     float rgb[3] = {255, 255, 255}, kind = dr_rng_uniform(r);
-    dr_status st = dr_image_alloc(out, MINI_SIZE, MINI_SIZE, 3);
+    dr_status st = dr_image_alloc(out, size, size, 3);
     if (!st && kind > 0.75f)
         st = mini_flat_read(f, &f->flat[dr_rng_below(r, f->count)], &photo);
     if (kind > 0.5f)
         for (int k = 0; k < 3; k++)
             rgb[k] = between(r, 60, 255);
     float slope = kind > 0.5f ? between(r, -40, 40) : 0, wide = 0.18f * (float)photo.width;
-    for (int y = 0; !st && y < MINI_SIZE; y++)
-        for (int x = 0; x < MINI_SIZE; x++) {
+    for (int y = 0; !st && y < size; y++)
+        for (int x = 0; x < size; x++) {
             if (photo.data)
                 sample(&photo, reflect((float)x, wide), reflect((float)y, 0.18f * (float)photo.height), rgb);
             for (int k = 0; k < 3; k++) {
-                float v = rgb[k] + (photo.data ? 0 : slope * ((float)y / MINI_SIZE - 0.5f));
-                out->data[3 * ((size_t)y * MINI_SIZE + (size_t)x) + (size_t)k] =
+                float v = rgb[k] + (photo.data ? 0 : slope * ((float)y / (float)size - 0.5f));
+                out->data[3 * ((size_t)y * (size_t)size + (size_t)x) + (size_t)k] =
                     (uint8_t)lrintf(fminf(fmaxf(v, 0), 255));
             }
         }
@@ -238,14 +237,15 @@ static dr_status draw_ground(dr_image *out, const mini_flats *f, dr_rng *r)
 /* Garment i cut out of the photo and laid on the ground in `out`. */
 static void cut_out(dr_image *out, const dr_image *photo, const mini_person *p, int i, dr_rect box, dr_rng *r)
 {
+    int size = out->width;
     float turn = between(r, -0.2f, 0.2f), longer = (float)(box.width > box.height ? box.width : box.height);
-    float scale = longer / (between(r, 0.72f, 0.96f) * MINI_SIZE), stretch = between(r, 0.88f, 1.14f);
+    float scale = longer / (between(r, 0.72f, 0.96f) * (float)size), stretch = between(r, 0.88f, 1.14f);
     float light = between(r, 0.95f, 1.05f), cx = (float)box.x + 0.5f * (float)box.width,
           cy = (float)box.y + 0.5f * (float)box.height;
-    bend b = draw_bend(r, MINI_SIZE, 0.05f);
-    for (int y = 0; y < MINI_SIZE; y++)
-        for (int x = 0; x < MINI_SIZE; x++) {
-            float u = (float)x - MINI_SIZE / 2, v = (float)y - MINI_SIZE / 2, rgb[3];
+    bend b = draw_bend(r, (float)size, 0.05f);
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++) {
+            float u = (float)x - 0.5f * (float)size, v = (float)y - 0.5f * (float)size, rgb[3];
             bend_place(&b, &u, &v);
             float px = cx + scale * stretch * (u * cosf(turn) - v * sinf(turn));
             float py = cy + scale / stretch * (u * sinf(turn) + v * cosf(turn));
@@ -253,7 +253,7 @@ static void cut_out(dr_image *out, const dr_image *photo, const mini_person *p, 
             if (alpha <= 0)
                 continue;
             sample(photo, px, py, rgb);
-            uint8_t *to = out->data + 3 * ((size_t)y * MINI_SIZE + (size_t)x);
+            uint8_t *to = out->data + 3 * ((size_t)y * (size_t)size + (size_t)x);
             for (int k = 0; k < 3; k++)
                 to[k] = (uint8_t)lrintf((float)to[k] + alpha * (fminf(rgb[k] * light, 255) - (float)to[k]));
         }
@@ -262,8 +262,8 @@ static void cut_out(dr_image *out, const dr_image *photo, const mini_person *p, 
 /* --- the whole ----------------------------------------------------------------------------------------- */
 
 /* Dresses the person's garment i in `photo`, and makes the picture of it. */
-static dr_status make_garment(dr_image *garment, dr_image *photo, const mini_person *p, int i, const mini_flats *f,
-                              dr_rng *r)
+static dr_status make_garment(dr_image *garment, int size, dr_image *photo, const mini_person *p, int i,
+                              const mini_flats *f, dr_rng *r)
 {
     dr_rect box;
     dr_image flat = {0};
@@ -273,14 +273,14 @@ static dr_status make_garment(dr_image *garment, dr_image *photo, const mini_per
     if (!st && choice) {
         st = dress(photo, p, i, &flat, r);
         if (!st)
-            st = mini_garment_fit(garment, &flat);
+            st = mini_garment_fit(garment, &flat, size);
         dr_image_clear(&flat);
         return st;
     }
     if (!st && chance(r, 0.45f))
         st = dress(photo, p, i, NULL, r);
     if (!st)
-        st = draw_ground(garment, f, r);
+        st = draw_ground(garment, size, f, r);
     if (!st && place_of(&p->garments, (uint8_t)(i + 1), &box))
         cut_out(garment, photo, p, i, box, r);
     return st;
@@ -323,10 +323,10 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
         st = dr_image_copy(&photo, &p->photo);
     if (!st) {
         mini_recolour_all(&photo, p, &r, colour);
-        st = make_garment(garment, &photo, p, i, f, &r);
+        st = make_garment(garment, w->size, &photo, p, i, f, &r);
     }
     if (!st)
-        st = mini_example_cut(e, &photo, &mask, &r, &mirrored);
+        st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);
     if (!st && mirrored)
         dr_image_mirror(garment);
     dr_image_clear(&photo);

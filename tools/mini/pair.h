@@ -12,11 +12,11 @@
 #include "mini/example.h"
 #include "mini/flats.h"
 
-/** Draws example `k` and its garment's photo (MINI_SIZE square; clear it). */
+/** Draws example `k` and its garment's photo (square, of the wardrobe's size; clear it). */
 dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, uint64_t seed,
                          int64_t k);
 
-/** A garment's photo on a square of MINI_SIZE, in its own shape, on white: as dressing takes it. */
-dr_status mini_garment_fit(dr_image *out, const dr_image *photo);
+/** A garment's photo on a square of `size`, in its own shape, on white: as dressing takes it. */
+dr_status mini_garment_fit(dr_image *out, const dr_image *photo, int size);
 
 #endif

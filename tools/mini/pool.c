@@ -34,7 +34,7 @@ static int64_t *slot_of(const mini_pool *p, int64_t k)
 dr_status mini_pool_open(mini_pool *p, const char *path, int size, uint64_t tag)
 {
     const dr_vae_config *c = &p->vae->net.config;
-    int side = MINI_SIZE / dr_vae_factor(c), rows = p->flats ? 2 * side : side;
+    int side = p->wardrobe->size / dr_vae_factor(c), rows = p->flats ? 2 * side : side;
     p->layout = (mini_layout){side, rows, rows * side, rows * side * MINI_CHANNELS};
     p->size = size;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);

@@ -42,7 +42,7 @@ dr_status mini_pool_open(mini_pool *p, const char *path, int size, uint64_t tag)
 void mini_pool_close(mini_pool *p);
 /** Example k, encoded now if it is not there. Borrowed until the next call. */
 dr_status mini_pool_get(mini_pool *p, int64_t k, mini_entry *out);
-/** Latents of a square picture of MINI_SIZE, f32 [cells][MINI_CHANNELS], with the masked pixels grey if there is a mask. */
+/** Latents of a square picture, f32 [cells][MINI_CHANNELS], with the masked pixels grey if there is a mask. */
 dr_status mini_encode(dr_tape *g, const dr_vae *vae, const dr_image *photo, const dr_image *mask, float *latents);
 
 #endif

@@ -31,6 +31,8 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"minutes", DR_OPT_DOUBLE, &o->minutes, "X", "stop, with a checkpoint and a result, after so long; 0: never", 0,
          1e6},
         {"steps", DR_OPT_INT, &o->steps, "N", "of the whole training; may change from one sitting to the next", 1, 1e8},
+        {"size", DR_OPT_INT, &o->size, "PX", "side of the examples' pictures; less is faster to begin with", 64,
+         MINI_SIZE},
         {"batch", DR_OPT_INT, &o->batch, "N", "examples a step", 1, 1024},
         {"fresh", DR_OPT_INT, &o->fresh, "N", "of them new; the others were there before", 1, 1024},
         {"pool", DR_OPT_INT, &o->pool, "N", "examples that are kept", 600, 1e6},
@@ -148,6 +150,7 @@ int main(int argc, char **argv)
                                 "  mini_unet --photos photos --labels more --vae vae-run --output run\n"
                                 "  mini_unet --photos photos --labels more --vae vae-run --output run --resume\n"};
     unet_options o = {.arch = "tools/mini/arch.json",
+                      .size = MINI_SIZE,
                       .batch = 8,
                       .fresh = 1,
                       .pool = 8192,

@@ -31,6 +31,7 @@ typedef struct unet_options {
     const char *garments;    /* photos of garments: the net dresses from one, without words; NULL: from words */
     bool grow;               /* `init` may lack transformers */
     int photo_limit;         /* 0: all */
+    int size;                /* of the examples' pictures, pixels */
     int batch, fresh, pool;  /* examples a step; of them new; examples kept */
     int steps, warmup, cool; /* of the learning rate */
     double lr, weight_decay, max_norm, ema_decay;
@@ -100,7 +101,8 @@ dr_status unet_run_step(unet_run *r, unet_report *report);
 /** Puts example `e` into place n of the batch, with `x` as its noisy latents. */
 dr_status unet_batch_put(unet_run *r, mini_batch *b, int64_t n, const mini_entry *e, const char *caption,
                          const float *x, int timestep);
-/** Weights of another UNet: what it has in the same shape. Transformers that it lacks begin as if they were not there. */
+/** Weights of another UNet: what it has in the same shape. Transformers that it lacks begin as if they were not there.
+ */
 dr_status unet_grow(dr_params *p, const char *init, uint64_t seed);
 /** The photos that a step may draw its examples from: [*from, *to). */
 void unet_examples(const unet_run *r, int64_t *from, int64_t *to);

@@ -11,13 +11,14 @@
 
 json_t *unet_fingerprint(const unet_options *o)
 {
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f, s:b}",
-                     "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh,
-                     "pool", o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
-                     o->max_norm, "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption",
-                     o->no_caption, "arch", o->arch, "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight",
-                     o->walk_weight, "freeze_text", o->freeze_text, "pull", o->adversary.pull, "critic_features",
-                     o->adversary.features, "garments", o->garments != NULL);
+    return json_pack(
+        "{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f, s:b, s:i}",
+        "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh, "pool",
+        o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm,
+        "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption", o->no_caption, "arch", o->arch,
+        "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight", o->walk_weight, "freeze_text", o->freeze_text,
+        "pull", o->adversary.pull, "critic_features", o->adversary.features, "garments", o->garments != NULL, "size",
+        o->size);
 }
 
 static dr_status write_part(const dr_params *p, const char *dir, const char *part, const char *file, const char *prefix)
@@ -45,12 +46,38 @@ static dr_status write_base(const unet_run *r, const char *dir)
     return st ? st : dr_remove_tree(made);
 }
 
+/* A net that dresses from a garment's photo has nobody to read words. */
+static dr_status drop_words(const char *dir)
+{
+    static const char *const parts[] = {"text_encoder", "tokenizer"};
+    char path[PATH_MAX];
+    json_t *index = NULL;
+    dr_status st = DR_OK;
+    for (int i = 0; !st && i < 2; i++) {
+        st = dr_path(path, sizeof path, dir, parts[i]);
+        if (!st)
+            st = dr_remove_tree(path);
+    }
+    if (!st)
+        st = dr_path(path, sizeof path, dir, "model_index.json");
+    if (!st)
+        st = dr_json_load(path, &index);
+    for (int i = 0; !st && i < 2; i++)
+        if (json_object_set_new(index, parts[i], json_pack("[n, n]")) != 0)
+            st = dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_json_save(path, index);
+    json_decref(index);
+    return st;
+}
+
 static dr_status write_models(unet_run *r, const char *dir)
 {
     char from[PATH_MAX], vae[PATH_MAX];
     dr_status st = write_part(&r->unet_params, dir, "unet", "diffusion_pytorch_model.safetensors", "");
     if (!st)
-        st = write_part(&r->text_params, dir, "text_encoder", "model.safetensors", "text_model.");
+        st = r->o->garments ? drop_words(dir)
+                            : write_part(&r->text_params, dir, "text_encoder", "model.safetensors", "text_model.");
     if (!st)
         st = dr_path(vae, sizeof vae, dir, "vae");
     if (!st)

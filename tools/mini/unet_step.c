@@ -198,6 +198,7 @@ dr_status unet_run_open(unet_run *r, const unet_options *o)
         st = mini_wardrobe_open(&r->train, o->photos, o->labels, false, o->photo_limit);
     if (!st)
         st = mini_wardrobe_open(&r->test, o->photos, NULL, true, 0);
+    r->train.size = r->test.size = o->size;
     if (!st && o->garments)
         st = mini_flats_open(&r->flats, o->garments);
     if (!st)
@@ -252,8 +253,7 @@ dr_status unet_batch_put(unet_run *r, mini_batch *b, int64_t n, const mini_entry
         mask[i] = e->mask[i];
     for (int i = 0; i < l->values; i++)
         masked[i] = dr_f16_to_f32(e->masked[i]);
-    dr_unet_join_input(x, mask, masked, l->cells, MINI_CHANNELS,
-                       dr_f32(b->x) + n * l->cells * (2 * MINI_CHANNELS + 1));
+    dr_unet_join_input(x, mask, masked, l->cells, MINI_CHANNELS, dr_f32(b->x) + n * l->cells * (2 * MINI_CHANNELS + 1));
     memcpy(b->mask + n * l->cells, e->mask, (size_t)l->cells);
     b->timestep[n] = (float)timestep;
     return b->ids ? dr_tokenizer_encode(r->tokenizer, caption, b->ids + n * DR_TOKENS, NULL) : DR_OK;

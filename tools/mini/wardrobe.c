@@ -280,7 +280,7 @@ static dr_status add_level(mini_wardrobe *w, const tables *t, const char *data, 
 dr_status mini_wardrobe_open(mini_wardrobe *w, const char *data, const char *more, bool test, int limit)
 {
     tables t = {0};
-    *w = (mini_wardrobe){0};
+    *w = (mini_wardrobe){.size = MINI_SIZE};
     dr_status st = read_tables(&t, data);
     if (!st)
         st = add_level(w, &t, data, data, "pixel_level", test, limit);

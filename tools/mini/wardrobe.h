@@ -11,6 +11,7 @@
 
 #include "mini/colour.h"
 
+#define MINI_SIZE 256   /* pixels of the side of what the small model makes */
 #define MINI_GARMENTS 8 /* of one person, at most */
 
 typedef struct mini_garment {
@@ -30,6 +31,7 @@ typedef struct mini_person {
 typedef struct mini_wardrobe {
     mini_person *person;
     int count;
+    int size; /* pixels of the side of examples drawn from it; MINI_SIZE unless set to less */
 } mini_wardrobe;
 
 /**

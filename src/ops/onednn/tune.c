@@ -44,22 +44,12 @@ static void title(char *buf, size_t n)
              dr_threads(), v->major, v->minor, v->patch);
 }
 
-static bool folder(char *buf, size_t n)
-{
-    const char *own = getenv("DRAPE_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (own && *own)
-        return dr_path(buf, n, own) == DR_OK;
-    if (xdg && *xdg)
-        return dr_path(buf, n, xdg, "drape") == DR_OK;
-    return home && *home && dr_path(buf, n, home, ".cache/drape") == DR_OK;
-}
-
 bool dr_tune_path(char *buf, size_t n)
 {
     char line[256], dir[3072];
     title(line, sizeof line);
     unsigned long long name = dr_hash(line, strlen(line));
-    return folder(dir, sizeof dir) && dr_path_format(buf, n, dir, "tune-%016llx.txt", name) == DR_OK;
+    return dr_cache_folder(dir, sizeof dir) && dr_path_format(buf, n, dir, "tune-%016llx.txt", name) == DR_OK;
 }
 
 static entry *find(entry *e, int n, const char *problem)
@@ -138,7 +128,7 @@ static void write_file(void)
             e[n++] = known[i];
     size_t size = 0, cap = sizeof line + (size_t)n * (sizeof *e + 4);
     char *text = e ? malloc(cap) : NULL;
-    if (text && folder(dir, sizeof dir) && dr_tune_path(path, sizeof path) && dr_mkdirs(dir) == DR_OK) {
+    if (text && dr_cache_folder(dir, sizeof dir) && dr_tune_path(path, sizeof path) && dr_mkdirs(dir) == DR_OK) {
         title(line, sizeof line);
         size = (size_t)snprintf(text, cap, "%s\n", line);
         for (int i = 0; i < n; i++)

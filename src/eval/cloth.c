@@ -1,59 +1,13 @@
-#include "mini/measure.h"
+#include "eval/cloth.h"
 
-#include "mini/colour.h"
+#include "eval/blur.h"
+#include "eval/lab.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PI 3.14159265358979323846
-
-/* --- blurring ---------------------------------------------------------------------------------------- */
-
-/* Half of the amplitude of this wavelength is left: exp(-2 pi^2 sigma^2 / wavelength^2) = 1/2. */
-static float sigma_of(float wavelength)
-{
-    return wavelength * (float)(sqrt(log(2) / 2) / PI);
-}
-
-/* Half a kernel whose sum over both sides is 1; its radius. */
-static int kernel_of(float sigma, float *weight, int most)
-{
-    int radius = (int)ceilf(3.5f * sigma);
-    float sum = 0;
-    radius = radius < 1 ? 1 : radius > most ? most : radius;
-    for (int i = 0; i <= radius; i++) {
-        weight[i] = expf(-0.5f * (float)(i * i) / (sigma * sigma));
-        sum += i ? 2 * weight[i] : weight[i];
-    }
-    for (int i = 0; i <= radius; i++)
-        weight[i] /= sum;
-    return radius;
-}
-
-/* Along one axis: n values `step` apart; beyond the ends there is nothing. */
-static void blur_line(float *out, const float *in, int n, int step, const float *weight, int radius)
-{
-    for (int i = 0; i < n; i++) {
-        float sum = 0;
-        int from = i < radius ? -i : -radius, to = n - 1 - i < radius ? n - 1 - i : radius;
-        for (int k = from; k <= to; k++)
-            sum += weight[k < 0 ? -k : k] * in[(i + k) * step];
-        out[i * step] = sum;
-    }
-}
-
-/* In place; `spare` is of the same size. */
-static void blur(float *v, float *spare, int width, int height, float sigma)
-{
-    enum { MOST = 128 };
-    float weight[MOST + 1];
-    int radius = kernel_of(sigma, weight, MOST);
-    for (int y = 0; y < height; y++)
-        blur_line(spare + (int64_t)y * width, v + (int64_t)y * width, width, 1, weight, radius);
-    for (int x = 0; x < width; x++)
-        blur_line(v + x, spare + x, height, width, weight, radius);
-}
 
 /* --- bands ------------------------------------------------------------------------------------------- */
 
@@ -88,20 +42,20 @@ static void blurred_luma(planes *p, float *out, const dr_image *picture, const d
     }
     if (sigma <= 0)
         return;
-    blur(out, p->spare, p->width, p->height, sigma);
-    blur(p->weight, p->spare, p->width, p->height, sigma);
+    dr_blur(out, p->spare, p->width, p->height, sigma);
+    dr_blur(p->weight, p->spare, p->width, p->height, sigma);
     for (int64_t i = 0; i < p->n; i++)
         out[i] = area->data[i] == 255 ? out[i] / p->weight[i] : 0;
 }
 
 /* p->band: what lies in the band, 0 outside the area. */
-static dr_status split_band(planes *p, const dr_image *picture, const dr_image *area, mini_band band)
+static dr_status split_band(planes *p, const dr_image *picture, const dr_image *area, dr_band band)
 {
     dr_status st = planes_alloc(p, picture, area);
     if (st)
         return st;
-    blurred_luma(p, p->low, picture, area, sigma_of(band.longest));
-    blurred_luma(p, p->band, picture, area, sigma_of(band.shortest));
+    blurred_luma(p, p->low, picture, area, dr_blur_sigma(band.longest));
+    blurred_luma(p, p->band, picture, area, dr_blur_sigma(band.shortest));
     for (int64_t i = 0; i < p->n; i++)
         p->band[i] -= p->low[i];
     return DR_OK;
@@ -112,11 +66,11 @@ static double mean_square(const planes *p, const dr_image *area)
     double sum = 0;
     for (int64_t i = 0; i < p->n; i++)
         sum += (double)p->band[i] * (double)p->band[i];
-    int64_t n = mini_area(area);
+    int64_t n = dr_area_pixels(area);
     return n ? sum / (double)n : 0;
 }
 
-dr_status mini_band_energy(const dr_image *picture, const dr_image *area, mini_band band, double *energy)
+dr_status dr_band_energy(const dr_image *picture, const dr_image *area, dr_band band, double *energy)
 {
     planes p;
     dr_status st = split_band(&p, picture, area, band);
@@ -145,7 +99,7 @@ static void tensor_of(const planes *p, const dr_image *area, double *xx, double 
         }
 }
 
-dr_status mini_pattern_of(const dr_image *picture, const dr_image *area, mini_band band, mini_pattern *out)
+dr_status dr_pattern_of(const dr_image *picture, const dr_image *area, dr_band band, dr_pattern *out)
 {
     double xx, xy, yy;
     planes p;
@@ -154,7 +108,7 @@ dr_status mini_pattern_of(const dr_image *picture, const dr_image *area, mini_ba
         return st;
     tensor_of(&p, area, &xx, &xy, &yy);
     double angle = 0.5 * atan2(2 * xy, xx - yy) * 180 / PI, both = xx + yy;
-    *out = (mini_pattern){.energy = mean_square(&p, area), .angle = angle < 0 ? angle + 180 : angle};
+    *out = (dr_pattern){.energy = mean_square(&p, area), .angle = angle < 0 ? angle + 180 : angle};
     out->oriented = both > 0 ? out->energy * hypot(xx - yy, 2 * xy) / both : 0;
     free(p.band);
     return DR_OK;
@@ -186,16 +140,16 @@ static dr_status edges_open(edges *e, const dr_image *picture, const dr_image *a
     e->area = v + 3 * n;
     e->spare = v + 4 * n;
     for (int64_t i = 0; i < n; i++) {
-        mini_lab c = mini_lab_of(picture->data + 3 * i);
+        dr_lab c = dr_lab_of(picture->data + 3 * i);
         e->lab[0][i] = c.L;
         e->lab[1][i] = c.a;
         e->lab[2][i] = c.b;
         e->area[i] = area->data[i] == 255;
     }
     for (int k = 0; k < 3; k++)
-        blur(e->lab[k], e->spare, e->width, e->height, EDGE_SIGMA);
-    blur(e->area, e->spare, e->width, e->height, NORMAL_SIGMA);
-    kernel_of(EDGE_SIGMA, weight, 7);
+        dr_blur(e->lab[k], e->spare, e->width, e->height, EDGE_SIGMA);
+    dr_blur(e->area, e->spare, e->width, e->height, NORMAL_SIGMA);
+    dr_blur_kernel(EDGE_SIGMA, weight, 7);
     e->gain = 2 / (weight[0] + weight[1]); /* (s(1) - s(-1)) / 2 for a step between 0 and 1 */
     return DR_OK;
 }
@@ -235,7 +189,7 @@ static bool on_edge(const dr_image *area, int x, int y)
     return *p == 255 && (p[-1] != 255 || p[1] != 255 || p[-area->width] != 255 || p[area->width] != 255);
 }
 
-dr_status mini_edge_step(const dr_image *picture, const dr_image *area, double *step)
+dr_status dr_edge_step(const dr_image *picture, const dr_image *area, double *step)
 {
     edges e;
     double sum = 0;
@@ -254,9 +208,36 @@ dr_status mini_edge_step(const dr_image *picture, const dr_image *area, double *
     return DR_OK;
 }
 
+dr_status dr_mean_gradient(const dr_image *picture, const dr_image *area, double *mean)
+{
+    edges e;
+    double sum = 0;
+    int64_t n = 0;
+    dr_status st = edges_open(&e, picture, area);
+    if (st)
+        return st;
+    for (int y = EDGE_BORDER; y < e.height - EDGE_BORDER; y++)
+        for (int x = EDGE_BORDER; x < e.width - EDGE_BORDER; x++) {
+            int64_t i = (int64_t)y * e.width + x;
+            double square = 0;
+            if (area->data[i] != 255)
+                continue;
+            for (int k = 0; k < 3; k++) {
+                float dx, dy;
+                gradient(&e, e.lab[k], i, &dx, &dy);
+                square += (double)(dx * dx + dy * dy);
+            }
+            sum += sqrt(square);
+            n++;
+        }
+    *mean = n ? sum / (double)n : NAN;
+    free(e.lab[0]);
+    return DR_OK;
+}
+
 /* --- labels ------------------------------------------------------------------------------------------ */
 
-int64_t mini_area(const dr_image *area)
+int64_t dr_area_pixels(const dr_image *area)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < (int64_t)area->width * area->height; i++)
@@ -264,9 +245,9 @@ int64_t mini_area(const dr_image *area)
     return n;
 }
 
-double mini_share(const dr_image *labels, const dr_image *area, uint32_t wanted)
+double dr_area_share(const dr_image *labels, const dr_image *area, uint32_t wanted)
 {
-    int64_t n = mini_area(area), seen = 0;
+    int64_t n = dr_area_pixels(area), seen = 0;
     for (int64_t i = 0; i < (int64_t)area->width * area->height; i++)
         seen += area->data[i] == 255 && labels->data[i] < 32 && (wanted >> labels->data[i] & 1);
     return n ? (double)seen / (double)n : 0;

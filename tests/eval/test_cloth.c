@@ -1,9 +1,9 @@
 /* Measures of cloth: pictures that are known give the numbers that are known. */
-#include "mini/measure.h"
+#include "eval/cloth.h"
 
 #include "base/rng.h"
+#include "eval/lab.h"
 #include "mask/mask_shape.h"
-#include "mini/colour.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -74,7 +74,7 @@ static void soften(void)
 static double energy(float shortest, float longest)
 {
     double e = -1;
-    assert_int_equal(mini_band_energy(&picture, &area, (mini_band){shortest, longest}, &e), DR_OK);
+    assert_int_equal(dr_band_energy(&picture, &area, (dr_band){shortest, longest}, &e), DR_OK);
     return e;
 }
 
@@ -121,11 +121,11 @@ static void white_noise_is_fine_and_blurred_noise_is_not(void **state)
 
 static void flat_cloth_has_no_energy_and_no_direction(void **state)
 {
-    mini_pattern p;
+    dr_pattern p;
     (void)state;
     memset(picture.data, 90, S * S * 3);
     assert_true(energy(0, 8) < 1e-6 && energy(8, 32) < 1e-6);
-    assert_int_equal(mini_pattern_of(&picture, &area, (mini_band){2, 32}, &p), DR_OK);
+    assert_int_equal(dr_pattern_of(&picture, &area, (dr_band){2, 32}, &p), DR_OK);
     assert_true(p.energy < 1e-6 && p.oriented < 1e-6);
 }
 
@@ -148,19 +148,19 @@ static void what_lies_outside_does_not_count(void **state)
 
 static void stripes_have_their_direction(void **state)
 {
-    mini_pattern p;
+    dr_pattern p;
     (void)state;
     draw_sine(10, 60);
-    assert_int_equal(mini_pattern_of(&picture, &area, (mini_band){2, 32}, &p), DR_OK);
+    assert_int_equal(dr_pattern_of(&picture, &area, (dr_band){2, 32}, &p), DR_OK);
     near(p.energy, energy(2, 32), 1e-6);
     assert_true(p.oriented > 0.98 * p.energy && (p.angle < 2 || p.angle > 178));
     for (int y = 0; y < S; y++)
         for (int x = 0; x < S; x++)
             put(x, y, 128 + 60 * sin(2 * PI * (x + 2 * y) / 28));
-    assert_int_equal(mini_pattern_of(&picture, &area, (mini_band){2, 32}, &p), DR_OK);
+    assert_int_equal(dr_pattern_of(&picture, &area, (dr_band){2, 32}, &p), DR_OK);
     near(p.angle, 63.435, 0.02);
     draw_noise(20);
-    assert_int_equal(mini_pattern_of(&picture, &area, (mini_band){2, 32}, &p), DR_OK);
+    assert_int_equal(dr_pattern_of(&picture, &area, (dr_band){2, 32}, &p), DR_OK);
     assert_true(p.oriented < 0.1 * p.energy);
 }
 
@@ -174,14 +174,14 @@ static double step(int shift, int soft)
             put(x, y, 60 + 100 * fmin(fmax(t, 0), 1));
             area.data[y * S + x] = x < S / 2 ? 255 : 0;
         }
-    assert_int_equal(mini_edge_step(&picture, &area, &got), DR_OK);
+    assert_int_equal(dr_edge_step(&picture, &area, &got), DR_OK);
     return got;
 }
 
 static void a_sharp_step_counts_in_full_and_a_soft_one_less(void **state)
 {
     uint8_t dark[3] = {60, 60, 60}, light[3] = {160, 160, 160};
-    double whole = (double)mini_lab_distance(mini_lab_of(dark), mini_lab_of(light));
+    double whole = (double)dr_lab_distance(dr_lab_of(dark), dr_lab_of(light));
     (void)state;
     near(step(0, 0), whole, 0.02);
     near(step(2, 0), whole, 0.05); /* labels are off by a pixel or two */
@@ -195,7 +195,7 @@ static void an_area_without_an_edge_has_no_step(void **state)
     double got = -1;
     (void)state;
     draw_noise(20);
-    assert_int_equal(mini_edge_step(&picture, &area, &got), DR_OK);
+    assert_int_equal(dr_edge_step(&picture, &area, &got), DR_OK);
     assert_true(got == 0);
 }
 
@@ -208,10 +208,10 @@ static void the_share_is_of_the_area(void **state)
         area.data[i] = i % S < 40 ? 255 : 0;
         labels.data[i] = i % S < 10 ? 5 : i % S < 20 ? 6 : i % S < 30 ? 255 : 4;
     }
-    near(mini_share(&labels, &area, 1u << 5), 0.25, 1e-9);
-    near(mini_share(&labels, &area, 1u << 5 | 1u << 6), 0.5, 1e-9);
+    near(dr_area_share(&labels, &area, 1u << 5), 0.25, 1e-9);
+    near(dr_area_share(&labels, &area, 1u << 5 | 1u << 6), 0.5, 1e-9);
     memset(area.data, 0, S * S);
-    assert_true(mini_share(&labels, &area, 1u << 5) == 0);
+    assert_true(dr_area_share(&labels, &area, 1u << 5) == 0);
     dr_image_clear(&labels);
 }
 
