@@ -25,6 +25,7 @@ void drape_train_defaults(drape_train_options *options)
 
 typedef struct train_call {
     const drape_train_options *options;
+    const dr_trainer *trainer;
     const char *what; /* for progress */
     int done, total;
 } train_call;
@@ -60,11 +61,25 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
     return o;
 }
 
+/* As CatVTON's published program makes them, at the size of the pairs. */
+static void picture_of_pair(const train_call *c, const dr_engine *e, const dr_image *garment, dr_tryon_options *o)
+{
+    o->garment = garment;
+    o->fit = DR_FIT_CROP_PAD;
+    o->whole = true;
+    o->paste = false;
+    dr_trainer_pair_size(c->trainer, &o->inpaint.width, &o->inpaint.height);
+    o->inpaint.sampler.kind = DR_SAMPLER_DDIM;
+    o->inpaint.sampler.eta = e->schedule.advice_given ? 0 : 1; /* few steps want no noise of their own */
+}
+
 static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, int step)
 {
     const drape_train_options *p = c->options;
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0};
     dr_status st = dr_image_read(&photo, p->validation_image, 3);
+    if (!st && p->validation_garment)
+        st = dr_image_read(&garment, p->validation_garment, 3);
     if (!st)
         st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
     for (int i = 0; !st && i < p->num_validation_images; i++) {
@@ -73,6 +88,8 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
         dr_tryon_options o =
             picture_options(c, e, p->validation_prompt ? p->validation_prompt : "", p->seed + (uint64_t)i);
         c->done = i;
+        if (garment.data)
+            picture_of_pair(c, e, &garment, &o);
         st = dr_tryon(e, &o, &photo, &mask, &out);
         if (!st)
             st = dr_path_format(path, sizeof path, dir, "step-%06d-%d.png", step, i + 1);
@@ -82,6 +99,7 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
     }
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     return st;
 }
 
@@ -91,7 +109,9 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     train_call *c = user;
     dr_engine e;
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
+    dr_engine_extras extras = {.dresses = c->options->validation_garment != NULL};
+    c->trainer = t;
+    dr_status st = dr_engine_open(&e, dr_trainer_source(t), &extras, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     c->what = "validation pictures";
@@ -160,14 +180,17 @@ static dr_status make_class_images(void *user, const dr_trainer *t, const drape_
 /* Found out now, not after the first hundred steps. */
 static dr_status check_validation(const drape_train_options *p)
 {
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0};
     if (!p->validation_image || !p->validation_mask)
         return DR_OK;
     dr_status st = dr_image_read(&photo, p->validation_image, 3);
     if (!st)
         st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
+    if (!st && p->validation_garment)
+        st = dr_image_read(&garment, p->validation_garment, 3);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     return st;
 }
 

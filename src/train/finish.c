@@ -15,8 +15,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE};
+static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE, "attention"};
 #define PARTS (sizeof parts / sizeof *parts)
+#define COPIED_PARTS 5 /* the first ones, where they were not trained */
+
+/* Beside a whole UNet that dresses: where there is such a file, try-on finds it, and the size of pictures in it. */
+static dr_status save_attention_beside(dr_trainer *t, const char *dir)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_path(path, sizeof path, dir, "attention");
+    if (!st)
+        st = dr_mkdirs(path);
+    if (!st)
+        st = dr_path(path, sizeof path, dir, "attention", "model.safetensors");
+    return st ? st : dr_garment_attention_save(&t->unet.net, path, t->o->width, t->o->height);
+}
 
 /* What is trained, so that it paints; where nothing was distilled, as it is. */
 static dr_status save_painting(dr_trainer *t, const char *dir)
@@ -25,6 +38,8 @@ static dr_status save_painting(dr_trainer *t, const char *dir)
     dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
     if (!st) {
         st = dr_training_save_weights(&t->training, dir);
+        if (!st && t->o->garment_pairs && dr_pairs_all(t->o))
+            st = save_attention_beside(t, dir);
         dr_distilled_leave(&t->distilled, &t->unet.params);
     }
     dr_subset_part(&t->pairs.subset);
@@ -72,11 +87,11 @@ static dr_status mark_scheduler(const char *dir)
 static dr_status write_parts(dr_trainer *t, const char *dir)
 {
     dr_training_swap(&t->training);
-    dr_status st = dr_training_save_weights(&t->training, dir);
+    dr_status st = t->distilled.change ? dr_training_save_weights(&t->training, dir) : save_painting(t, dir);
     if (!st)
         st = write_painter(t, dir);
     dr_training_swap(&t->training);
-    for (size_t i = 0; !st && i < PARTS - 1; i++) {
+    for (size_t i = 0; !st && i < COPIED_PARTS; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained && is_there(t, parts[i]))
             st = dr_source_copy(t->source, parts[i], dir, true);

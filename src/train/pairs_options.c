@@ -84,6 +84,7 @@ dr_status dr_pairs_settle(drape_train_options *o)
     dr_garment_attention a;
     o->garment_pairs = is_text(o->garment_pairs) ? o->garment_pairs : NULL;
     o->attention = is_text(o->attention) ? o->attention : NULL;
+    o->validation_garment = is_text(o->validation_garment) ? o->validation_garment : NULL;
     if (!o->garment_pairs || o->width)
         return DR_OK;
     o->width = 384;
