@@ -90,7 +90,7 @@ static dr_status load_entry(const dr_encoded *e, const dr_example *example, bool
                             dr_image *mask, dr_image *garment)
 {
     if (example->garment)
-        return dr_pair_load(example, &e->item.crop, photo, mask, garment);
+        return dr_garment_pair_load(example, &e->item.crop, photo, mask, garment);
     dr_status st = dr_example_load(example, &e->item.crop, any_white, photo, example->mask ? mask : NULL);
     return !st && !example->mask ? middle_box(mask, photo->width, photo->height) : st;
 }

@@ -59,7 +59,7 @@ dr_status dr_train_check(const drape_train_options *o)
 {
     dr_status st = dr_options_check(dr_train_table, o, "--");
     if (!st)
-        st = dr_pairs_check(o);
+        st = dr_garment_pairs_check(o);
     if (!st)
         st = check_folders(o);
     if (!st)

@@ -34,7 +34,7 @@ static void add_tensor(trained *t, int64_t n)
 static void add_params(trained *t, const dr_params *p, const drape_train_options *pairs)
 {
     for (const dr_param *q = p->first; q; q = q->next)
-        if (!pairs || dr_pairs_learns(pairs, q->t.name))
+        if (!pairs || dr_garment_pairs_learns(pairs, q->t.name))
             add_tensor(t, dr_numel(&q->t));
 }
 
@@ -90,7 +90,7 @@ static uint64_t weight_bytes(const dr_rehearsal *s, const dr_train_estimate_in *
     const drape_train_options *o = in->options;
     uint64_t models = 0;
     for (const dr_param *q = s->unet_params.first; q; q = q->next)
-        if (!o->garment_pairs || !dr_pairs_unused(q->t.name)) /* what is not used is not read */
+        if (!o->garment_pairs || !dr_garment_pairs_unused(q->t.name)) /* what is not used is not read */
             models += (uint64_t)dr_numel(&q->t);
     models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
     uint64_t frozen = o->lora_rank > 0 ? models : models - learning;

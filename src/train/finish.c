@@ -38,7 +38,7 @@ static dr_status save_painting(dr_trainer *t, const char *dir)
     dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
     if (!st) {
         st = dr_training_save_weights(&t->training, dir);
-        if (!st && t->o->garment_pairs && dr_pairs_all(t->o))
+        if (!st && t->o->garment_pairs && dr_garment_pairs_all(t->o))
             st = save_attention_beside(t, dir);
         dr_distilled_leave(&t->distilled, &t->unet.params);
     }
@@ -247,7 +247,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
         if (!st)
             st = dr_adapters_save(&t->adapters, path);
     } else {
-        st = t->o->garment_pairs && !dr_pairs_all(t->o) ? write_attention(t) : write_pipeline(t);
+        st = t->o->garment_pairs && !dr_garment_pairs_all(t->o) ? write_attention(t) : write_pipeline(t);
     }
     if (!st && t->o->save_single_file)
         st = write_single(t);

@@ -28,11 +28,12 @@
  *                                   chooses by its first names. Its second ones are for tests: whoever wears another
  *                                   garment than that is no example of it
  */
-dr_status dr_pairs_open(dr_dataset *d, const char *dir, char *warnings, size_t size);
+dr_status dr_garment_pairs_open(dr_dataset *d, const char *dir, char *warnings, size_t size);
 
 /** One pair's three pictures at the size of `crop`: person and mask cut in the middle, the garment on white. The mask
  *  is binary. */
-dr_status dr_pair_load(const dr_example *e, const dr_crop *crop, dr_image *person, dr_image *mask, dr_image *garment);
+dr_status dr_garment_pair_load(const dr_example *e, const dr_crop *crop, dr_image *person, dr_image *mask,
+                               dr_image *garment);
 
 /* --- steps --------------------------------------------------------------------------------------------- */
 
@@ -40,9 +41,9 @@ dr_status dr_pair_load(const dr_example *e, const dr_crop *crop, dr_image *perso
 int dr_encoded_rows(const dr_encoded *e);
 
 /** Draws the garment's latents under the person's in x0 and in z [2h,w,C]. */
-dr_status dr_pair_stack(const dr_vae_config *vae, const dr_encoded *e, dr_rng *rng, dr_arena *scratch, float *x0,
-                        float *z);
+dr_status dr_garment_pair_stack(const dr_vae_config *vae, const dr_encoded *e, dr_rng *rng, dr_arena *scratch,
+                                float *x0, float *z);
 /** Takes it out of z again, in as many of the samples as are to be without. */
-void dr_pair_drop(const dr_encoded *e, int channels, double dropout, dr_rng *rng, float *z);
+void dr_garment_pair_drop(const dr_encoded *e, int channels, double dropout, dr_rng *rng, float *z);
 
 #endif

@@ -176,10 +176,9 @@ static void find_list(const folders *f, const char *dir, char out[PATH_MAX])
     out[0] = 0;
 }
 
-/* The next word of a line, ended by a 0; a tab parts names that have spaces in them. */
-static char *next_name(char **line)
+/* The next name of a line, ended by a 0. */
+static char *next_name(char **line, const char *ends)
 {
-    const char *ends = strchr(*line, '\t') ? "\t" : " \t";
     *line += strspn(*line, " \t");
     char *name = *line;
     size_t n = strcspn(name, ends);
@@ -192,8 +191,9 @@ static char *next_name(char **line)
 
 static dr_status add_line(dr_dataset *d, folders *f, char *line, const char *list, int number)
 {
-    const char *first = next_name(&line);
-    const char *second = f->how->first_alone ? first : next_name(&line);
+    const char *ends = strchr(line, '\t') ? "\t" : " \t"; /* a tab parts names that have spaces in them */
+    const char *first = next_name(&line, ends);
+    const char *second = f->how->first_alone ? first : next_name(&line, ends);
     const char *person = dr_listing_find(&f->person, first);
     const char *garment = dr_listing_find(&f->garment, second[0] ? second : first);
     if (!person)
@@ -243,7 +243,7 @@ static dr_status judge(const dr_dataset *d, const folders *f, const char *dir)
     return d->count ? DR_OK : dr_fail(DR_EINVAL, "no pairs in '%s'", dir);
 }
 
-dr_status dr_pairs_open(dr_dataset *d, const char *dir, char *warnings, size_t size)
+dr_status dr_garment_pairs_open(dr_dataset *d, const char *dir, char *warnings, size_t size)
 {
     char list[PATH_MAX];
     folders *f = calloc(1, sizeof *f);

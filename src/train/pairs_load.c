@@ -29,7 +29,8 @@ static dr_status load_garment(const dr_example *e, const dr_crop *c, dr_image *o
     return st;
 }
 
-dr_status dr_pair_load(const dr_example *e, const dr_crop *crop, dr_image *person, dr_image *mask, dr_image *garment)
+dr_status dr_garment_pair_load(const dr_example *e, const dr_crop *crop, dr_image *person, dr_image *mask,
+                               dr_image *garment)
 {
     dr_image *const all[] = {person, mask, garment};
     for (int i = 0; i < 3; i++)

@@ -1,13 +1,14 @@
 /* The UNet that learns from pairs: loaded, divided into what learns and what does not, and written. */
 #include "train/pairs_models.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- loading ------------------------------------------------------------------------------------------- */
 
 static bool learns(void *user, const dr_param *q)
 {
-    return dr_pairs_learns(user, q->t.name);
+    return dr_garment_pairs_learns(user, q->t.name);
 }
 
 /* Cross-attention that the files do not have is not missed, and not written either. */
@@ -24,6 +25,29 @@ static void drop_missing(dr_params *p)
         } else {
             *at = (*at)->next;
         }
+}
+
+dr_status dr_garment_pairs_look(const drape_train_options *o, const dr_source *s)
+{
+    dr_params p = {0};
+    dr_garment_attention a;
+    if (!o->attention)
+        return DR_OK;
+    dr_status st = dr_garment_attention_open(&a, o->attention);
+    if (st)
+        return st;
+    dr_unet *u = malloc(sizeof *u);
+    st = u ? dr_model_open(&dr_textless_unet_row, s, dr_textless_unet_row.part, u, &p)
+           : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_garment_attention_check(&a, u, dr_source_path(s));
+    if (!st && dr_source_has(s, DR_UNET_BASE))
+        st = dr_fail(DR_EINVAL, "--attention is not for '%s': that model is distilled, and these weights are not",
+                     dr_source_path(s));
+    dr_params_clear(&p);
+    free(u);
+    dr_garment_attention_close(&a);
+    return st;
 }
 
 /* Of the checkpoint where there is one, else those that the run starts from, if any. */
@@ -43,7 +67,7 @@ static dr_status put_attention(dr_trainer *t, bool resumes)
 
 static dr_status make_trainable(dr_trainer *t)
 {
-    dr_pairs_state *p = &t->pairs;
+    dr_garment_pairs_state *p = &t->pairs;
     if (t->o->lora_rank)
         return dr_adapters_make(&t->adapters, &(dr_adapter_layers){.unet = &t->unet.net, .self_alone = true},
                                 t->o->lora_rank, t->o->lora_alpha, t->o->seed);
@@ -51,18 +75,15 @@ static dr_status make_trainable(dr_trainer *t)
     return st ? st : dr_params_make_trainable(&p->subset.learns);
 }
 
-bool dr_pairs_all(const drape_train_options *o)
+bool dr_garment_pairs_all(const drape_train_options *o)
 {
     return !o->lora_rank && strcmp(o->train_layers, "all") == 0;
 }
 
-dr_status dr_pairs_load_models(dr_trainer *t)
+dr_status dr_garment_pairs_load_models(dr_trainer *t)
 {
-    bool all = dr_pairs_all(t->o), resumes = t->checkpoint.at[0] && !t->o->lora_rank;
+    bool all = dr_garment_pairs_all(t->o), resumes = t->checkpoint.at[0] && !t->o->lora_rank;
     dr_status st = dr_distilled_open(&t->distilled, &t->unet, t->source);
-    if (!st && t->distilled.change && t->o->attention)
-        st = dr_fail(DR_EINVAL, "--attention is not for '%s': that model is distilled, and these weights are not",
-                     dr_source_path(t->source));
     if (!st && resumes && all)
         dr_unet_unload(&t->unet);
     if (!st && resumes && all)
@@ -85,12 +106,12 @@ dr_status dr_pairs_load_models(dr_trainer *t)
     return st ? st : make_trainable(t);
 }
 
-void dr_pairs_clear_models(dr_trainer *t)
+void dr_garment_pairs_clear_models(dr_trainer *t)
 {
     dr_subset_clear(&t->pairs.subset);
     if (t->pairs.attention_open)
         dr_garment_attention_close(&t->pairs.attention);
-    t->pairs = (dr_pairs_state){0};
+    t->pairs = (dr_garment_pairs_state){0};
 }
 
 /* --- writing ------------------------------------------------------------------------------------------- */
@@ -113,7 +134,7 @@ static dr_status save_unet(const void *trainer, const char *path)
     return st;
 }
 
-void dr_pairs_name_part(dr_trainer *t)
+void dr_garment_pairs_name_part(dr_trainer *t)
 {
     dr_part *part = &t->training.part[t->training.parts++];
     *part = (dr_part){.params = &t->pairs.subset.learns,
@@ -122,7 +143,7 @@ void dr_pairs_name_part(dr_trainer *t)
                       .file = "model.safetensors",
                       .save = save_attention,
                       .owner = t};
-    if (!dr_pairs_all(t->o))
+    if (!dr_garment_pairs_all(t->o))
         return;
     part->folder = "unet";
     part->file = "diffusion_pytorch_model.safetensors";

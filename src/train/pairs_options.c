@@ -67,7 +67,7 @@ static dr_status check_validation(const drape_train_options *o)
                               "--validation_garment");
 }
 
-dr_status dr_pairs_check(const drape_train_options *o)
+dr_status dr_garment_pairs_check(const drape_train_options *o)
 {
     if (!is_text(o->garment_pairs))
         return check_alone(o);
@@ -79,7 +79,7 @@ dr_status dr_pairs_check(const drape_train_options *o)
     return st ? st : check_validation(o);
 }
 
-dr_status dr_pairs_settle(drape_train_options *o)
+dr_status dr_garment_pairs_settle(drape_train_options *o)
 {
     dr_garment_attention a;
     o->garment_pairs = is_text(o->garment_pairs) ? o->garment_pairs : NULL;
@@ -100,14 +100,14 @@ dr_status dr_pairs_settle(drape_train_options *o)
     return DR_OK;
 }
 
-bool dr_pairs_unused(const char *name)
+bool dr_garment_pairs_unused(const char *name)
 {
     return strstr(name, ".attn2.to_") != NULL;
 }
 
-bool dr_pairs_learns(const drape_train_options *o, const char *name)
+bool dr_garment_pairs_learns(const drape_train_options *o, const char *name)
 {
     if (strcmp(o->train_layers, "all") == 0)
-        return !dr_pairs_unused(name);
+        return !dr_garment_pairs_unused(name);
     return strstr(name, ".attn1.to_") != NULL;
 }

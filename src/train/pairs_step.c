@@ -10,8 +10,8 @@ int dr_encoded_rows(const dr_encoded *e)
     return e->garment ? 2 * e->h : e->h;
 }
 
-dr_status dr_pair_stack(const dr_vae_config *vae, const dr_encoded *e, dr_rng *rng, dr_arena *scratch, float *x0,
-                        float *z)
+dr_status dr_garment_pair_stack(const dr_vae_config *vae, const dr_encoded *e, dr_rng *rng, dr_arena *scratch,
+                                float *x0, float *z)
 {
     size_t cells = (size_t)e->h * (size_t)e->w, half = cells * (size_t)vae->latent;
     size_t mark = dr_arena_mark(scratch);
@@ -25,7 +25,7 @@ dr_status dr_pair_stack(const dr_vae_config *vae, const dr_encoded *e, dr_rng *r
     return DR_OK;
 }
 
-void dr_pair_drop(const dr_encoded *e, int channels, double dropout, dr_rng *rng, float *z)
+void dr_garment_pair_drop(const dr_encoded *e, int channels, double dropout, dr_rng *rng, float *z)
 {
     size_t half = (size_t)e->h * (size_t)e->w * (size_t)channels;
     if ((double)dr_rng_uniform(rng) < dropout)

@@ -6,7 +6,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "train/estimate.h"
-#include "train/pairs.h"
+#include "train/pairs_models.h"
 #include "train/prompt_tell.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static dr_status open_photos(dr_trainer *t)
 {
     char warnings[4096] = "";
     if (t->o->garment_pairs) {
-        dr_status st = dr_pairs_open(&t->instances, t->o->garment_pairs, warnings, sizeof warnings);
+        dr_status st = dr_garment_pairs_open(&t->instances, t->o->garment_pairs, warnings, sizeof warnings);
         if (warnings[0])
             dr_trainer_say(t, "%s", warnings);
         return st;
@@ -179,7 +179,7 @@ dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64
     dr_source *s = NULL;
     drape_train_options own = *o;
     *total = 0;
-    dr_status st = dr_pairs_settle(&own);
+    dr_status st = dr_garment_pairs_settle(&own);
     if (!st)
         st = open_source(&s, &own);
     if (!st)
@@ -234,6 +234,8 @@ dr_status dr_trainer_prepare(dr_trainer *t)
         dr_trainer_say(t, "%s", dr_source_note(t->source));
     if (!st)
         st = read_configs(t->o, t->source, &c);
+    if (!st && t->o->garment_pairs)
+        st = dr_garment_pairs_look(t->o, t->source);
     if (!st && !t->o->garment_pairs)
         st = dr_tokenizer_open(&t->tokenizer, t->source, &c.text);
     if (!st)

@@ -57,7 +57,7 @@ static void make_frozen(dr_params *p, dr_dtype stored)
 static void make_trained(dr_params *p, float *grad, const drape_train_options *pairs)
 {
     for (dr_param *q = p->first; q; q = q->next) {
-        if (pairs && !dr_pairs_learns(pairs, q->t.name))
+        if (pairs && !dr_garment_pairs_learns(pairs, q->t.name))
             continue;
         q->t.dtype = DR_F32;
         q->t.constant = false;

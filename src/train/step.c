@@ -66,7 +66,7 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)own_cells, latents);
     dr_randn_nhwc(&rng, noise, 1, e->h, b->w, b->C);
     dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)own_cells, masked);
-    dr_status st = e->garment ? dr_pair_stack(&t->cache.vae, e, &rng, a, latents, masked) : DR_OK;
+    dr_status st = e->garment ? dr_garment_pair_stack(&t->cache.vae, e, &rng, a, latents, masked) : DR_OK;
     if (st)
         return st;
     dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
@@ -79,7 +79,7 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     int step = (int)dr_rng_below(&rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
     if (e->garment)
-        dr_pair_drop(e, (int)b->C, t->o->garment_dropout, &rng, masked);
+        dr_garment_pair_drop(e, (int)b->C, t->o->garment_dropout, &rng, masked);
 
     float *target = b->target + (size_t)n * count, *x = b->x + (size_t)n * cells * (size_t)(2 * b->C + 1);
     dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);

@@ -62,7 +62,7 @@ static void name_parts(dr_trainer *t)
         return;
     }
     if (o->garment_pairs) {
-        dr_pairs_name_part(t);
+        dr_garment_pairs_name_part(t);
         return;
     }
     r->part[r->parts++] = (dr_part){.params = &t->unet.params,
@@ -135,7 +135,7 @@ static void trainer_clear(dr_trainer *t)
     dr_training_clear(&t->training);
     dr_checkpoint_clear(&t->checkpoint);
     dr_adapters_clear(&t->adapters);
-    dr_pairs_clear_models(t);
+    dr_garment_pairs_clear_models(t);
     dr_unet_unload(&t->unet);
     dr_distilled_clear(&t->distilled);
     dr_text_unload(&t->text);
@@ -160,7 +160,7 @@ static dr_status run(dr_trainer *t)
     if (!st)
         st = dr_trainer_fill_caches(t);
     if (!st)
-        st = t->o->garment_pairs ? dr_pairs_load_models(t) : load_models(t);
+        st = t->o->garment_pairs ? dr_garment_pairs_load_models(t) : load_models(t);
     if (!st)
         st = make_training(t);
     if (!st)
@@ -190,7 +190,7 @@ dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictur
     t->o = &t->own;
     t->pictures = pictures;
     t->lock = -1;
-    st = dr_pairs_settle(&t->own);
+    st = dr_garment_pairs_settle(&t->own);
     if (!st)
         st = run(t);
     trainer_clear(t);

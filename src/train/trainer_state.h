@@ -15,11 +15,11 @@
 #include "train/trainer.h"
 
 /* Of a training on pairs (train/pairs.h). */
-typedef struct dr_pairs_state {
+typedef struct dr_garment_pairs_state {
     dr_subset subset;               /* of the UNet: what learns */
     dr_garment_attention attention; /* that the UNet has in place of its own */
     bool attention_open;
-} dr_pairs_state;
+} dr_garment_pairs_state;
 
 struct dr_trainer {
     drape_train_options own; /* as they were given, with what follows from the model filled in */
@@ -38,7 +38,7 @@ struct dr_trainer {
     dr_distilled distilled; /* of `source` */
     dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
-    dr_pairs_state pairs;
+    dr_garment_pairs_state pairs;
     dr_training training;
     dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */
     dr_lr_schedule lr;

@@ -178,7 +178,7 @@ static dr_status take_step(pair_run *r, int step, float *loss, float *norm)
 
 static bool learns(void *user, const dr_param *q)
 {
-    return dr_pairs_learns(user, q->t.name);
+    return dr_garment_pairs_learns(user, q->t.name);
 }
 
 static dr_status read_options(dr_verifier *v, pair_run *r, dr_training_options *o)

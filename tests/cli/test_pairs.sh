@@ -49,20 +49,20 @@ print("\n".join("%s %s" % (k, head[k].get("shape", head[k])) for k in head))' "$
 }
 
 # --- what it becomes --------------------------------------------------------------------------------
-works out --max_train_steps=4 --learning_rate=1e-3 --checkpointing_steps=2
-[ "$(cat stdout)" = out ] || fail "stdout is not the output folder"
+works first --max_train_steps=4 --learning_rate=1e-3 --checkpointing_steps=2
+[ "$(cat stdout)" = first ] || fail "stdout is not the output folder"
 for f in $attention contact-sheet.jpg logs/train.jsonl checkpoint-2/$attention checkpoint-4/optimizer.safetensors; do
-    [ -s "out/$f" ] || fail "no '$f' in the result"
+    [ -s "first/$f" ] || fail "no '$f' in the result"
 done
-[ ! -e out/unet ] && [ ! -e out/model_index.json ] || fail "more than the attention in the result"
-names out/$attention >said
+[ ! -e first/unet ] && [ ! -e first/model_index.json ] || fail "more than the attention in the result"
+names first/$attention >said
 [ "$(grep -c ' \[' said)" = 35 ] || fail "not 5 tensors of each of the 7 layers"
 grep -q '"\?height.*32.*width.*24' said || fail "the size of the pictures is not in the file"
 [ "$(sed 's/ .*//' said | grep -v __ | tr '\n' ' ')" = "$(sed 's/ .*//' said | grep -v __ | LC_ALL=C sort | tr '\n' ' ')" ] ||
     fail "names are not in the order of published files"
 # in the order down, up, mid: the first is of 8 channels, the last of the 16 of the middle
 grep -q '^0.to_q.weight \[8, 8\]' said && grep -q '^48.to_q.weight \[16, 16\]' said || fail "the layers are not in order"
-cmp out/$attention out/checkpoint-4/$attention || fail "the last checkpoint is not the result"
+cmp first/$attention first/checkpoint-4/$attention || fail "the last checkpoint is not the result"
 
 # --- it learns ----------------------------------------------------------------------------------------
 # Noise, timesteps and drops follow from the seed alone: a run at rate 0 meets the same ones with the untrained model.
@@ -112,7 +112,7 @@ resumes pytorch_lora_weights.safetensors lora --learning_rate=1e-2 --lora_rank=2
 names lora/pytorch_lora_weights.safetensors >said
 grep -q attn1.to_out.0.lora_B said && ! grep -q attn2 said || fail "adapters are not on the self-attention alone"
 
-expect 1 'garment_dropout = 0.1, this run has 0.2' train lora --max_train_steps=13 --lora_rank=2 \
+expect 1 'garment_dropout = 0.1, this run has 0.2' train lora-killed --max_train_steps=13 --lora_rank=2 \
     --garment_dropout=0.2 --resume_from_checkpoint=latest
 
 start int --max_train_steps=100000 --learning_rate=1e-3 >stdout 2>err &
@@ -128,7 +128,7 @@ wait $pid || got=$?
 # --- the same numbers by other ways ---------------------------------------------------------------------
 steps=(--max_train_steps=4 --learning_rate=1e-3)
 works blocks "${steps[@]}" --gradient_checkpointing
-same out blocks $attention
+same first blocks $attention
 works coming "${steps[@]}" --gradient_checkpointing --max_grad_norm=0
 works clipped "${steps[@]}" --max_grad_norm=1e9
 same coming clipped $attention
@@ -140,19 +140,19 @@ paste <(sed 's/.*"loss":\([-0-9.e]*\).*/\1/' one/logs/train.jsonl) \
 for flags in --garment_dropout=1 --flip --snr_gamma=0.05 --noise_offset=0.1 --unmasked_loss_weight=0.1 --mask_any_white; do
     rm -rf flagged
     works flagged "${steps[@]}" "$flags"
-    [ "$flags" = --flip ] || differ out flagged
+    [ "$flags" = --flip ] || differ first flagged
 done
 
 # From attention weights: at rate 0 they come out as they went in, and their size is the pictures'.
-"$drape" train --pretrained_model_name_or_path="$model" --garment_pairs=pairs --attention=out --output_dir=again \
+"$drape" train --pretrained_model_name_or_path="$model" --garment_pairs=pairs --attention=first --output_dir=again \
     --max_train_steps=1 --learning_rate=0 --threads=1 --quiet >stdout 2>err || fail "'--attention' failed"
-same out again $attention
+same first again $attention
 
 # No text is needed: neither its encoder, nor a tokenizer.
 mkdir bare
 cp -r "$model/unet" "$model/vae" "$model/scheduler" bare/
 model=bare works textless "${steps[@]}"
-same out textless $attention
+same first textless $attention
 
 # Pictures on the way.
 works seen "${steps[@]}" --validation_image="pairs/person/p (1).png" --validation_mask="pairs/mask/p (1).png" \
@@ -160,7 +160,7 @@ works seen "${steps[@]}" --validation_image="pairs/person/p (1).png" --validatio
 for f in step-000002-1 step-000004-1; do
     [ "$(size "seen/validation/$f.png")" = 24x32 ] || fail "no validation picture $f of 24x32"
 done
-same out seen $attention
+same first seen $attention
 
 # --- other folders ----------------------------------------------------------------------------------------
 mkdir -p set/train/{image,cloth,agnostic-mask}
@@ -170,10 +170,10 @@ for n in 1 2 3; do
     cp "pairs/mask/p ($n).png" set/train/agnostic-mask/0${n}_mask.png
 done
 works viton "${steps[@]}" --garment_pairs=set/train
-same out viton $attention
+same first viton $attention
 printf '01.png 03.png\r\n\n03.png 01.png\n' >set/train_pairs.txt
 works chosen "${steps[@]}" --garment_pairs=set/train
-differ out chosen
+differ first chosen
 rm -r set/train/*/02*
 rm set/train_pairs.txt
 works fewer "${steps[@]}" --garment_pairs=set/train
@@ -181,7 +181,7 @@ same chosen fewer $attention
 cp -r pairs listed
 printf 'p (1)\tp (3)\np (2)\tp (2)\n' >listed/pairs.txt
 works listed-out "${steps[@]}" --garment_pairs=listed
-differ out listed-out
+differ first listed-out
 rm -r listed/*/*3*
 cp "pairs/garment/p (3).png" "listed/garment/p (1).png"
 rm listed/pairs.txt
@@ -219,8 +219,8 @@ refuses 1 '--lora_rank puts adapters on the self-attention' options --lora_rank=
 refuses 1 '--use_ema averages whole weights' options --lora_rank=2 --use_ema
 refuses 1 'validation on pairs needs' options --validation_image=in/photo.png --validation_mask=in/mask.png
 refuses 1 '--width is 30, must be a multiple of 4' options --size=30x32
-refuses 1 "cannot load the attention weights 'in'" options --attention=in
-for flags in --size=24x32 --train_layers=all --attention=out --garment_dropout=0.2 --validation_garment=in/photo.png; do
+refuses 1 'has no attention/model.safetensors' options --attention=in
+for flags in --size=24x32 --train_layers=all --attention=first --garment_dropout=0.2 --validation_garment=in/photo.png; do
     expect 1 'is for training on --garment_pairs' "$drape" train --pretrained_model_name_or_path="$model" \
         --instance_data_dir=pairs/person --instance_masks_data_dir=pairs/mask --output_dir=options "$flags"
 done
