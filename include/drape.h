@@ -67,6 +67,11 @@ typedef struct drape_image {
 /** Reads a photo (JPEG, PNG, WebP, TIFF and what libvips has), upright, as sRGB; at most DRAPE_MAX_PIXELS. */
 drape_status drape_image_read(drape_image *out, const char *path);
 
+/** A photo or mask as its file has it: neither turned by EXIF nor brought to sRGB, a mask with 1 or 3 channels. For
+ *  whoever wants the numbers of a program that reads pictures so. `hard` (or NULL): the file has a palette or one bit
+ * per pixel. */
+drape_status drape_image_read_stored(drape_image *out, const char *path, bool mask, bool *hard);
+
 /** The same from a file's bytes; `name` stands in messages. The size is checked before anything is decoded. */
 drape_status drape_image_read_memory(drape_image *out, const void *data, size_t size, const char *name);
 
@@ -153,6 +158,11 @@ typedef struct drape_load_options {
     int embedding_count;
     bool
         skip_misfits; /* pass over embeddings of another width than the model's text, with a note, instead of failing */
+    /* Dress from a photo of the garment (CatVTON, arXiv:2407.15886): self-attention weights that were trained for that
+     * take the place of the model's own. Such a pipeline reads no prompt and needs no text encoder. The file, or the
+     * folder of one version of them; NULL: with `garment` those that lie in the model's folder. */
+    const char *attention;
+    bool garment;
 } drape_load_options;
 
 /** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
@@ -172,6 +182,10 @@ typedef struct drape_model_info {
     int steps;             /* denoising steps that suit it: "_drape_steps" in its scheduler_config.json, or 50 */
     double guidance_scale; /* the same, "_drape_guidance_scale", or 7.5 */
     bool few_steps;        /* it names its steps: it was made for them, and other counts look worse, not better */
+    bool garment;          /* it dresses from a photo of the garment */
+    const char
+        *attention; /* then: the file of its attention weights, and which version they are, "mix-48k-1024" or "" */
+    const char *version;
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 
@@ -195,6 +209,14 @@ typedef struct drape_callbacks {
     void (*warn)(void *user, const char *message);
 } drape_callbacks;
 
+/* How photo, mask and garment get the working size. */
+typedef enum drape_fit {
+    DRAPE_FIT_REGION,   /* by the region around the mask, or the whole photo; the garment on white */
+    DRAPE_FIT_CROP_PAD, /* as CatVTON's pipeline: cropped in the middle, the garment on white */
+    DRAPE_FIT_STRETCH,  /* as its inference.py: all stretched */
+    DRAPE_FIT_APP       /* as its app.py: CROP_PAD, but every grey of the mask counts, and its outline is smoothed */
+} drape_fit;
+
 typedef struct drape_tryon_options {
     const char *prompt;          /* NULL is "" */
     const char *negative_prompt; /* NULL is "" */
@@ -204,7 +226,7 @@ typedef struct drape_tryon_options {
     uint64_t seed;
     const char *scheduler; /* "pndm", "ddim", ... or "PNDMScheduler"; NULL: the folder's own */
     bool karras;           /* Karras sigmas */
-    double eta;            /* DDIM's, 0..1 */
+    double eta;            /* DDIM's, 0..1; published for dressing from a photo is 1 */
     int width, height;     /* working size in pixels; 0: the model's */
     bool whole;            /* work on the whole photo instead of the region around the mask */
     int padding;           /* pixels of the photo kept around the mask's region; -1: 32 or an eighth of it */
@@ -216,12 +238,22 @@ typedef struct drape_tryon_options {
                          AUTOMATIC1111's "Clip skip" begins at 1 */
     bool long_prompt; /* read prompts of more than 75 tokens to their end, as AUTOMATIC1111 does; see below */
     drape_callbacks callbacks;
-    bool prompt_weights; /* read "(red:1.3)", "(x)" and "[x]" in both prompts as AUTOMATIC1111 does; see below */
+    bool prompt_weights;        /* read "(red:1.3)", "(x)" and "[x]" in both prompts as AUTOMATIC1111 does; see below */
+    const drape_image *garment; /* its photo, 3 channels, for a pipeline that dresses from one; see drape_garment() */
+    drape_fit fit;              /* the published fits ask for `whole` and no paste; see drape_tryon() */
+    bool repaint;               /* with a published fit: the photo around the mask again, as inference.py --repaint */
+    bool hard_mask; /* with a published fit: the mask's file has a palette, as drape_image_read_stored() says */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
     {                                                                                                                  \
         .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
+    }
+
+/* The published settings for dressing from a photo of the garment. */
+#define DRAPE_GARMENT_DEFAULTS                                                                                         \
+    {                                                                                                                  \
+        .steps = 50, .guidance_scale = 2.5, .strength = 1.0, .eta = 1.0, .padding = -1, .mask_blur = -1, .paste = true \
     }
 
 /**
@@ -249,8 +281,8 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
  */
 drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
-/** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0. drape_tryon()
- * itself takes neither for open. */
+/** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0, `eta` below 0.
+ * drape_tryon() itself takes none of them for open. */
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options);
 
 /** What drape_tryon() would find wrong with the options, whatever the photo. */
@@ -263,6 +295,10 @@ drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_option
  * same seed gives the same picture, and parts of the mask that are too thin for diffusers' sampling of it are told to
  * callbacks.warn; in all other ways no part of a mask is too thin. With paste (the default), pixels outside the mask
  * and its feather are the photo's, byte for byte.
+ *
+ * A pipeline that dresses from a photo of the garment asks for `garment` and takes neither prompt nor a strength other
+ * than 1. With a published `fit` the mask is as its file has it, 1 or 3 channels (drape_image_read_stored()), and the
+ * result is the published program's picture for torch.manual_seed(seed).
  *
  * @param mask  1 channel, the photo's size
  * @param out   the photo's size with paste, else the working size; untouched on failure
@@ -371,6 +407,157 @@ drape_status drape_mask_refine(const drape_image *rough, const drape_image *phot
 /** For people: labels as colours, and a photo with what a mask covers tinted. 3 channels. */
 drape_status drape_mask_colours(const drape_image *labels, drape_image *out);
 drape_status drape_mask_overlay(const drape_image *photo, const drape_image *mask, drape_image *out);
+
+/* --- photos of a garment ---------------------------------------------------------------------------- */
+
+/* What a garment covers, and so which mask goes with it. */
+typedef enum drape_garment_category {
+    DRAPE_GARMENT_AUTO, /* what its photo shows */
+    DRAPE_GARMENT_UPPER,
+    DRAPE_GARMENT_LOWER,
+    DRAPE_GARMENT_OVERALL /* dresses, overalls */
+} drape_garment_category;
+
+typedef enum drape_cut {
+    DRAPE_CUT_AUTO, /* out of a photo of somebody who wears it; one that lies or hangs is left as it is */
+    DRAPE_CUT_KEEP, /* the photo as it is */
+    DRAPE_CUT_OUT   /* the garment alone, on white */
+} drape_cut;
+
+typedef struct drape_garment_options {
+    drape_garment_category category;
+    drape_cut cut;
+    const char *name;           /* how messages call the photo; NULL: "the garment's photo" */
+    bool (*cancel)(void *user); /* asked often, may be NULL; true stops with DRAPE_ECANCELLED */
+    void *user;
+} drape_garment_options;
+
+/* What was found. */
+typedef struct drape_garment_info {
+    drape_garment_category category; /* never AUTO */
+    drape_category mask;             /* the mask that goes with it */
+    bool worn, cut;                  /* by somebody in the photo; it was cut out */
+} drape_garment_info;
+
+/**
+ * Makes the photo of a garment ready for drape_tryon(): finds out which kind of garment it shows, and cuts it out on
+ * white where somebody wears it.
+ *
+ * @param p     may be NULL when `category` is given and `cut` is DRAPE_CUT_KEEP: then nothing is looked for
+ * @param out   3 channels; of another size than the photo where it was cut out; untouched on failure
+ * @param info  may be NULL
+ * @return DRAPE_EINVAL when no garment is found that was to be found
+ */
+drape_status drape_garment(drape_parser *p, const drape_image *photo, const drape_garment_options *options,
+                           drape_image *out, drape_garment_info *info);
+/* --- try-on by a GAN ------------------------------------------------------------------------------------ */
+
+/** HR-VITON (Lee et al., ECCV 2022), which was the field's baseline before diffusion: the cloth in a product photo is
+ *  warped onto a person. The published weights, and the pictures they were trained on, are for non-commercial use. */
+typedef struct drape_warper drape_warper;
+
+/**
+ * Loads both networks: the condition generator (mtviton.pth) and the image generator (gen.pth), as published or as
+ * safetensors of the same names. Widths are read from the tensors.
+ *
+ * @param options  NULL, or what counts of it: `note`, which is told the weights' licence, and `user`
+ */
+drape_status drape_warper_load(drape_warper **out, const char *condition, const char *generator,
+                               const drape_load_options *options);
+void drape_warper_free(drape_warper *w);
+
+/** The files of one person and one cloth. Strings are borrowed. */
+typedef struct drape_warp_files {
+    const char *image;          /* the person's photo, which shows shoulders and hips */
+    const char *densepose;      /* DensePose of it, rendered as a picture on black */
+    const char *keypoints;      /* OpenPose's JSON (BODY_25) */
+    const char *parse;          /* label map, a PNG of numbers and no colours; NULL: the parser makes it */
+    const char *parse_agnostic; /* the same without the garment; NULL: made of `parse` and `keypoints` */
+    const char *agnostic;       /* the photo without the garment; used only if `keypoints` is NULL */
+    const char *cloth;          /* the garment alone */
+    const char *cloth_mask;     /* white on the garment; NULL: made, of a garment on plain ground */
+} drape_warp_files;
+
+typedef struct drape_warp_callbacks {
+    void *user;
+    /** How far the picture is, 0 to 1. */
+    void (*progress)(void *user, double part);
+    /** Asked often; true stops with DRAPE_ECANCELLED. */
+    bool (*cancel)(void *user);
+} drape_warp_callbacks;
+
+typedef struct drape_warp_options {
+    int width, height; /* of the result, multiples of 128; 0: 768 and 1024, which the published weights are for. All
+                          pictures must have this shape, of any size */
+    int condition_width, condition_height; /* the condition generator's, multiples of 32 from 64 on; 0: a quarter of the
+                                              above, or more where that is too small */
+    bool occlusion;                        /* take the cloth away where arms and hair lie in front of it */
+    bool composite; /* paste into the photo where the garment may be; all else stays, byte for byte */
+    uint64_t seed;  /* of the noise, which is a part of the published network */
+    bool no_noise;  /* leave that out */
+    const char
+        *composition;     /* what becomes of the garment in the map: "warp_grad" (NULL), "detach", "no_composition" */
+    const char *labels;   /* the set of labels of parse maps: "cihp" (NULL), "lip", "atr" */
+    drape_parser *parser; /* for photos without a parse map; NULL: that is an error. Borrowed */
+    drape_warp_callbacks callbacks;
+} drape_warp_options;
+
+#define DRAPE_WARP_DEFAULTS                                                                                            \
+    {                                                                                                                  \
+        .composition = "warp_grad", .labels = "cihp"                                                                   \
+    }
+
+/** What comes of it. All have the working size but a `picture` that is pasted, which has the photo's, and `flow`. */
+typedef struct drape_warp_result {
+    drape_image picture;        /* 3 channels */
+    drape_image warped_cloth;   /* 3 channels: what the image generator gets to see of the cloth */
+    drape_image warped_mask;    /* 1 channel, grey */
+    drape_image classes;        /* 1 channel, 0 to 12: where which part of person and clothes will be */
+    drape_image flow;           /* 3 channels, for people: the hue is where to, white nowhere */
+    drape_image agnostic;       /* 3 channels: the photo without the garment */
+    drape_image parse_agnostic; /* 1 channel, CIHP's labels 0 to 19 without the garment */
+    drape_image cloth_mask;     /* 1 channel, 0 and 255 */
+} drape_warp_result;
+
+/** What drape_warp() would find wrong with the options, whatever the files. */
+drape_status drape_warp_check(const drape_warper *w, const drape_warp_options *options);
+
+/**
+ * Puts the cloth onto the person. The same seed gives the published program's picture, rounded where that cuts off.
+ *
+ * @param out  untouched on failure; free it with drape_warp_result_free()
+ * @return DRAPE_EINVAL or DRAPE_ENOENT, with one sentence that names the file, for files that are missing or do not fit
+ */
+drape_status drape_warp(drape_warper *w, const drape_warp_files *files, const drape_warp_options *options,
+                        drape_warp_result *out);
+void drape_warp_result_free(drape_warp_result *r);
+
+/** The text that drape_image_write() keeps in the picture: seed, size, weights and options. malloc'ed. NULL when out of
+ *  memory. */
+char *drape_warp_parameters(const drape_warper *w, const drape_warp_files *files, const drape_warp_options *options);
+
+/** The pairs of a folder laid out as VITON-HD (image, cloth, image-densepose, openpose_json, ...). */
+typedef struct drape_warp_pairs drape_warp_pairs;
+
+/** `list` has a person's file name and a cloth's on each line; NULL: test_pairs.txt in the folder. Pictures are looked
+ *  for when they are asked for. */
+drape_status drape_warp_pairs_read(drape_warp_pairs **out, const char *dir, const char *list);
+void drape_warp_pairs_free(drape_warp_pairs *p);
+int drape_warp_pairs_count(const drape_warp_pairs *p);
+
+/** "PERSON_CLOTH", of pair i: what its result is to be called. Two pairs never have the same. Borrowed. */
+const char *drape_warp_pairs_name(const drape_warp_pairs *p, int i);
+
+/** The files of pair i, borrowed until the next call; DRAPE_ENOENT, naming it, for one that is missing and cannot be
+ *  made. */
+drape_status drape_warp_pairs_files(drape_warp_pairs *p, int i, drape_warp_files *out);
+
+/** Writes a label map as a PNG whose palette's numbers are the labels, with colours for people. */
+drape_status drape_labels_write(const drape_image *labels, const char *path);
+
+/** A mask of a garment in a product photo: 255 on what stands out from plain ground. `name` (or NULL) stands in
+ * messages. 1 channel; untouched on failure. */
+drape_status drape_cloth_mask(const drape_image *photo, const char *name, drape_image *out);
 
 /* --- training --------------------------------------------------------------------------------------- */
 
@@ -609,13 +796,15 @@ typedef struct drape_option {
  * The options of each job, by index from 0; NULL behind the last. Callbacks are not among them, and of
  * drape_mask_options not the name.
  *
- * The bounds are those of drape_train(), drape_tryon() and drape_mask(). What a model or other options narrow further
- * is told by these.
+ * The bounds are those of drape_train(), drape_tryon(), drape_mask() and drape_warp(). What a model or other options
+ * narrow further is told by these.
  */
 const drape_option *drape_train_option(int index);
 const drape_option *drape_tryon_option(int index);
 const drape_option *drape_mask_option(int index);
+const drape_option *drape_warp_option(int index);
 const drape_option *drape_eval_option(int index);
+const drape_option *drape_garment_option(int index);
 
 /* --- converting models -------------------------------------------------------------------------------- */
 
@@ -765,12 +954,20 @@ typedef struct drape_pull_options {
     bool bar;             /* a progress bar on stderr */
     bool (*cancel)(void *user);
     void *user;
+    const char *version; /* of a set that has several: "mix-48k-1024"; NULL: the first */
+    /** A word to whoever pulls, one sentence: what is under which licence. Before anything is fetched. May be NULL. */
+    void (*note)(void *user, const char *text);
 } drape_pull_options;
 
 /**
  * Downloads a model folder ("org/name") from the Hugging Face hub: pinned to a commit, verified, carried on where an
  * earlier pull ended. $HF_TOKEN gives access to private repos, $HF_ENDPOINT names a mirror. A pipeline's configs are
  * looked at before its weights are fetched.
+ *
+ * `repo` may also be the name of a set: "catvton" is what dresses from a photo of the garment (drape_load_options'
+ * `garment`), of three repos in one folder: the UNet of Stable Diffusion 1.5 inpainting in half size, the VAE
+ * sd-vae-ft-mse, and a version of CatVTON's attention weights, mix-48k-1024, vitonhd-16k-512 or dresscode-16k-512. The
+ * last are not for commercial use.
  *
  * @param dir  where it is now: a buffer of `size`, or NULL
  */

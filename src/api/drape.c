@@ -65,14 +65,23 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     for (int i = 0; !st && i < o->embedding_count; i++)
         words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
+    char own[PATH_MAX];
+    const char *attention = o->attention;
+    if (!st && !attention && o->garment) {
+        st = dr_garment_attention_find(path, own);
+        attention = own;
+    }
+    if (!st) /* a model that reads no prompt needs no text encoder: the folder may be without */
+        st = dr_source_open(
+            &p->source, path,
+            &(dr_source_options){
+                .tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema, .unchecked = attention != NULL});
     if (!st)
-        st = dr_source_open(&p->source, path,
-                            &(dr_source_options){.tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema});
-    if (!st)
-        st = dr_engine_open(&p->engine, p->source,
-                            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits},
-                            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
-                            &(dr_engine_notes){o->note, o->user});
+        st = dr_engine_open(
+            &p->engine, p->source,
+            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits, attention},
+            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
+            &(dr_engine_notes){o->note, o->user});
     free(loras);
     free(words);
     if (st) {
@@ -94,6 +103,11 @@ void drape_pipeline_free(drape_pipeline *p)
     free(p);
 }
 
+static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
+{
+    return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
+}
+
 static const char *sampler_of(const drape_pipeline *p)
 {
     dr_sampler_kind kind;
@@ -103,9 +117,11 @@ static const char *sampler_of(const drape_pipeline *p)
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
 {
     const dr_engine *e = &p->engine;
-    int f = dr_vae_factor(&e->vae_config), width = e->text_config.width;
-    *out = (drape_model_info){.width = e->unet_config.sample_size * f,
-                              .height = e->unet_config.sample_size * f,
+    int f = dr_vae_factor(&e->vae_config), width = e->unet_config.context[0]; /* of the text */
+    int working_width, working_height;
+    dr_tryon_size(e, &working_width, &working_height);
+    *out = (drape_model_info){.width = working_width,
+                              .height = working_height,
                               .multiple = f,
                               .scheduler = sampler_of(p),
                               .dir = dr_source_path(p->source),
@@ -115,8 +131,17 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .family = dr_source_family(p->source),
                               .steps = e->schedule.advised_steps,
                               .guidance_scale = e->schedule.advised_guidance,
-                              .few_steps = e->schedule.advice_given};
+                              .few_steps = e->schedule.advice_given,
+                              .garment = e->dresses,
+                              .attention = e->dresses ? e->attention.path : NULL,
+                              .version = e->dresses ? e->attention.version : NULL};
     return DRAPE_OK;
+}
+
+static bool is_ddim(const drape_pipeline *p, const char *name)
+{
+    dr_sampler_kind kind;
+    return !sampler_kind(p, name, &kind) && kind == DR_SAMPLER_DDIM;
 }
 
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options)
@@ -125,10 +150,15 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
         options->steps = p->engine.schedule.advised_steps;
     if (options->guidance_scale < 0)
         options->guidance_scale = p->engine.schedule.advised_guidance;
+    if (options->eta < 0) /* published with DDIM; other samplers have none */
+        options->eta = p->engine.dresses && is_ddim(p, options->scheduler) ? 1 : 0;
 }
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)
 {
+    *cut = NULL;
+    if (p->engine.dresses) /* reads none */
+        return DRAPE_OK;
     return (drape_status)dr_tokenizer_cut(p->engine.tokenizer, dr_skip_bom(prompt ? prompt : ""), false, cut);
 }
 
@@ -155,7 +185,7 @@ static drape_status tell_cut(const drape_pipeline *p, const char *what, const ch
 drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size)
 {
     text[0] = 0;
-    if (options->long_prompt)
+    if (options->long_prompt || p->engine.dresses)
         return DRAPE_OK;
     bool weights = options->prompt_weights;
     drape_status st = tell_cut(p, "prompt", options->prompt, weights, text, size);
@@ -185,16 +215,85 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
     return st;
 }
 
-static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
+static bool has_text(const char *s)
 {
-    return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
+    return s && s[0];
+}
+
+/* What a pipeline that dresses from a photo has no use for. */
+static dr_status check_unread(const drape_tryon_options *o)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } all[] = {{has_text(o->prompt), "prompt"},
+               {has_text(o->negative_prompt), "negative_prompt"},
+               {o->clip_skip != 0, "clip_skip"},
+               {o->long_prompt, "long_prompt"},
+               {o->prompt_weights, "prompt_weights"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given)
+            return dr_fail(DR_EINVAL,
+                           "a model that dresses from a photo of the garment reads no text, so %s changes nothing; "
+                           "leave it out",
+                           all[i].name);
+    if (o->strength != 1)
+        return dr_fail(
+            DR_EINVAL,
+            "strength is %g, but dressing from a photo of the garment starts from noise alone; leave it at 1",
+            o->strength);
+    return DR_OK;
+}
+
+static dr_status check_fit(const drape_tryon_options *o)
+{
+    if (o->fit != DRAPE_FIT_REGION && (!o->whole || o->paste))
+        return dr_fail(DR_EINVAL,
+                       "the published fits work on the whole photo and give the model's own picture: they go with "
+                       "region whole and paste off");
+    if (o->fit != DRAPE_FIT_REGION && o->mask_grow)
+        return dr_fail(DR_EINVAL, "the published fits take the mask as it is: mask_grow goes with fit region");
+    if (o->fit == DRAPE_FIT_REGION && o->repaint)
+        return dr_fail(DR_EINVAL, "repaint goes with a published fit; otherwise paste keeps the photo around the mask");
+    return DR_OK;
+}
+
+static dr_status check_garment(const drape_pipeline *p, const drape_tryon_options *o)
+{
+    if (p->engine.dresses) {
+        dr_status st = check_unread(o);
+        return st ? st : check_fit(o);
+    }
+    if (o->garment)
+        return dr_fail(DR_EINVAL,
+                       "'%s' does not dress from a photo of the garment: it needs attention weights that were trained "
+                       "for that",
+                       dr_source_path(p->source));
+    if (o->fit != DRAPE_FIT_REGION || o->repaint)
+        return dr_fail(DR_EINVAL, "%s is for dressing from a photo of the garment; leave it out",
+                       o->repaint ? "repaint" : "fit");
+    return DR_OK;
 }
 
 drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_options *options)
 {
     dr_sampler_kind kind;
     dr_status st = check_options(p, options);
+    if (!st)
+        st = check_garment(p, options);
     return (drape_status)(st ? st : sampler_kind(p, options->scheduler, &kind));
+}
+
+/* The pictures of a call. */
+static dr_status check_pictures(const drape_pipeline *p, const drape_image *mask, const drape_tryon_options *o)
+{
+    const drape_image *g = o->garment;
+    if (p->engine.dresses && (!g || !g->data || g->width < 1 || g->height < 1 || g->channels != 3))
+        return dr_fail(DR_EINVAL, "the garment's photo is missing: '%s' dresses from one, of 3 channels",
+                       dr_source_path(p->source));
+    if (o->fit != DRAPE_FIT_REGION && mask->channels != 1 && mask->channels != 3)
+        return dr_fail(DR_EINVAL, "the mask has %d channels, must have 1 or 3", mask->channels);
+    return DR_OK;
 }
 
 /* The caller's callbacks behind the engine's, whose types are its own. */
@@ -248,11 +347,17 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
         .mask_blur = options->mask_blur,
         .paste = options->paste,
         .color_match = options->color_match,
+        .garment = (const dr_image *)options->garment,
+        .fit = (dr_fit)options->fit,
+        .hard_mask = options->hard_mask,
+        .repaint = options->repaint,
         .picture = cb.preview ? pass_picture : NULL,
         .warn = cb.warn ? pass_warning : NULL,
     };
     dr_image result = {0};
-    dr_status st = check_options(p, options);
+    dr_status st = (dr_status)drape_tryon_check(p, options);
+    if (!st)
+        st = check_pictures(p, mask, options);
     if (!st)
         st = sampler_kind(p, options->scheduler, &o.inpaint.sampler.kind);
     if (!st)
@@ -292,6 +397,9 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
             options->steps, dr_sampler_kind_name(kind), options->karras ? " karras" : "", options->guidance_scale,
             (unsigned long long)options->seed, width, height, options->strength, model_name(p, name, sizeof name),
             drape_version());
+    if (p->engine.dresses)
+        fprintf(f, ", Garment model: %s",
+                p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));
     if (fclose(f) != 0) {
         free(text);
         return NULL;

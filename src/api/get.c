@@ -1,6 +1,8 @@
 /* The public functions that make and fetch models. */
 #include "drape.h"
 
+#include "api/get_set.h"
+#include "base/path.h"
 #include "io/hub.h"
 #include "pipeline/folder.h"
 
@@ -46,6 +48,18 @@ static dr_status check(void *user, dr_hub_kind kind, const char *dir)
     return (dr_status)st;
 }
 
+/* Whether the parts of a set fit each other. */
+static dr_status check_set(const char *dir, const char *version)
+{
+    char attention[PATH_MAX];
+    drape_pipeline *p = NULL;
+    dr_status st = dr_path(attention, sizeof attention, dir, "CatVTON", version ? version : "mix-48k-1024");
+    if (!st)
+        st = (dr_status)drape_pipeline_load(&p, dir, &(drape_load_options){.attention = attention});
+    drape_pipeline_free(p);
+    return st;
+}
+
 drape_status drape_pull(const char *repo, const drape_pull_options *options, char *dir, size_t size)
 {
     drape_pull_options none = {0};
@@ -63,7 +77,14 @@ drape_status drape_pull(const char *repo, const drape_pull_options *options, cha
     o.cancelled = p->cancel;
     o.user = p->user;
     o.allow_plain = true; /* HF_ENDPOINT is the user's word */
-    dr_status st = dr_hub_pull(&o, &r);
+    bool set = dr_is_hub_set(repo);
+    dr_status st = DR_OK;
+    if (!set && p->version)
+        st = dr_fail(DR_EINVAL, "'%.100s' is no set of versions; leave the version out", repo);
+    if (!st)
+        st = set ? dr_hub_pull_set(&o, p, r.out_dir) : dr_hub_pull(&o, &r);
+    if (!st && set && !o.offline)
+        st = check_set(r.out_dir, p->version);
     if (!st && dir && snprintf(dir, size, "%s", r.out_dir) >= (int)size)
         st = dr_fail(DR_EINVAL, "the path '%s' is too long", r.out_dir);
     return (drape_status)st;

@@ -15,6 +15,15 @@ drape_status drape_image_read(drape_image *out, const char *path)
     return (drape_status)dr_image_read((dr_image *)out, path, 3);
 }
 
+drape_status drape_image_read_stored(drape_image *out, const char *path, bool mask, bool *hard)
+{
+    dr_image im = {0};
+    dr_status st = dr_image_read_stored(&im, path, mask ? 0 : 3, hard);
+    if (!st)
+        *out = (drape_image){im.width, im.height, im.channels, im.data};
+    return (drape_status)st;
+}
+
 drape_status drape_image_read_memory(drape_image *out, const void *data, size_t size, const char *name)
 {
     *out = (drape_image){0};

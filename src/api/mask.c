@@ -2,9 +2,9 @@
  */
 #include "drape.h"
 
+#include "api/parser.h"
 #include "mask/garment.h"
 #include "options/options.h"
-#include "pipeline/parser.h"
 #include "pipeline/shipped.h"
 
 #include <limits.h>
@@ -14,10 +14,6 @@ _Static_assert(DRAPE_MASK_GARMENT == (int)DR_MASK_GARMENT && DRAPE_UPPER == (int
                    DRAPE_OUTER == (int)DR_MASK_OUTER && DRAPE_SLEEVE_KEEP == (int)DR_SLEEVE_KEEP &&
                    DRAPE_SLEEVE_SHORT == (int)DR_SLEEVE_SHORT && DRAPE_LABELS == (int)DR_LABELS,
                "the public numbers are ours");
-
-struct drape_parser {
-    dr_parser parser;
-};
 
 /* --- parsers ------------------------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "io/tensor_file.h"
+#include "pipeline/gan.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 
@@ -111,19 +112,54 @@ static json_t *parser_json(const char *dir)
     return j;
 }
 
+static json_t *ints_json(const int *list, int n)
+{
+    json_t *j = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(j, json_integer(list[i]));
+    return j;
+}
+
+/* One of HR-VITON's networks. */
+static json_t *gan_json(const char *path)
+{
+    dr_gan_info info;
+    dr_status st = dr_gan_describe(&info, path);
+    const dr_condition_config *c = &info.condition;
+    const dr_spade_config *s = &info.generator;
+    bool condition = info.kind == DR_GAN_CONDITION;
+    json_t *more = st          ? json_object()
+                   : condition ? json_pack("{s:i, s:o, s:o, s:i}", "width", c->width[0], "encoder_widths",
+                                           ints_json(c->width, c->levels), "decoder_widths",
+                                           ints_json(c->decoder, c->levels), "classes", c->classes)
+                               : json_pack("{s:i, s:o, s:i, s:i, s:b}", "width", s->width[0] / 16, "block_widths",
+                                           ints_json(s->width, s->blocks), "norm_width", s->hidden[0], "regions",
+                                           s->regions, "spectral_norm", s->spectral);
+    json_object_set_new(more, "licence", json_string(DR_GAN_LICENCE));
+    return part_json(condition ? "HR-VITON condition generator" : "HR-VITON image generator", st, info.parameters,
+                     more);
+}
+
+static drape_status give_json(json_t *model, char **json)
+{
+    *json = model ? json_dumps(model, JSON_INDENT(1)) : NULL;
+    json_decref(model);
+    return *json ? DRAPE_OK : (drape_status)dr_fail(DR_ENOMEM, "out of memory");
+}
+
 drape_status drape_model_parts(const char *path, char **json)
 {
+    *json = NULL;
+    if (dr_gan_kind_of(path) != DR_GAN_NONE)
+        return give_json(json_pack("{s:[o], s:s}", "parts", gan_json(path), "family", "HR-VITON"), json);
     bool parser = dr_is_parser_folder(path);
     dr_source *source = NULL;
     dr_status st = parser ? DR_OK : dr_source_open(&source, path, NULL);
-    *json = NULL;
     if (st)
         return (drape_status)st;
     json_t *parts = parser ? json_pack("[o]", parser_json(path))
                            : json_pack("[o, o, o]", unet_json(source), vae_json(source), text_json(source));
     json_t *model = json_pack("{s:o*, s:s*}", "parts", parts, "family", parser ? NULL : dr_source_family(source));
     dr_source_close(source);
-    *json = model ? json_dumps(model, JSON_INDENT(1)) : NULL;
-    json_decref(model);
-    return *json ? DRAPE_OK : (drape_status)dr_fail(DR_ENOMEM, "out of memory");
+    return give_json(model, json);
 }

@@ -23,7 +23,17 @@ const drape_option *drape_mask_option(int index)
     return at(dr_mask_table, index);
 }
 
+const drape_option *drape_warp_option(int index)
+{
+    return at(dr_warp_table, index);
+}
+
 const drape_option *drape_eval_option(int index)
 {
     return at(dr_eval_table, index);
+}
+
+const drape_option *drape_garment_option(int index)
+{
+    return at(dr_garment_table, index);
 }

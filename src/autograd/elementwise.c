@@ -57,6 +57,25 @@ dr_tensor *dr_activation(dr_tape *g, dr_tensor *x, dr_act kind)
     return y;
 }
 
+static void softmax_backward(dr_tape *g, dr_node *n)
+{
+    int64_t C = n->y->dim[n->y->rank - 1];
+    float *dx = dr_grad(g, n->in[0]);
+    if (dx)
+        g->ops->softmax_bwd(dr_numel(n->y) / C, C, dr_f32(n->y), n->y->grad, dx);
+}
+
+dr_tensor *dr_softmax(dr_tape *g, dr_tensor *x)
+{
+    dr_tensor *y = dr_tape_stopped(g) ? &g->dummy : dr_new_like(g, x);
+    if (g->status)
+        return y;
+    int64_t C = x->dim[x->rank - 1];
+    g->ops->softmax(dr_numel(x) / C, C, dr_f32(x), dr_f32(y));
+    dr_record(g, softmax_backward, y, x, NULL, NULL, NULL);
+    return y;
+}
+
 static void geglu_backward(dr_tape *g, dr_node *n)
 {
     int64_t C = n->y->dim[n->y->rank - 1];

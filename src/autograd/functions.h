@@ -25,10 +25,16 @@ dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
 dr_tensor *dr_batchnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, const dr_tensor *mean,
                         const dr_tensor *var, float eps);
 
+/** x [N,H,W,C], flow [N,OH,OW,2] (x, y) -> [N,OH,OW,C]: x at grid + flow / (div_x, div_y), bilinear, clamped at the
+ * border (dr_flow_args in ops.h). Differentiable in both. */
+dr_tensor *dr_flow_sample(dr_tape *g, dr_tensor *x, dr_tensor *flow, float div_x, float div_y);
+
 /** q [N,Lq,C], k, v [N,Lk,C], C = heads*D -> [N,Lq,C]. Softmax of q·k/sqrt(D) per head. */
 dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, int heads, bool causal);
 
 dr_tensor *dr_activation(dr_tape *g, dr_tensor *x, dr_act kind);
+/** Over the last axis. */
+dr_tensor *dr_softmax(dr_tape *g, dr_tensor *x);
 /** x [...,2C] -> [...,C]: first half times gelu of the second. */
 dr_tensor *dr_geglu(dr_tape *g, dr_tensor *x);
 dr_tensor *dr_add(dr_tape *g, dr_tensor *a, dr_tensor *b);

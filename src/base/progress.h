@@ -24,6 +24,8 @@ void dr_progress_end(dr_progress *p);
 /** Resident memory of this process now and at its peak, in bytes; 0 if unknown. */
 unsigned long long dr_rss_now(void);
 unsigned long long dr_rss_peak(void);
+/** From now on the peak is that of what follows; false where the system cannot do that. */
+bool dr_rss_peak_restart(void);
 /** Memory this process could still take (MemAvailable, bounded by the cgroup's limit), in bytes; 0 if unknown. */
 unsigned long long dr_mem_available(void);
 

@@ -13,6 +13,6 @@ bool dr_mask_is_auto(const char *mask, const char **category)
 {
     if (strcmp(mask, "auto") != 0 && strncmp(mask, "auto:", 5) != 0)
         return false;
-    *category = mask[4] ? mask + 5 : "upper";
+    *category = mask[4] ? mask + 5 : NULL;
     return true;
 }

@@ -20,6 +20,8 @@ int dr_usage_error(const dr_command *cmd, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     dr_fail(DR_EINVAL, "%s", text); /* which shows what cannot be seen */
+    if (cmd->about)
+        dr_fail_prefix(DR_EINVAL, "%s", cmd->about);
     fprintf(stderr, "drape %s: %s; see 'drape %s --help'\n", cmd->name, dr_error(), cmd->name);
     return DR_EXIT_USAGE;
 }
@@ -165,7 +167,7 @@ static int parse_size(const dr_command *cmd, const dr_opt *o, const char *value)
     return 0;
 }
 
-static int append(dr_opt_list *l, const char *value)
+int dr_opt_list_add(dr_opt_list *l, const char *value)
 {
     const char **more = realloc(l->item, (size_t)(l->count + 1) * sizeof *more);
     if (!more) {
@@ -219,7 +221,7 @@ static int store(const dr_command *cmd, const dr_opt *o, const char *value)
     case DR_OPT_SIZE:
         return parse_size(cmd, o, value);
     case DR_OPT_LIST:
-        return append(o->out, value);
+        return dr_opt_list_add(o->out, value);
     case DR_OPT_FLAG:
     case DR_OPT_HEADING:
         break;
@@ -291,7 +293,7 @@ int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int ar
             continue;
         }
         if (only_rest || arg[0] != '-' || !arg[1])
-            bad = rest ? append(rest, arg) : dr_usage_error(cmd, "unexpected argument '%s'", arg);
+            bad = rest ? dr_opt_list_add(rest, arg) : dr_usage_error(cmd, "unexpected argument '%s'", arg);
         else
             bad = parse_option(cmd, opts, count, argc, argv, &i, seen);
         if (bad)

@@ -51,6 +51,7 @@ typedef struct dr_command {
     const char *usage;                 /* after "drape tryon " */
     const char *example;               /* whole lines */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit status */
+    const char *about;                 /* what usage errors are about, "method 'x'"; NULL: the command */
 } dr_command;
 
 /** How --help calls the default of --threads. */
@@ -73,6 +74,8 @@ typedef void (*dr_opt_reader)(void *user, const dr_command *cmd, const dr_opt *o
 void dr_opt_read_tables(dr_opt_reader reader, void *user);
 
 /** Frees lists that parsing filled. */
+/** One more, borrowed; not 0 when memory ran out, which is told. */
+int dr_opt_list_add(dr_opt_list *l, const char *value);
 void dr_opt_list_free(dr_opt_list *l);
 
 /** --help on stdout. */

@@ -100,7 +100,7 @@ static dr_status set_options(pull *p, const dr_hub_options *given)
         st = check_revision(o->revision);
     if (!o->variant)
         o->variant = "";
-    if (!st && !only(o->variant, "_", 0, 32))
+    if (!st && !only(o->variant, "_-", 0, 32))
         st = dr_fail(DR_EINVAL, "'%s' is not a variant: it must be letters and digits, as fp16",
                      dr_printable(shown, sizeof shown, o->variant));
     if (st)
@@ -332,7 +332,7 @@ static dr_status fetch_one(pull *p, const dr_hub_file *f, dr_hub_state state)
         if (st && st != DR_ECANCELLED)
             return dr_fail_prefix(st, "cannot fetch '%s' of '%s'", f->path, p->o.repo);
     }
-    if (!st && strcmp(f->path, "config.json") == 0)
+    if (!st && strcmp(f->path, "config.json") == 0 && p->c.kind == DR_HUB_PARSER)
         st = check_parser(p);
     return !st && strcmp(f->path, "unet/config.json") == 0 ? check_unet(p) : st;
 }

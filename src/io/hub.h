@@ -21,7 +21,11 @@
 typedef enum dr_hub_kind {
     DR_HUB_ANY,      /* whichever the repo is */
     DR_HUB_PIPELINE, /* inpainting pipeline: model_index.json, unet, vae, text_encoder, tokenizer, scheduler */
-    DR_HUB_PARSER    /* clothes parser: config.json, model.safetensors, preprocessor_config.json */
+    DR_HUB_PARSER,   /* clothes parser: config.json, model.safetensors, preprocessor_config.json */
+    /* Only when asked for: */
+    DR_HUB_UNET,     /* of a pipeline the UNet and the scheduler: model_index.json, unet, scheduler */
+    DR_HUB_VAE,      /* a VAE alone: config.json, diffusion_pytorch_model.safetensors */
+    DR_HUB_ATTENTION /* attention weights of the version that `variant` names: VARIANT/attention/model.safetensors */
 } dr_hub_kind;
 
 /* Handed to the progress callback; strings are valid during the call. */

@@ -189,9 +189,41 @@ static dr_status choose_parser(chooser *k)
     return st ? st : take_weights(k, "", "model");
 }
 
+static dr_status choose_unet(chooser *k)
+{
+    dr_status st = take_small(k, "", "model_index.json", false);
+    if (!st)
+        st = take_small(k, "scheduler", "scheduler_config.json", true);
+    if (!st)
+        st = take_small(k, "unet", "config.json", true);
+    return st ? st : take_weights(k, "unet", "diffusion_pytorch_model");
+}
+
+static dr_status choose_vae(chooser *k)
+{
+    dr_status st = take_small(k, "", "config.json", true);
+    return st ? st : take_weights(k, "", "diffusion_pytorch_model");
+}
+
+static dr_status choose_attention(chooser *k)
+{
+    char dir[64]; /* a variant has 32 letters at most */
+    snprintf(dir, sizeof dir, "%.40s/attention", k->variant);
+    const dr_hub_file *f = find(k, dir, "model.safetensors");
+    if (!f)
+        return dr_fail(DR_EINVAL, "cannot pull '%s': it has no '%s/model.safetensors'", k->repo, dir);
+    take(k, f);
+    k->has_variant = true;
+    return DR_OK;
+}
+
 static dr_status find_kind(const chooser *k, dr_hub_kind wanted, dr_hub_kind *kind)
 {
     static const char *const name[] = {"", "an inpainting pipeline", "a clothes parser"};
+    if (wanted >= DR_HUB_UNET) {
+        *kind = wanted;
+        return DR_OK;
+    }
     *kind = find(k, "", "model_index.json") ? DR_HUB_PIPELINE : find(k, "", "config.json") ? DR_HUB_PARSER : DR_HUB_ANY;
     if (*kind == DR_HUB_ANY)
         return dr_fail(DR_EINVAL,
@@ -228,7 +260,12 @@ dr_status dr_hub_choose(dr_hub_listing *l, const char *repo, dr_hub_kind kind, c
     c->file = dr_arena_alloc(&l->arena, l->count * sizeof *c->file);
     if (!c->file)
         return DR_ENOMEM;
-    st = c->kind == DR_HUB_PIPELINE ? choose_pipeline(&k) : choose_parser(&k);
+    static dr_status (*const choose[])(chooser * k) = {[DR_HUB_PIPELINE] = choose_pipeline,
+                                                       [DR_HUB_PARSER] = choose_parser,
+                                                       [DR_HUB_UNET] = choose_unet,
+                                                       [DR_HUB_VAE] = choose_vae,
+                                                       [DR_HUB_ATTENTION] = choose_attention};
+    st = choose[c->kind](&k);
     if (!st && k.lacks_variant && !k.has_variant)
         st = dr_fail(DR_EINVAL, "cannot pull '%s': no part of it has the variant '%s'; leave the variant out", repo,
                      k.variant);

@@ -38,6 +38,13 @@ void dr_conv_init(dr_params *p, dr_conv *c, const char *name, int in, int out, i
     c->geom = (dr_conv_geom){k, k, stride, k / 2, k / 2, k / 2, k / 2, 1};
 }
 
+void dr_conv_init_bare(dr_params *p, dr_conv *c, const char *name, int in, int out, int k, int stride)
+{
+    c->w = dr_param_add(p, name, "weight", DR_INIT_KAIMING, (int64_t)in * k * k, 4, out, in, k, k);
+    c->b = NULL;
+    c->geom = (dr_conv_geom){k, k, stride, k / 2, k / 2, k / 2, k / 2, 1};
+}
+
 void dr_depthwise_init(dr_params *p, dr_conv *c, const char *name, int channels, int k)
 {
     c->w = dr_param_add(p, name, "weight", DR_INIT_KAIMING, k * k, 4, channels, 1, k, k);
@@ -63,6 +70,15 @@ void dr_layernorm_init(dr_params *p, dr_norm *n, const char *name, int channels,
     norm_init(p, n, name, channels);
 }
 
+void dr_batchnorm_init(dr_params *p, dr_batch_norm *n, const char *name, int channels, float eps)
+{
+    n->gamma = dr_param_add(p, name, "weight", DR_INIT_ONES, 0, 1, channels, 1, 1, 1);
+    n->beta = dr_param_add(p, name, "bias", DR_INIT_ZEROS, 0, 1, channels, 1, 1, 1);
+    n->mean = dr_param_add(p, name, "running_mean", DR_INIT_ZEROS, 0, 1, channels, 1, 1, 1);
+    n->var = dr_param_add(p, name, "running_var", DR_INIT_ONES, 0, 1, channels, 1, 1, 1);
+    n->eps = eps;
+}
+
 dr_tensor *dr_lin_forward(dr_tape *g, const dr_lin *l, dr_tensor *x, dr_tensor *residual)
 {
     dr_tensor *y = dr_linear(g, x, l->w, l->b, residual);
@@ -82,4 +98,9 @@ dr_tensor *dr_norm_forward(dr_tape *g, const dr_norm *n, dr_tensor *x, dr_act ac
     if (n->groups)
         return dr_groupnorm(g, x, n->gamma, n->beta, n->groups, n->eps, act);
     return dr_layernorm(g, x, n->gamma, n->beta, n->eps);
+}
+
+dr_tensor *dr_batch_norm_forward(dr_tape *g, const dr_batch_norm *n, dr_tensor *x)
+{
+    return dr_batchnorm(g, x, n->gamma, n->beta, n->mean, n->var, n->eps);
 }

@@ -21,7 +21,16 @@
 /* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
 typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
 
-typedef enum dr_act { DR_ACT_NONE, DR_ACT_SILU, DR_ACT_GELU, DR_ACT_QUICK_GELU, DR_ACT_RELU } dr_act;
+typedef enum dr_act {
+    DR_ACT_NONE,
+    DR_ACT_SILU,
+    DR_ACT_GELU,
+    DR_ACT_QUICK_GELU,
+    DR_ACT_RELU,
+    DR_ACT_LEAKY_RELU, /* slope 0.2, as GANs have it */
+    DR_ACT_TANH
+} dr_act;
+#define DR_LEAKY_SLOPE 0.2f
 
 /* y[M,N] = x[M,K] · w[N,K]ᵀ + b[N] + residual[M,N]. torch.nn.functional.linear.
  * w's dim[0] is N, the product of the others K (a 1x1 convolution's [N,K,1,1] is a linear layer). */
@@ -192,6 +201,67 @@ typedef struct dr_gaussian_args {
     float *dx;
 } dr_gaussian_args;
 
+/* y[N,OH,OW,C] = x[N,H,W,C] where a flow says: at (grid + flow / div), the grid going from -1 to 1 over both ends of an
+ * axis, which are cells' CENTRES of the flow, and the outer EDGES of the outermost cells of x. Bilinear, clamped at the
+ * border; where it is clamped the flow has no gradient.
+ * torch.nn.functional.grid_sample(padding_mode="border", align_corners=False), in its arithmetic. */
+typedef struct dr_flow_args {
+    int64_t N, H, W, C, OH, OW;
+    float div_x, div_y;
+    const float *x;
+    const float *flow; /* [N,OH,OW,2]: x, y */
+    float *y;
+    const float *dy;
+    float *dx, *dflow;
+} dr_flow_args;
+
+/* Spatially-adaptive normalisation. With z = x + noise * noise_scale and xh its instance norm, per sample and channel:
+ *     y = gain * leaky(xh (1 + gamma) + beta), leaky(v) = v < 0 ? slope v : v
+ * Park et al. 2019, arXiv:1903.07291; noise as in VITON-HD, Choi et al. 2021, arXiv:2103.16874. */
+typedef struct dr_spade_args {
+    dr_arena *scratch;
+    int64_t N, S, C;
+    int64_t P; /* rows of gamma and beta */
+    float eps, slope, gain;
+    const float *x;            /* [N,S,C] */
+    const float *noise;        /* [N,S] or NULL */
+    const float *noise_scale;  /* [C]; not read without noise */
+    const float *gamma, *beta; /* [P,C] */
+    const int32_t *id;         /* [N*S], the row of every place; NULL: its own, P is N*S */
+    float *y;
+    float *mean, *rstd; /* [N,C]: written by forward (may be NULL), read by backward */
+    const float *dy;
+    float *dx, *dnoise_scale, *dgamma, *dbeta;
+} dr_spade_args;
+
+/* ReLU(3x3 convolution with zero padding) of a map of labels taken as one-hot, at the middle 3x3 cells of P windows of
+ * 5x5 cells; 0 at cells outside the picture. */
+#define DR_LABEL_OUTSIDE 255
+typedef struct dr_label_conv_args {
+    dr_arena *scratch;
+    int64_t P, labels, O;
+    const uint8_t *window; /* [P,25]: a label, or DR_LABEL_OUTSIDE */
+    const dr_tensor *w;    /* [O,labels,3,3], any float dtype */
+    const float *b;        /* [O] */
+    float *y;              /* [P,O,9]; read by backward */
+    const float *dy;
+    float *dw, *db;
+} dr_label_conv_args;
+
+/* Instance norm of [N,S,C] apart for the two sides of a mask m, of m and of 1 - m: with n = sum m (1 where that is 0)
+ * and mu = sum(m x) / n, the instance norm of m x + (1-m) mu, times sqrt(n / S); the two are added. VITON-HD's ALIAS
+ * norm, Choi et al. 2021, arXiv:2103.16874, equation 6. Differentiable in x. */
+typedef struct dr_region_norm_args {
+    dr_arena *scratch;
+    int64_t N, S, C;
+    float eps;
+    const float *x;
+    const float *m; /* [N,S] */
+    float *y;
+    const float *dy;
+    float *dx;
+} dr_region_norm_args;
+
 /* Rows or columns of a matrix [V,C] of any float dtype. */
 typedef struct dr_pick_args {
     dr_arena *scratch;
@@ -231,6 +301,14 @@ typedef struct dr_ops {
     dr_status (*attention_bwd)(const dr_attention_args *a);
     void (*batchnorm)(const dr_batchnorm_args *a);
     void (*batchnorm_bwd)(const dr_batchnorm_args *a);
+    void (*flow_sample)(const dr_flow_args *a);
+    void (*flow_sample_bwd)(const dr_flow_args *a);
+    dr_status (*spade)(const dr_spade_args *a);
+    dr_status (*spade_bwd)(const dr_spade_args *a);
+    dr_status (*label_conv)(const dr_label_conv_args *a);
+    void (*label_conv_bwd)(const dr_label_conv_args *a);
+    dr_status (*region_norm)(const dr_region_norm_args *a);
+    dr_status (*region_norm_bwd)(const dr_region_norm_args *a);
     void (*embedding)(const dr_pick_args *a);
     void (*embedding_bwd)(const dr_pick_args *a);
     dr_status (*transpose)(const dr_pick_args *a);
@@ -260,6 +338,9 @@ typedef struct dr_ops {
     void (*mul)(int64_t n, const float *a, const float *b, float *y);
     void (*axpy)(int64_t n, float s, const float *x, float *y); /* y += s*x */
     void (*scale)(int64_t n, float s, const float *x, float *y);
+    /* over the last axis of [R,C] */
+    void (*softmax)(int64_t R, int64_t C, const float *x, float *y);
+    void (*softmax_bwd)(int64_t R, int64_t C, const float *y, const float *dy, float *dx);
     /* y[r,c] = x[r,c] * gelu(x[r,C+c]); x [R,2C]. Shazeer 2020; diffusers GEGLU (exact gelu). */
     void (*geglu)(int64_t R, int64_t C, const float *x, float *y);
     void (*geglu_bwd)(int64_t R, int64_t C, const float *x, const float *dy, float *dx);

@@ -8,7 +8,8 @@
 #include "drape.h"
 
 /* A row without a name ends each. */
-extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[], dr_eval_table[];
+extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[], dr_eval_table[], dr_garment_table[],
+    dr_warp_table[];
 
 extern const drape_train_options dr_train_defaults;
 extern const drape_eval_options dr_eval_defaults;

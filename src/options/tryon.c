@@ -3,6 +3,9 @@
 
 #include "diffusion/sampler.h"
 
+_Static_assert(DRAPE_FIT_REGION == 0 && DRAPE_FIT_APP == 3 && sizeof(drape_fit) == sizeof(int),
+               "words are counted like the enum");
+
 #define F(field) #field, offsetof(drape_tryon_options, field)
 #define SIDE 4096 /* pixels */
 
@@ -26,7 +29,8 @@ const drape_option dr_tryon_table[] = {
     {F(seed), DRAPE_OPTION_U64, 0, 0, "N", "same seed, same picture", .unset = "random"},
     {F(scheduler), DRAPE_OPTION_CHOICE, 0, 0, NULL, "sampler", .choices = DR_SAMPLER_NAMES, .unset = "the model's"},
     {F(karras), DRAPE_OPTION_BOOL, 0, 1, NULL, "Karras noise levels"},
-    {F(eta), DRAPE_OPTION_NUMBER, 0, 1, "X", "noise that ddim adds per step"},
+    {F(eta), DRAPE_OPTION_NUMBER, 0, 1, "X", "noise that ddim adds per step",
+     .unset = "0; from a photo of the garment 1"},
     {F(width), DRAPE_OPTION_INT, 0, SIDE, "PX", "working size, a multiple of what the model says; 0: the model's"},
     {F(height), DRAPE_OPTION_INT, 0, SIDE, "PX", "working size, as the width"},
 
@@ -39,6 +43,13 @@ const drape_option dr_tryon_table[] = {
      .unset = "1 per 128 pixels of region"},
     {F(paste), DRAPE_OPTION_BOOL, 0, 1, NULL, "paste into the untouched photo; off gives the model's own picture"},
     {F(color_match), DRAPE_OPTION_BOOL, 0, 1, NULL, "shift the picture's mean colour to the photo's around the mask"},
+
+    {F(fit), DRAPE_OPTION_ENUM, 0, 0, NULL,
+     "with a garment: how photo, mask and garment get the working size; region: as said above; the others as CatVTON's "
+     "pipeline, inference.py and app.py, for the whole photo without paste",
+     .choices = "region|crop-pad|stretch|app", .heading = "dressing from a photo of the garment:"},
+    {F(repaint), DRAPE_OPTION_BOOL, 0, 1, NULL,
+     "with such a fit: lay the photo over the result around the mask, as CatVTON's inference.py"},
 
     {"preview_every", offsetof(drape_tryon_options, callbacks.preview_every), DRAPE_OPTION_INT, 0, 1000, "N",
      "every N steps write what there is to OUT-preview.png", .heading = "running:"},

@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "pipeline/weights.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,41 @@ static bool file_at(char out[PATH_MAX], const char *dir, const char *below)
 bool dr_garment_attention_in(const char *dir, char out[PATH_MAX])
 {
     return file_at(out, dir, "attention");
+}
+
+/* How many versions lie in a folder; `out` is the file of one. */
+static int versions_in(const char *dir, char out[PATH_MAX])
+{
+    char version[PATH_MAX], file[PATH_MAX];
+    int found = 0;
+    DIR *d = opendir(dir);
+    for (const struct dirent *e; d && (e = readdir(d)) != NULL;)
+        if (e->d_name[0] != '.' && !dr_path(version, sizeof version, dir, e->d_name) &&
+            dr_garment_attention_in(version, file)) {
+            memcpy(out, file, sizeof file);
+            found++;
+        }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX])
+{
+    char set[PATH_MAX];
+    if (dr_garment_attention_in(model, out))
+        return DR_OK;
+    int found = versions_in(model, out);
+    if (!found && !dr_path(set, sizeof set, model, "CatVTON")) /* as 'drape pull catvton' lays it out */
+        found = versions_in(set, out);
+    if (found == 1)
+        return DR_OK;
+    if (found)
+        return dr_fail(DR_EINVAL, "'%s' has attention weights of %d versions; name one of their folders", model, found);
+    return dr_fail(DR_ENOENT,
+                   "'%s' has no attention weights to dress from a photo of the garment with (attention/"
+                   "model.safetensors); name their file or folder, 'drape pull catvton' brings published ones",
+                   model);
 }
 
 static dr_status find(dr_garment_attention *a, const char *path)

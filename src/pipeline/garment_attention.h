@@ -28,6 +28,10 @@ typedef struct dr_garment_attention {
 /** Whether a folder has such weights under their published name; then `out` is the file. */
 bool dr_garment_attention_in(const char *dir, char out[PATH_MAX]);
 
+/** Those that lie in a model's folder: attention/model.safetensors, or VERSION/attention/model.safetensors (also below
+ *  CatVTON/) where there is one version. `out` is the file. */
+dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX]);
+
 /** Whether an opened file is such a file, by its tensors' names. */
 bool dr_garment_attention_is(const dr_tensor_file *f);
 

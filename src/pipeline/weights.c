@@ -14,9 +14,12 @@ static const char *const text_unused[] = {"logit_scale", "vision_model.", "visua
                                           NULL};
 static const char *const trained_unused[] = {"model_ema.", "loss.", NULL};
 
+static const char *const old_attention[][2] = {
+    {".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}, {NULL, NULL}};
+
 const dr_weights_rules dr_weights_unet = {.what = "UNet", .stems = diffusers_stems, .unused = trained_unused};
 const dr_weights_rules dr_weights_vae = {
-    .what = "VAE", .stems = diffusers_stems, .unused = trained_unused, .old_attention_names = true};
+    .what = "VAE", .stems = diffusers_stems, .unused = trained_unused, .renames = old_attention};
 const dr_weights_rules dr_weights_text = {.what = "text encoder",
                                           .stems = transformers_stems,
                                           .ignored = text_ignored,
@@ -57,20 +60,31 @@ typedef struct slots {
 
 /* --- names --------------------------------------------------------------------------------------- */
 
-/* The table's name for a file's: without the optional prefix, with today's attention names. */
-static char *table_name(dr_arena *a, const char *name, const dr_weights_rules *r)
+#define RENAMED_MORE 64 /* a name grows by less than this */
+
+/* The table's name for a file's, in `out` of n bytes: without the optional prefix, with what is renamed. */
+static char *table_name(char *out, size_t n, const char *name, const dr_weights_rules *r)
 {
-    static const char *const renames[][2] = {
-        {".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};
     size_t skip = r->optional_prefix ? strlen(r->optional_prefix) : 0;
     if (skip && strncmp(name, r->optional_prefix, skip) == 0)
         name += skip;
-    for (size_t i = 0; r->old_attention_names && i < sizeof renames / sizeof *renames; i++) {
-        const char *at = strstr(name, renames[i][0]);
-        if (at)
-            return dr_arena_printf(a, "%.*s%s%s", (int)(at - name), name, renames[i][1], at + strlen(renames[i][0]));
+    snprintf(out, n, "%s", name);
+    for (size_t i = 0; r->renames && r->renames[i][0]; i++) {
+        char *at = strstr(out, r->renames[i][0]);
+        size_t from = strlen(r->renames[i][0]), to = strlen(r->renames[i][1]);
+        if (!at || strlen(out) + to - from >= n)
+            continue;
+        memmove(at + to, at + from, strlen(at + from) + 1);
+        memcpy(at, r->renames[i][1], to);
     }
-    return dr_arena_strdup(a, name);
+    return out;
+}
+
+static char *table_name_kept(dr_arena *a, const char *name, const dr_weights_rules *r)
+{
+    size_t n = strlen(name) + RENAMED_MORE;
+    char *out = dr_arena_alloc(a, n);
+    return out ? table_name(out, n, name, r) : NULL;
 }
 
 static int by_name(const void *a, const void *b)
@@ -84,7 +98,7 @@ static dr_status list_tensors(slots *all, const dr_weights *w, const dr_weights_
     size_t n = 0, bytes = 4096;
     for (size_t i = 0; i < w->count; i++)
         for (size_t k = 0; k < w->list[i].count; k++, n++)
-            bytes += strlen(w->list[i].entry[k].name) + 192; /* and what the arena rounds up */
+            bytes += strlen(w->list[i].entry[k].name) + RENAMED_MORE + 192; /* and what the arena rounds up */
     all->s = calloc(n + 1, sizeof *all->s);
     if (!all->s)
         return dr_fail(DR_ENOMEM, "out of memory loading the %s", r->what);
@@ -93,7 +107,7 @@ static dr_status list_tensors(slots *all, const dr_weights *w, const dr_weights_
         for (size_t k = 0; k < w->list[i].count; k++) {
             slot *s = &all->s[all->n];
             *s = (slot){.e = &w->list[i].entry[k], .f = &w->list[i]};
-            if (!(s->name = table_name(&all->names, s->e->name, r)))
+            if (!(s->name = table_name_kept(&all->names, s->e->name, r)))
                 return DR_ENOMEM;
             all->n++;
         }
@@ -138,9 +152,9 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
                        (long long)s->e->dim[1], (long long)t->dim[1],
                        text_to_image ? "; this is a text-to-image UNet beside an inpainting UNet's config.json" : "");
     }
-    return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s; config.json belongs to another %s",
-                   s->f->path, s->e->name, dr_entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
-                   r->what);
+    return dr_fail(DR_EINVAL, "cannot load '%s': '%s' has shape %s, expected %s%s%s", s->f->path, s->e->name,
+                   dr_entry_shape(s->e, have, sizeof have), dr_shape_str(t, want, sizeof want),
+                   r->no_config ? ", as the other tensors of this " : "; config.json belongs to another ", r->what);
 }
 
 /* Of an entry that has another dtype, into storage of the parameter's own. */
@@ -205,19 +219,15 @@ dr_status dr_weights_replace(dr_param *q, const dr_st_entry *e, const char *path
     return st;
 }
 
-static bool is_ignored(const dr_weights_rules *r, const char *name)
+static bool is_listed(const char *const *list, const char *name)
 {
-    for (const char *const *s = r->ignored; s && *s; s++)
-        if (strcmp(*s, name) == 0)
-            return true;
-    return false;
-}
-
-static bool is_unused(const dr_weights_rules *r, const char *name)
-{
-    for (const char *const *s = r->unused; s && *s; s++) {
+    size_t length = strlen(name);
+    for (const char *const *s = list; s && *s; s++) {
         size_t n = strlen(*s);
-        if ((*s)[n - 1] == '.' ? strncmp(*s, name, n) == 0 : strcmp(*s, name) == 0)
+        bool start = (*s)[n - 1] == '.', end = **s == '.';
+        if (start ? strncmp(*s, name, n) == 0
+            : end ? length >= n && strcmp(*s, name + length - n) == 0
+                  : strcmp(*s, name) == 0)
             return true;
     }
     return false;
@@ -231,9 +241,9 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r, cha
     size_t n = 0, unused = 0;
     for (size_t i = 0; i < all->n; i++) {
         const slot *s = &all->s[i];
-        if (s->used || is_ignored(r, s->name))
+        if (s->used || is_listed(r->ignored, s->name))
             continue;
-        if (is_unused(r, s->name)) {
+        if (is_listed(r->unused, s->name)) {
             passed = passed ? passed : s;
             unused++;
         } else {
@@ -246,9 +256,9 @@ static dr_status check_all_used(const slots *all, const dr_weights_rules *r, cha
                  passed->f->path, unused, unused > 1 ? "s" : "", r->what, passed->e->name);
     if (!first)
         return DR_OK;
-    return dr_fail(DR_EINVAL,
-                   "cannot load '%s': it has %zu tensor%s that its config.json has no place for, the first is '%s'",
-                   first->f->path, n, n > 1 ? "s" : "", first->e->name);
+    return dr_fail(DR_EINVAL, "cannot load '%s': it has %zu tensor%s that %s%s has no place for, the first is '%s'",
+                   first->f->path, n, n > 1 ? "s" : "", r->no_config ? "the " : "its config.json",
+                   r->no_config ? r->what : "", first->e->name);
 }
 
 static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_weights_rules *r, char *note,
@@ -278,6 +288,21 @@ static dr_status bind_all(slots *all, dr_params *p, const char *where, const dr_
         return dr_fail(DR_EINVAL, "cannot load the %s in '%s': %zu of its %zu tensors are missing, the first is '%s'",
                        r->what, where, n, p->count, missing);
     return check_all_used(all, r, note, size);
+}
+
+bool dr_weights_shape(const dr_weights *w, const dr_weights_rules *rules, const char *name, int64_t dim[4])
+{
+    char table[512];
+    for (size_t i = 0; i < w->count; i++)
+        for (size_t k = 0; k < w->list[i].count; k++) {
+            const dr_st_entry *e = &w->list[i].entry[k];
+            if (e->rank > 4 || strcmp(table_name(table, sizeof table, e->name, rules), name) != 0)
+                continue;
+            for (int d = 0; d < 4; d++)
+                dim[d] = d < e->rank ? e->dim[d] : 1;
+            return true;
+        }
+    return false;
 }
 
 dr_status dr_weights_bind(dr_weights *w, dr_params *p, const char *where, const dr_weights_rules *rules)

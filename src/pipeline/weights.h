@@ -16,14 +16,19 @@
 #include "nn/params.h"
 
 typedef struct dr_weights_rules {
-    const char *what;            /* the model in messages: "UNet" */
-    const char *const *stems;    /* file names without their endings, tried in order; ends with NULL */
-    const char *const *ignored;  /* tensors that a file may have in excess; ends with NULL; may be NULL */
-    const char *const *unused;   /* the same, but worth a word; a name with a dot at its end is the start of names */
+    const char *what;         /* the model in messages: "UNet" */
+    const char *const *stems; /* file names without their endings, tried in order; ends with NULL */
+    const char *const
+        *ignored;                /* tensors that a file may have in excess; ends with NULL; may be NULL. A name with a
+                                    dot  at its end is the start of names, one with a dot at its start the end of names */
+    const char *const *unused;   /* the same, but worth a word */
     const char *optional_prefix; /* taken off names in files, "text_model." or NULL */
     const char *optional;        /* parameters with this in their name may be missing, and then have no values */
-    bool old_attention_names;    /* query/key/value/proj_attn mean to_q/to_k/to_v/to_out.0 */
-    bool trusted;                /* skip the search for NaN and infinity */
+    /* pairs of a part of names in files and what the table has there, each replaced once; ends with NULL; may be NULL
+     */
+    const char *const (*renames)[2];
+    bool no_config; /* sizes are read from the tensors: no message blames a config.json */
+    bool trusted;   /* skip the search for NaN and infinity */
 } dr_weights_rules;
 
 extern const dr_weights_rules dr_weights_unet, dr_weights_vae, dr_weights_text, dr_weights_parser;
@@ -49,8 +54,13 @@ typedef struct dr_weights {
 
 /** Opens the weight files in folder `dir`. DR_ENOENT where there are none. After a failure *out is closed. */
 dr_status dr_weights_open(dr_weights *out, const char *dir, const dr_weights_rules *rules);
+/** Opens one file of tensors of any kind. */
+dr_status dr_weights_open_file(dr_weights *out, const char *path);
 /** Tensors of an owner that stays open as long; `path` is its file, for messages. */
 dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t count, const char *path);
+
+/** The shape of the tensor that the table calls `name`; false where there is none, or of more than four axes. */
+bool dr_weights_shape(const dr_weights *w, const dr_weights_rules *rules, const char *name, int64_t dim[4]);
 
 /**
  * Binds every parameter of `p` to one of the tensors.

@@ -117,6 +117,15 @@ dr_status dr_weights_open(dr_weights *out, const char *dir, const dr_weights_rul
     return st;
 }
 
+dr_status dr_weights_open_file(dr_weights *out, const char *path)
+{
+    *out = (dr_weights){0};
+    dr_status st = add_file(out, path);
+    if (st)
+        dr_weights_close(out);
+    return st;
+}
+
 dr_status dr_weights_borrow(dr_weights *out, const dr_st_entry *entry, size_t count, const char *path)
 {
     *out = (dr_weights){.list = malloc(sizeof *out->list), .count = 1};

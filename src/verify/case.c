@@ -80,10 +80,21 @@ dr_tensor *dr_case_image(dr_verifier *v, const char *name)
     return v->tape.status ? NULL : t;
 }
 
+dr_tensor *dr_case_tensor(dr_verifier *v, const char *name, int rank)
+{
+    int64_t dim[4];
+    float *x = dr_case_input(v, name, rank, dim);
+    dr_tensor *t = x ? dr_input(&v->tape, x, rank, dim) : NULL;
+    return v->tape.status ? NULL : t;
+}
+
 /* --- outputs ------------------------------------------------------------------------------------ */
 
 typedef struct deviation {
     double abs, norm, err_norm, std;
+    double sum;   /* of errors */
+    double other; /* how many values differ by more than one half */
+    double far;   /* which part is farther off than 1e-3 of the deviation */
 } deviation;
 
 static deviation compare(const float *got, const float *want, int64_t n)
@@ -94,6 +105,8 @@ static deviation compare(const float *got, const float *want, int64_t n)
         double e = fabs((double)got[i] - (double)want[i]);
         d.abs = e > d.abs || isnan(e) ? (isnan(e) ? INFINITY : e) : d.abs;
         err += e * e;
+        d.sum += e;
+        d.other += !(e <= 0.5);
         sum += want[i];
         d.norm += (double)want[i] * (double)want[i];
     }
@@ -101,6 +114,9 @@ static deviation compare(const float *got, const float *want, int64_t n)
     d.std = sqrt(fmax(d.norm / (double)n - mean * mean, 0));
     d.norm = sqrt(d.norm);
     d.err_norm = isnan(err) ? INFINITY : sqrt(err);
+    for (int64_t i = 0; i < n; i++)
+        d.far += !(fabs((double)got[i] - (double)want[i]) <= 1e-3 * d.std);
+    d.far /= (double)n;
     return d;
 }
 
@@ -120,6 +136,24 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
     case DR_TOL_RANDOM:
         *rel = d->abs;
         return d->abs / 1e-6;
+    case DR_TOL_RELATIVE:
+        *rel = d->err_norm / fmax(d->norm, 1e-30);
+        return *rel / 1e-5;
+    case DR_TOL_CHAIN:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return *rel / 5e-4;
+    case DR_TOL_MOST:
+        *rel = d->abs / fmax(d->std, 1e-30);
+        return d->far / 1e-3;
+    case DR_TOL_MEAN:
+        *rel = d->abs;
+        return d->abs / 1e-5;
+    case DR_TOL_LABELS:
+        *rel = d->other;
+        return d->other / 20;
+    case DR_TOL_COUNTS:
+        *rel = d->sum / 2;
+        return isnan(d->sum) ? INFINITY : d->sum / 40;
     default:
         *rel = d->abs;
         return d->abs > 0 ? INFINITY : 0;

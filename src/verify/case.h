@@ -7,6 +7,7 @@
 #include "io/fit.h"
 #include "io/safetensors.h"
 #include "models/tokenizer.h"
+#include "pipeline/gan.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 #include "tryon/engine.h"
@@ -18,6 +19,12 @@ typedef enum dr_tolerance {
     DR_TOL_RUN, /* many forwards, one behind the other */
     DR_TOL_GRADIENT,
     DR_TOL_RANDOM,
+    DR_TOL_RELATIVE, /* 1e-5 of the wanted value */
+    DR_TOL_CHAIN,    /* 5e-4 of the deviation: what several models made of each other's results */
+    DR_TOL_MOST,     /* 99.9 % of the values are within 1e-3 of the deviation */
+    DR_TOL_MEAN,     /* 1e-5 */
+    DR_TOL_LABELS,   /* labels of a large picture: at most 20 are others */
+    DR_TOL_COUNTS,   /* of such labels */
     DR_TOL_EXACT
 } dr_tolerance;
 
@@ -34,6 +41,9 @@ struct dr_verifier {
     dr_vae_model vae;
     dr_unet_model unet;
     dr_parser parser;
+    dr_condition_model condition; /* of the file condition_path */
+    dr_spade_model spade;
+    char condition_path[PATH_MAX], spade_path[PATH_MAX];
     dr_source *engine_source; /* of the parts that the last case of dressing from a photo named */
     dr_engine engine;
     bool engine_open;
@@ -65,6 +75,8 @@ float *dr_case_input(dr_verifier *v, const char *name, int rank, int64_t *dim);
 int32_t *dr_case_ints(dr_verifier *v, const char *name, int rank, int64_t *dim);
 /** in/NAME [N,C,H,W] as a channels-last tensor. */
 dr_tensor *dr_case_image(dr_verifier *v, const char *name);
+/** in/NAME as a tensor of the same axes. */
+dr_tensor *dr_case_tensor(dr_verifier *v, const char *name, int rank);
 
 /** Judges `data` of n values in PyTorch's layout against want/NAME. */
 dr_status dr_case_output(dr_verifier *v, const char *name, const float *data, int64_t n, dr_tolerance tol);
@@ -107,5 +119,19 @@ dr_status dr_verify_catvton_run(dr_verifier *v);
 void dr_verify_garment_close(dr_verifier *v);
 dr_status dr_verify_lr_schedule(dr_verifier *v);
 dr_status dr_verify_adamw(dr_verifier *v);
+dr_status dr_verify_hr_condition(dr_verifier *v);
+dr_status dr_verify_hr_generator(dr_verifier *v);
+dr_status dr_verify_hr_spade_norm(dr_verifier *v);
+dr_status dr_verify_hr_spectral(dr_verifier *v);
+dr_status dr_verify_hr_glue(dr_verifier *v);
+dr_status dr_verify_hr_warp(dr_verifier *v);
+dr_status dr_verify_hr_chain(dr_verifier *v);
+
+/** The networks in the files that args.KEY names, relative to the model, with or without an ending. */
+dr_status dr_case_condition(dr_verifier *v, const char *key);
+dr_status dr_case_spade(dr_verifier *v, const char *key);
+
+/** A case of pictures, in a folder with case.json. */
+dr_status dr_verify_preprocess(const char *path, dr_verify_result *r);
 
 #endif

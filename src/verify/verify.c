@@ -34,6 +34,13 @@ static const struct {
     {"catvton_run", dr_verify_catvton_run},
     {"lr_schedule", dr_verify_lr_schedule},
     {"adamw", dr_verify_adamw},
+    {"hrviton_chain", dr_verify_hr_chain},
+    {"hrviton_condition", dr_verify_hr_condition},
+    {"hrviton_generator", dr_verify_hr_generator},
+    {"hrviton_spade_norm", dr_verify_hr_spade_norm},
+    {"hrviton_spectral", dr_verify_hr_spectral},
+    {"hrviton_glue", dr_verify_hr_glue},
+    {"hrviton_warp", dr_verify_hr_warp},
 };
 
 dr_status dr_verifier_new(dr_verifier **out, const char *model, const char *out_dir)
@@ -69,6 +76,8 @@ void dr_verifier_free(dr_verifier *v)
     dr_vae_unload(&v->vae);
     dr_unet_unload(&v->unet);
     dr_parser_unload(&v->parser);
+    dr_condition_unload(&v->condition);
+    dr_spade_unload(&v->spade);
     dr_verify_garment_close(v);
     dr_tape_clear(&v->tape);
     dr_arena_clear(&v->results);
@@ -135,6 +144,11 @@ dr_status dr_verify_case(dr_verifier *v, const char *path, dr_verify_result *r)
     v->result = r;
     v->worst = 0;
     double t0 = dr_now();
+    if (dr_path_ends_with(path, ".json")) {
+        dr_status done = dr_verify_preprocess(path, r);
+        r->seconds = dr_now() - t0;
+        return done;
+    }
     dr_status st = dr_st_open(&v->file, path);
     if (st)
         return st;

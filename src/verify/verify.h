@@ -3,7 +3,8 @@
  * A case is a safetensors file with inputs `in/NAME`, expected outputs `want/NAME` in PyTorch's layout, and
  * metadata `kind` and `args` (JSON). Its tolerance follows from its kind: forward results 1e-4 of the output's
  * deviation (largest error), latents at the end of a run of many forwards 1e-3, pictures 2 of 255, gradients 1e-3 of
- * each tensor's norm or 1e-6 absolute, random numbers 1e-6, tokens exactly. */
+ * each tensor's norm or 1e-6 absolute, random numbers 1e-6, spectral norms 1e-5 of their value, tokens and labels
+ * exactly. */
 #ifndef DR_VERIFY_VERIFY_H
 #define DR_VERIFY_VERIFY_H
 

@@ -37,7 +37,7 @@ static void act_setup(check_problem *p)
 {
     float *x = add_in(p, "x", p->c->d[0], 0, 3, 1);
     for (int64_t i = 0; i < p->c->d[0]; i++)
-        if (p->c->act == DR_ACT_RELU) /* differences must not straddle the corner */
+        if (p->c->act == DR_ACT_RELU || p->c->act == DR_ACT_LEAKY_RELU) /* differences must not straddle the corner */
             x[i] += x[i] < 0 ? -0.5f : 0.5f;
     add_out(p, "y", p->c->d[0], 1);
 }
@@ -61,6 +61,8 @@ static const check_case act_cases[] = {
     {.d = {1003}, .act = DR_ACT_GELU},
     {.d = {1003}, .act = DR_ACT_QUICK_GELU},
     {.d = {1003}, .act = DR_ACT_RELU},
+    {.d = {1003}, .act = DR_ACT_LEAKY_RELU},
+    {.d = {1003}, .act = DR_ACT_TANH},
     {.d = {37}, .act = DR_ACT_NONE},
     {.d = {40000}, .act = DR_ACT_SILU},
     {.d = {515}, .act = DR_ACT_SILU, .opt = IN_PLACE},

@@ -190,7 +190,7 @@ static inline const char *case_label(const check_op *op, const check_case *c, ch
 {
     static const char *const opts[] = {"bias",   "residual", "in-place", "constant", "rank4", "affine",
                                        "offset", "no-stats", "causal",   "fused",    "sharp", "add"};
-    static const char *const acts[] = {"", " silu", " gelu", " quick_gelu", " relu"};
+    static const char *const acts[] = {"", " silu", " gelu", " quick_gelu", " relu", " leaky_relu", " tanh"};
     size_t at = 0;
     for (int i = 0; i < 6 && op->axes[i]; i++)
         at += (size_t)snprintf(buf + at, n - at, "%s%s=%lld", i ? " " : "", op->axes[i], (long long)c->d[i]);

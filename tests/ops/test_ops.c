@@ -12,6 +12,7 @@
 #include "ops/cases_norm.h"
 #include "ops/cases_optimizer.h"
 #include "ops/cases_resize.h"
+#include "ops/cases_spade.h"
 #include "ops/check_run.h"
 
 #include <setjmp.h>
@@ -39,6 +40,11 @@ static const check_op *const all_ops[] = {
     &op_adamw8,
     &op_copy2d,
     &op_batchnorm,
+    &op_flow_sample,
+    &op_spade,
+    &op_label_conv,
+    &op_region_norm,
+    &op_softmax,
     &op_embedding,
     &op_transpose,
     &op_add_product,

@@ -116,7 +116,7 @@ static void attention_weighs_values_by_softmax(void **state)
     close_to(lse, (double[]){5, 2.126928}, 2, 1e-6);
 }
 
-/* torch: F.silu, F.gelu, x * sigmoid(1.702 x), F.relu at -1 and 2 */
+/* torch: F.silu, F.gelu, x * sigmoid(1.702 x), F.relu, F.leaky_relu(x, 0.2), tanh at -1 and 2 */
 static void activations_match_torch(void **state)
 {
     (void)state;
@@ -124,9 +124,11 @@ static void activations_match_torch(void **state)
                                      [DR_ACT_SILU] = {-0.26894142, 1.76159416},
                                      [DR_ACT_GELU] = {-0.15865525, 1.95449974},
                                      [DR_ACT_QUICK_GELU] = {-0.15420423, 1.93565862},
-                                     [DR_ACT_RELU] = {0, 2}};
+                                     [DR_ACT_RELU] = {0, 2},
+                                     [DR_ACT_LEAKY_RELU] = {-0.2, 2},
+                                     [DR_ACT_TANH] = {-0.76159416, 0.96402758}};
     float x[] = {-1, 2}, y[2];
-    for (int act = DR_ACT_NONE; act <= DR_ACT_RELU; act++) {
+    for (int act = DR_ACT_NONE; act <= DR_ACT_TANH; act++) {
         ref->act((dr_act)act, 2, x, y);
         close_to(y, want[act], 2, 3e-7);
     }
@@ -140,6 +142,41 @@ static void bilinear_aligns_cell_centres(void **state)
     close_to(y, (double[]){0, 0.25, 0.75, 1}, 4, 1e-7);
     ref->resize_nearest(1, 1, 4, 1, 1, 2, z, down);
     close_to(down, (double[]){0, 20}, 2, 0);
+}
+
+/* torch: F.grid_sample(x, grid + flow / (1.5, 0.5), padding_mode="border", align_corners=False), grid of two linspaces
+ * from -1 to 1: a flow of 0 does not give x back */
+static void flow_sample_reads_where_torch_does(void **state)
+{
+    (void)state;
+    float x[] = {0, 1, 4, 9, 16, 25}, flow[] = {0, 0, 0.5f, 0, 0, -1, 0, 0, -0.25f, 0.5f, 3, 3}, y[6];
+    dr_flow_args a = {
+        .N = 1, .H = 2, .W = 3, .C = 1, .OH = 2, .OW = 3, .div_x = 1.5f, .div_y = 0.5f, .x = x, .flow = flow, .y = y};
+    ref->flow_sample(&a);
+    close_to(y, (double[]){0, 2.5, 4, 9, 14.25, 25}, 6, 1e-6);
+}
+
+/* torch: F.leaky_relu(F.instance_norm(x + noise * scale) * (1 + gamma) + beta, 0.2), rows of gamma shared */
+static void spade_normalises_then_modulates(void **state)
+{
+    (void)state;
+    float x[] = {1, 5, 3, 7, 2, -1, 8, 0}, noise[] = {0.5f, -1, 0, 2}, scale[] = {0.5f, -2}, y[8];
+    float gamma[] = {9, 9, 0.5f, -0.5f}, beta[] = {9, 9, 0.1f, -0.2f};
+    int32_t id[] = {1, 1, 1, 1};
+    dr_spade_args a = {.scratch = &scratch, .N = 1, .S = 4, .C = 2, .P = 2, .eps = 1e-5f, .slope = 0.2f, .gain = 2};
+    a.x = x;
+    a.noise = noise;
+    a.noise_scale = scale;
+    a.gamma = gamma;
+    a.beta = beta;
+    a.id = id;
+    a.y = y;
+    assert_int_equal(ref->spade(&a), DR_OK);
+    static const double want[] = {-0.2159426063, 0.0020304620,  -0.0949463919, 0.5071066618,
+                                  -0.1433448642, -0.1006091386, 2.6711692810,  -0.1612182707};
+    for (int i = 0; i < 8; i++)
+        y[i] /= 2;
+    close_to(y, want, 8, 2e-6);
 }
 
 /* torch.optim.AdamW(lr=0.1, weight_decay=0.5) on 1.0 with gradients 2 and -1 */
@@ -210,6 +247,8 @@ int main(void)
         cmocka_unit_test(attention_weighs_values_by_softmax),
         cmocka_unit_test(activations_match_torch),
         cmocka_unit_test(bilinear_aligns_cell_centres),
+        cmocka_unit_test(flow_sample_reads_where_torch_does),
+        cmocka_unit_test(spade_normalises_then_modulates),
         cmocka_unit_test(adamw_takes_torchs_steps),
         cmocka_unit_test(out_of_memory_is_reported_and_scratch_given_back),
         cmocka_unit_test(unpacking_a_weight_frees_its_copy_once),

@@ -79,6 +79,12 @@ static void every_case_of_clothes_nano_passes(void **state)
     check_folder("clothes-nano", 2);
 }
 
+static void every_case_of_hr_viton_passes(void **state)
+{
+    (void)state;
+    check_folder("hr-viton", 12);
+}
+
 /* --- wrong expectations ---------------------------------------------------------------------------- */
 
 static char copy[] = "/tmp/drape-test-XXXXXX";
@@ -219,6 +225,7 @@ int main(void)
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
+        cmocka_unit_test(every_case_of_hr_viton_passes),
         cmocka_unit_test(one_wrong_value_fails_a_case),
         cmocka_unit_test(one_wrong_block_fails_a_case_and_is_named),
         cmocka_unit_test(a_block_that_the_model_does_not_have_is_a_fault),

@@ -485,6 +485,55 @@ class Studio(unittest.TestCase):
             page.press(f"Cancel: {name}")
         page.wait(lambda: not page.seen(".queue-item"), "an empty queue")
 
+    def test_42_two_results_of_one_person_lie_side_by_side(self):
+        page = self.page
+        self.person()
+        self.steps(2)
+        page.choose("2")
+        page.type("[name=prompt]", "a violet coat")
+        self.dress()
+        page.choose("Mask")
+        page.type("[name=prompt]", "a yellow coat")
+        self.steps(3)
+        page.choose("1")
+        self.dress()
+        page.open("#/history")
+        page.click(".item-link")
+        page.press("Beside another")
+        page.find(".compare-frame")
+        self.assertIn("#/history/compare-", page.driver.current_url)
+        names = page.js("return [...document.querySelectorAll('select')[0].options].map((o) => o.textContent)")
+        self.assertEqual(sum("a violet coat, seed" in n for n in names), 2, names)
+        self.assertTrue(any(n.startswith("a yellow coat, seed") for n in names), names)
+        differ = page.js("return [...document.querySelectorAll('.beside tr.differs th')].map((e) => e.firstChild.textContent)")
+        self.assertTrue({"Prompt", "Steps", "Seed"} <= set(differ), differ)
+        page.shot("history-pair")
+        split = "return getComputedStyle(document.querySelector('.compare-frame')).getPropertyValue('--split')"
+        page.js("document.querySelector('.compare-range').focus()")
+        page.driver.switch_to.active_element.send_keys(Keys.HOME)
+        self.assertEqual(page.js(split), "0%")
+        page.press("Left: a violet coat")
+        page.wait(lambda: "a violet coat" in page.js("return document.querySelectorAll('select')[0].selectedOptions[0].textContent"), "the other one left")
+        page.js("scrollTo(0, 0)")
+        page.choose("Side by side")
+        self.assertEqual(len(page.seen(".pair-view img")), 2)
+        page.choose("Difference")
+        page.find(".difference")
+        page.driver.refresh()  # the address has both
+        page.find(".difference")
+        self.assertIn("a violet coat", page.js("return document.querySelectorAll('select')[0].selectedOptions[0].textContent"))
+        page.choose("Slider")
+        script = axe.source()
+        if script:
+            for theme in ("light", "dark"):
+                page.theme(theme)
+                self.examine(script, f"two results, {theme}")
+        page.size(360, 740, 2, mobile=True)
+        self.fits()
+        page.open("#/history/compare-1.0-999.0")
+        page.wait(lambda: "not there any more" in page.text(".notice"), "a word on what is missing")
+        page.driver.get_log("browser")
+
     # --- for everyone -----------------------------------------------------------------------------------------
 
     def test_50_axe_finds_nothing_serious(self):

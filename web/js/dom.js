@@ -35,6 +35,10 @@ export function fill(el, ...children) {
 
 const SVG = 'http://www.w3.org/2000/svg';
 
+let sprite = 'icons.svg';
+/** Where icons come from, if not from icons.svg: '' is the page itself. */
+export function iconsFrom(address) { sprite = address; }
+
 /** An icon of icons.svg; decoration only, the button around it carries the name. */
 export function icon(name, extra = '') {
   const svg = document.createElementNS(SVG, 'svg');
@@ -42,7 +46,7 @@ export function icon(name, extra = '') {
   svg.setAttribute('aria-hidden', 'true');
   svg.setAttribute('focusable', 'false');
   const use = document.createElementNS(SVG, 'use');
-  use.setAttribute('href', `icons.svg#${name}`);
+  use.setAttribute('href', `${sprite}#${name}`);
   svg.append(use);
   return svg;
 }

@@ -76,6 +76,32 @@ static dr_status attention_bwd(const dr_attention_args *a)
     return workspace(a->scratch, a->Lq * a->D * (5 * dr_threads() + a->N * a->heads));
 }
 
+/* Sums and coefficients of every channel; the threads' shares of the former. */
+static dr_status spade(const dr_spade_args *a)
+{
+    return workspace(a->scratch, a->N * 8 * a->C);
+}
+
+static dr_status spade_bwd(const dr_spade_args *a)
+{
+    return workspace(a->scratch, a->N * 8 * a->C);
+}
+
+static dr_status label_conv(const dr_label_conv_args *a)
+{
+    return workspace(a->scratch, dr_numel(a->w));
+}
+
+static dr_status region_norm(const dr_region_norm_args *a)
+{
+    return workspace(a->scratch, a->N * 8 * a->C);
+}
+
+static dr_status region_norm_bwd(const dr_region_norm_args *a)
+{
+    return workspace(a->scratch, a->N * 8 * a->C);
+}
+
 static dr_status transpose(const dr_pick_args *a)
 {
     return workspace(a->scratch, a->n);
@@ -103,6 +129,11 @@ ROW_GIVING(dr_status, layernorm, (const dr_layernorm_args *a), DR_OK)
 ROW_GIVING(dr_status, layernorm_bwd, (const dr_layernorm_args *a), DR_OK)
 ROW(batchnorm, (const dr_batchnorm_args *a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a))
+ROW(flow_sample, (const dr_flow_args *a))
+ROW(flow_sample_bwd, (const dr_flow_args *a))
+ROW(label_conv_bwd, (const dr_label_conv_args *a))
+ROW(softmax, (int64_t R, int64_t C, const float *x, float *y))
+ROW(softmax_bwd, (int64_t R, int64_t C, const float *y, const float *dy, float *dx))
 ROW(embedding, (const dr_pick_args *a))
 ROW(embedding_bwd, (const dr_pick_args *a))
 ROW(transpose_bwd, (const dr_pick_args *a))
@@ -165,6 +196,16 @@ static const dr_ops dry = {
     .attention_bwd = attention_bwd,
     .batchnorm = batchnorm,
     .batchnorm_bwd = batchnorm_bwd,
+    .flow_sample = flow_sample,
+    .flow_sample_bwd = flow_sample_bwd,
+    .spade = spade,
+    .spade_bwd = spade_bwd,
+    .label_conv = label_conv,
+    .label_conv_bwd = label_conv_bwd,
+    .region_norm = region_norm,
+    .region_norm_bwd = region_norm_bwd,
+    .softmax = softmax,
+    .softmax_bwd = softmax_bwd,
     .embedding = embedding,
     .embedding_bwd = embedding_bwd,
     .transpose = transpose,

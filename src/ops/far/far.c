@@ -38,6 +38,16 @@ ROW_GIVING(dr_status, attention, (const dr_attention_args *a), (a))
 ROW_GIVING(dr_status, attention_bwd, (const dr_attention_args *a), (a))
 ROW(batchnorm, (const dr_batchnorm_args *a), (a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a), (a))
+ROW(flow_sample, (const dr_flow_args *a), (a))
+ROW(flow_sample_bwd, (const dr_flow_args *a), (a))
+ROW_GIVING(dr_status, spade, (const dr_spade_args *a), (a))
+ROW_GIVING(dr_status, spade_bwd, (const dr_spade_args *a), (a))
+ROW_GIVING(dr_status, label_conv, (const dr_label_conv_args *a), (a))
+ROW(label_conv_bwd, (const dr_label_conv_args *a), (a))
+ROW_GIVING(dr_status, region_norm, (const dr_region_norm_args *a), (a))
+ROW_GIVING(dr_status, region_norm_bwd, (const dr_region_norm_args *a), (a))
+ROW(softmax, (int64_t R, int64_t C, const float *x, float *y), (R, C, x, y))
+ROW(softmax_bwd, (int64_t R, int64_t C, const float *y, const float *dy, float *dx), (R, C, y, dy, dx))
 ROW(embedding, (const dr_pick_args *a), (a))
 ROW(embedding_bwd, (const dr_pick_args *a), (a))
 ROW_GIVING(dr_status, transpose, (const dr_pick_args *a), (a))
@@ -112,6 +122,16 @@ void dr_ops_far_init(dr_ops *ops)
         .attention_bwd = attention_bwd,
         .batchnorm = batchnorm,
         .batchnorm_bwd = batchnorm_bwd,
+        .flow_sample = flow_sample,
+        .flow_sample_bwd = flow_sample_bwd,
+        .spade = spade,
+        .spade_bwd = spade_bwd,
+        .label_conv = label_conv,
+        .label_conv_bwd = label_conv_bwd,
+        .region_norm = region_norm,
+        .region_norm_bwd = region_norm_bwd,
+        .softmax = softmax,
+        .softmax_bwd = softmax_bwd,
         .embedding = embedding,
         .embedding_bwd = embedding_bwd,
         .transpose = transpose,

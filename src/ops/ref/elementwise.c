@@ -39,6 +39,10 @@ double dr_ref_act1(dr_act kind, double x)
         return x * sigmoid(1.702 * x);
     case DR_ACT_RELU:
         return x > 0 ? x : 0;
+    case DR_ACT_LEAKY_RELU:
+        return x > 0 ? x : (double)DR_LEAKY_SLOPE * x;
+    case DR_ACT_TANH:
+        return tanh(x);
     }
     DR_ASSERT(0, "no activation %d", (int)kind);
 }
@@ -59,6 +63,10 @@ double dr_ref_act1_grad(dr_act kind, double x)
         return s * (1 + 1.702 * x * (1 - s));
     case DR_ACT_RELU:
         return x > 0 ? 1 : 0;
+    case DR_ACT_LEAKY_RELU:
+        return x > 0 ? 1 : (double)DR_LEAKY_SLOPE;
+    case DR_ACT_TANH:
+        return 1 - tanh(x) * tanh(x);
     }
     DR_ASSERT(0, "no activation %d", (int)kind);
 }

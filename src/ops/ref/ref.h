@@ -25,6 +25,16 @@ dr_status dr_ref_attention_bwd(const dr_attention_args *a);
 
 void dr_ref_batchnorm(const dr_batchnorm_args *a);
 void dr_ref_batchnorm_bwd(const dr_batchnorm_args *a);
+void dr_ref_flow_sample(const dr_flow_args *a);
+void dr_ref_flow_sample_bwd(const dr_flow_args *a);
+dr_status dr_ref_spade(const dr_spade_args *a);
+dr_status dr_ref_spade_bwd(const dr_spade_args *a);
+dr_status dr_ref_label_conv(const dr_label_conv_args *a);
+void dr_ref_label_conv_bwd(const dr_label_conv_args *a);
+dr_status dr_ref_region_norm(const dr_region_norm_args *a);
+dr_status dr_ref_region_norm_bwd(const dr_region_norm_args *a);
+void dr_ref_softmax(int64_t R, int64_t C, const float *x, float *y);
+void dr_ref_softmax_bwd(int64_t R, int64_t C, const float *y, const float *dy, float *dx);
 void dr_ref_embedding(const dr_pick_args *a);
 void dr_ref_embedding_bwd(const dr_pick_args *a);
 dr_status dr_ref_transpose_weight(const dr_pick_args *a);

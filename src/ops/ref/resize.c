@@ -1,5 +1,7 @@
 #include "ops/ref/ref.h"
 
+#include <math.h>
+
 void dr_ref_resize_nearest(int64_t N, int64_t H, int64_t W, int64_t C, int64_t OH, int64_t OW, const float *x, float *y)
 {
 #pragma omp parallel for
@@ -27,7 +29,8 @@ void dr_ref_resize_nearest_bwd(int64_t N, int64_t H, int64_t W, int64_t C, int64
         }
 }
 
-/* The two source cells of output o along one axis, and the weight of the second. f32, as PyTorch computes it. */
+/* The two source cells of output o along one axis, and the weight of the second. f32, as PyTorch computes it; so is the
+ * mix below, rounding included. */
 typedef struct span {
     int64_t lo, hi;
     float t;
@@ -56,9 +59,9 @@ void dr_ref_resize_bilinear(int64_t N, int64_t H, int64_t W, int64_t C, int64_t 
         for (int64_t ow = 0; ow < OW; ow++) {
             span u = span_at(ow, W, OW);
             for (int64_t c = 0; c < C; c++) {
-                float a = (1 - u.t) * top[u.lo * C + c] + u.t * top[u.hi * C + c];
-                float b = (1 - u.t) * bottom[u.lo * C + c] + u.t * bottom[u.hi * C + c];
-                y[(row * OW + ow) * C + c] = (1 - v.t) * a + v.t * b;
+                float a = fmaf(1 - u.t, top[u.lo * C + c], u.t * top[u.hi * C + c]);
+                float b = fmaf(1 - u.t, bottom[u.lo * C + c], u.t * bottom[u.hi * C + c]);
+                y[(row * OW + ow) * C + c] = fmaf(1 - v.t, a, v.t * b);
             }
         }
     }

@@ -4,6 +4,7 @@ import { tests } from './check.js';
 import './mask.js';
 import './kind.js';
 import './rest.js';
+import './pair.js';
 
 const failures = [];
 for (const { name, fn } of tests) {

@@ -11,6 +11,8 @@ import { jobs, isOpen, stateName, typeName } from '../jobs.js';
 import { phrase } from '../dress/running.js';
 import { fileName } from '../dress/result.js';
 import { jobTitle, removeJob } from './common.js';
+import { NAMES } from './settings.js';
+import { resultsOf, pairId } from './person.js';
 
 export function jobView(id) {
   const body = h('div', { class: 'run' });
@@ -60,8 +62,19 @@ function results(job) {
     picture.firstChild.style.setProperty('--ratio', String(r.width / r.height));
     return h('figure', { class: 'job-result' }, h('div', { class: 'job-picture' }, picture),
       h('figcaption', {}, h('span', { class: 'soft small', text: r.seed !== undefined ? `Seed ${r.seed}` : '' }),
-        h('a', { class: 'button small', href: url, download: fileName(job, i) }, icon('download'), h('span', { text: 'Download' }))));
+        h('span', { class: 'row' }, compareLink(job, i),
+          h('a', { class: 'button small', href: url, download: fileName(job, i) }, icon('download'), h('span', { text: 'Download' })))));
   }));
+}
+
+/* To this result beside another one of the person: the next of the job, or the newest of another. */
+function compareLink(job, i) {
+  if (job.type !== 'tryon' || !job.settings.photo) return null;
+  const key = `${job.id}.${i}`;
+  const others = resultsOf(job.settings.photo, jobs.all).filter((r) => r.key !== key);
+  const other = others.find((r) => r.job.id === job.id) ?? others[0];
+  if (!other) return null;
+  return h('a', { class: 'button small', href: `#/history/${pairId(key, other.key)}` }, icon('compare'), h('span', { text: 'Beside another' }));
 }
 
 function inputs(job) {
@@ -70,9 +83,6 @@ function inputs(job) {
   return h('section', { class: 'card' }, h('h2', { text: 'Inputs' }), h('ul', { class: 'thumbs' }, list.filter(([id]) => id).map(([id, name]) =>
     h('li', {}, h('a', { href: api.imageUrl(id), target: '_blank', rel: 'noopener' }, h('img', { src: api.imageUrl(id, 240), alt: name || 'Photo' })), h('span', { class: 'small soft', text: name })))));
 }
-
-const NAMES = [['prompt', 'Prompt'], ['negative', 'Not'], ['model', 'Model'], ['garment', 'Garment'], ['category', 'Replaced'], ['sleeve', 'Sleeves'], ['steps', 'Steps'],
-               ['guidance', 'Guidance'], ['lora', 'LoRA'], ['strength', 'Strength'], ['scheduler', 'Sampler'], ['seed', 'Seed'], ['count', 'Pictures'], ['grow', 'Grow'], ['feather', 'Soft edge']];
 
 function settings(job) {
   const rows = NAMES.filter(([key]) => job.settings[key] !== undefined && job.settings[key] !== null && job.settings[key] !== '')

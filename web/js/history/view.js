@@ -1,4 +1,5 @@
-// History: what is to be done, and what was done, with search; one job in full at #/history/ID.
+// History: what is to be done, and what was done, with search; one job in full at #/history/ID, two results of a person at
+// #/history/compare-ID.N-ID.N.
 
 import { h, fill, icon, button } from '../dom.js';
 import { when, duration } from '../format.js';
@@ -8,9 +9,13 @@ import * as api from '../api.js';
 import { jobs, isOpen, stateName, typeName } from '../jobs.js';
 import { phrase } from '../dress/running.js';
 import { jobView } from './job.js';
+import { pairPage } from './pair.js';
+import { pairOf } from './person.js';
 import { jobTitle, jobHref, removeJob } from './common.js';
 
 export function historyView(id) {
+  const pair = pairOf(id);
+  if (pair) return pairPage(pair);
   return id ? jobView(id) : new History();
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 
-/** Sets the shape (width / height) that css/editor.css sizes `.fit > *` by. */
+/** Sets the shape (width / height) that css/compare.css sizes `.fit > *` by. */
 export function fitBox(width, height, ...children) {
   const inner = h('div', { class: 'fit-inner' }, children);
   inner.style.setProperty('--ratio', String(width / height));

@@ -44,6 +44,10 @@ static inline vf act_value(dr_act kind, vf x)
         return x * vsigmoid(1.702f * x);
     case DR_ACT_RELU:
         return vmax(vzero(), x);
+    case DR_ACT_LEAKY_RELU:
+        return vselect(x > 0.0f, x, DR_LEAKY_SLOPE * x);
+    case DR_ACT_TANH:
+        return vtanh(x);
     default:
         return x;
     }
@@ -69,6 +73,11 @@ static inline vf act_slope(dr_act kind, vf x)
         return s * vfma(1.702f * x, 1.0f - s, vset1(1.0f));
     case DR_ACT_RELU:
         return vselect(x > 0.0f, vset1(1.0f), vzero());
+    case DR_ACT_LEAKY_RELU:
+        return vselect(x > 0.0f, vset1(1.0f), vset1(DR_LEAKY_SLOPE));
+    case DR_ACT_TANH:
+        s = vtanh(x);
+        return vfma(-s, s, vset1(1.0f));
     default:
         return vset1(1.0f);
     }
@@ -103,6 +112,12 @@ void SIMD(act)(dr_act kind, int64_t n, const float *x, float *y)
     case DR_ACT_RELU:
         FOR_PIECES(n, act_piece(DR_ACT_RELU, i, end, x, y));
         break;
+    case DR_ACT_LEAKY_RELU:
+        FOR_PIECES(n, act_piece(DR_ACT_LEAKY_RELU, i, end, x, y));
+        break;
+    case DR_ACT_TANH:
+        FOR_PIECES(n, act_piece(DR_ACT_TANH, i, end, x, y));
+        break;
     default:
         FOR_PIECES(n, act_piece(DR_ACT_NONE, i, end, x, y));
     }
@@ -122,6 +137,12 @@ void SIMD(act_bwd)(dr_act kind, int64_t n, const float *x, const float *dy, floa
         break;
     case DR_ACT_RELU:
         FOR_PIECES(n, act_bwd_piece(DR_ACT_RELU, i, end, x, dy, dx));
+        break;
+    case DR_ACT_LEAKY_RELU:
+        FOR_PIECES(n, act_bwd_piece(DR_ACT_LEAKY_RELU, i, end, x, dy, dx));
+        break;
+    case DR_ACT_TANH:
+        FOR_PIECES(n, act_bwd_piece(DR_ACT_TANH, i, end, x, dy, dx));
         break;
     default:
         FOR_PIECES(n, act_bwd_piece(DR_ACT_NONE, i, end, x, dy, dx));

@@ -10,6 +10,9 @@ dr_status SIMD(groupnorm)(const dr_groupnorm_args *a);
 dr_status SIMD(groupnorm_bwd)(const dr_groupnorm_args *a);
 dr_status SIMD(layernorm)(const dr_layernorm_args *a);
 dr_status SIMD(layernorm_bwd)(const dr_layernorm_args *a);
+void SIMD(flow_sample)(const dr_flow_args *a);
+dr_status SIMD(spade)(const dr_spade_args *a);
+dr_status SIMD(label_conv)(const dr_label_conv_args *a);
 dr_status SIMD(attention)(const dr_attention_args *a);
 dr_status SIMD(attention_bwd)(const dr_attention_args *a);
 

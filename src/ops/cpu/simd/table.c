@@ -8,6 +8,9 @@ static void fill(dr_ops *ops)
     ops->groupnorm_bwd = SIMD(groupnorm_bwd);
     ops->layernorm = SIMD(layernorm);
     ops->layernorm_bwd = SIMD(layernorm_bwd);
+    ops->flow_sample = SIMD(flow_sample);
+    ops->spade = SIMD(spade);
+    ops->label_conv = SIMD(label_conv);
     ops->attention = SIMD(attention);
     ops->attention_bwd = SIMD(attention_bwd);
     ops->add_product = SIMD(add_product);

@@ -328,6 +328,17 @@ static inline vf vsigmoid(vf x)
     return 1.0f / (1.0f + vexp(-x));
 }
 
+/* 1 - 2 / (1 + e^2x); near 0, where that loses its digits, the power series. */
+static inline vf vtanh(vf x)
+{
+    vf far = 1.0f - 2.0f / (1.0f + vexp(2.0f * x)), s = x * x;
+    vf p = vset1(2.18694885e-2f);
+    p = vfma(p, s, vset1(-5.39682540e-2f));
+    p = vfma(p, s, vset1(1.33333333e-1f));
+    p = vfma(p, s, vset1(-3.33333333e-1f));
+    return vselect(vabs(x) < 0.3f, vfma(p * s, x, x), far);
+}
+
 /* The normal distribution's cumulative (1 + erf(x/sqrt 2))/2. erf by two polynomials as published by
  * N. Juffa (about 1 ulp): x + x P(x^2) near 0, 1 - exp(Q(|x|)) beyond. Below 0 the second gives
  * erfc = exp(Q) without the cancellation of 1 + erf. */
