@@ -571,6 +571,16 @@ typedef struct drape_train_report {
     unsigned long long memory; /* resident bytes */
 } drape_train_report;
 
+/** What the model in training makes of photos that are held out. */
+typedef struct drape_train_look {
+    int step;
+    double loss; /* on noise and timesteps that are the same at every look; NaN: not known */
+    int metrics; /* of the pictures that were made, mean over them */
+    const char *const *name;
+    const double *value; /* NaN: not known */
+    bool best;           /* by keep_best, so far */
+} drape_train_look;
+
 /** Any may be NULL. */
 typedef struct drape_train_callbacks {
     void *user;
@@ -581,6 +591,8 @@ typedef struct drape_train_callbacks {
     void (*message)(void *user, const char *text);
     /** True finishes the step, writes a checkpoint, and returns DRAPE_ECANCELLED. */
     bool (*cancel)(void *user);
+    /** After each look at the photos that are held out. Borrowed for the call. */
+    void (*look)(void *user, const drape_train_look *look);
 } drape_train_callbacks;
 
 /**
@@ -639,6 +651,12 @@ typedef struct drape_train_options {
     double garment_dropout;    /* part of the samples in which the garment is not shown, for guidance */
     const char *validation_garment;
     drape_train_callbacks callbacks;
+    double validation_split;     /* part of the photos that are held out: never trained on, looked at every
+                                    validation_steps; 0: none */
+    const char *validation_data; /* or a folder of others: photos in it or in its images/, masks in its masks/ */
+    const char
+        *validation_metrics; /* what pictures of them are judged by (drape_eval_metric_at()), "none": no pictures */
+    const char *keep_best;   /* "loss" or one of these: OUTPUT/best-STEP is the model that was best by it */
 } drape_train_options;
 
 /** The defaults of every option. */

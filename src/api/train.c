@@ -8,6 +8,7 @@
 #include "options/options.h"
 #include "pipeline/folder.h"
 #include "train/dataset_lint.h"
+#include "train/pairs_dataset.h"
 #include "train/trainer.h"
 #include "tryon/tryon.h"
 
@@ -68,7 +69,7 @@ static void picture_of_pair(const train_call *c, const dr_engine *e, const dr_im
     o->fit = DR_FIT_CROP_PAD;
     o->whole = true;
     o->paste = false;
-    dr_trainer_pair_size(c->trainer, &o->inpaint.width, &o->inpaint.height);
+    (void)dr_trainer_pair_size(c->trainer, &o->inpaint.width, &o->inpaint.height);
     o->inpaint.sampler.kind = DR_SAMPLER_DDIM;
     o->inpaint.sampler.eta = e->schedule.advice_given ? 0 : 1; /* few steps want no noise of their own */
 }
@@ -104,26 +105,88 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
 }
 
 /* An engine on the model that training started from, with the models in training in place of its own. */
+static dr_status open_in_training(dr_engine *e, dr_trainer *t)
+{
+    struct dr_text_model *text = dr_trainer_text(t);
+    dr_engine_extras extras = {.dresses = dr_trainer_pair_size(t, NULL, NULL)};
+    dr_status st = dr_engine_open(e, dr_trainer_source(t), &extras, dr_trainer_precision(t), true, NULL);
+    if (st)
+        return st;
+    e->unet = *dr_trainer_unet(t);
+    if (text)
+        e->text = *text;
+    return DR_OK;
+}
+
+static void close_in_training(dr_engine *e, dr_trainer *t)
+{
+    e->unet = (dr_unet_model){0}; /* borrowed */
+    if (dr_trainer_text(t))
+        e->text = (dr_text_model){0};
+    dr_engine_close(e);
+}
+
 static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
 {
     train_call *c = user;
     dr_engine e;
-    struct dr_text_model *text = dr_trainer_text(t);
-    dr_engine_extras extras = {.dresses = c->options->validation_garment != NULL};
-    c->trainer = t;
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), &extras, dr_trainer_precision(t), true, NULL);
+    dr_status st = open_in_training(&e, t);
     if (st)
         return st;
+    c->trainer = t;
     c->what = "validation pictures";
     c->total = c->options->num_validation_images;
-    e.unet = *dr_trainer_unet(t);
-    if (text)
-        e.text = *text;
     st = write_pictures(c, &e, dir, step);
-    e.unet = (dr_unet_model){0}; /* borrowed */
-    if (text)
-        e.text = (dr_text_model){0};
-    dr_engine_close(&e);
+    close_in_training(&e, t);
+    return st;
+}
+
+/* --- photos that are held out ------------------------------------------------------------------------ */
+
+/* A pair's pictures at the size that it is trained at, so that the result can be compared with them. */
+static dr_status load_held(const train_call *c, const dr_example *x, dr_image *photo, dr_image *mask, dr_image *garment)
+{
+    dr_crop whole = {0};
+    if (dr_trainer_pair_size(c->trainer, &whole.width, &whole.height))
+        return dr_garment_pair_load(x, &whole, photo, mask, garment);
+    dr_status st = dr_image_read(photo, x->image, 3);
+    return st ? st : dr_mask_load(mask, x->mask, photo->width, photo->height, x->image, NULL);
+}
+
+static dr_status dress_one(train_call *c, dr_engine *e, const dr_example *x, int i, dr_train_dressed *each, void *user)
+{
+    dr_image photo = {0}, mask = {0}, garment = {0}, out = {0};
+    dr_status st = load_held(c, x, &photo, &mask, &garment);
+    dr_tryon_options o = picture_options(c, e, x->prompt ? x->prompt : "", c->options->seed + (uint64_t)i);
+    if (garment.data)
+        picture_of_pair(c, e, &garment, &o);
+    if (!st)
+        st = dr_tryon(e, &o, &photo, &mask, &out);
+    if (!st)
+        st = each(user, i, &photo, &mask, &out);
+    dr_image_clear(&photo);
+    dr_image_clear(&mask);
+    dr_image_clear(&garment);
+    dr_image_clear(&out);
+    return st;
+}
+
+static dr_status dress(void *user, dr_trainer *t, const dr_dataset *photos, int count, dr_train_dressed *each,
+                       void *each_user)
+{
+    train_call *c = user;
+    dr_engine e;
+    dr_status st = open_in_training(&e, t);
+    if (st)
+        return st;
+    c->trainer = t;
+    c->what = "photos held out";
+    c->total = count;
+    for (int i = 0; !st && i < count; i++) {
+        c->done = i;
+        st = dress_one(c, &e, &photos->example[i], i, each, each_user);
+    }
+    close_in_training(&e, t);
     return st;
 }
 
@@ -197,7 +260,7 @@ static dr_status check_validation(const drape_train_options *p)
 drape_status drape_train(const drape_train_options *options)
 {
     train_call call = {.options = options};
-    dr_train_pictures pictures = {&call, validate, make_class_images};
+    dr_train_pictures pictures = {&call, validate, dress, make_class_images};
     dr_status st = check_validation(options);
     return (drape_status)(st ? st : dr_train(options, &pictures));
 }

@@ -76,16 +76,15 @@ dr_status dr_listing_open(dr_listing *l, const char *dir, bool (*wanted)(const c
 
 const char *dr_listing_find(const dr_listing *l, const char *name)
 {
-    for (int low = 0, high = l->count; low < high;) {
-        int middle = (low + high) / 2, c = dr_compare_stems(name, l->name[middle]);
-        if (c == 0)
-            return l->name[middle];
-        if (c < 0)
-            high = middle;
-        else
+    int low = 0, high = l->count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (dr_compare_stems(l->name[middle], name) < 0)
             low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low < l->count && dr_compare_stems(l->name[low], name) == 0 ? l->name[low] : NULL;
 }
 
 bool dr_same_folder(const char *a, const char *b)

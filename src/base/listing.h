@@ -19,7 +19,7 @@ dr_status dr_listing_open(dr_listing *l, const char *dir, bool (*wanted)(const c
 /** Safe on a zeroed struct. */
 void dr_listing_clear(dr_listing *l);
 
-/** The name of the same stem as `name`, or NULL. Borrowed. */
+/** The first name of the same stem as `name`, or NULL. Borrowed. */
 const char *dr_listing_find(const dr_listing *l, const char *name);
 
 /** As strcmp() of the names without their endings (dr_compare_names()). */

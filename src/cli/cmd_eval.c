@@ -1,12 +1,16 @@
 /* drape eval: on the public API alone, like any other program. */
+#include "base/file.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/commands.h"
+#include "cli/eval_grid.h"
 #include "cli/eval_page.h"
 #include "cli/opt_table.h"
 #include "drape.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,7 @@ typedef struct eval_cli {
     const char *html, *sort;
     bool json, quiet;
     int threads;
+    dr_grid grid;
     dr_progress bar;
     bool started;
 } eval_cli;
@@ -107,6 +112,8 @@ static int judge(eval_cli *c)
     drape_status st = drape_eval(&c->o, &text);
     if (c->started)
         dr_progress_end(&c->bar);
+    if (st == DRAPE_ECANCELLED && !c->quiet)
+        fprintf(stderr, "drape eval: %s\n", drape_error());
     if (!st)
         st = (drape_status)dr_json_parse(text, strlen(text), "the report", &report);
     int rc = st ? dr_cli_fail(&dr_cmd_eval, (int)st) : tell(c, report);
@@ -142,6 +149,52 @@ static const dr_own own[] = {
      AT(sort),
      {"sort", DR_OPT_STRING, NULL, "METRIC", "what the page is sorted by",
       .shown_default = "LPIPS, SSIM or PSNR, whichever there is"}},
+    {"cache", NULL, 0, {"", DR_OPT_HEADING, NULL, NULL, "or a grid, to choose by eye and by numbers:"}},
+    {"cache",
+     NULL,
+     AT(grid.dir),
+     {"grid", DR_OPT_STRING, NULL, "DIR",
+      "paint one photo with all checkpoints, scales and seeds: a sheet and the pictures; what is there is not made "
+      "anew",
+      .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.checkpoints),
+     {"checkpoint", DR_OPT_LIST, NULL, "DIR|FILE",
+      "a model, an adapter, or what a training left on the way; may be given again", .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.model),
+     {"model", DR_OPT_STRING, NULL, "DIR|FILE", "what adapters and parts of models belong to",
+      .shown_default = "the small one; of a part the folder around it"}},
+    {"cache", NULL, AT(grid.image), {"image", DR_OPT_STRING, NULL, "PHOTO", "of a person", .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.mask),
+     {"mask", DR_OPT_STRING, NULL, "MASK", "white where the garment goes; auto, auto:lower and so on make one"}},
+    {"cache", NULL, AT(grid.prompt), {"prompt", DR_OPT_STRING, NULL, "TEXT", "the garment", .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.garments),
+     {"garment", DR_OPT_LIST, NULL, "PHOTO", "its photo: colour and pattern are measured", .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.reference_photo),
+     {"reference-photo", DR_OPT_STRING, NULL, "PHOTO", "how the person should look, to measure against",
+      .shown_default = ""}},
+    {"cache",
+     NULL,
+     AT(grid.guidance),
+     {"guidance-scale", DR_OPT_STRING, NULL, "X,Y", "one or several, with commas between"}},
+    {"cache", NULL, AT(grid.seed), {"seed", DR_OPT_U64, NULL, "N", "of the first picture"}},
+    {"cache",
+     NULL,
+     AT(grid.num_images),
+     {"num-images", DR_OPT_INT, NULL, "N", "pictures of each, with seeds N, N+1, ...", 1, 100}},
+    {"cache",
+     NULL,
+     AT(grid.steps),
+     {"steps", DR_OPT_INT, NULL, "N", "denoising steps", 1, 1000, .shown_default = "as suits the model"}},
     {"cache", NULL, 0, {"", DR_OPT_HEADING, NULL, NULL, "running:"}},
     {"cache",
      NULL,
@@ -152,18 +205,37 @@ static const dr_own own[] = {
 
 static int check(const eval_cli *c)
 {
+    char folder[PATH_MAX];
     if (!c->o.results || !c->o.reference)
         return dr_usage_error(&dr_cmd_eval, "%s is missing: a folder of pictures",
                               c->o.results ? "--reference" : "--results");
     if (c->sort && drape_eval_metric_index(c->sort) < 0)
         return dr_usage_error(&dr_cmd_eval, "--sort is '%.60s', which is no metric: '--metrics help' lists them",
                               c->sort);
+    if (c->html && !dr_path_folder(folder, sizeof folder, c->html) && !dr_is_dir(folder)) /* before the long work */
+        return dr_cli_fail(&dr_cmd_eval, dr_fail(DR_ENOENT, "--html '%s': there is no folder '%s'", c->html, folder));
     return 0;
+}
+
+static int work(eval_cli *c)
+{
+    if (c->o.metrics && strcmp(c->o.metrics, "help") == 0)
+        return list_metrics();
+    c->o.callbacks = (drape_eval_callbacks){c, progress, note, dr_cli_interrupted};
+    dr_set_threads(c->threads);
+    if (c->grid.dir) {
+        c->grid.json = c->json;
+        c->grid.quiet = c->quiet;
+        c->grid.parser = c->o.parser;
+        return dr_grid_run(&c->grid, &dr_cmd_eval);
+    }
+    int bad = check(c);
+    return bad ? bad : judge(c);
 }
 
 static int run(int argc, char **argv)
 {
-    eval_cli c = {0};
+    eval_cli c = {.grid = {.mask = "auto", .guidance = "7.5", .num_images = 1}};
     dr_opt_set s;
     dr_opt_list rest = {0};
     drape_eval_defaults(&c.o);
@@ -171,19 +243,18 @@ static int run(int argc, char **argv)
     int rc = dr_opt_parse(&dr_cmd_eval, s.opt, s.count, argc, argv, &rest);
     if (rc == 0 && rest.count)
         rc = dr_usage_error(&dr_cmd_eval, "'%.100s' is no option", rest.item[0]);
+    if (rc == 0)
+        rc = work(&c);
     dr_opt_list_free(&rest);
-    if (rc)
-        return rc < 0 ? 0 : rc;
-    if (c.o.metrics && strcmp(c.o.metrics, "help") == 0)
-        return list_metrics();
-    c.o.callbacks = (drape_eval_callbacks){&c, progress, note, dr_cli_interrupted};
-    dr_set_threads(c.threads);
-    rc = check(&c);
-    return rc ? rc : judge(&c);
+    dr_grid_free(&c.grid);
+    return rc < 0 ? 0 : rc;
 }
 
-const dr_command dr_cmd_eval = {"eval", "judge results by numbers: how like a reference, how well the garment is worn",
-                                "--results DIR --reference DIR [--masks DIR] [--garments DIR] [options]",
-                                "  drape eval --results out/ --reference photos/ --masks masks/ --html judged.html\n"
-                                "  drape eval --results out/ --reference photos/ --metrics psnr,ssim --json\n",
-                                run};
+const dr_command dr_cmd_eval = {
+    "eval", "judge results by numbers: how like a reference, how well the garment is worn",
+    "--results DIR --reference DIR [--masks DIR] [--garments DIR] [options]",
+    "  drape eval --results out/ --reference photos/ --masks masks/ --html judged.html\n"
+    "  drape eval --results out/ --reference photos/ --metrics psnr,ssim --json\n"
+    "  drape eval --grid grid/ --checkpoint out/checkpoint-200 --checkpoint out \\\n"
+    "      --image person.jpg --prompt \"blue jacket\" --guidance-scale 3,7.5 --num-images 3\n",
+    run};

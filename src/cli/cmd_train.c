@@ -61,6 +61,17 @@ static void on_message(void *user, const char *text)
     fprintf(stderr, "drape train: %s\n", text);
 }
 
+static void on_look(void *user, const drape_train_look *l)
+{
+    char text[1024];
+    size_t used = (size_t)snprintf(text, sizeof text, "after step %d, photos held out: loss %.4g", l->step, l->loss);
+    for (int i = 0; i < l->metrics && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, ", %s %.4g", l->name[i], l->value[i]);
+    if (l->best && used < sizeof text)
+        snprintf(text + used, sizeof text - used, "; the best so far");
+    on_message(user, text);
+}
+
 /* --- options ------------------------------------------------------------------------------------ */
 
 #define AT(field) offsetof(train_cli, field)
@@ -80,7 +91,7 @@ static const dr_own own[] = {
      NULL,
      AT(threads),
      {"threads", DR_OPT_INT, NULL, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS}},
-    {"num_validation_images", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no progress"}},
+    {"keep_best", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no progress"}},
 };
 
 static int parse(train_cli *c, int argc, char **argv)
@@ -101,7 +112,7 @@ static int run(int argc, char **argv)
     if (rc)
         return rc < 0 ? 0 : rc;
     dr_set_threads(c.threads);
-    c.o.callbacks = (drape_train_callbacks){&c, on_prepare, on_step, on_message, dr_cli_interrupted};
+    c.o.callbacks = (drape_train_callbacks){&c, on_prepare, on_step, on_message, dr_cli_interrupted, on_look};
     drape_status st = drape_train(&c.o);
     if (c.bar_open)
         dr_progress_end(&c.bar);

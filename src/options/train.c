@@ -36,6 +36,7 @@ const drape_train_options dr_train_defaults = {
     .num_validation_images = 4,
     .train_layers = "attention",
     .garment_dropout = 0.1,
+    .validation_metrics = "own",
 };
 
 const drape_option dr_train_table[] = {
@@ -130,5 +131,15 @@ const drape_option dr_train_table[] = {
     {F(validation_garment), DRAPE_OPTION_TEXT, 0, 0, "PHOTO", "of pairs: with this garment", .unset = ""},
     {F(validation_steps), DRAPE_OPTION_INT, 0, STEPS, "N", "every N steps"},
     {F(num_validation_images), DRAPE_OPTION_INT, 1, 64, "N", "pictures each time"},
+
+    {F(validation_split), DRAPE_OPTION_NUMBER, 0, 0.9, "X",
+     "hold out this part of the photos: they are not trained on, but looked at every --validation_steps; 0 is off",
+     .heading = "when to stop:"},
+    {F(validation_data), DRAPE_OPTION_TEXT, 0, 0, "DIR",
+     "or look at others: photos in DIR or DIR/images, masks in DIR/masks", .unset = ""},
+    {F(validation_metrics), DRAPE_OPTION_TEXT, 0, 0, "LIST",
+     "what pictures of them are judged by, as in 'drape eval'; none: the loss alone"},
+    {F(keep_best), DRAPE_OPTION_TEXT, 0, 0, "METRIC",
+     "keep the model that is best by this, loss or one of the metrics, as OUT_DIR/best-STEP", .unset = ""},
     {NULL},
 };

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "ops/ops.h"
 #include "options/options.h"
+#include "train/holdout.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +45,8 @@ static dr_status check_output(const drape_train_options *o)
                                  o->instance_masks_data_dir,
                                  o->garment_pairs,
                                  o->vae,
-                                 o->with_prior_preservation ? o->class_data_dir : NULL};
+                                 o->with_prior_preservation ? o->class_data_dir : NULL,
+                                 o->validation_data};
     struct stat out, other;
     if (stat(o->output_dir, &out) != 0)
         return DR_OK;
@@ -71,6 +73,8 @@ dr_status dr_train_check(const drape_train_options *o)
     bool some = o->validation_prompt || o->validation_image || o->validation_mask;
     if (!st && some && !(o->validation_image && o->validation_mask))
         st = dr_fail(DR_EINVAL, "validation needs --validation_image and --validation_mask (and --validation_prompt)");
+    if (!st)
+        st = dr_holdout_check(o);
     if (!st && o->use_ema && o->lora_rank)
         st = dr_fail(DR_EINVAL, "--use_ema averages whole weights: leave it out with --lora_rank");
     return st;

@@ -3,6 +3,7 @@
 #include "learn/optimizer.h"
 #include "models/tokenizer.h"
 #include "train/adapters.h"
+#include "train/holdout.h"
 #include "train/pairs_options.h"
 #include "train/rehearse.h"
 
@@ -72,7 +73,7 @@ static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train
 {
     const drape_train_options *o = in->options;
     *out = 0;
-    if (!o->validation_image)
+    if (!o->validation_image && !(dr_holds_out(o) && strcmp(o->validation_metrics, "none") != 0))
         return DR_OK;
     uint64_t size = dr_dtype_size(in->stored), decoder = 0;
     int side = in->unet->sample_size * dr_vae_factor(in->vae);

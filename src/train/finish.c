@@ -83,14 +83,22 @@ static dr_status mark_scheduler(const char *dir)
     return st;
 }
 
-/* What is trained, as checkpoints have it, and copies of the rest. */
-static dr_status write_parts(dr_trainer *t, const char *dir)
+bool dr_trainer_part_alone(const dr_trainer *t)
 {
+    return t->o->garment_pairs && !dr_garment_pairs_all(t->o);
+}
+
+/* What is trained is as checkpoints have it. */
+dr_status dr_trainer_write_parts(dr_trainer *t, const char *dir)
+{
+    bool alone = dr_trainer_part_alone(t);
     dr_training_swap(&t->training);
-    dr_status st = t->distilled.change ? dr_training_save_weights(&t->training, dir) : save_painting(t, dir);
-    if (!st)
+    dr_status st = t->distilled.change && !alone ? dr_training_save_weights(&t->training, dir) : save_painting(t, dir);
+    if (!st && !alone)
         st = write_painter(t, dir);
     dr_training_swap(&t->training);
+    if (alone)
+        return st;
     for (size_t i = 0; !st && i < COPIED_PARTS; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);
         if (!trained && is_there(t, parts[i]))
@@ -121,7 +129,7 @@ static dr_status write_pipeline(dr_trainer *t)
         st = dr_folder_begin(tmp, sizeof tmp, path);
     if (st)
         return st;
-    st = write_parts(t, tmp);
+    st = dr_trainer_write_parts(t, tmp);
     /* without its index a folder is no pipeline: nobody takes one for whole that is new and old in parts */
     if (!st)
         st = dr_trainer_path(t, path, sizeof path, "model_index.json");
@@ -142,9 +150,7 @@ static dr_status write_attention(dr_trainer *t)
         st = dr_folder_begin(tmp, sizeof tmp, path);
     if (st)
         return st;
-    dr_training_swap(&t->training);
-    st = save_painting(t, tmp);
-    dr_training_swap(&t->training);
+    st = dr_trainer_write_parts(t, tmp);
     if (!st)
         st = move_part(t, tmp, "attention");
     (void)dr_remove_tree(tmp);
@@ -247,7 +253,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
         if (!st)
             st = dr_adapters_save(&t->adapters, path);
     } else {
-        st = t->o->garment_pairs && !dr_garment_pairs_all(t->o) ? write_attention(t) : write_pipeline(t);
+        st = dr_trainer_part_alone(t) ? write_attention(t) : write_pipeline(t);
     }
     if (!st && t->o->save_single_file)
         st = write_single(t);
@@ -255,5 +261,7 @@ dr_status dr_trainer_finish(dr_trainer *t)
         return st;
     if (write_sheet(t))
         dr_trainer_say(t, "no contact sheet: %s", dr_error());
+    dr_trainer_drop_others(t);
+    dr_trainer_tell_course(t);
     return DR_OK;
 }

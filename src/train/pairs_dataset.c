@@ -1,5 +1,5 @@
 /* Which pairs there are, and what is wrong with them. */
-#include "train/pairs.h"
+#include "train/pairs_dataset.h"
 
 #include "base/file.h"
 #include "base/listing.h"

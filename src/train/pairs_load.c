@@ -1,7 +1,7 @@
 /* A pair's pictures at the working size, as the published programs bring them there. */
 #include "io/fit.h"
 #include "io/mask.h"
-#include "train/pairs.h"
+#include "train/pairs_dataset.h"
 
 static dr_status load_person(const dr_example *e, const dr_crop *c, dr_image *person, dr_image *mask)
 {

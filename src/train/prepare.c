@@ -57,6 +57,18 @@ static dr_status open_photos(dr_trainer *t)
     return st;
 }
 
+static dr_status hold_out(dr_trainer *t)
+{
+    char doubts[4096];
+    dr_status st = dr_holdout_open(&t->holdout, t->o, &t->instances, doubts, sizeof doubts);
+    if (!st && doubts[0])
+        dr_trainer_say(t, "%s", doubts);
+    if (!st && t->holdout.photos.count)
+        dr_trainer_say(t, "%d photo%s held out, %d to train on", t->holdout.photos.count,
+                       t->holdout.photos.count == 1 ? " is" : "s are", t->instances.count);
+    return st;
+}
+
 /* Which prompts will be taught, and what of them the model does not get to see. */
 static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
 {
@@ -75,7 +87,7 @@ static dr_status tell_prompts(const dr_trainer *t, const dr_tokenizer *tok)
     return st;
 }
 
-static dr_status tokenize(dr_trainer *t)
+static dr_status tokenize(dr_trainer *t, int cell)
 {
     int n = t->instances.count + t->classes.count;
     t->ids = malloc((size_t)n * DR_TOKENS * sizeof *t->ids);
@@ -87,6 +99,8 @@ static dr_status tokenize(dr_trainer *t)
     }
     if (!st)
         st = tell_prompts(t, t->tokenizer);
+    if (!st)
+        st = dr_holdout_plan(&t->holdout, t->o, t->tokenizer, cell);
     dr_tokenizer_free(t->tokenizer);
     t->tokenizer = NULL;
     return st;
@@ -241,6 +255,8 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = open_photos(t);
     if (!st)
+        st = hold_out(t);
+    if (!st)
         st = tell_memory(t, &c);
     if (!st)
         st = dr_mkdirs(t->o->output_dir);
@@ -250,8 +266,9 @@ dr_status dr_trainer_prepare(dr_trainer *t)
         dr_checkpoint_sweep(t->o->output_dir, (const char *[]){"result", "pytorch_lora_weights.safetensors", NULL});
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
-    if (!st && !t->o->garment_pairs)
-        st = tokenize(t);
+    if (!st)
+        st = t->o->garment_pairs ? dr_holdout_plan(&t->holdout, t->o, NULL, dr_vae_factor(&c.vae))
+                                 : tokenize(t, dr_vae_factor(&c.vae));
     if (!st)
         st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                           dr_vae_factor(&c.vae));
@@ -282,20 +299,30 @@ static void on_doubt(void *user, const char *text)
     dr_trainer_say(user, "%s", text);
 }
 
-dr_status dr_trainer_fill_caches(dr_trainer *t)
+/* Texts of the photos, and of those held out, whose text encoder is not trained. */
+static dr_status fill_texts(dr_trainer *t)
 {
-    dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
-    int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
-                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
-    if (st || t->o->train_text_encoder || t->o->garment_pairs)
-        return st;
     dr_text_model text = {0};
-    st = dr_text_load(&text, t->source);
+    dr_holdout *h = &t->holdout;
+    dr_status st = dr_text_load(&text, t->source);
     if (!st && text.files.note[0])
         dr_trainer_say(t, "%s", text.files.note);
     if (!st)
         st = dr_cache_texts(&t->cache, &text, t->ids, t->instances.count, t->classes.count);
+    if (!st && h->photos.count)
+        st = dr_cache_texts(&h->cache, &text, h->ids, h->photos.count, 0);
     dr_text_unload(&text);
     return st;
+}
+
+dr_status dr_trainer_fill_caches(dr_trainer *t)
+{
+    dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
+    dr_holdout *h = &t->holdout;
+    int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
+    dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
+                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    if (!st && h->photos.count)
+        st = dr_cache_images(&h->cache, t->source, &h->plan, 0, t->o->mask_any_white, &h->photos, NULL, &cb);
+    return st || t->o->train_text_encoder || t->o->garment_pairs ? st : fill_texts(t);
 }

@@ -108,5 +108,8 @@ dr_status dr_trainer_save(dr_trainer *t)
     dr_checkpoint *c = &t->checkpoint;
     if (json_object_set_new(c->own, "smooth_loss", json_real(t->smooth_loss)))
         return dr_fail(DR_ENOMEM, "out of memory");
-    return dr_checkpoint_save(c);
+    dr_status st = dr_checkpoint_save(c);
+    if (!st)
+        dr_trainer_drop_others(t);
+    return st;
 }

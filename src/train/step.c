@@ -2,9 +2,9 @@
 #include "train/trainer_state.h"
 
 #include "base/progress.h"
-#include "diffusion/sampler.h"
 #include "learn/draw.h"
 #include "models/tokenizer.h"
+#include "train/noisy.h"
 #include "train/pairs.h"
 
 #include <math.h>
@@ -49,47 +49,23 @@ static int64_t sample_number(const batch *b, int64_t n, const dr_micro_batch *mb
     return n < mb->instances ? b->before + n : -1 - (b->before + n - mb->instances);
 }
 
-/* Latents, noise and target of one photo, in the order draw, draw of the masked photo, (draw of the garment,) noise,
- * timestep, (whether the garment is shown). */
+/* Latents, noise and target of one photo. */
 static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_batch *mb, const dr_encoded *e)
 {
-    dr_arena *a = &t->tape.arena;
-    size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C, own_cells = (size_t)e->h * (size_t)e->w;
-    size_t mark = dr_arena_mark(a);
-    float *noise = dr_arena_alloc(a, count * sizeof *noise), *latents = dr_arena_alloc(a, count * sizeof *latents);
-    float *masked = dr_arena_alloc(a, count * sizeof *masked), *noisy = dr_arena_alloc(a, count * sizeof *noisy);
-    if (!noise || !latents || !masked || !noisy)
-        return DR_ENOMEM;
+    size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C;
+    const dr_noisy photo = {&t->cache.vae, &t->schedule, e, t->o->noise_offset, t->o->garment_dropout};
+    int step = -1;
     dr_rng rng;
     dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n, mb));
-    dr_randn_nhwc(&rng, noise, 1, e->h, b->w, b->C);
-    dr_vae_sample(&t->cache.vae, e->moments, noise, (int64_t)own_cells, latents);
-    dr_randn_nhwc(&rng, noise, 1, e->h, b->w, b->C);
-    dr_vae_sample(&t->cache.vae, e->masked, noise, (int64_t)own_cells, masked);
-    dr_status st = e->garment ? dr_garment_pair_stack(&t->cache.vae, e, &rng, a, latents, masked) : DR_OK;
+    dr_status st = dr_noisy_fill(&photo, &t->tape.arena, &rng, &step, b->x + (size_t)n * cells * (size_t)(2 * b->C + 1),
+                                 b->target + (size_t)n * count);
     if (st)
         return st;
-    dr_randn_nhwc(&rng, noise, 1, b->h, b->w, b->C);
-    if (t->o->noise_offset > 0) {
-        float offset[64];
-        dr_rng_normal(&rng, offset, (size_t)b->C);
-        for (size_t i = 0; i < count; i++)
-            noise[i] += (float)t->o->noise_offset * offset[i % (size_t)b->C];
-    }
-    int step = (int)dr_rng_below(&rng, t->schedule.train_timesteps);
     b->timestep[n] = (float)step;
-    if (e->garment)
-        dr_garment_pair_drop(e, (int)b->C, t->o->garment_dropout, &rng, masked);
-
-    float *target = b->target + (size_t)n * count, *x = b->x + (size_t)n * cells * (size_t)(2 * b->C + 1);
-    dr_schedule_add_noise(&t->schedule, latents, noise, step, count, noisy);
-    dr_schedule_target(&t->schedule, latents, noise, step, count, target);
-    dr_unet_join_input(noisy, e->mask, masked, (int64_t)cells, b->C, x);
     float own = b->weight ? sample_weight(t, mb, e->item.class_image, step) : 1;
     for (size_t i = 0; b->weight && i < count; i++)
         b->weight[(size_t)n * count + i] =
             own * (float)(e->mask[i / (size_t)b->C] >= 0.5f ? t->o->mask_loss_weight : t->o->unmasked_loss_weight);
-    dr_arena_rewind(a, mark);
     return DR_OK;
 }
 

@@ -105,10 +105,22 @@ static dr_status interrupted(dr_trainer *t)
     return dr_fail(DR_ECANCELLED, "interrupted");
 }
 
+/* Whether pictures are made after this step; after the last one they are in any case. */
+static bool validation_is_due(const dr_trainer *t)
+{
+    int every = t->o->validation_steps, step = t->checkpoint.step;
+    return every > 0 && step > 0 && step % every == 0 && step < t->plan.steps;
+}
+
+/* A look comes before the checkpoint of its step, which knows it; so none is taken twice. */
+static bool look_is_due(const dr_trainer *t)
+{
+    return validation_is_due(t) || t->checkpoint.step == t->plan.steps;
+}
+
 static dr_status loop(dr_trainer *t)
 {
-    int every = t->o->validation_steps;
-    dr_status st = DR_OK;
+    dr_status st = look_is_due(t) ? dr_trainer_look(t) : DR_OK; /* which a stopped run may owe */
     while (!st && t->checkpoint.step < t->plan.steps) {
         drape_train_report r = {0};
         if (dr_trainer_cancelled(t))
@@ -118,8 +130,10 @@ static dr_status loop(dr_trainer *t)
             t->o->callbacks.step(t->o->callbacks.user, &r);
         if (!st)
             st = dr_trainer_log(t, &r);
-        if (!st && every > 0 && t->checkpoint.step % every == 0 && t->checkpoint.step < t->plan.steps)
+        if (!st && validation_is_due(t))
             dr_trainer_validate(t);
+        if (!st && look_is_due(t))
+            st = dr_trainer_look(t);
         if (!st && t->checkpoint.step % t->o->checkpointing_steps == 0)
             st = dr_trainer_save(t);
     }
@@ -145,6 +159,7 @@ static void trainer_clear(dr_trainer *t)
     dr_cache_clear(&t->cache);
     dr_plan_clear(&t->plan);
     dr_schedule_clear(&t->schedule);
+    dr_holdout_close(&t->holdout);
     dr_dataset_close(&t->instances);
     dr_dataset_close(&t->classes);
     dr_tokenizer_free(t->tokenizer);
@@ -155,7 +170,7 @@ static void trainer_clear(dr_trainer *t)
 
 static dr_status run(dr_trainer *t)
 {
-    t->cache.precision = dr_trainer_precision(t);
+    t->cache.precision = t->holdout.cache.precision = dr_trainer_precision(t);
     dr_status st = dr_trainer_prepare(t);
     if (!st)
         st = dr_trainer_fill_caches(t);
@@ -171,6 +186,7 @@ static dr_status run(dr_trainer *t)
         st = dr_trainer_open_logs(t);
     if (st)
         return st;
+    dr_trainer_miss_best(t);
     t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;

@@ -17,12 +17,23 @@
 
 typedef struct dr_trainer dr_trainer;
 
-/* What the trainer cannot make by itself: it does not see try-on. Either may be NULL. */
+struct dr_dataset;
+struct dr_image;
+
+/* A picture that was made of photo number i; all is borrowed for the call. */
+typedef dr_status dr_train_dressed(void *user, int i, const struct dr_image *photo, const struct dr_image *mask,
+                                   const struct dr_image *result);
+
+/* What the trainer cannot make by itself: it does not see try-on. Each may be NULL. */
 typedef struct dr_train_pictures {
     void *user;
     /** Makes validation pictures with the weights as they are (see dr_trainer_unet), step-NNNNNN-K.png in `dir`, K from
      * 1 to num_validation_images. Without it there are none. */
     dr_status (*validate)(void *user, dr_trainer *t, int step, const char *dir);
+    /** Dresses the first `count` photos, each in its own mask and prompt with the weights as they are, with the same
+     * seeds each time. Without it photos that are held out are not judged. */
+    dr_status (*dress)(void *user, dr_trainer *t, const struct dr_dataset *photos, int count, dr_train_dressed *each,
+                       void *each_user);
     /** Writes `missing` class images into the class folder. Without it they must be there. */
     dr_status (*make_class_images)(void *user, const dr_trainer *t, const drape_train_options *o, int missing);
 } dr_train_pictures;
@@ -44,8 +55,8 @@ struct dr_unet_model *dr_trainer_unet(dr_trainer *t);
 struct dr_text_model *dr_trainer_text(dr_trainer *t);
 /** Where the training starts from; borrowed. */
 const struct dr_source *dr_trainer_source(const dr_trainer *t);
-/** The size of a pair's pictures. */
-void dr_trainer_pair_size(const dr_trainer *t, int *width, int *height);
+/** Whether it learns from pairs, and the size of their pictures, which may be NULL. */
+bool dr_trainer_pair_size(const dr_trainer *t, int *width, int *height);
 /** In which they are trained. */
 dr_precision dr_trainer_precision(const dr_trainer *t);
 

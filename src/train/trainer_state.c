@@ -26,10 +26,13 @@ const struct dr_source *dr_trainer_source(const dr_trainer *t)
     return t->source;
 }
 
-void dr_trainer_pair_size(const dr_trainer *t, int *width, int *height)
+bool dr_trainer_pair_size(const dr_trainer *t, int *width, int *height)
 {
-    *width = t->o->width;
-    *height = t->o->height;
+    if (width && height) {
+        *width = t->o->width;
+        *height = t->o->height;
+    }
+    return t->o->garment_pairs != NULL;
 }
 
 dr_precision dr_trainer_precision(const dr_trainer *t)

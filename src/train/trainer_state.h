@@ -12,6 +12,7 @@
 #include "train/adapters.h"
 #include "train/cache.h"
 #include "train/distilled.h"
+#include "train/holdout.h"
 #include "train/trainer.h"
 
 /* Of a training on pairs (train/pairs.h). */
@@ -26,6 +27,7 @@ struct dr_trainer {
     const drape_train_options *o;
     const dr_train_pictures *pictures;
     dr_dataset instances, classes;
+    dr_holdout holdout;
     dr_tokenizer *tokenizer; /* until the prompts are encoded */
     int32_t *ids;            /* [instances + classes][77] */
     dr_plan plan;
@@ -73,11 +75,32 @@ dr_status dr_trainer_log(dr_trainer *t, const drape_train_report *r);
  *  file. None are made without a validation photo; a failure costs a message, not the run. */
 void dr_trainer_validate(dr_trainer *t);
 
+/** A look at the photos that are held out: loss and judged pictures go to the logs, to the callback, and into the
+ * history that checkpoints keep; the best model is kept. Nothing where this step has been looked at. What fails costs a
+ * message; a status is of the disk or of memory. */
+dr_status dr_trainer_look(dr_trainer *t);
+bool dr_trainer_looked(dr_trainer *t);
+/** The step of the best model so far; -1 for none. */
+int dr_trainer_best_step(dr_trainer *t);
+/** Says where over-fitting began, and which is the best. */
+void dr_trainer_tell_course(dr_trainer *t);
+/** Writes OUTPUT/best-STEP of the model as it is now. */
+dr_status dr_trainer_keep_best(dr_trainer *t);
+/** Removes all of them but the best; after a checkpoint, which knows it. */
+void dr_trainer_drop_others(dr_trainer *t);
+/** Says when the best of a run that goes on is not there any more. */
+void dr_trainer_miss_best(dr_trainer *t);
+
 /** To the caller's message callback. */
 void dr_trainer_say(const dr_trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** Writes the result: pipeline folder or adapters, and the contact sheet. */
 dr_status dr_trainer_finish(dr_trainer *t);
+
+/** The result's parts into an empty folder: what is trained, and copies of the rest unless it is a part alone. */
+dr_status dr_trainer_write_parts(dr_trainer *t, const char *dir);
+/** Whether the result is no whole pipeline but the self-attention (train/pairs.h). */
+bool dr_trainer_part_alone(const dr_trainer *t);
 
 /** "checkpoint-500" and the like under the output folder, into a buffer. */
 dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *name);

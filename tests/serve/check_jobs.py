@@ -201,13 +201,30 @@ class Training(Case):
         self.assertTrue(answer["photos"][1], answer)
         self.assertTrue(black)
 
+    def test_photos_held_out_are_looked_at(self):
+        settings = self.training(steps=4, hold_out=0.5, validation={"photo": self.photo, "mask": self.mask, "every": 2})
+        job_id = self.client.submit(**settings)
+        events = Events(self.client, f"/api/v1/jobs/{job_id}/events")
+        self.client.ended(job_id)
+        looks = self.client.get(f"/api/v1/jobs/{job_id}/loss")["looks"]
+        self.assertEqual([look["step"] for look in looks], [2, 4])
+        for look in looks:
+            self.assertGreater(look["loss"], 0)
+            self.assertGreater(look["numbers"]["colour_mean"], 0)
+        heard = events.wait(lambda e: [d for d in e.of("job") if d["state"] == "done"] and
+                            [look for d in e.of("loss") for look in d["looks"]], "the end")
+        self.assertEqual({look["step"]: round(look["loss"], 6) for look in heard},
+                         {look["step"]: round(look["loss"], 6) for look in looks})
+        events.close()
+
     def test_2_a_garment_is_taught_and_worn(self):
         settings = self.training(steps=5, validation={"photo": self.photo, "mask": self.mask, "every": 2})
         job_id = self.client.submit(**settings)
         events = Events(self.client, f"/api/v1/jobs/{job_id}/events")
         job = self.client.ended(job_id)
-        points = self.client.get(f"/api/v1/jobs/{job_id}/loss")["points"]
-        self.assertEqual([p["step"] for p in points], [1, 2, 3, 4, 5])
+        loss = self.client.get(f"/api/v1/jobs/{job_id}/loss")
+        self.assertEqual([p["step"] for p in loss["points"]], [1, 2, 3, 4, 5])
+        self.assertEqual(loss["looks"], [], "no photo was held out")
         self.assertEqual([r["step"] for r in job["results"]], [2, 4, 5])
         heard = events.wait(lambda e: [d for d in e.of("job") if d["state"] == "done"] and
                             [p["step"] for d in e.of("loss") for p in d["points"]], "the end")

@@ -82,7 +82,7 @@ export async function listGarments() {
 
 /* The page's word for each of the server's settings that is called otherwise. */
 const WORDS = { negative_prompt: 'negative', guidance_scale: 'guidance', mask_grow: 'grow', mask_blur: 'feather', garment_scale: 'garmentScale',
-                learning_rate: 'rate', lora_scale: 'loraScale' };
+                learning_rate: 'rate', lora_scale: 'loraScale', hold_out: 'holdOut' };
 
 function fromSettings(sent) {
   const s = {};
@@ -154,10 +154,11 @@ export function listenToJobs(handlers) {
   });
 }
 
-/** A training's loss: points(list of {step, loss, smooth}, whole), where whole replaces what was. Returns a stop. */
+/** A training's loss: points(list of {step, loss, smooth}, whole, looks), where whole replaces what was, and looks are what
+ *  it made of photos held out, {step, loss, numbers}. Returns a stop. */
 export function listenToTraining(id, points) {
   const convert = (list) => list.map((p) => ({ step: p.step, loss: p.loss, smooth: p.smooth_loss }));
-  const all = () => request(`jobs/${id}/loss`).then((answer) => points(convert(answer.points), true), () => {});
+  const all = () => request(`jobs/${id}/loss`).then((answer) => points(convert(answer.points), true, answer.looks), () => {});
   all();
-  return listen(`${BASE}/jobs/${id}/events`, { loss: (l) => l && points(convert(l.points), l.whole), sync: all });
+  return listen(`${BASE}/jobs/${id}/events`, { loss: (l) => l && points(convert(l.points), l.whole, l.looks), sync: all });
 }

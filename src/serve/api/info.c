@@ -108,9 +108,9 @@ char *dr_events_first(dr_studio *s, const dr_request *r, int64_t *job)
         if (!dr_store_get(s->store, *job, &one)) {
             text = add_event(text, "job", dr_studio_job_json(s, &one));
             if (dr_kind_teaches(one.type))
-                text = add_event(
-                    text, "loss",
-                    json_pack("{s:s, s:b, s:o}", "job", r->param, "whole", 1, "points", dr_loss_points(s, *job)));
+                text = add_event(text, "loss",
+                                 json_pack("{s:s, s:b, s:o, s:o}", "job", r->param, "whole", 1, "points",
+                                           dr_loss_points(s, *job), "looks", dr_looks(s, *job)));
             dr_job_clear(&one);
         }
     } else if (!dr_store_list(s->store, &f, &jobs, &n, &more)) {

@@ -197,7 +197,8 @@ void dr_get_loss(dr_studio *s, dr_request *r)
     bool train = !st && dr_kind_teaches(j.type);
     dr_job_clear(&j);
     if (train)
-        dr_answer_json(&r->answer, 200, json_pack("{s:o}", "points", dr_loss_points(s, id)));
+        dr_answer_json(&r->answer, 200,
+                       json_pack("{s:o, s:o}", "points", dr_loss_points(s, id), "looks", dr_looks(s, id)));
     else
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is no training '%s'", r->param);
 }

@@ -99,6 +99,8 @@ const dr_field dr_train_fields[] = {
     {"learning_rate", OPTION, "null", 0, 1, TRAIN, .above = true, .about = "null: 1e-4 for lora, 5e-6 for full"},
     {"resolution", OPTION, "0", 0, 2048, TRAIN, .multiple = SIZE_UNIT, .about = "0: the model's"},
     {"seed", OPTION, TRAIN},
+    {"hold_out", OPTION, "0", 0, 0.5, TRAIN, .option = "validation_split",
+     .about = "part of the photos that are not trained on but looked at on the way, so that over-fitting is seen"},
     {"train_text_encoder", OPTION, TRAIN},
     {"gradient_checkpointing", OPTION, "true", TRAIN},
     {"use_8bit_adam", OPTION, "true", TRAIN},

@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,21 +143,61 @@ void dr_train_speed_name(const json_t *settings, char *out, size_t n)
              dr_json_flag(settings, "gradient_checkpointing"));
 }
 
-json_t *dr_loss_points(dr_studio *s, int64_t id)
+/* The lines of train.jsonl that `take` makes something of. */
+static json_t *from_log(dr_studio *s, int64_t id, json_t *(*take)(const json_t *line))
 {
     char path[4096], *text, *rest = NULL;
     size_t size;
-    json_t *points = json_array();
+    json_t *all = json_array();
     dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
     if (dr_file_read(path, 64 << 20, &text, &size))
-        return points; /* no step yet */
+        return all; /* no step yet */
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        json_t *o = json_loads(line, 0, NULL), *step = json_object_get(o, "step");
-        if (json_is_integer(step) && json_is_number(json_object_get(o, "loss")))
-            json_array_append_new(points, json_pack("{s:O, s:O, s:O}", "step", step, "loss", json_object_get(o, "loss"),
-                                                    "smooth_loss", json_object_get(o, "smooth_loss")));
+        json_t *o = json_loads(line, 0, NULL), *taken = json_is_integer(json_object_get(o, "step")) ? take(o) : NULL;
+        if (taken)
+            json_array_append_new(all, taken);
         json_decref(o);
     }
     free(text);
-    return points;
+    return all;
+}
+
+static json_t *take_point(const json_t *line)
+{
+    json_t *step = json_object_get(line, "step"), *loss = json_object_get(line, "loss");
+    return json_is_number(loss) ? json_pack("{s:O, s:O, s:O}", "step", step, "loss", loss, "smooth_loss",
+                                            json_object_get(line, "smooth_loss"))
+                                : NULL;
+}
+
+json_t *dr_loss_points(dr_studio *s, int64_t id)
+{
+    return from_log(s, id, take_point);
+}
+
+json_t *dr_look_json(int step, double loss, json_t *numbers)
+{
+    return json_pack("{s:i, s:o, s:o}", "step", step, "loss", isfinite(loss) ? json_real(loss) : json_null(), "numbers",
+                     numbers);
+}
+
+static json_t *take_look(const json_t *line)
+{
+    json_t *seen = json_object_get(line, "held_out"), *v, *numbers;
+    const char *name;
+    if (!json_is_object(seen))
+        return NULL;
+    numbers = json_object();
+    json_object_foreach(seen, name, v)
+    {
+        if (json_is_real(v) && strcmp(name, "loss") != 0)
+            json_object_set(numbers, name, v);
+    }
+    v = json_object_get(seen, "loss");
+    return dr_look_json((int)dr_json_whole(line, "step"), json_is_number(v) ? json_number_value(v) : NAN, numbers);
+}
+
+json_t *dr_looks(dr_studio *s, int64_t id)
+{
+    return from_log(s, id, take_look);
 }

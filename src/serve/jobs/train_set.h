@@ -18,6 +18,10 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
 
 /** All loss points of a training, [] before the first. New. */
 json_t *dr_loss_points(dr_studio *s, int64_t id);
+/** What the model in training made of photos that are held out, as schema Look, from the same file. */
+json_t *dr_looks(dr_studio *s, int64_t id);
+/** A look: `numbers` of metrics by name (taken over), `loss` NaN where it is not known. */
+json_t *dr_look_json(int step, double loss, json_t *numbers);
 
 /** How a speed of trainings is called in the store. */
 void dr_train_speed_name(const json_t *settings, char *out, size_t n);

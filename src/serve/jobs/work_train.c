@@ -9,6 +9,7 @@
 #include "serve/jobs/train_set.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static void collect_pictures(train_run *r)
 static void on_prepare(void *user, const char *what, int done, int total)
 {
     train_run *r = user;
-    bool pictures = strcmp(what, "validation pictures") == 0;
+    bool pictures = strcmp(what, "validation pictures") == 0 || strcmp(what, "photos held out") == 0;
     pthread_mutex_lock(&r->w->s->mutex);
     double fraction = r->w->s->live.fraction, left = r->w->s->live.seconds_left;
     pthread_mutex_unlock(&r->w->s->mutex);
@@ -95,14 +96,16 @@ static void on_prepare(void *user, const char *what, int done, int total)
                      pictures ? left : -1);
 }
 
-/* Points go out a few times a second: a small model makes hundreds. */
-static void say_loss(train_run *r)
+/* Points go out a few times a second: a small model makes hundreds. `look` (taken over) may be NULL. */
+static void say_loss(train_run *r, json_t *look)
 {
     char id[24];
-    if (json_array_size(r->points) == 0)
+    if (json_array_size(r->points) == 0 && !look)
         return;
     snprintf(id, sizeof id, "%lld", (long long)r->w->job->id);
-    json_t *o = json_pack("{s:s, s:b, s:O}", "job", id, "whole", 0, "points", r->points);
+    json_t *o = json_pack("{s:s, s:b, s:O, s:[]}", "job", id, "whole", 0, "points", r->points, "looks");
+    if (look)
+        json_array_append_new(json_object_get(o, "looks"), look);
     dr_events_say(r->w->s->events, "loss", r->w->job->id, true, o);
     json_decref(o);
     json_array_clear(r->points);
@@ -122,7 +125,7 @@ static void on_step(void *user, const drape_train_report *p)
     json_array_append_new(
         r->points, json_pack("{s:i, s:f, s:f}", "step", p->step, "loss", p->loss, "smooth_loss", p->smooth_loss));
     if (dr_now() - r->said > 0.2 || p->step == p->steps)
-        say_loss(r);
+        say_loss(r, NULL);
     if (r->every > 0 && (p->step - 1) % r->every == 0)
         collect_pictures(r);
     dr_work_progress(r->w, DR_WORK_TRAIN, p->step, p->steps, (double)p->step / p->steps,
@@ -132,8 +135,18 @@ static void on_step(void *user, const drape_train_report *p)
 static void on_message(void *user, const char *text)
 {
     train_run *r = user;
-    if (strncmp(text, "photo ", 6) == 0 || strncmp(text, "mask ", 5) == 0 || strncmp(text, "no validation", 13) == 0)
+    if (strncmp(text, "photo ", 6) == 0 || strncmp(text, "mask ", 5) == 0 || strncmp(text, "no validation", 13) == 0 ||
+        strncmp(text, "over-fitting", 12) == 0)
         dr_work_warn(r->w, text);
+}
+
+static void on_look(void *user, const drape_train_look *l)
+{
+    json_t *numbers = json_object();
+    for (int i = 0; i < l->metrics; i++)
+        if (isfinite(l->value[i]))
+            json_object_set_new(numbers, l->name[i], json_real(l->value[i]));
+    say_loss(user, dr_look_json(l->step, l->loss, numbers));
 }
 
 static bool on_cancel(void *user)
@@ -177,9 +190,9 @@ dr_status dr_work_train(dr_work *w)
         return st;
     }
     r.every = o.validation_steps;
-    o.callbacks = (drape_train_callbacks){&r, on_prepare, on_step, on_message, on_cancel};
+    o.callbacks = (drape_train_callbacks){&r, on_prepare, on_step, on_message, on_cancel, on_look};
     st = (dr_status)drape_train(&o);
-    say_loss(&r);
+    say_loss(&r, NULL);
     json_decref(r.points);
     char *kept = st ? strdup(dr_error()) : NULL; /* what follows may fail, too, and matters less */
     collect_pictures(&r);

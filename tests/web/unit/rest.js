@@ -2,7 +2,7 @@ import { test, ok, equal } from './check.js';
 import { duration, bytes, when, count, captionFromName } from '../js/format.js';
 import { route } from '../js/router.js';
 import { sentence } from '../js/ui/toast.js';
-import { thin } from '../js/teach/chart.js';
+import { bestLook, drawLoss, thin } from '../js/teach/chart.js';
 import { fileName } from '../js/dress/result.js';
 import { h } from '../js/dom.js';
 import { estimate } from '../js/dress/estimate.js';
@@ -63,6 +63,23 @@ test('a long curve is thinned and keeps its end', () => {
   equal(out.length, 600);
   equal(out.at(-1).step, 5000);
   equal(thin(points.slice(0, 10)).length, 10);
+});
+
+test('the best look is the first of the least losses', () => {
+  equal(bestLook([]), undefined);
+  equal(bestLook([{ step: 2, loss: null }]), undefined);
+  equal(bestLook([{ step: 2, loss: 3 }, { step: 4, loss: 1 }, { step: 6, loss: 1 }, { step: 8, loss: null }]).step, 4);
+});
+
+test('a look is drawn where it belongs, and the best is marked', () => {
+  const el = h('div');
+  const points = [1, 2, 3, 4].map((step) => ({ step, loss: 1, smooth: 1 }));
+  drawLoss(el, points, 4, [{ step: 2, loss: 0.5 }, { step: 4, loss: 2 }]);
+  equal(el.querySelectorAll('.chart-look').length, 1);
+  equal(el.querySelectorAll('.chart-best').length, 1);
+  equal(el.querySelector('svg').getAttribute('aria-label').includes('after step 2'), true);
+  drawLoss(el, points, 4);
+  equal(el.querySelectorAll('.chart-held, .chart-look, .chart-best').length, 0);
 });
 
 test('a download has a name that says what it is', () => {

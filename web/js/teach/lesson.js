@@ -15,6 +15,7 @@ export const DEFAULTS = {
   rate: null, // null: what suits the method
   resolution: 0, // 0: the model's
   seed: 0,
+  holdOut: false, // a photo in five is not taught but looked at
 };
 
 export const RATES = { lora: 1e-4, full: 5e-6 };

@@ -8,12 +8,13 @@ import { go } from '../router.js';
 import * as api from '../api.js';
 import { jobs, isOpen, stateName } from '../jobs.js';
 import { phrase } from '../dress/running.js';
-import { drawLoss, thin } from './chart.js';
+import { drawLoss, bestLook, thin } from './chart.js';
 
 export class Run {
   constructor(id) {
     this.id = id;
     this.points = [];
+    this.looks = [];
     this.title = h('h1', { text: 'Teaching' });
     this.badge = h('span', { class: 'badge' });
     this.chart = h('div', { class: 'chart-box' });
@@ -30,10 +31,12 @@ export class Run {
       h('div', { class: 'card run-card' }, this.bar, this.figures, h('h2', { text: 'Loss' }), this.chart),
       this.pictures, h('section', { class: 'run-inputs' }, h('h2', { text: 'Photos' }), this.inputs));
     this.stopWatching = jobs.watch(id, (job) => this.show(job));
-    this.stopLoss = api.listenToTraining(id, (points, whole) => this.addPoints(points, whole));
+    this.stopLoss = api.listenToTraining(id, (points, whole, looks) => this.addPoints(points, whole, looks));
   }
 
-  addPoints(points, whole) {
+  addPoints(points, whole, looks = []) {
+    if (whole) this.looks = looks;
+    else for (const l of looks) if (!this.looks.length || l.step > this.looks.at(-1).step) this.looks.push(l);
     if (whole) this.points = points;
     else for (const p of points) if (!this.points.length || p.step > this.points.at(-1).step) this.points.push(p);
     this.drawSoon();
@@ -43,7 +46,7 @@ export class Run {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       if (this.job) this.showProgress(this.job);
-      drawLoss(this.chart, thin(this.points), this.job?.settings.steps ?? 0);
+      drawLoss(this.chart, thin(this.points), this.job?.settings.steps ?? 0, this.looks);
       if (!this.points.length) fill(this.chart, h('p', { class: 'soft small', text: 'The curve begins with the first step.' }));
     });
   }
@@ -85,7 +88,8 @@ export class Run {
     const last = this.points.at(-1);
     const step = t.step ?? last?.step;
     const smooth = t.smooth ?? last?.smooth;
-    fill(this.figures, figure('Step', step ? `${step} of ${job.settings.steps}` : ''), figure('Loss', smooth ? smooth.toFixed(4) : ''),
+    const best = bestLook(this.looks);
+    fill(this.figures, figure('Step', step ? `${step} of ${job.settings.steps}` : ''), figure('Loss', smooth ? smooth.toFixed(4) : ''), figure('Best on photos held out', best ? `step ${best.step}` : ''),
          figure('A step takes', t.seconds ? `${t.seconds < 10 ? t.seconds.toFixed(2) : Math.round(t.seconds)} s` : ''),
          figure('Memory', t.memory ? bytes(t.memory) : ''), figure('Time left', isOpen(job) && job.left > 0 ? duration(job.left) : ''));
   }

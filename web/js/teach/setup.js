@@ -1,7 +1,7 @@
 // Teach, before it starts: photos on the left, how on the right, and what it will cost.
 
 import { h, fill, icon, button, debounce } from '../dom.js';
-import { slider, select, text, segments, more } from '../ui/fields.js';
+import { slider, select, text, segments, check, more } from '../ui/fields.js';
 import { complain, sentence } from '../ui/toast.js';
 import { duration, bytes } from '../format.js';
 import { go } from '../router.js';
@@ -60,8 +60,11 @@ export class Setup {
                         onInput: (v) => lesson.set({ rate: Number(v) > 0 ? Number(v) : null }) });
     const resolution = select({ label: 'Resolution', value: String(lesson.resolution), options: [{ value: '0', label: "The model's" },
       ...[128, 256, 384, 512, 768].map((v) => ({ value: String(v), label: `${v}` }))], onChange: (v) => lesson.set({ resolution: Number(v) }) });
+    const holdOut = check({ label: 'Hold out a photo in five', checked: lesson.holdOut, hint: 'It is not taught: the curve shows when the rest is learned by heart.',
+                            onChange: (v) => lesson.set({ holdOut: v }) });
     const hint = h('p', { class: 'hint' });
     const show = () => {
+      holdOut.element.hidden = lesson.photos.length < 2;
       rank.element.hidden = lesson.method !== 'lora';
       rate.input.placeholder = String(RATES[lesson.method]);
       prompt.input.placeholder = lesson.name || 'its name';
@@ -70,7 +73,7 @@ export class Setup {
     lesson.addEventListener('change', show);
     show();
     return more('More', h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'What is made' }), method.element, hint),
-                model.element, prompt.element, h('div', { class: 'pair' }, resolution.element, rate.element), rank.element);
+                model.element, prompt.element, h('div', { class: 'pair' }, resolution.element, rate.element), rank.element, holdOut.element);
   }
 
   show() {
@@ -113,7 +116,7 @@ export class Setup {
   settings(photos = this.lesson.photos) {
     const l = this.lesson;
     return { name: l.name.trim(), prompt: l.words, model: l.model ?? this.info.models[0]?.id, method: l.method, steps: l.steps, rank: l.rank,
-             rate: l.learningRate, resolution: l.resolution, seed: l.seed, category: l.category,
+             rate: l.learningRate, resolution: l.resolution, seed: l.seed, category: l.category, holdOut: l.holdOut && photos.length > 1 ? 0.2 : 0,
              photos: photos.map((p) => ({ photo: p.id, mask: p.mask, caption: l.captionOf(p), name: p.name })) };
   }
 
