@@ -162,6 +162,17 @@ for f in step-000002-1 step-000004-1; do
 done
 same first seen $attention
 
+# Held out: never trained on, looked at, and the best is kept in the form of the result.
+works held "${steps[@]}" --validation_split=0.3 --validation_steps=2 --validation_metrics=psnr,ssim --keep_best=loss
+grep -q '"held_out":.*"loss":.*"psnr' held/logs/train.jsonl || fail "no look at the pair that is held out"
+[ "$(ls -d held/best-* | wc -l)" = 1 ] && [ -s held/best-*/$attention ] && [ ! -e held/best-*/model_index.json ] ||
+    fail "the best is not kept"
+[ "$(size held/validation/held-000004-1.png)" = 24x32 ] || fail "no picture of the pair that is held out"
+mkdir others
+cp -r pairs/* others/
+works looked "${steps[@]}" --validation_data=others --validation_steps=2 --validation_metrics=none
+same first looked $attention
+
 # --- other folders ----------------------------------------------------------------------------------------
 mkdir -p set/train/{image,cloth,agnostic-mask}
 for n in 1 2 3; do
