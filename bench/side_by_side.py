@@ -29,15 +29,16 @@ def why(code, text):
     return (text.strip().splitlines() or [f"exit {code}"])[-1]
 
 
-def run(command):
-    """Seconds and peak GiB of a process from its start to its end, and what it wrote to standard output."""
+def run(command, codes=(0,)):
+    """Seconds and peak GiB of a process from its start to its end, and what it wrote to standard output. Another exit code
+    than one of `codes` is a failure."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as p:
         out = p.stdout.read()
         _, status, usage = os.wait4(p.pid, 0)
         seconds = time.perf_counter() - start
         p.returncode = os.waitstatus_to_exitcode(status)
-        if p.returncode:
+        if p.returncode not in codes:
             err.seek(0)
             raise Failed(why(p.returncode, err.read()))
     return {"seconds": seconds, "gib": usage.ru_maxrss / 2 ** 20, "out": out}

@@ -2,7 +2,10 @@
 set(checks ${CMAKE_SOURCE_DIR}/tests/package)
 add_test(NAME package_header COMMAND ${checks}/header.sh ${CMAKE_C_COMPILER})
 add_test(NAME package_example COMMAND ${checks}/example.sh $<TARGET_FILE:example_tryon> $<TARGET_FILE:drape>)
+add_test(NAME package_example_garment COMMAND ${checks}/example_garment.sh $<TARGET_FILE:example_garment>
+                                              $<TARGET_FILE:drape>)
 add_test(NAME package_example_mask COMMAND ${checks}/example_mask.sh $<TARGET_FILE:example_mask> $<TARGET_FILE:drape>)
+add_test(NAME package_example_warp COMMAND ${checks}/example_warp.sh $<TARGET_FILE:example_warp> $<TARGET_FILE:drape>)
 add_test(NAME package_example_train COMMAND ${checks}/example_train.sh $<TARGET_FILE:example_train> $<TARGET_FILE:drape>)
 add_test(NAME package_deps COMMAND ${checks}/deps.sh)
 add_test(NAME package_man COMMAND ${checks}/man.sh $<TARGET_FILE:drape>)

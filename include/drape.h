@@ -123,13 +123,18 @@ void drape_image_free(drape_image *image);
 /* --- models ----------------------------------------------------------------------------------------- */
 
 /** A Stable Diffusion 1 or 2 model: a diffusers pipeline folder, or a single file with LDM's names as model sites have
- *  them (.safetensors, .ckpt). */
+ *  them (.safetensors, .ckpt, .gguf). */
 typedef struct drape_pipeline drape_pipeline;
 
 typedef enum drape_precision {
     DRAPE_EXACT, /* f32 arithmetic: PyTorch's numbers */
     DRAPE_AUTO   /* bf16 products where this CPU gains by it */
 } drape_precision;
+
+typedef enum drape_weights {
+    DRAPE_WEIGHTS_FILE, /* in memory as in the files; of those of fewer than 8 bits f16 is made */
+    DRAPE_WEIGHTS_Q8    /* matrices and convolutions in 8 bits (GGUF's Q8_0): half of f16, and rounded */
+} drape_weights;
 
 typedef struct drape_lora {
     const char *path; /* an adapter in diffusers', peft's, kohya's or LyCORIS' form */
@@ -163,6 +168,7 @@ typedef struct drape_load_options {
      * folder of one version of them; NULL: with `garment` those that lie in the model's folder. */
     const char *attention;
     bool garment;
+    drape_weights weights;
 } drape_load_options;
 
 /** Checks the model, its configs, and that its parts fit together; weights are read when first needed. `path` is a
@@ -743,6 +749,8 @@ typedef struct drape_eval_options {
     int mask_grow;         /* pixels by which masks grow before inside and outside are told apart */
     const char *category;  /* "auto", "upper", "lower", "dress", "outer": the garment that was asked for */
     const char *parser;    /* folder of a clothes parser; NULL: as drape_parser_load() */
+    const char *backbones; /* folder of the networks of LPIPS, FID, KID and CLIP, as drape_pull_backbones() makes it;
+                              NULL: "backbones" */
     const char *cache;     /* file in which numbers are kept; NULL: one in the user's cache folder; "": none */
     drape_eval_callbacks callbacks;
 } drape_eval_options;
@@ -827,7 +835,7 @@ const drape_option *drape_garment_option(int index);
 /* --- converting models -------------------------------------------------------------------------------- */
 
 typedef struct drape_convert_options {
-    const char *dtype;     /* "f32", "f16", "bf16"; NULL: each tensor's own type, for adapters f16 */
+    const char *dtype;     /* "f32", "f16", "bf16", "q8" (for .gguf); NULL: each tensor's own type, for adapters f16 */
     bool ema;              /* of a single file: the UNet's moving average in place of its weights */
     const char *vae;       /* file or folder of another VAE, or NULL */
     const char *tokenizer; /* folder of another vocabulary, or NULL: the model's own, for a single file CLIP's */
@@ -865,7 +873,7 @@ drape_status drape_extract_lora(const char *in, const char *base, const char *ou
 /** A tensor of a file; all of it is borrowed for the call. */
 typedef struct drape_tensor {
     const char *name;
-    const char *dtype; /* "F32", "F16", "BF16", "I64", ... as safetensors calls them */
+    const char *dtype; /* "F32", "F16", "BF16", "I64", ... as safetensors calls them; "Q8_0", ... as ggml */
     int rank;
     const int64_t *dim; /* [rank] */
     const void *data;   /* contiguous, little-endian, not aligned */
@@ -916,7 +924,8 @@ char *drape_machine_ops(void);
 typedef struct drape_stages drape_stages;
 
 /** A pipeline's stages are "text", "vae-encode", "unet" (both prompts of guidance) and "vae-decode", a clothes parser's
- *  is "parser". Of the options, which may be NULL, precision, tokenizer, vae and ema count. `cancel` may be NULL. */
+ *  is "parser". Of the options, which may be NULL, precision, weights, tokenizer, vae and ema count. `cancel` may be
+ * NULL. */
 drape_status drape_stages_open(drape_stages **out, const char *model, int width, int height,
                                const drape_load_options *options, bool (*cancel)(void *user), void *user);
 void drape_stages_free(drape_stages *s);
@@ -990,6 +999,16 @@ typedef struct drape_pull_options {
  * @param dir  where it is now: a buffer of `size`, or NULL
  */
 drape_status drape_pull(const char *repo, const drape_pull_options *options, char *dir, size_t size);
+
+/**
+ * Downloads the published networks that measures of pictures stand on, each from where it is published, verified by its
+ * SHA-256: AlexNet, VGG16 and SqueezeNet (torchvision), LPIPS's weights, Inception v3 (pytorch-fid), CLIP ViT-L/14.
+ *
+ * @param which    "lpips-alex", "lpips-vgg", "lpips-squeeze", "fid", "clip", with commas between; NULL: all
+ * @param options  of which out_dir (NULL: "backbones"), offline, overwrite, bar and cancel count
+ * @param dir      where they are now: a buffer of `size`, or NULL
+ */
+drape_status drape_pull_backbones(const char *which, const drape_pull_options *options, char *dir, size_t size);
 
 #ifdef __cplusplus
 }

@@ -16,12 +16,12 @@ static dr_status parse_dtype(const char *name, dr_dtype *out)
     static const struct {
         const char *name;
         dr_dtype dtype;
-    } names[] = {{"f32", DR_F32}, {"f16", DR_F16}, {"bf16", DR_BF16}};
+    } names[] = {{"f32", DR_F32}, {"f16", DR_F16}, {"bf16", DR_BF16}, {"q8", DR_Q8_0}};
     *out = DR_DTYPES;
     for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i].name) == 0)
             *out = names[i].dtype;
-    return name && *out == DR_DTYPES ? dr_fail(DR_EINVAL, "the type '%s' is not one of f32, f16, bf16", name) : DR_OK;
+    return name && *out == DR_DTYPES ? dr_fail(DR_EINVAL, "the type '%s' is not one of f32, f16, bf16, q8", name) : DR_OK;
 }
 
 /* The library's options; *loras is the caller's to free. */

@@ -2,12 +2,18 @@
 #include "drape.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "io/tensor_file.h"
+#include "pipeline/backbone.h"
 #include "pipeline/gan.h"
+#include "pipeline/garment_attention.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 
 #include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 
 /* A tensor that was told of is not needed again: a file larger than memory pushes nothing else out. */
 static void drop(const dr_tensor_file *f, const dr_st_entry *e)
@@ -112,6 +118,62 @@ static json_t *parser_json(const char *dir)
     return j;
 }
 
+/* --- networks that measures of pictures stand on ------------------------------------------------ */
+
+static json_t *backbone_json(dr_backbone_kind kind, const char *path)
+{
+    static dr_backbone m;
+    dr_status st = dr_backbone_open(&m, kind, path);
+    json_t *more = json_pack("{s:s, s:s}", "path", path, "licence", dr_backbone_licence(kind));
+    if (!st && kind == DR_BACKBONE_CLIP)
+        json_object_update_new(more, json_pack("{s:i, s:i, s:i, s:i}", "image_size", m.net.clip.config.size,
+                                               "patch_size", m.net.clip.config.patch, "layers",
+                                               m.net.clip.config.layers, "projection", m.net.clip.config.projection));
+    if (!st && kind == DR_BACKBONE_INCEPTION)
+        json_object_set_new(more, "features", json_integer(m.net.inception.config.features));
+    json_t *j = part_json(dr_backbone_name(kind), st, st ? 0 : dr_params_numel(&m.params), more);
+    dr_backbone_unload(&m);
+    return j;
+}
+
+/* A file of one, a CLIP's folder, or a folder with some of them in it; NULL: none of these. */
+static json_t *backbones_json(const char *path)
+{
+    dr_tensor_file f;
+    char found[PATH_MAX];
+    if (dr_is_clip_folder(path))
+        return json_pack("[o]", backbone_json(DR_BACKBONE_CLIP, path));
+    if (dr_is_file(path)) {
+        dr_backbone_kind kind = DR_BACKBONES;
+        if (!dr_tensor_file_open(&f, path)) {
+            kind = dr_backbone_kind_of(f.entry, f.count);
+            dr_tensor_file_close(&f);
+        }
+        return kind == DR_BACKBONES || kind == DR_BACKBONE_CLIP ? NULL : json_pack("[o]", backbone_json(kind, path));
+    }
+    json_t *list = json_array();
+    for (int kind = 0; kind < DR_BACKBONES; kind++)
+        if (!dr_backbone_find((dr_backbone_kind)kind, path, found))
+            json_array_append_new(list, backbone_json((dr_backbone_kind)kind, found));
+    if (json_array_size(list) > 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* What is at `path` if it is no model; then the message that says so goes, otherwise it stays. */
+static json_t *instead(dr_status st, const char *path)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", dr_error());
+    json_t *list = backbones_json(path);
+    if (list)
+        dr_error_clear();
+    else
+        dr_fail(st, "%s", why);
+    return list;
+}
+
 static json_t *ints_json(const int *list, int n)
 {
     json_t *j = json_array();
@@ -147,19 +209,79 @@ static drape_status give_json(json_t *model, char **json)
     return *json ? DRAPE_OK : (drape_status)dr_fail(DR_ENOMEM, "out of memory");
 }
 
+/* Attention weights for dressing from a photo of the garment. */
+static json_t *attention_json(const dr_garment_attention *a)
+{
+    int64_t values = 0, layers = 0;
+    json_t *widths = json_object();
+    for (size_t i = 0; i < a->file.count; i++) {
+        const dr_st_entry *e = &a->file.entry[i];
+        char width[24];
+        int64_t n = 1;
+        for (int k = 0; k < e->rank; k++)
+            n *= e->dim[k];
+        values += n;
+        if (e->rank != 2 || !strstr(e->name, ".to_q.weight"))
+            continue;
+        layers++;
+        snprintf(width, sizeof width, "%lld", (long long)e->dim[0]);
+        json_object_set_new(widths, width, json_integer(json_integer_value(json_object_get(widths, width)) + 1));
+    }
+    json_t *more = json_pack("{s:s, s:I, s:o}", "made_for", "dressing from a photo of the garment (CatVTON)", "layers",
+                             (json_int_t)layers, "layers_by_width", widths);
+    if (a->version[0])
+        json_object_set_new(more, "version", json_string(a->version));
+    if (a->width)
+        json_object_update_new(more, json_pack("{s:i, s:i}", "width", a->width, "height", a->height));
+    return part_json("attention", DR_OK, values, more);
+}
+
+/* What `path` has of such weights: itself, or below it. */
+static bool open_attention(dr_garment_attention *a, const char *path)
+{
+    char file[PATH_MAX];
+    bool folder = dr_is_dir(path);
+    bool found = !folder || !dr_garment_attention_find(path, file);
+    return found && !dr_garment_attention_open(a, folder ? file : path);
+}
+
+static json_t *pipeline_json(const dr_source *s, const dr_garment_attention *a)
+{
+    json_t *parts = json_pack("[o]", unet_json(s));
+    if (!a || dr_source_has(s, "vae"))
+        json_array_append_new(parts, vae_json(s));
+    if (!a || dr_source_has(s, "text_encoder"))
+        json_array_append_new(parts, text_json(s));
+    if (a)
+        json_array_append_new(parts, attention_json(a));
+    return parts;
+}
+
 drape_status drape_model_parts(const char *path, char **json)
 {
+    dr_garment_attention attention;
     *json = NULL;
     if (dr_gan_kind_of(path) != DR_GAN_NONE)
         return give_json(json_pack("{s:[o], s:s}", "parts", gan_json(path), "family", "HR-VITON"), json);
-    bool parser = dr_is_parser_folder(path);
+    bool clip = dr_is_clip_folder(path), parser = !clip && dr_is_parser_folder(path);
+    bool dresses = !clip && open_attention(&attention, path);
+    char unet[PATH_MAX];
+    bool alone = dresses && (dr_path(unet, sizeof unet, path, "unet") || !dr_is_dir(unet));
     dr_source *source = NULL;
-    dr_status st = parser ? DR_OK : dr_source_open(&source, path, NULL);
-    if (st)
-        return (drape_status)st;
-    json_t *parts = parser ? json_pack("[o]", parser_json(path))
-                           : json_pack("[o, o, o]", unet_json(source), vae_json(source), text_json(source));
-    json_t *model = json_pack("{s:o*, s:s*}", "parts", parts, "family", parser ? NULL : dr_source_family(source));
+    dr_status st = DR_OK;
+    if (!clip && !parser && !alone)
+        st = dr_source_open(&source, path, &(dr_source_options){.unchecked = dresses});
+    json_t *parts = clip ? backbones_json(path) : st ? instead(st, path) : NULL;
+    if (parts || !st) {
+        if (!parts)
+            parts = alone    ? json_pack("[o]", attention_json(&attention))
+                    : parser ? json_pack("[o]", parser_json(path))
+                             : pipeline_json(source, dresses ? &attention : NULL);
+        const char *family = alone ? "attention weights of CatVTON" : source ? dr_source_family(source) : NULL;
+        st = (dr_status)give_json(json_pack("{s:o*, s:s*}", "parts", parts, "family", family), json);
+    }
     dr_source_close(source);
-    return give_json(model, json);
+    if (dresses)
+        dr_garment_attention_close(&attention);
+    return (drape_status)st;
 }

@@ -134,7 +134,8 @@ static dr_status open_engine(drape_stages *s, const char *model, const drape_loa
     dr_status st = dr_source_open(&s->source, model, &other);
     if (st)
         return st;
-    st = dr_engine_open(&s->engine, s->source, NULL, precision, false, NULL);
+    const dr_engine_extras extras = {.q8 = o->weights == DRAPE_WEIGHTS_Q8};
+    st = dr_engine_open(&s->engine, s->source, &extras, precision, false, NULL);
     if (st) { /* it has closed itself */
         dr_source_close(s->source);
         s->source = NULL;

@@ -25,6 +25,12 @@ dr_tensor *dr_layernorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *b
 dr_tensor *dr_batchnorm(dr_tape *g, dr_tensor *x, dr_tensor *gamma, dr_tensor *beta, const dr_tensor *mean,
                         const dr_tensor *var, float eps);
 
+/** x [N,H,W,C] -> [N,OH,OW,C], the largest value or the mean of each window; geom.groups is not looked at. `ceil`:
+ * windows that reach beyond the padding count, if they begin before it ends. torch.nn.functional.max_pool2d,
+ * avg_pool2d. */
+dr_tensor *dr_pool2d(dr_tape *g, dr_tensor *x, dr_pool kind, dr_conv_geom geom, bool ceil);
+/** The mean over all places: x [N,H,W,C] -> [N,1,1,C]. torch's adaptive_avg_pool2d to 1x1. */
+dr_tensor *dr_mean_places(dr_tape *g, dr_tensor *x);
 /** x [N,H,W,C], flow [N,OH,OW,2] (x, y) -> [N,OH,OW,C]: x at grid + flow / (div_x, div_y), bilinear, clamped at the
  * border (dr_flow_args in ops.h). Differentiable in both. */
 dr_tensor *dr_flow_sample(dr_tape *g, dr_tensor *x, dr_tensor *flow, float div_x, float div_y);
@@ -33,6 +39,8 @@ dr_tensor *dr_flow_sample(dr_tape *g, dr_tensor *x, dr_tensor *flow, float div_x
 dr_tensor *dr_attention(dr_tape *g, dr_tensor *q, dr_tensor *k, dr_tensor *v, int heads, bool causal);
 
 dr_tensor *dr_activation(dr_tape *g, dr_tensor *x, dr_act kind);
+/** The same for an x that nothing else reads: where nothing is recorded, its values are overwritten. */
+dr_tensor *dr_activation_over(dr_tape *g, dr_tensor *x, dr_act kind);
 /** Over the last axis. */
 dr_tensor *dr_softmax(dr_tape *g, dr_tensor *x);
 /** x [...,2C] -> [...,C]: first half times gelu of the second. */

@@ -92,7 +92,7 @@ static int run(int argc, char **argv)
 {
     bench b = {.runs = 3};
     drape_load_options o = {0};
-    const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *how = "exact";
+    const char *model = NULL, *list = "text,vae-encode,unet,vae-decode", *how = "exact", *weights = "file";
     int size[2] = {512, 512}, threads = 0;
     const dr_opt opts[] = {
         {"model", DR_OPT_STRING, &model, "DIR|FILE", "pipeline folder or single file, or a clothes parser's folder",
@@ -103,6 +103,7 @@ static int run(int argc, char **argv)
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
         {"precision", DR_OPT_CHOICE, &how, "exact|auto", "auto: bf16 products where this CPU gains by it"},
+        {"weights", DR_OPT_CHOICE, &weights, "file|q8", "in memory as in the files, or in 8 bits"},
         {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &b.json, NULL, "results as JSON"},
     };
@@ -113,6 +114,7 @@ static int run(int argc, char **argv)
     b.width = size[0];
     b.height = size[1];
     o.precision = strcmp(how, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT;
+    o.weights = strcmp(weights, "q8") == 0 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE;
     drape_status st = drape_stages_open(&b.stages, model, b.width, b.height, &o, dr_cli_interrupted, NULL);
     if (st)
         return dr_cli_fail(&dr_cmd_bench, (int)st);

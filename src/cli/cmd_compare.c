@@ -297,7 +297,9 @@ static const dr_own own[] = {
      AT(methods_given),
      {"method", DR_OPT_LIST, NULL, "[NAME=]KIND[:VALUE][,KEY=VALUE]",
       "a method; may be given again. Kinds: prompt, taught (VALUE is its model), adapter (VALUE is its file), garment "
-      "(VALUE is its attention weights). KEY is any option below that a picture depends on",
+      "(VALUE is its attention weights), warp (a GAN; VALUE is its condition generator). KEY is any option below that "
+      "a "
+      "picture depends on, or one of docs/compare.md",
       .shown_default = ""}},
     {NULL,
      NULL,
@@ -426,20 +428,24 @@ static int parse(compare_cli *c, int argc, char **argv)
     c->c.seeds = c->num_images;
     c->c.scene.one = c->num_images == 1;
     c->c.scene.image = c->c.image;
+    c->c.scene.garment_path = c->c.garment_paths.count ? c->c.garment_paths.item[0] : NULL;
+    c->c.scene.parser_dir = c->parser_dir;
     c->c.dir = c->output;
     return bad;
 }
 
 static int run(int argc, char **argv)
 {
-    compare_cli c = {.common = {.region = "mask", .precision = "exact", .o = DRAPE_TRYON_DEFAULTS},
-                     .mask = "auto",
-                     .sheet = "jpg",
-                     .num_images = 1,
-                     .mask_options = DRAPE_MASK_DEFAULTS};
+    compare_cli c = {
+        .common = {.region = "mask", .precision = "exact", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
+        .mask = "auto",
+        .sheet = "jpg",
+        .num_images = 1,
+        .mask_options = DRAPE_MASK_DEFAULTS};
     c.common.o.steps = 0;           /* not said */
     c.common.o.guidance_scale = -1; /* not said */
     c.common.o.eta = -1;            /* not said */
+    c.common.warp.composite = true; /* as the others paste */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {
         dr_set_threads(c.threads);

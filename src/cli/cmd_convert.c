@@ -42,7 +42,7 @@ static int check(const convert_cli *c)
     const char *out = c->paths.item[1];
     if (dr_path_ends_with(out, ".bin"))
         return dr_usage_error(&dr_cmd_convert,
-                              "a model as one file ends in .safetensors, .ckpt, .pt or .pth: '%s' should end so, or be "
+                              "a model as one file ends in .safetensors, .gguf, .ckpt, .pt or .pth: '%s' should end so, or be "
                               "a folder's name",
                               out);
     if (!c->base)
@@ -92,7 +92,7 @@ static int run(int argc, char **argv)
 {
     convert_cli c = {0};
     const dr_opt opts[] = {
-        {"dtype", DR_OPT_CHOICE, &c.dtype, "f32|f16|bf16", "type of the weights",
+        {"dtype", DR_OPT_CHOICE, &c.dtype, "f32|f16|bf16|q8", "type of the weights; q8: 8 bits, for OUT.gguf",
          .shown_default = "as they are; adapters f16"},
         {"ema", DR_OPT_FLAG, &c.o.ema, NULL, "of a single file: the UNet's moving average (model_ema)"},
         {"vae", DR_OPT_STRING, &c.o.vae, "FILE|DIR", "another VAE in place of the model's"},
@@ -119,6 +119,7 @@ const dr_command dr_cmd_convert = {
     "convert", "a model as a folder, as a single file, or as an adapter", "[options] IN OUT",
     "  drape convert sd-v1-5-inpainting.ckpt sd15-inpainting           # OUT is a folder\n"
     "  drape convert sd15-inpainting sd15-inpainting.ckpt              # .ckpt, .pt, .pth: as torch.save writes it\n"
+    "  drape convert --dtype q8 sd15-inpainting sd15-inpainting.gguf   # as stable-diffusion.cpp reads it\n"
     "  drape convert --dtype f16 --lora shirt.safetensors:0.8 sd15-inpainting shirt-model.safetensors\n"
     "  drape convert --extract-lora sd15-inpainting --rank 32 shirt-model.safetensors shirt-lora.safetensors\n",
     run};

@@ -41,8 +41,11 @@ static dr_status print_model(const char *path, bool json, bool family)
         json_dumpf(parts, stdout, JSON_INDENT(1));
         putchar('\n');
     }
+    const char *name = json_string_value(json_object_get(model, "family"));
     if (family)
-        printf("\n%s\n", json_string_value(json_object_get(model, "family")));
+        printf("\n");
+    if (family && name)
+        printf("%s\n", name);
     for (size_t i = 0; !json && i < json_array_size(parts); i++)
         print_part(json_array_get(parts, i));
     json_decref(model);

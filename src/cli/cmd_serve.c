@@ -13,7 +13,7 @@
 
 typedef struct serve_cli {
     dr_opt_list models, loras, embeddings;
-    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder;
+    const char *host, *data, *token, *keep, *parser, *origins, *tokenizer, *vae, *folder, *attention, *weights;
     int port, threads;
     bool open, quiet, ema;
     char data_path[PATH_MAX];
@@ -65,12 +65,17 @@ static int parse(serve_cli *c, int argc, char **argv)
          "folder of a model, or a single file; may be given again, the first is the default",
          .shown_default = "the small one that comes with drape"},
         {"models", DR_OPT_STRING, &c->folder, "DIR",
-         "a folder of models: pipeline folders, .safetensors and .ckpt files", .shown_default = "none"},
+         "a folder of models: pipeline folders, .safetensors, .ckpt and .gguf files", .shown_default = "none"},
         {"vae", DR_OPT_STRING, &c->vae, "DIR|FILE", "another VAE for all of them: its folder or file",
          .shown_default = "each model's own"},
         {"tokenizer", DR_OPT_STRING, &c->tokenizer, "DIR", "folder of another vocabulary for all of them",
          .shown_default = "each model's own; for a file CLIP's"},
         {"ema", DR_OPT_FLAG, &c->ema, NULL, "of single files: the UNet's moving average in place of its weights"},
+        {"attention", DR_OPT_STRING, &c->attention, "FILE|DIR",
+         "attention weights that dress from a photo of the garment, for the models that they fit",
+         .shown_default = "each model's own, if it has some"},
+        {"weights", DR_OPT_CHOICE, &c->weights, "file|q8",
+         "models in memory as in their files, or in 8 bits: half of f16, and rounded"},
         {"lora", DR_OPT_LIST, &c->loras, "FILE", "adapter to choose under Dress; may be given again",
          .shown_default = ""},
         {"embedding", DR_OPT_LIST, &c->embeddings, "FILE[:WORD]",
@@ -113,7 +118,7 @@ static int check(const serve_cli *c, dr_keep *keep)
 
 static int run(int argc, char **argv)
 {
-    serve_cli c = {.host = "127.0.0.1", .port = 7860};
+    serve_cli c = {.host = "127.0.0.1", .port = 7860, .weights = "file"};
     dr_keep keep = {0};
     int rc = parse(&c, argc, argv);
     if (rc)
@@ -135,7 +140,9 @@ static int run(int argc, char **argv)
                                      .embedding_count = c.embeddings.count,
                                      .vae = c.vae,
                                      .tokenizer = c.tokenizer,
+                                     .attention = c.attention,
                                      .ema = c.ema,
+                                     .q8 = strcmp(c.weights, "q8") == 0,
                                      .data = c.data,
                                      .parser = c.parser,
                                      .keep = keep,

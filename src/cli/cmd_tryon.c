@@ -70,6 +70,7 @@ static int load(dr_tryon_cli *c, drape_pipeline **p)
                             .embeddings = embeddings,
                             .embedding_count = c->embeddings.count,
                             .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
+                            .weights = strcmp(c->weights, "q8") == 0 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE,
                             .keep_models = c->images.count * dr_tryon_pictures_per_photo(c) > 1,
                             .attention = c->garments.attention,
                             .garment = c->garments.paths.count > 0,
@@ -258,6 +259,10 @@ static const dr_own own[] = {
      {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
     {"preview_every",
      NULL,
+     AT(weights),
+     {"weights", DR_OPT_CHOICE, NULL, "file|q8", "in memory as in the files, or in 8 bits: half of f16, and rounded"}},
+    {"preview_every",
+     NULL,
      AT(threads),
      {"threads", DR_OPT_INT, NULL, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS}},
     {"preview_every", NULL, AT(quiet), {"quiet|q", DR_OPT_FLAG, NULL, NULL, "no progress"}},
@@ -273,6 +278,8 @@ static int parse(dr_tryon_cli *c, int argc, char **argv)
     int bad = dr_opt_parse(&dr_cmd_tryon, s.opt, s.count, argc, argv, &c->images);
     if (!bad && c->garments.paths.count && c->masks.count == 0)
         bad = dr_opt_list_add(&c->masks, "auto");
+    if (o->fit != DRAPE_FIT_REGION && c->garments.paths.count) /* the published programs take it as it is */
+        c->garments.o.cut = DRAPE_CUT_KEEP;
     if ((int)c->mask.sleeve < 0) /* not said: the new garment's sleeves may be longer than the old one's */
         c->mask.sleeve = c->garments.paths.count ? DRAPE_SLEEVE_LONG : DRAPE_SLEEVE_KEEP;
     if (!bad)
@@ -288,8 +295,10 @@ static int parse(dr_tryon_cli *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-    dr_tryon_cli c = {.region = "mask",
+    dr_tryon_cli c = {.cmd = &dr_cmd_tryon,
+                      .region = "mask",
                       .precision = "exact",
+                      .weights = "file",
                       .num_images = 1,
                       .o = DRAPE_TRYON_DEFAULTS,
                       .mask = DRAPE_MASK_DEFAULTS};
@@ -323,6 +332,7 @@ static int run(int argc, char **argv)
 
 const dr_command dr_cmd_tryon = {
     "tryon", "dress a person: replace what the mask covers by what the prompt says",
-    "[--model DIR|FILE] --image PHOTO --mask MASK|auto[:CATEGORY] --prompt TEXT -o OUT.png",
-    "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n",
+    "[--model DIR|FILE] --image PHOTO (--mask MASK|auto[:CATEGORY] --prompt TEXT | --garment PHOTO) -o OUT.png",
+    "  drape tryon --model sd2-inpainting --image person.jpg --mask auto:upper --prompt \"red t-shirt\" -o out.png\n"
+    "  drape tryon --model catvton --image person.jpg --garment shirt.jpg -o out.png\n",
     run};

@@ -10,7 +10,8 @@
 #include <jansson.h>
 
 typedef struct dr_tryon_cli {
-    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *parser_dir;
+    const dr_command *cmd; /* for messages */
+    const char *model, *vae, *tokenizer, *output, *save_mask, *region, *precision, *weights, *parser_dir;
     dr_opt_list images, masks, loras, embeddings;
     int num_images, threads, size[2];
     bool ema, quiet, json;

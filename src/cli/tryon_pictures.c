@@ -206,9 +206,9 @@ int dr_tryon_dress_all(dr_tryon_cli *c, drape_pipeline *p)
     for (int i = 0; i < c->images.count; i++) {
         drape_status st = dress_photo(c, p, i);
         if (st == DRAPE_ECANCELLED || c->at_fault)
-            return dr_cli_fail(&dr_cmd_tryon, (int)st);
+            return dr_cli_fail(c->cmd, (int)st);
         if (st)
-            dr_photo_failed(&dr_cmd_tryon, c->images.item[i], drape_error());
+            dr_photo_failed(c->cmd, c->images.item[i], drape_error());
         failed += st != DRAPE_OK;
     }
     return failed ? DR_EXIT_FAILED : 0;

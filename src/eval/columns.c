@@ -34,6 +34,23 @@ static const drape_eval_metric table[] = {
     [DR_SEAM_RELATIVE] = {"seam_relative", "seam", "", "the same, over that of the reference", 0},
     [DR_SHARPNESS] = {"sharpness", "sharpness", "", "finest detail inside the mask, over that of the rest", 0},
     [DR_SHARPNESS_RELATIVE] = {"sharpness_relative", "sharpness", "", "the same detail, over the reference's", 0},
+    [DR_LPIPS] = {"lpips_alex", "lpips", "", "distance to the reference by AlexNet's features", -1, .fetched = true},
+    {"lpips_alex_inside", "lpips", "", "the same inside the mask", -1, .fetched = true},
+    {"lpips_alex_outside", "lpips", "", "the same outside the mask", -1, .fetched = true},
+    {"lpips_vgg", "lpips_vgg", "", "distance to the reference by VGG16's features", -1, .fetched = true},
+    {"lpips_vgg_inside", "lpips_vgg", "", "the same inside the mask", -1, .fetched = true},
+    {"lpips_vgg_outside", "lpips_vgg", "", "the same outside the mask", -1, .fetched = true},
+    {"lpips_squeeze", "lpips_squeeze", "", "distance to the reference by SqueezeNet's features", -1, .fetched = true},
+    {"lpips_squeeze_inside", "lpips_squeeze", "", "the same inside the mask", -1, .fetched = true},
+    {"lpips_squeeze_outside", "lpips_squeeze", "", "the same outside the mask", -1, .fetched = true},
+    [DR_CLIP_REFERENCE] = {"clip_reference", "clip", "", "how alike result and reference are to CLIP", 1,
+                           .fetched = true},
+    [DR_CLIP_GARMENT] = {"clip_garment", "clip", "", "how alike result and garment's photo are to CLIP", 1,
+                         .fetched = true},
+    [DR_FID] = {"fid", "fid", "", "distance of all results to all references, as pytorch-fid's", -1, true, true},
+    [DR_KID] = {"kid", "kid", "", "the same without bias, over subsets, as torch-fidelity's subsets", -1, true, true},
+    [DR_FID_CLEAN_SETS] = {"fid_clean", "fid_clean", "", "as clean-fid's", -1, true, true},
+    [DR_KID_CLEAN_SETS] = {"kid_clean", "kid_clean", "", "KID on clean-fid's features", -1, true, true},
 };
 _Static_assert(sizeof table / sizeof *table == DR_COLUMNS && DR_COLUMNS <= DRAPE_EVAL_METRICS, "a row for each column");
 
@@ -92,7 +109,7 @@ static const char *groups(char *out, size_t size)
 
 dr_status dr_columns_wanted(const char *list, bool wanted[DRAPE_EVAL_METRICS])
 {
-    char known[256];
+    char known[512];
     bool any = false;
     for (int i = 0; i < DRAPE_EVAL_METRICS; i++)
         wanted[i] = !list && i < DR_COLUMNS && !table[i].fetched;

@@ -26,6 +26,13 @@ typedef enum dr_column {
     DR_SEAM_RELATIVE,
     DR_SHARPNESS,
     DR_SHARPNESS_RELATIVE,
+    DR_LPIPS, /* by AlexNet, VGG16 and SqueezeNet, each with inside and outside */
+    DR_CLIP_REFERENCE = DR_LPIPS + 9,
+    DR_CLIP_GARMENT,
+    DR_FID, /* pytorch-fid's way, and KID on it; then clean-fid's, and KID */
+    DR_KID,
+    DR_FID_CLEAN_SETS,
+    DR_KID_CLEAN_SETS,
     DR_COLUMNS
 } dr_column;
 

@@ -5,6 +5,7 @@
 #include "eval/evaluator.h"
 #include "eval/keep.h"
 #include "eval/pairs.h"
+#include "eval/sets.h"
 #include "eval/summary.h"
 #include "io/image.h"
 #include "io/mask.h"
@@ -23,11 +24,12 @@ typedef struct run {
     dr_evaluator evaluator;
     dr_pairs pairs;
     dr_keep keep;
-    char settings[PATH_MAX + 512];  /* all that numbers depend on beside the files */
+    char settings[PATH_MAX + 1024]; /* all that numbers depend on beside the files */
     bool shown[DRAPE_EVAL_METRICS]; /* what was asked for; PSNR is always found, since it tells equal pictures */
     drape_eval_numbers *found;      /* of each pair */
     bool *judged;                   /* false: it failed */
-    bool full;                      /* nothing more can be kept */
+    dr_set_number set[DRAPE_EVAL_METRICS];
+    bool full; /* nothing more can be kept */
     int reused;
     json_t *rows, *failed, *notes;
 } run;
@@ -252,8 +254,11 @@ static void describe_settings(run *r)
 {
     size_t used = (size_t)snprintf(r->settings, sizeof r->settings, "%d;%s;%d;%s;%s;", VERSION, r->o->resize,
                                    r->o->mask_grow, r->o->category, r->evaluator.parser_dir);
+    char networks[512];
+    dr_networks_describe(&r->evaluator.networks, r->evaluator.wanted, networks, sizeof networks);
+    used += (size_t)snprintf(r->settings + used, sizeof r->settings - used, "%s", networks);
     for (int i = 0; i < DR_COLUMNS && used < sizeof r->settings; i++)
-        if (r->evaluator.wanted[i])
+        if (r->evaluator.wanted[i] && !dr_column_at(i)->of_set)
             used += (size_t)snprintf(r->settings + used, sizeof r->settings - used, "%d,", i);
 }
 
@@ -290,6 +295,49 @@ static dr_status prepare(run *r)
     return r->found && r->judged ? open_keep(r) : dr_fail(DR_ENOMEM, "out of memory");
 }
 
+/* --- all of them together ------------------------------------------------------------------------------- */
+
+static void note_of_sets(void *user, const char *text)
+{
+    note(user, text);
+}
+
+static void progress_of_sets(void *user, const char *name, int done, int total)
+{
+    const drape_eval_callbacks *cb = &((const run *)user)->o->callbacks;
+    if (cb->progress)
+        cb->progress(cb->user, name, done, total);
+}
+
+static bool cancel_of_sets(void *user)
+{
+    return cancelled(user);
+}
+
+/* Of the pairs that were judged. */
+static dr_status judge_sets(run *r)
+{
+    const drape_eval_callbacks cb = {r, progress_of_sets, note_of_sets, cancel_of_sets};
+    const char **path = calloc(2 * (size_t)r->pairs.count, sizeof *path);
+    int n = 0;
+    if (!path)
+        return dr_fail(DR_ENOMEM, "out of memory");
+    for (int i = 0; i < r->pairs.count; i++)
+        if (r->judged[i]) {
+            path[n] = r->pairs.item[i].result;
+            path[r->pairs.count + n++] = r->pairs.item[i].reference;
+        }
+    const dr_sets s = {.path = {path, path + r->pairs.count},
+                       .name = {r->o->results, r->o->reference},
+                       .count = n,
+                       .networks = r->evaluator.networks.dir,
+                       .keep = &r->keep,
+                       .callbacks = &cb};
+    dr_status st = dr_sets_measure(&s, r->shown, r->set);
+    free(path);
+    return st;
+}
+
 /* --- after -------------------------------------------------------------------------------------------- */
 
 static json_t *summary_of(const run *r, int column, double *spare)
@@ -309,6 +357,19 @@ static json_t *summary_of(const run *r, int column, double *spare)
     return j;
 }
 
+/* The number stands where of the others the mean is. */
+static json_t *summary_of_set(const run *r, int column)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "mean", number(r->set[column].value));
+    json_object_set_new(j, "median", json_null());
+    json_object_set_new(j, "deviation", number(r->set[column].deviation));
+    json_object_set_new(j, "least", json_null());
+    json_object_set_new(j, "most", json_null());
+    json_object_set_new(j, "count", json_integer((json_int_t)json_array_size(r->rows)));
+    return j;
+}
+
 static dr_status summaries(const run *r, json_t **out)
 {
     double *spare = malloc((size_t)r->pairs.count * sizeof *spare);
@@ -316,8 +377,9 @@ static dr_status summaries(const run *r, json_t **out)
         return dr_fail(DR_ENOMEM, "out of memory");
     *out = json_object();
     for (int k = 0; k < DR_COLUMNS; k++)
-        if (r->shown[k] && !dr_column_at(k)->of_set)
-            json_object_set_new(*out, dr_column_at(k)->name, summary_of(r, k, spare));
+        if (r->shown[k])
+            json_object_set_new(*out, dr_column_at(k)->name,
+                                dr_column_at(k)->of_set ? summary_of_set(r, k) : summary_of(r, k, spare));
     free(spare);
     return DR_OK;
 }
@@ -371,6 +433,8 @@ dr_status dr_evaluate(const drape_eval_options *o, json_t **out)
     dr_status st = prepare(&r);
     if (!st)
         st = judge_all(&r);
+    if (!st)
+        st = judge_sets(&r);
     if (!st)
         st = report(&r, out);
     json_decref(r.rows);

@@ -23,6 +23,8 @@ dr_status dr_evaluator_open(dr_evaluator *e, const drape_eval_options *o)
     *e = (dr_evaluator){.mask_grow = o->mask_grow, .callbacks = o->callbacks};
     e->asked = asked_of[dr_choice_index("auto|upper|lower|dress|outer", o->category)];
     dr_status st = dr_columns_wanted(o->metrics, e->wanted);
+    if (!st)
+        st = dr_networks_open(&e->networks, e->wanted, o->backbones);
     if (st || !e->wanted[DR_PARSER_AGREEMENT])
         return st;
     if (!o->parser)
@@ -36,6 +38,7 @@ dr_status dr_evaluator_open(dr_evaluator *e, const drape_eval_options *o)
 void dr_evaluator_close(dr_evaluator *e)
 {
     dr_parser_unload(&e->parser);
+    dr_networks_close(&e->networks);
     *e = (dr_evaluator){0};
 }
 
@@ -243,6 +246,11 @@ dr_status dr_evaluator_pair(dr_evaluator *e, const drape_eval_input *in, drape_e
         st = compare(e, (const dr_image *)in->result, (const dr_image *)in->reference, mask.data ? &mask : NULL, out);
     if (!st && mask.data)
         st = judge_area(e, in, &mask, out);
+    if (!st) {
+        st = dr_networks_pair(&e->networks, e->wanted, (const dr_image *)in->result, (const dr_image *)in->reference,
+                              mask.data ? &mask : NULL, (const dr_image *)in->garment, out);
+        e->at_fault = e->at_fault || e->networks.at_fault;
+    }
     dr_image_clear(&mask);
     return st;
 }

@@ -3,6 +3,7 @@
 #define DR_EVAL_EVALUATOR_H
 
 #include "eval/columns.h"
+#include "eval/networks.h"
 #include "eval/own.h"
 #include "pipeline/parser.h"
 
@@ -16,7 +17,8 @@ typedef struct dr_evaluator {
     drape_eval_callbacks callbacks;
     char parser_dir[PATH_MAX];
     dr_parser parser;
-    bool at_fault; /* the parser cannot be loaded, for no picture */
+    dr_networks networks;
+    bool at_fault; /* the parser or a network cannot be loaded, for no picture */
 } dr_evaluator;
 
 /** `options` are checked already. What is read for a metric is read when it is first needed, but a parser that is not

@@ -42,7 +42,6 @@ static const kind kinds[] = {
     MAGIC(0, "\x28\xb5\x2f\xfd", "compressed by zstd", packed),
     MAGIC(0, "7z\xbc\xaf", "a 7-Zip archive", packed),
     MAGIC(0, "Rar!", "a RAR archive", packed),
-    MAGIC(0, "GGUF", "a quantized model (GGUF)", other),
     MAGIC(0, "\x89HDF", "an HDF5 file, as Keras writes them", other),
     MAGIC(0, "\x93NUMPY", "an array of NumPy", other),
     MAGIC(0, "%PDF", "a PDF document", wrong),

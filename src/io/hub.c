@@ -6,13 +6,10 @@
 #include "io/hub_fetch.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define MAX_PAGE ((size_t)32 << 20) /* bytes of one page of a listing */
@@ -127,18 +124,7 @@ static dr_status set_options(pull *p, const dr_hub_options *given)
 
 static void draw_bar(void *user, const dr_hub_progress *at)
 {
-    pull *p = user;
-    const long mib = (long)(at->total >> 20);
-    if (at->note) {
-        dr_progress_end(&p->bar);
-        fprintf(stderr, "%s%s%s\n", at->path, at->path[0] ? ": " : "", at->note);
-        return;
-    }
-    if (!at->total)
-        return;
-    if (!p->bar.label)
-        dr_progress_start(&p->bar, "pull (MiB)", mib, false);
-    dr_progress_set(&p->bar, (long)(at->done >> 20), at->path);
+    dr_hub_draw(&((pull *)user)->bar, at);
 }
 
 static bool http_cancelled(void *user)
@@ -223,15 +209,6 @@ static dr_status list(pull *p)
 
 /* --- the folder ------------------------------------------------------------------------------------------ */
 
-/* One pull per folder at a time. Where a file system has no locks we go on without. */
-static dr_status lock_folder(pull *p)
-{
-    p->lock = open(p->o.out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (p->lock >= 0 && flock(p->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return dr_fail(DR_EIO, "another pull into '%s' is at work; wait for it or end it", p->o.out_dir);
-    return DR_OK;
-}
-
 static dr_status open_record(pull *p)
 {
     dr_status st = dr_hub_record_open(&p->j.record, p->o.out_dir);
@@ -309,10 +286,11 @@ static dr_status check_parser(const pull *p)
     dr_status st = dr_json_load(path, &config);
     if (!st) {
         st = dr_json_string(config, path, "model_type", "", &type);
-        if (!st && strcmp(type, "segformer") != 0 && strcmp(type, "drape_clothes_net") != 0)
+        if (!st && strcmp(type, "segformer") != 0 && strcmp(type, "drape_clothes_net") != 0 &&
+            strcmp(type, "clip") != 0 && strcmp(type, "clip_vision_model") != 0)
             st = dr_fail(DR_EINVAL,
-                         "cannot pull '%s': its \"model_type\" is \"%.64s\", expected segformer: it is no "
-                         "clothes parser",
+                         "cannot pull '%s': its \"model_type\" is \"%.64s\", expected segformer or clip: it is neither "
+                         "a clothes parser nor a CLIP",
                          p->o.repo, type);
         json_decref(config);
     }
@@ -396,7 +374,7 @@ static dr_status pull_online(pull *p)
     if (!st)
         st = dr_mkdirs(o->out_dir);
     if (!st)
-        st = lock_folder(p);
+        st = dr_hub_lock(o->out_dir, &p->lock);
     if (!st)
         st = open_record(p);
     if (!st)

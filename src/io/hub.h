@@ -21,7 +21,7 @@
 typedef enum dr_hub_kind {
     DR_HUB_ANY,      /* whichever the repo is */
     DR_HUB_PIPELINE, /* inpainting pipeline: model_index.json, unet, vae, text_encoder, tokenizer, scheduler */
-    DR_HUB_PARSER,   /* clothes parser: config.json, model.safetensors, preprocessor_config.json */
+    DR_HUB_PARSER,   /* clothes parser, or a CLIP: config.json, model.safetensors, preprocessor_config.json */
     /* Only when asked for: */
     DR_HUB_UNET,     /* of a pipeline the UNet and the scheduler: model_index.json, unet, scheduler */
     DR_HUB_VAE,      /* a VAE alone: config.json, diffusion_pytorch_model.safetensors */

@@ -225,6 +225,16 @@ static dr_status find_kind(const chooser *k, dr_hub_kind wanted, dr_hub_kind *ki
         return DR_OK;
     }
     *kind = find(k, "", "model_index.json") ? DR_HUB_PIPELINE : find(k, "", "config.json") ? DR_HUB_PARSER : DR_HUB_ANY;
+    const dr_hub_file *single = NULL;
+    for (size_t i = 0; !single && i < k->l->count; i++)
+        if (!strchr(k->l->file[i].path, '/') && ends_with(k->l->file[i].path, ".gguf"))
+            single = &k->l->file[i];
+    if (*kind == DR_HUB_ANY && single)
+        return dr_fail(
+            DR_EINVAL,
+            "cannot pull '%s': it is no folder of a model but has single files, such as '%.100s'; get that one "
+            "from the hub's page and pass it with --model",
+            k->repo, single->path);
     if (*kind == DR_HUB_ANY)
         return dr_fail(DR_EINVAL,
                        "cannot pull '%s': it has neither model_index.json (a diffusers pipeline) nor config.json (a "

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,29 @@ void dr_hub_tell(dr_hub_job *j, const char *note)
     if (j->progress)
         j->progress(j->progress_user, &j->at);
     j->at.note = NULL;
+}
+
+void dr_hub_draw(dr_progress *bar, const dr_hub_progress *at)
+{
+    const long mib = (long)(at->total >> 20);
+    if (at->note) {
+        dr_progress_end(bar);
+        fprintf(stderr, "%s%s%s\n", at->path, at->path[0] ? ": " : "", at->note);
+        return;
+    }
+    if (!at->total)
+        return;
+    if (!bar->label)
+        dr_progress_start(bar, "pull (MiB)", mib, false);
+    dr_progress_set(bar, (long)(at->done >> 20), at->path);
+}
+
+dr_status dr_hub_lock(const char *dir, int *lock)
+{
+    *lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return dr_fail(DR_EIO, "another pull into '%s' is at work; wait for it or end it", dir);
+    return DR_OK;
 }
 
 char *dr_hub_place(const dr_hub_job *j, const char *path, const char *suffix)

@@ -2,6 +2,7 @@
 #ifndef DR_IO_HUB_FETCH_H
 #define DR_IO_HUB_FETCH_H
 
+#include "base/progress.h"
 #include "io/http.h"
 #include "io/hub_record.h"
 
@@ -30,6 +31,13 @@ dr_status dr_hub_explain(const dr_hub_job *j, dr_status st, const dr_http_reply 
 
 /** Reports progress, with a line to show or NULL. */
 void dr_hub_tell(dr_hub_job *j, const char *note);
+
+/** The usual bar, or a line where there is something to say. */
+void dr_hub_draw(dr_progress *bar, const dr_hub_progress *at);
+
+/** One pull per folder at a time; DR_EIO if another one is at work. Where a file system has no locks we go on without:
+ *  *lock is -1 then. Closing it ends the lock. */
+dr_status dr_hub_lock(const char *dir, int *lock);
 
 /** "dir/path", malloc'ed; NULL when out of memory (the message is set). */
 char *dr_hub_place(const dr_hub_job *j, const char *path, const char *suffix);

@@ -72,12 +72,22 @@ bool dr_image_can_write(const char *path);
  *  it over. */
 bool dr_image_has_name(const char *path);
 
-/** Resize. LANCZOS and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point; of Pillow 13
- *  where its versions differ); NEAREST as PIL's, the pixel under the new one's middle; TOP_LEFT the one under its
- * corner, as torch.nn.functional.interpolate(mode="nearest"). LANCZOS_X_FIRST
- *  is Pillow's of before 13, where the width always came first. */
-typedef enum dr_resample { DR_NEAREST, DR_BILINEAR, DR_LANCZOS, DR_TOP_LEFT, DR_LANCZOS_X_FIRST } dr_resample;
+/** Resize. LANCZOS, BICUBIC and BILINEAR equal PIL's Image.resize bit for bit (antialiased, 8-bit fixed point; of
+ * Pillow 13 where its versions differ); NEAREST as PIL's, the pixel under the new one's middle; TOP_LEFT the one under
+ * its corner, as torch.nn.functional.interpolate(mode="nearest"). LANCZOS_X_FIRST is Pillow's of before 13, where the
+ * width always came first. */
+typedef enum dr_resample {
+    DR_NEAREST,
+    DR_BILINEAR,
+    DR_LANCZOS,
+    DR_TOP_LEFT,
+    DR_LANCZOS_X_FIRST,
+    DR_BICUBIC
+} dr_resample;
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how);
+/** The same without rounding to bytes, by BILINEAR, BICUBIC or LANCZOS: [height][width][channels], yours to free();
+ * each channel as PIL's Image.resize of mode "F". */
+dr_status dr_image_resize_float(float **out, const dr_image *in, int width, int height, dr_resample how);
 /** Crop; the rectangle must lie inside (asserted). */
 dr_status dr_image_crop(dr_image *out, const dr_image *in, int x, int y, int width, int height);
 /** The picture the other way round, in place. */

@@ -4,6 +4,7 @@
  * the reduction (so that it is antialiased), computed in double, normalised, and rounded to 22 fractional bits;
  * order of operations matters down to the last bit and is that of Pillow's Resample.c. */
 #include "io/image.h"
+#include "io/resample.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,31 +13,12 @@
 enum { SMALL = 1 << 16 };          /* pixels below which waking other threads costs more than it saves */
 enum { WEIGHT_BITS = 32 - 8 - 2 }; /* 8 for the pixel, 2 for sums outside [0,1] that Lanczos makes */
 
-/* The weights of one axis: output i is the sum of weight[i * stride + k] * input[first[i] + k], k < count[i]. */
+/* dr_taps with whole numbers for weights. */
 typedef struct taps {
     int *first, *count;
     int32_t *weight;
     size_t stride;
 } taps;
-
-static double bilinear(double x)
-{
-    x = fabs(x);
-    return x < 1.0 ? 1.0 - x : 0.0;
-}
-
-static double sinc(double x)
-{
-    if (x == 0.0)
-        return 1.0;
-    x *= 3.14159265358979323846;
-    return sin(x) / x;
-}
-
-static double lanczos(double x)
-{
-    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
-}
 
 static void taps_clear(taps *t)
 {
@@ -47,33 +29,22 @@ static void taps_clear(taps *t)
 
 static bool taps_init(taps *t, int in, int out, dr_resample how)
 {
-    bool is_lanczos = how == DR_LANCZOS || how == DR_LANCZOS_X_FIRST;
-    double (*filter)(double) = is_lanczos ? lanczos : bilinear;
-    double scale = (double)in / out, stretch = scale < 1.0 ? 1.0 : scale, inverse = 1.0 / stretch;
-    double support = (is_lanczos ? 3.0 : 1.0) * stretch;
-    t->stride = (size_t)fmin(ceil(support) * 2 + 1, in);
-    t->first = malloc((size_t)out * sizeof *t->first);
-    t->count = malloc((size_t)out * sizeof *t->count);
-    t->weight = calloc((size_t)out, t->stride * sizeof *t->weight);
-    double *w = malloc(t->stride * sizeof *w);
-    bool ok = t->first && t->count && t->weight && w;
-    for (int i = 0; ok && i < out; i++) {
-        double center = (i + 0.5) * scale, sum = 0;
-        double low = center - support + 0.5, high = center + support + 0.5;
-        int first = low < 0 ? 0 : (int)low;
-        int count = (high > in ? in : (int)high) - first;
-        for (int k = 0; k < count; k++) {
-            w[k] = filter((k + first - center + 0.5) * inverse);
-            sum += w[k];
-        }
-        for (int k = 0; k < count; k++) {
-            double v = (sum != 0.0 ? w[k] / sum : w[k]) * (1 << WEIGHT_BITS);
-            t->weight[(size_t)i * t->stride + (size_t)k] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
-        }
-        t->first[i] = first;
-        t->count[i] = count;
+    dr_taps exact = {0};
+    bool ok = dr_taps_init(&exact, in, out, how);
+    size_t n = ok ? (size_t)out * exact.stride : 0;
+    t->weight = ok ? malloc(n * sizeof *t->weight) : NULL;
+    ok = ok && t->weight;
+    for (size_t i = 0; ok && i < n; i++) {
+        double v = exact.weight[i] * (1 << WEIGHT_BITS);
+        t->weight[i] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
     }
-    free(w);
+    if (ok) {
+        t->first = exact.first;
+        t->count = exact.count;
+        t->stride = exact.stride;
+        exact.first = exact.count = NULL;
+    }
+    dr_taps_clear(&exact);
     return ok;
 }
 
@@ -213,15 +184,6 @@ static dr_status resize_nearest(dr_image *out, const dr_image *in, int width, in
     return st;
 }
 
-/* Which pass comes first shows in the last bit. Pillow 13 takes the columns first where the height shrinks by more
- * than twice what the width does (or the width grows); before 13 it was always the rows. Pictures scaled alike in
- * both axes come out the same in either, unless they are more than twice as high as wide. */
-static bool columns_first(const dr_image *in, int width, int height)
-{
-    int64_t dx = (int64_t)in->width - width, dy = (int64_t)in->height - height;
-    return dy > 0 && 2 * dx < dy;
-}
-
 dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int height, dr_resample how)
 {
     DR_ASSERT(width > 0 && height > 0, "resize of %dx%d to %dx%d", in->width, in->height, width, height);
@@ -235,7 +197,7 @@ dr_status dr_image_resize(dr_image *out, const dr_image *in, int width, int heig
     if (width == in->width)
         return resize_y(out, in, height, how);
     dr_image middle;
-    bool y_first = how != DR_LANCZOS_X_FIRST && columns_first(in, width, height);
+    bool y_first = how != DR_LANCZOS_X_FIRST && dr_columns_first(in, width, height);
     dr_status st = y_first ? resize_y(&middle, in, height, how) : resize_x(&middle, in, width, how);
     if (!st) {
         st = y_first ? resize_x(out, &middle, width, how) : resize_y(out, &middle, height, how);

@@ -39,6 +39,20 @@ static dr_status parse_torch(dr_tensor_file *f, const void *data, size_t size, c
     return DR_OK;
 }
 
+static dr_status parse_gguf(dr_tensor_file *f, const void *data, size_t size, const char *path)
+{
+    dr_status st = dr_gguf_parse(&f->gguf, data, size, path);
+    if (st)
+        return st;
+    f->kind = DR_TF_GGUF;
+    f->path = f->gguf.path;
+    f->entry = f->gguf.entry;
+    f->count = f->gguf.count;
+    f->meta = f->gguf.meta;
+    f->meta_count = f->gguf.meta_count;
+    return DR_OK;
+}
+
 dr_status dr_tensor_file_parse(dr_tensor_file *f, const void *data, size_t size, const char *path)
 {
     *f = (dr_tensor_file){0};
@@ -48,11 +62,13 @@ dr_status dr_tensor_file_parse(dr_tensor_file *f, const void *data, size_t size,
         return parse_safetensors(f, data, size, path);
     if (dr_is_torch_zip(data, size) || dr_is_torch_legacy(data, size))
         return parse_torch(f, data, size, path);
+    if (dr_is_gguf(data, size))
+        return parse_gguf(f, data, size, path);
     dr_status st = dr_check_foreign(data, size, path);
     return st ? st
               : dr_fail(DR_EINVAL,
-                        "cannot read '%s': it begins neither as a safetensors file nor as a PyTorch checkpoint; it is "
-                        "damaged or another kind of file",
+                        "cannot read '%s': it begins neither as a safetensors file nor as a PyTorch checkpoint or a GGUF file; "
+                        "it is damaged or another kind of file",
                         path);
 }
 
@@ -75,6 +91,7 @@ void dr_tensor_file_close(dr_tensor_file *f)
 {
     dr_st_close(&f->safetensors);
     dr_torch_close(&f->torch);
+    dr_gguf_close(&f->gguf);
     dr_map_close(&f->map);
     *f = (dr_tensor_file){0};
 }
@@ -88,4 +105,25 @@ const dr_st_entry *dr_tensor_file_find(const dr_tensor_file *f, const char *name
 {
     dr_st_entry key = {.name = name};
     return f->count ? bsearch(&key, f->entry, f->count, sizeof key, by_name) : NULL;
+}
+
+size_t dr_st_count(const dr_st_entry *e)
+{
+    return e->size / dr_dtype_size(e->dtype) * dr_dtype_block(e->dtype);
+}
+
+void dr_st_values(const dr_st_entry *e, float *out)
+{
+    uint64_t aligned[1024];
+    size_t size = dr_dtype_size(e->dtype), block = dr_dtype_block(e->dtype), some = sizeof aligned / size;
+    for (size_t at = 0, n = e->size / size; at < n; at += some) {
+        some = n - at < some ? n - at : some;
+        memcpy(aligned, (const char *)e->data + at * size, some * size);
+        dr_to_f32(aligned, e->dtype, out + at * block, some * block);
+    }
+}
+
+bool dr_st_aligned(const dr_st_entry *e)
+{
+    return dr_dtype_block(e->dtype) > 1 || (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0;
 }

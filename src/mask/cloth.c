@@ -224,14 +224,14 @@ static void stand_out(dr_image *mask, const dr_image *im, const dr_image *soft, 
         }
 }
 
-/* With all that it encloses; openings of up to twice `gap` are none. */
-static dr_status fill(dr_image *mask, int gap)
+/* With what it encloses, up to `area` pixels each; openings of up to twice `gap` are none. */
+static dr_status fill(dr_image *mask, int gap, int64_t area)
 {
     dr_status st = dr_drop_islands(mask, SPECK);
     if (!st)
         st = dr_mask_grow(mask, gap);
     if (!st)
-        st = dr_fill_holes(mask, (int64_t)mask->width * mask->height);
+        st = dr_fill_holes(mask, area);
     return st ? st : dr_mask_grow(mask, -gap);
 }
 
@@ -305,7 +305,7 @@ static dr_status add_faint(dr_image *mask, const dr_image *im, const dr_image *s
         st = dr_image_copy(&faint, &raw);
     }
     if (!st)
-        st = fill(&faint, gap);
+        st = fill(&faint, gap, (int64_t)im->width * im->height);
     if (!st)
         st = add_thick(mask, &faint, &raw, thin);
     dr_image_clear(&raw);
@@ -321,12 +321,12 @@ static dr_status find_garment(dr_image *mask, const dr_image *im, const dr_image
     dr_status st = dr_image_alloc(mask, im->width, im->height, 1);
     if (!st) {
         stand_out(mask, im, soft, g, fmin(CLEAR + 3 * g->noise, 16), 0);
-        st = fill(mask, gap);
+        st = fill(mask, gap, (int64_t)im->width * im->height);
     }
     if (!st)
         st = add_faint(mask, im, soft, g, gap, thin);
-    if (!st)
-        st = fill(mask, gap);
+    if (!st) /* seams alone: what faint parts close off from the border need not be garment */
+        st = fill(mask, gap, 4LL * thin * thin);
     if (!st)
         st = dr_drop_islands(mask, PART);
     return st ? st : dr_mask_smooth(mask, gap > 2 ? 2 : 1);

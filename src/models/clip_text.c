@@ -4,21 +4,6 @@
 
 #include <string.h>
 
-static dr_status parse_act(const json_t *j, const char *where, dr_act *out)
-{
-    const char *name;
-    dr_status st = dr_json_string(j, where, "hidden_act", "quick_gelu", &name);
-    if (st)
-        return st;
-    if (strcmp(name, "gelu") == 0)
-        *out = DR_ACT_GELU;
-    else if (strcmp(name, "quick_gelu") == 0)
-        *out = DR_ACT_QUICK_GELU;
-    else
-        return dr_fail(DR_EINVAL, "'%s': \"hidden_act\" is \"%s\", gelu and quick_gelu are supported", where, name);
-    return DR_OK;
-}
-
 dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *where)
 {
     struct {
@@ -39,7 +24,7 @@ dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *w
     if (!st)
         st = dr_json_double(j, where, "layer_norm_eps", 1e-5, &eps);
     if (!st)
-        st = parse_act(j, where, &c->act);
+        st = dr_clip_act_parse(j, where, &c->act);
     c->eps = (float)eps;
     if (!st && c->width % c->heads != 0)
         st = dr_fail(DR_EINVAL, "'%s': \"hidden_size\" %d is not a multiple of \"num_attention_heads\" %d", where,
@@ -47,30 +32,16 @@ dr_status dr_clip_config_parse(dr_clip_config *c, const json_t *j, const char *w
     return st;
 }
 
-static void layer_init(dr_params *p, dr_clip_layer *l, const char *name, const dr_clip_config *c)
-{
-    char buf[DR_NAME_MAX];
-    l->heads = c->heads;
-    l->act = c->act;
-    dr_layernorm_init(p, &l->norm1, dr_join(buf, name, "layer_norm1"), c->width, c->eps);
-    dr_lin_init(p, &l->q, dr_join(buf, name, "self_attn.q_proj"), c->width, c->width, true);
-    dr_lin_init(p, &l->k, dr_join(buf, name, "self_attn.k_proj"), c->width, c->width, true);
-    dr_lin_init(p, &l->v, dr_join(buf, name, "self_attn.v_proj"), c->width, c->width, true);
-    dr_lin_init(p, &l->out, dr_join(buf, name, "self_attn.out_proj"), c->width, c->width, true);
-    dr_layernorm_init(p, &l->norm2, dr_join(buf, name, "layer_norm2"), c->width, c->eps);
-    dr_lin_init(p, &l->fc1, dr_join(buf, name, "mlp.fc1"), c->width, c->mlp, true);
-    dr_lin_init(p, &l->fc2, dr_join(buf, name, "mlp.fc2"), c->mlp, c->width, true);
-}
-
 dr_status dr_clip_init(dr_clip_text *m, const dr_clip_config *c, dr_params *p)
 {
     char buf[DR_NAME_MAX];
+    const dr_clip_size size = {c->width, c->mlp, c->heads, c->act, c->eps, true};
     *m = (dr_clip_text){.config = *c};
     m->tokens = dr_param_add(p, "embeddings", "token_embedding.weight", DR_INIT_NORMAL, 0, 2, c->vocab, c->width, 1, 1);
     m->places =
         dr_param_add(p, "embeddings", "position_embedding.weight", DR_INIT_NORMAL, 0, 2, c->positions, c->width, 1, 1);
     for (int i = 0; i < c->layers; i++)
-        layer_init(p, &m->layer[i], dr_join_index(buf, "encoder", "layers", i), c);
+        dr_clip_layer_init(p, &m->layer[i], dr_join_index(buf, "encoder", "layers", i), &size);
     dr_layernorm_init(p, &m->final, "final_layer_norm", c->width, c->eps);
     return p->status;
 }
@@ -83,26 +54,6 @@ void dr_clip_each_attention(dr_clip_text *m, void (*fn)(void *user, dr_lin *l), 
         fn(user, &m->layer[i].v);
         fn(user, &m->layer[i].out);
     }
-}
-
-static dr_tensor *attention(dr_tape *g, const dr_clip_layer *l, dr_tensor *x)
-{
-    dr_tensor *h = dr_norm_forward(g, &l->norm1, x, DR_ACT_NONE);
-    dr_tensor *q = dr_lin_forward(g, &l->q, h, NULL);
-    dr_tensor *k = dr_lin_forward(g, &l->k, h, NULL);
-    dr_tensor *v = dr_lin_forward(g, &l->v, h, NULL);
-    h = dr_attention(g, q, k, v, l->heads, true);
-    return dr_lin_forward(g, &l->out, h, x);
-}
-
-/* [N,L,C] -> [N,L,C] */
-static dr_tensor *layer_forward(dr_tape *g, const void *self, dr_tensor *const *in)
-{
-    const dr_clip_layer *l = self;
-    dr_tensor *x = attention(g, l, in[0]);
-    dr_tensor *h = dr_norm_forward(g, &l->norm2, x, DR_ACT_NONE);
-    h = dr_activation(g, dr_lin_forward(g, &l->fc1, h, NULL), l->act);
-    return dr_lin_forward(g, &l->fc2, h, x);
 }
 
 /* Rows of m->tokens, and of m->words for ids beyond it: both are looked up for every place, and each place keeps one.
@@ -146,7 +97,7 @@ dr_tensor *dr_clip_forward(dr_tape *g, const dr_clip_text *m, const int32_t *ids
     h = dr_add_rows(g, dr_view3(g, h, N, 1, L * C), dr_view(g, where, 2, (int64_t[]){1, L * C}));
     h = dr_view3(g, h, N, L, C);
     for (int i = 0; i < m->config.layers - m->skip; i++)
-        h = dr_block_gave(g, dr_block(g, layer_forward, &m->layer[i], 1, &h), "encoder.layers", 3,
+        h = dr_block_gave(g, dr_block(g, dr_clip_layer_forward, &m->layer[i], 1, &h), "encoder.layers", 3,
                           (int64_t[]){N, L, C});
     return dr_norm_forward(g, &m->final, h, DR_ACT_NONE);
 }

@@ -10,23 +10,13 @@
 #ifndef DR_MODELS_CLIP_TEXT_H
 #define DR_MODELS_CLIP_TEXT_H
 
-#include "base/json.h"
-#include "nn/layers.h"
-
-#define DR_CLIP_MAX_LAYERS 64
+#include "models/clip_layer.h"
 
 typedef struct dr_clip_config {
     int vocab, width, mlp, layers, heads, positions;
     dr_act act;
     float eps;
 } dr_clip_config;
-
-typedef struct dr_clip_layer {
-    dr_norm norm1, norm2;
-    dr_lin q, k, v, out, fc1, fc2;
-    int heads;
-    dr_act act;
-} dr_clip_layer;
 
 typedef struct dr_clip_text {
     dr_clip_config config;

@@ -105,23 +105,26 @@ dr_tensor *dr_hr_logits(dr_tape *g, dr_tensor *segmap, dr_tensor *warped_mask, d
     return dr_block(g, logits, s, 2, (dr_tensor *[]){segmap, warped_mask});
 }
 
+#define PIECE 65536 /* places whose logits are brought to the host at once */
+
 dr_status dr_hr_labels(dr_tape *g, const dr_tensor *logits, uint8_t *labels)
 {
     dr_status st = dr_tape_status(g);
     if (st)
         return st;
-    int64_t row = logits->dim[2], rows = logits->dim[0] * logits->dim[1], C = logits->dim[3];
-    float *host = malloc((size_t)(row * C) * sizeof *host);
+    int64_t places = dr_numel(logits) / logits->dim[3], C = logits->dim[3], piece = places < PIECE ? places : PIECE;
+    float *host = malloc((size_t)(piece * C) * sizeof *host);
     if (!host)
-        return dr_fail(DR_ENOMEM, "out of memory for the labels of %lldx%lld pixels", (long long)row, (long long)rows);
-    for (int64_t r = 0; r < rows; r++) {
-        g->ops->get(host, dr_f32(logits) + r * row * C, (size_t)(row * C) * sizeof *host);
-        for (int64_t x = 0; x < row; x++) {
+        return dr_fail(DR_ENOMEM, "out of memory for the labels of %lld pixels", (long long)places);
+    for (int64_t at = 0; at < places; at += piece) {
+        int64_t n = places - at < piece ? places - at : piece;
+        g->ops->get(host, dr_f32(logits) + at * C, (size_t)(n * C) * sizeof *host);
+        for (int64_t i = 0; i < n; i++) {
             int best = 0;
             for (int c = 1; c < C; c++)
-                if (host[x * C + c] > host[x * C + best])
+                if (host[i * C + c] > host[i * C + best])
                     best = c;
-            labels[r * row + x] = (uint8_t)best;
+            labels[at + i] = (uint8_t)best;
         }
     }
     free(host);

@@ -138,12 +138,23 @@ dr_status dr_spade_init(dr_spade_generator *m, const dr_spade_config *c, dr_para
 
 /* --- spectral norm -------------------------------------------------------------------------------- */
 
-/* Values [at, at+n) of a weight of any dtype on the host, through `raw` of as many values. */
-static void host_values(const dr_tensor *w, int64_t at, int64_t n, void *raw, float *out)
+#define PIECE (1 << 18) /* values that are brought to the host at once, about */
+
+/* Sum of w[o,k] u[o] v[k] over the rows [o, end) of w [out,rest], through buffers of as many values. */
+static double rows_of_sigma(const dr_tensor *w, int64_t o, int64_t end, const float *u, const float *v, float *raw,
+                            float *f32)
 {
-    size_t size = dr_dtype_size(w->dtype);
-    dr_ops_get()->get(raw, (const char *)w->data + (size_t)at * size, (size_t)n * size);
-    dr_to_f32(raw, w->dtype, out, (size_t)n);
+    size_t size = dr_dtype_size(w->dtype), rest = (size_t)(dr_numel(w) / w->dim[0]), n = (size_t)(end - o) * rest;
+    double sum = 0;
+    dr_ops_get()->get(raw, (const char *)w->data + (size_t)o * rest * size, n * size);
+    dr_to_f32(raw, w->dtype, f32, n);
+    for (const float *row = f32; o < end; o++, row += rest) {
+        double along = 0;
+        for (size_t k = 0; k < rest; k++)
+            along += (double)row[k] * (double)v[k];
+        sum += (double)u[o] * along;
+    }
+    return sum;
 }
 
 dr_status dr_spectral_sigma(const dr_spectral_conv *c, double *sigma)
@@ -152,20 +163,16 @@ dr_status dr_spectral_sigma(const dr_spectral_conv *c, double *sigma)
     if (!c->u)
         return DR_OK;
     const dr_tensor *w = c->conv.w;
-    int64_t out = w->dim[0], rest = dr_numel(w) / out;
-    float *u = malloc((size_t)(out + 3 * rest) * sizeof *u), *v = u + out, *row = v + rest, *raw = row + rest;
+    int64_t out = w->dim[0], rest = dr_numel(w) / out, rows = rest < PIECE ? PIECE / rest : 1;
+    float *u = malloc((size_t)(out + rest + 2 * rows * rest) * sizeof *u);
     if (!u)
         return dr_fail(DR_ENOMEM, "out of memory for the spectral norm of '%s'", w->name);
+    float *v = u + out, *raw = v + rest;
     dr_ops_get()->get(u, c->u->data, (size_t)out * sizeof *u);
     dr_ops_get()->get(v, c->v->data, (size_t)rest * sizeof *v);
     *sigma = 0;
-    for (int64_t o = 0; o < out; o++) {
-        double along = 0;
-        host_values(w, o * rest, rest, raw, row);
-        for (int64_t k = 0; k < rest; k++)
-            along += (double)row[k] * (double)v[k];
-        *sigma += (double)u[o] * along;
-    }
+    for (int64_t o = 0; o < out; o += rows)
+        *sigma += rows_of_sigma(w, o, o + rows < out ? o + rows : out, u, v, raw, raw + rows * rest);
     free(u);
     return DR_OK;
 }
@@ -233,16 +240,21 @@ static dr_tensor *convolved(dr_tape *g, norm_conv k, dr_tensor *x, dr_tensor *no
     return dr_block(g, normalise_and_convolve, kept, 3, (dr_tensor *[]){x, noise, residual});
 }
 
+/* What a block works on. in: as block_forward's */
+static dr_tensor *join(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const level *l = self;
+    dr_tensor *f = dr_conv_forward(g, l->feature, dr_resize_nearest(g, in[0], l->h, l->w), NULL);
+    return in[1] ? dr_concat(g, dr_resize_nearest(g, in[1], l->h, l->w), f) : f;
+}
+
 /* in: the network's input, what the block before gave (NULL: the first) */
 static dr_tensor *block_forward(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const level *l = self;
     const dr_spade_block *b = l->block;
     dr_region_map *map = dr_region_map_new(g, l->regions, l->N, l->H, l->W, l->h, l->w, l->count);
-    dr_tensor *x = dr_conv_forward(g, l->feature, dr_resize_nearest(g, in[0], l->h, l->w), NULL);
-    if (in[1])
-        x = dr_concat(g, dr_resize_nearest(g, in[1], l->h, l->w), x);
-    dr_tensor *shortcut = x;
+    dr_tensor *x = dr_block(g, join, l, 2, in), *shortcut = x;
     if (b->learned_shortcut)
         shortcut = convolved(g, (norm_conv){&b->norm_s, &b->conv_s, map, 1}, x, l->noise_s, NULL);
     dr_tensor *d = convolved(g, (norm_conv){&b->norm_0, &b->conv_0, map, DR_LEAKY_SLOPE}, x, l->noise_0, NULL);

@@ -41,6 +41,38 @@ static dr_status check_config(const dr_vae_config *c, const json_t *j, const cha
     return st;
 }
 
+/* What both kinds have. */
+static dr_status parse_scale(dr_vae_config *c, const json_t *j, const char *where, double scaling)
+{
+    dr_status st = dr_json_double(j, where, "scaling_factor", scaling, &c->scaling);
+    if (!st)
+        st = dr_json_double(j, where, "shift_factor", 0, &c->shift);
+    return !st && c->scaling == 0 ? dr_fail(DR_EINVAL, "'%s': \"scaling_factor\" is 0", where) : st;
+}
+
+static dr_status parse_tiny(dr_vae_config *c, const json_t *j, const char *where)
+{
+    int64_t in, out, latent;
+    dr_status st = dr_json_int(j, where, "in_channels", 3, 1, 64, &in);
+    if (!st)
+        st = dr_json_int(j, where, "out_channels", 3, 1, 64, &out);
+    if (!st)
+        st = dr_json_int(j, where, "latent_channels", 4, 1, 64, &latent);
+    if (!st)
+        st = parse_scale(c, j, where, 1);
+    if (!st)
+        st = dr_vae_tiny_config_parse(&c->tiny, j, where);
+    if (st)
+        return st;
+    c->is_tiny = true;
+    c->in = (int)in;
+    c->out = (int)out;
+    c->latent = (int)latent;
+    c->levels = c->tiny.levels;
+    c->sample_size = 512;
+    return DR_OK;
+}
+
 dr_status dr_vae_config_parse(dr_vae_config *c, const json_t *j, const char *where)
 {
     struct {
@@ -55,6 +87,8 @@ dr_status dr_vae_config_parse(dr_vae_config *c, const json_t *j, const char *whe
                 {"sample_size", 512, 1 << 16, &c->sample_size}};
     *c = (dr_vae_config){0};
     dr_status st = DR_OK;
+    if (dr_vae_tiny_is(j))
+        return parse_tiny(c, j, where);
     for (size_t i = 0; !st && i < sizeof ints / sizeof *ints; i++) {
         int64_t v;
         st = dr_json_int(j, where, ints[i].key, ints[i].def, 1, ints[i].max, &v);
@@ -63,11 +97,7 @@ dr_status dr_vae_config_parse(dr_vae_config *c, const json_t *j, const char *whe
     if (!st)
         st = dr_json_ints(j, where, "block_out_channels", 1, 1, 16384, DR_VAE_MAX_LEVELS, c->width, &c->levels);
     if (!st)
-        st = dr_json_double(j, where, "scaling_factor", 0.18215, &c->scaling);
-    if (!st)
-        st = dr_json_double(j, where, "shift_factor", 0, &c->shift);
-    if (!st && c->scaling == 0)
-        st = dr_fail(DR_EINVAL, "'%s': \"scaling_factor\" is 0", where);
+        st = parse_scale(c, j, where, 0.18215);
     if (!st)
         st = dr_json_bool(j, where, "use_quant_conv", true, &c->quant);
     if (!st)
@@ -161,6 +191,8 @@ static void decoder_init(dr_params *p, dr_vae_half *d, const dr_vae_config *c)
 dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_params *p)
 {
     *v = (dr_vae){.config = *c};
+    if (c->is_tiny)
+        return dr_vae_tiny_init(&v->tiny, &c->tiny, c->in, c->latent, c->out, p);
     encoder_init(p, &v->encoder, c);
     decoder_init(p, &v->decoder, c);
     return p->status;
@@ -250,6 +282,10 @@ static dr_tensor *out_block(dr_tape *g, const void *self, dr_tensor *const *in)
 dr_tensor *dr_vae_encode(dr_tape *g, const dr_vae *v, dr_tensor *x)
 {
     const dr_vae_half *e = &v->encoder;
+    if (v->config.is_tiny) {
+        dr_tensor *z = dr_vae_tiny_encode(g, &v->tiny, x);
+        return dr_concat(g, z, dr_vae_tiny_constant(g, z, v->config.latent, DR_LOGVAR_MIN));
+    }
     dr_tensor *h = dr_conv_forward(g, &e->conv_in, x, NULL); /* [N,H,W,width[0]] */
     for (int i = 0; i < v->config.levels; i++)
         h = level(g, down_level, &e->level[i], h);
@@ -261,12 +297,28 @@ dr_tensor *dr_vae_encode(dr_tape *g, const dr_vae *v, dr_tensor *x)
 dr_tensor *dr_vae_decode(dr_tape *g, const dr_vae *v, dr_tensor *z)
 {
     const dr_vae_half *d = &v->decoder;
+    if (v->config.is_tiny)
+        return dr_vae_tiny_decode(g, &v->tiny, z);
     dr_tensor *h = d->quant.w ? dr_lin_forward(g, &d->quant, z, NULL) : z;
     h = dr_conv_forward(g, &d->conv_in, h, NULL); /* [N,h,w,width[last]] */
     h = mid_forward(g, &d->mid, h);
     for (int i = 0; i < v->config.levels; i++)
         h = level(g, up_level, &d->level[i], h);
     return dr_block(g, out_block, d, 1, &h);
+}
+
+void dr_vae_unscale(const dr_vae_config *c, const float *latents, size_t n, float *z)
+{
+    for (size_t i = 0; i < n; i++) {
+        z[i] = latents[i] / (float)c->scaling + (float)c->shift;
+        if (c->is_tiny)
+            z[i] = 3 * tanhf(z[i] / 3);
+    }
+}
+
+bool dr_vae_draws(const dr_vae_config *c)
+{
+    return !c->is_tiny;
 }
 
 void dr_vae_sample(const dr_vae_config *c, const float *moments, const float *noise, int64_t cells, float *latents)
@@ -276,7 +328,7 @@ void dr_vae_sample(const dr_vae_config *c, const float *moments, const float *no
         for (int64_t k = 0; k < C; k++) {
             float mean = moments[i * 2 * C + k], logvar = moments[i * 2 * C + C + k];
             logvar = fminf(fmaxf(logvar, -30.0f), 20.0f);
-            float z = mean + expf(0.5f * logvar) * noise[i * C + k];
+            float z = c->is_tiny ? mean : mean + expf(0.5f * logvar) * noise[i * C + k];
             latents[i * C + k] = (z - (float)c->shift) * (float)c->scaling;
         }
 }

@@ -1,4 +1,5 @@
-/* The variational autoencoder between pictures and latents: diffusers' AutoencoderKL.
+/* The variational autoencoder between pictures and latents: diffusers' AutoencoderKL, or the small one that stands for
+ * it (vae_tiny.h), told by the config's class.
  *
  * Kingma & Welling 2013; Rombach et al. 2022, arXiv:2112.10752. With L levels of widths c[0..L-1] and
  * f = 2^(L-1) (8 in SD):
@@ -15,6 +16,7 @@
 
 #include "base/json.h"
 #include "models/resnet.h"
+#include "models/vae_tiny.h"
 
 #define DR_VAE_MAX_LEVELS 8
 #define DR_VAE_MAX_RESNETS 8
@@ -27,6 +29,8 @@ typedef struct dr_vae_config {
     int sample_size;
     double scaling, shift; /* latents that the UNet sees = (sampled - shift) * scaling */
     bool quant, post_quant, mid_attention;
+    bool is_tiny; /* AutoencoderTiny: of the above only channels, scaling and shift count */
+    dr_vae_tiny_config tiny;
 } dr_vae_config;
 
 typedef struct dr_vae_attention {
@@ -62,6 +66,7 @@ typedef struct dr_vae_half {
 typedef struct dr_vae {
     dr_vae_config config;
     dr_vae_half encoder, decoder;
+    dr_vae_tiny tiny;
 } dr_vae;
 
 /** From vae/config.json. */
@@ -73,14 +78,18 @@ int dr_vae_factor(const dr_vae_config *c);
 dr_status dr_vae_init(dr_vae *v, const dr_vae_config *c, dr_params *p);
 
 /** x [N,H,W,3] in [-1,1], H and W multiples of the factor -> moments [N,h,w,2*latent]: mean, then log variance
- *  (not clamped). */
+ *  (not clamped). The small one's latents are no draw: their log variance is the least, DR_LOGVAR_MIN. */
 dr_tensor *dr_vae_encode(dr_tape *g, const dr_vae *v, dr_tensor *x);
 
-/** z [N,h,w,latent], already divided by the scaling factor -> [N,H,W,3], about [-1,1]. */
+/** n latents as the UNet gives them -> those that the decoder takes: divided by the scaling factor, shifted. */
+void dr_vae_unscale(const dr_vae_config *c, const float *latents, size_t n, float *z);
+
+/** z [N,h,w,latent] from dr_vae_unscale() -> [N,H,W,3], about [-1,1]. */
 dr_tensor *dr_vae_decode(dr_tape *g, const dr_vae *v, dr_tensor *z);
 
 /** One draw from the moments of [cells, 2*latent]: z = mean + exp(clamp(logvar)/2) * noise, then (z - shift) *
- *  scaling: latents as the UNet sees them. noise [cells, latent]. */
+ *  scaling: latents as the UNet sees them. noise [cells, latent]; the small one needs none, see dr_vae_draws(). */
+bool dr_vae_draws(const dr_vae_config *c);
 void dr_vae_sample(const dr_vae_config *c, const float *moments, const float *noise, int64_t cells, float *latents);
 
 #endif

@@ -76,7 +76,7 @@ dr_status dr_param_own(dr_param *p, dr_dtype dtype)
         return dr_fail(DR_ENOMEM, "out of memory: %zu MiB for '%s'", size >> 20, p->t.name);
     p->owned = p->t.data = data;
     p->owned_size = size;
-    p->t.mapped = false;
+    p->t.mapped = p->t.yields = p->t.yielded = false;
     return DR_OK;
 }
 
@@ -89,14 +89,14 @@ void dr_param_disown(dr_param *p)
 
 void dr_param_set(dr_param *p, size_t at, size_t n, const void *host)
 {
-    size_t size = dr_dtype_size(p->t.dtype);
-    DR_ASSERT(p->owned && (at + n) * size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
-    dr_ops_get()->put((char *)p->t.data + at * size, host, n * size);
+    size_t from = dr_dtype_bytes(p->t.dtype, at), size = dr_dtype_bytes(p->t.dtype, n);
+    DR_ASSERT(p->owned && from + size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
+    dr_ops_get()->put((char *)p->t.data + from, host, size);
 }
 
 void dr_param_get(const dr_param *p, size_t at, size_t n, void *host)
 {
-    size_t size = dr_dtype_size(p->t.dtype);
-    DR_ASSERT((at + n) * size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
-    dr_ops_get()->get(host, (const char *)p->t.data + at * size, n * size);
+    size_t from = dr_dtype_bytes(p->t.dtype, at), size = dr_dtype_bytes(p->t.dtype, n);
+    DR_ASSERT(!p->t.yielded && from + size <= dr_nbytes(&p->t), "'%s': values %zu+%zu", p->t.name, at, n);
+    dr_ops_get()->get(host, (const char *)p->t.data + from, size);
 }

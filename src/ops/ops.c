@@ -67,6 +67,7 @@ static const struct {
     ROW(take), ROW(give), ROW(put), ROW(get), ROW(move), ROW(fill), ROW(convert), ROW(finite),
     ROW(linear), ROW(linear_bwd), ROW(conv2d), ROW(conv2d_bwd), ROW(groupnorm), ROW(groupnorm_bwd),
     ROW(layernorm), ROW(layernorm_bwd), ROW(attention), ROW(attention_bwd), ROW(batchnorm), ROW(batchnorm_bwd),
+    ROW(pool2d), ROW(pool2d_bwd),
     ROW(flow_sample), ROW(flow_sample_bwd), ROW(spade), ROW(spade_bwd), ROW(label_conv), ROW(label_conv_bwd),
     ROW(region_norm), ROW(region_norm_bwd), ROW(softmax), ROW(softmax_bwd),
     ROW(embedding), ROW(embedding_bwd), ROW(transpose), ROW(transpose_bwd), ROW(add_product), ROW(loss), ROW(loss_bwd),

@@ -18,8 +18,10 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. */
-typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO } dr_precision;
+/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. DIRECT:
+ * EXACT, and convolutions as plain sums of products: transforming tiles (Winograd) doubles or trebles what f32 rounds.
+ */
+typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO, DR_PRECISION_DIRECT } dr_precision;
 
 typedef enum dr_act {
     DR_ACT_NONE,
@@ -142,6 +144,22 @@ typedef struct dr_batchnorm_args {
     const float *dy;
     float *dx, *dgamma, *dbeta;
 } dr_batchnorm_args;
+
+/* Pooling: y[n,oh,ow,c] is the largest value of a window of x[N,H,W,C], or its mean; MEAN over the cells that are in
+ * the picture, MEAN_PADDED over those in its padding as well, as zeros. A window may reach beyond the padding at the
+ * bottom and right (torch's ceil_mode): what lies there is no part of it. torch.nn.functional.max_pool2d, avg_pool2d.
+ */
+typedef enum dr_pool { DR_POOL_MAX, DR_POOL_MEAN, DR_POOL_MEAN_PADDED } dr_pool;
+
+typedef struct dr_pool_args {
+    dr_pool kind;
+    int64_t N, H, W, C, OH, OW;
+    dr_conv_geom geom; /* every window has a cell of the picture */
+    const float *x;
+    float *y;
+    const float *dy;
+    float *dx; /* of equally large values the first in the window gets the gradient */
+} dr_pool_args;
 
 /* One term for every value, as losses need them. */
 typedef enum dr_term {
@@ -301,6 +319,8 @@ typedef struct dr_ops {
     dr_status (*attention_bwd)(const dr_attention_args *a);
     void (*batchnorm)(const dr_batchnorm_args *a);
     void (*batchnorm_bwd)(const dr_batchnorm_args *a);
+    void (*pool2d)(const dr_pool_args *a);
+    void (*pool2d_bwd)(const dr_pool_args *a);
     void (*flow_sample)(const dr_flow_args *a);
     void (*flow_sample_bwd)(const dr_flow_args *a);
     dr_status (*spade)(const dr_spade_args *a);

@@ -13,8 +13,8 @@ const drape_option dr_eval_table[] = {
      .unset = ""},
     {F(metrics), DRAPE_OPTION_TEXT, 0, 0, "LIST",
      "names and groups with commas between: psnr, ssim, ms_ssim, difference, colour, pattern, parser, seam, sharpness; "
-     "own "
-     "is the last five; --metrics help lists all",
+     "own is the last five; "
+     "lpips, lpips_vgg, lpips_squeeze, clip, fid, fid_clean, kid, kid_clean; --metrics help lists all",
      .unset = "all that need nothing fetched"},
     {F(masks), DRAPE_OPTION_TEXT, 0, 0, "DIR",
      "masks of what was painted, of the same names: numbers inside and outside", .unset = ""},
@@ -31,6 +31,8 @@ const drape_option dr_eval_table[] = {
      .choices = "auto|upper|lower|dress|outer"},
     {F(parser), DRAPE_OPTION_TEXT, 0, 0, "DIR", "folder of another clothes parser",
      .unset = "DRAPE_PARSER, or the one that comes with drape"},
+    {F(backbones), DRAPE_OPTION_TEXT, 0, 0, "DIR",
+     "the networks of lpips, fid, kid and clip, as `drape pull --backbones` fetches them", .unset = "backbones"},
     {F(cache), DRAPE_OPTION_TEXT, 0, 0, "FILE", "keeps what was found, for the next run; '' for none",
      .unset = "one in the user's cache folder"},
     {NULL},

@@ -12,7 +12,7 @@
 
 bool dr_convert_is_file(const char *path)
 {
-    return dr_named_safetensors(path) || dr_named_torch(path);
+    return dr_named_safetensors(path) || dr_named_torch(path) || dr_named_gguf(path);
 }
 
 /* --- a folder ------------------------------------------------------------------------------------------- */
@@ -131,10 +131,18 @@ static dr_status write_folder(dr_convert_model *m, const char *out, const dr_con
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
 
-dr_status dr_convert(const char *in, const char *out, const dr_convert_options *o)
+dr_status dr_convert(const char *in, const char *out, const dr_convert_options *given)
 {
     dr_convert_model m;
+    dr_convert_options with = *given, *o = &with;
     bool file = dr_convert_is_file(out);
+    with.blocks = dr_named_gguf(out);
+    if (o->dtype == DR_Q8_0 && !o->blocks)
+        return dr_fail(
+            DR_EINVAL,
+            "cannot write '%s' in 8 bits: of the forms that are written GGUF alone has them; let its name end "
+            "in .gguf",
+            out);
     if (file && !o->replace && dr_exists(out))
         return dr_fail(DR_EINVAL, "cannot write '%s': it exists; choose another name", out);
     if (file && o->tokenizer)

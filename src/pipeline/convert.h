@@ -13,7 +13,8 @@ typedef struct dr_convert_lora {
 } dr_convert_lora;
 
 typedef struct dr_convert_options {
-    dr_dtype dtype;        /* of what is written: F32, F16, BF16; DR_DTYPES: each tensor's own */
+    dr_dtype dtype;        /* of what is written: F32, F16, BF16, Q8_0 (GGUF alone); DR_DTYPES: each tensor's own */
+    bool blocks;           /* set by dr_convert(): what is written may have blocks in it */
     bool ema;              /* of a single file: the UNet's moving average */
     bool replace;          /* a single file that exists is replaced */
     const char *vae;       /* file or folder of another VAE; NULL: the model's own */
@@ -32,7 +33,7 @@ typedef struct dr_convert_options {
 /** The name of a file or folder without what leads to it. */
 void dr_convert_name(const char *path, char *out, size_t n);
 
-/** Whether a model written to `path` is a single file: it ends in .safetensors, .ckpt, .pt or .pth. */
+/** Whether a model written to `path` is a single file: it ends in .safetensors, .gguf, .ckpt, .pt or .pth. */
 bool dr_convert_is_file(const char *path);
 
 /**

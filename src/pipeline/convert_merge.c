@@ -9,14 +9,13 @@
 
 static bool is_mapped(const dr_param *q, const dr_st_entry *e)
 {
-    bool computes = e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16;
-    return computes && q->t.rank > 1 && (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0;
+    return dr_dtype_is_float(e->dtype) && e->dtype != DR_F64 && q->t.rank > 1 && dr_st_aligned(e);
 }
 
 /* The entry's values, where they lie or else as f32. */
 static dr_status bind(dr_param *q, const dr_st_entry *e)
 {
-    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
+    size_t n = (size_t)dr_numel(&q->t);
     dr_weight_unpack(&q->t);
     dr_param_disown(q);
     if (is_mapped(q, e)) {
@@ -27,13 +26,10 @@ static dr_status bind(dr_param *q, const dr_st_entry *e)
     }
     float *f32 = malloc(n * sizeof *f32 + 1);
     dr_status st = f32 ? dr_param_own(q, DR_F32) : dr_fail(DR_ENOMEM, "out of memory merging an adapter");
-    for (size_t i = 0; !st && i < n; i++) { /* one by one: the source may be unaligned */
-        uint64_t bits = 0;
-        memcpy(&bits, (const char *)e->data + i * size, size);
-        dr_to_f32(&bits, e->dtype, f32 + i, 1);
-    }
-    if (!st)
+    if (!st) {
+        dr_st_values(e, f32);
         dr_param_set(q, 0, n, f32);
+    }
     free(f32);
     return st;
 }

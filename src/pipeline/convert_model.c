@@ -51,18 +51,13 @@ static bool fits(const dr_tensor *t, const dr_st_entry *e)
     return true;
 }
 
-static bool is_float(dr_dtype t)
-{
-    return t == DR_F32 || t == DR_F16 || t == DR_BF16 || t == DR_F64;
-}
-
 static dr_status check(const dr_tensor *t, const dr_st_entry *e, const char *where)
 {
     char shape[128];
     if (!fits(t, e))
         return dr_fail(DR_EINVAL, "cannot convert '%s': '%s' has not the shape %s that its config asks for", where,
                        e->name, dr_shape_str(t, shape, sizeof shape));
-    if (!is_float(e->dtype))
+    if (!dr_dtype_is_float(e->dtype))
         return dr_fail(DR_EINVAL, "cannot convert '%s': '%s' is %s, expected F32, F16, BF16 or F64", where, e->name,
                        dr_dtype_name(e->dtype));
     return DR_OK;

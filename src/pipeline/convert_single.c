@@ -29,6 +29,11 @@ static dr_status add_unet(dr_convert_list *l, dr_convert_model *m, const dr_conv
 static dr_status add_vae(dr_convert_list *l, dr_convert_model *m, const dr_convert_options *o)
 {
     dr_convert_part *p = &m->part[DR_CONVERT_VAE];
+    if (m->vae.is_tiny)
+        return dr_fail(
+            DR_EUNSUPPORTED,
+            "cannot write a single file with an AutoencoderTiny: other programs have it in a file of its own; "
+            "pass the VAE that belongs to the model with --vae");
     char ldm[DR_LDM_NAME_MAX];
     size_t i = 0;
     for (dr_param *q = p->table.first; q; q = q->next, i++) {
@@ -111,6 +116,7 @@ static dr_status add_openclip(dr_convert_list *l, dr_convert_model *m, const dr_
     if (st || !scale)
         return st ? st : DR_ENOMEM;
     dr_dtype dtype = l->item[l->count - 3].dtype;
+    dtype = dr_dtype_block(dtype) > 1 ? DR_F16 : dtype;
     projection->rank = 2;
     projection->dim[0] = projection->dim[1] = m->text.width;
     projection->on = 1;
@@ -118,6 +124,18 @@ static dr_status add_openclip(dr_convert_list *l, dr_convert_model *m, const dr_
     projection->dtype = scale->dtype = dtype;
     projection->part = scale->part = p;
     return DR_OK;
+}
+
+/* Blocks are of the last axis, which in LDM's names may be one of a 1x1 convolution. */
+static void sort(dr_convert_list *l, size_t from)
+{
+    for (size_t i = from; i < l->count; i++) {
+        dr_convert_item *item = &l->item[i];
+        int64_t row = item->rank ? item->dim[item->rank - 1] : 1;
+        if (row % (int64_t)dr_dtype_block(item->dtype))
+            item->dtype = DR_F16;
+    }
+    dr_convert_list_sort(l, from);
 }
 
 static dr_status list_single(dr_convert_list *l, dr_convert_model *m, const dr_convert_options *o)
@@ -129,15 +147,15 @@ static dr_status list_single(dr_convert_list *l, dr_convert_model *m, const dr_c
     size_t from = l->count;
     if (!st)
         st = add_unet(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     from = l->count;
     if (!st)
         st = add_vae(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     from = l->count;
     if (!st)
         st = m->text.act == DR_ACT_GELU ? add_openclip(l, m, o) : add_clip(l, m, o);
-    dr_convert_list_sort(l, from);
+    sort(l, from);
     return st;
 }
 

@@ -70,7 +70,7 @@ uint64_t dr_convert_list_bytes(const dr_convert_list *l)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < l->count; i++)
-        bytes += values_of(&l->item[i]) * dr_dtype_size(l->item[i].dtype);
+        bytes += dr_dtype_bytes(l->item[i].dtype, values_of(&l->item[i]));
     return bytes;
 }
 
@@ -102,6 +102,30 @@ void dr_convert_title(const char *path, char *out, size_t n)
         *dot = 0;
 }
 
+/* Which tensors 8 bits are for, as stable-diffusion.cpp has it: matrices whose rows are whole blocks, but for
+ * embeddings and the little that makes one of the time step. */
+static bool is_for_blocks(const dr_convert_item *item)
+{
+    const char *name = item->name;
+    return item->rank == 2 && item->dim[1] % (int64_t)dr_dtype_block(DR_Q8_0) == 0 && !strstr(name, "embedding") &&
+           !strstr(name, "time_embed.");
+}
+
+/* The type in which an item is written; `own` is its type where it comes from. */
+static dr_dtype type_of(const dr_convert_item *item, dr_dtype own, const dr_convert_options *o)
+{
+    bool blocks = dr_dtype_block(own) > 1;
+    if (o->dtype == DR_DTYPES) /* as it is; what is changed or has no place for blocks is written anew */
+        return !blocks || (o->blocks && (own == DR_Q8_0 || !o->lora_count)) ? own : o->blocks ? DR_Q8_0 : DR_F32;
+    if (o->dtype != DR_Q8_0)
+        return o->dtype;
+    if (is_for_blocks(item))
+        return DR_Q8_0;
+    if (item->rank == 1)
+        return own == DR_F64 || blocks ? DR_F32 : own;
+    return own == DR_BF16 ? own : DR_F16;
+}
+
 void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, dr_param *q, size_t index,
                           const dr_convert_options *o)
 {
@@ -110,10 +134,12 @@ void dr_convert_item_from(dr_convert_item *item, dr_convert_part *p, dr_param *q
     item->piece[item->pieces] = e;
     item->param[item->pieces] = q;
     if (item->pieces++ == 0) {
-        item->dtype = o->dtype == DR_DTYPES ? e->dtype : o->dtype;
         item->rank = q->t.rank;
         memcpy(item->dim, q->t.dim, sizeof item->dim);
+        item->dtype = type_of(item, e->dtype, o);
     } else {
+        if (dr_dtype_block(item->dtype) > 1 && item->dtype != DR_Q8_0 && item->dtype != e->dtype)
+            item->dtype = DR_F16; /* q, k and v of several types: we write Q8_0 alone of blocks */
         item->dim[0] += q->t.dim[0];
     }
 }
@@ -153,15 +179,15 @@ static dr_status put(writer *w, const void *data, size_t size)
 /* What was finite has to stay so. */
 static dr_status check_range(const writer *w, const dr_convert_item *item, size_t n)
 {
-    float back;
-    size_t size = dr_dtype_size(item->dtype);
+    size_t block = dr_dtype_block(item->dtype), size = dr_dtype_size(item->dtype);
+    float back[32];
     if (item->dtype == DR_F32)
         return DR_OK;
     for (size_t i = 0; i < n; i++) {
         if (fabsf(w->f32[i]) < 65000.0f || !isfinite(w->f32[i]))
             continue;
-        dr_to_f32((const char *)w->packed + i * size, item->dtype, &back, 1);
-        if (!isfinite(back))
+        dr_to_f32((const char *)w->packed + i / block * size, item->dtype, back, block);
+        if (!isfinite(back[i % block]))
             return dr_fail(DR_EINVAL, "cannot write '%s': '%s' has the value %g, which is too large for %s; take bf16",
                            w->path, item->name, (double)w->f32[i], dr_dtype_name(item->dtype));
     }
@@ -172,23 +198,23 @@ static dr_status check_range(const writer *w, const dr_convert_item *item, size_
 static dr_status put_values(writer *w, const dr_convert_item *item, const void *data, dr_dtype from, size_t n)
 {
     if (from == item->dtype)
-        return put(w, data, n * dr_dtype_size(from));
-    memcpy(w->raw, data, n * dr_dtype_size(from));
+        return put(w, data, dr_dtype_bytes(from, n));
+    memcpy(w->raw, data, dr_dtype_bytes(from, n));
     dr_to_f32(w->raw, from, w->f32, n);
     dr_from_f32(w->f32, w->packed, item->dtype, n);
     dr_status st = check_range(w, item, n);
-    return st ? st : put(w, w->packed, n * dr_dtype_size(item->dtype));
+    return st ? st : put(w, w->packed, dr_dtype_bytes(item->dtype, n));
 }
 
 static dr_status put_entry(writer *w, const dr_convert_item *item, const dr_st_entry *e)
 {
-    size_t size = dr_dtype_size(e->dtype), n = e->size / size;
+    size_t n = dr_st_count(e);
     dr_status st = DR_OK;
     for (size_t at = 0; !st && at < n; at += BLOCK) {
         size_t some = n - at < BLOCK ? n - at : BLOCK;
-        const char *data = (const char *)e->data + at * size;
+        const char *data = (const char *)e->data + dr_dtype_bytes(e->dtype, at);
         st = put_values(w, item, data, e->dtype, some);
-        dr_map_drop(data, some * size);
+        dr_map_drop(data, dr_dtype_bytes(e->dtype, some));
     }
     return st;
 }
@@ -196,7 +222,7 @@ static dr_status put_entry(writer *w, const dr_convert_item *item, const dr_st_e
 static dr_status put_param(writer *w, const dr_convert_item *item, const dr_param *q)
 {
     size_t n = (size_t)dr_numel(&q->t);
-    void *stored = malloc(BLOCK * dr_dtype_size(q->t.dtype));
+    void *stored = malloc(dr_dtype_bytes(q->t.dtype, BLOCK));
     dr_status st = stored ? DR_OK : dr_fail(DR_ENOMEM, "out of memory writing '%s'", w->path);
     for (size_t at = 0; !st && at < n; at += BLOCK) {
         size_t some = n - at < BLOCK ? n - at : BLOCK;

@@ -369,7 +369,7 @@ static bool looks_like_v(const dr_ldm_facts *f, int levels, int last_layer)
 {
     int N = levels * (last_layer + 1) - 1;
     const dr_st_entry *e = find(f, f->unet, "output_blocks.%d.1.transformer_blocks.0.norm1.bias", N);
-    bool floats = e && (e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16 || e->dtype == DR_F64);
+    bool floats = e && dr_dtype_is_float(e->dtype) && dr_dtype_block(e->dtype) == 1; /* a bias is in no blocks */
     size_t size = floats ? dr_dtype_size(e->dtype) : 1, n = floats ? e->size / size : 0;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++) {

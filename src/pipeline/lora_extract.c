@@ -32,18 +32,11 @@ typedef struct job {
 
 static float *values(const dr_st_entry *e)
 {
-    size_t n = e->size / dr_dtype_size(e->dtype);
-    void *aligned = malloc(e->size + 1);
-    float *out = malloc(n * sizeof *out + 1);
-    if (aligned && out) {
-        memcpy(aligned, e->data, e->size);
-        dr_to_f32(aligned, e->dtype, out, n);
+    float *out = malloc(dr_st_count(e) * sizeof *out + 1);
+    if (out) {
+        dr_st_values(e, out);
         dr_map_drop(e->data, e->size);
-    } else {
-        free(out);
-        out = NULL;
     }
-    free(aligned);
     return out;
 }
 
@@ -67,7 +60,7 @@ static bool equal(float a, float b, dr_dtype rounded)
 static dr_status subtract(const job *j, const dr_st_entry *x, const dr_st_entry *y, float *a, const float *b,
                           bool *differs)
 {
-    size_t n = x->size / dr_dtype_size(x->dtype);
+    size_t n = dr_st_count(x);
     dr_dtype rounded = x->dtype == y->dtype ? DR_F32
                        : narrow(x->dtype)   ? x->dtype
                        : narrow(y->dtype)   ? y->dtype
@@ -278,6 +271,9 @@ dr_status dr_extract_lora(const char *in, const char *base, const char *out, int
     dr_convert_options plain = {.dtype = DR_DTYPES, .note = o->note, .user = o->user};
     job j = {.o = o, .dtype = o->dtype == DR_DTYPES ? DR_F16 : o->dtype, .rank = rank, .in = in, .base = base};
     *result = (dr_extracted){0};
+    if (dr_dtype_block(j.dtype) > 1)
+        return dr_fail(DR_EINVAL, "cannot write the adapter '%s' as %s; take f16, f32 or bf16", out,
+                       dr_dtype_name(j.dtype));
     if (rank < 1 || rank > 1024)
         return dr_fail(DR_EINVAL, "the rank is %d, must be 1 to 1024", rank);
     if (dr_exists(out))

@@ -185,7 +185,7 @@ dr_status dr_params_check(const dr_params *p, const char *path)
 {
     dr_status st = DR_OK;
     for (const dr_param *q = p->first; !st && q; q = q->next) {
-        if (!q->t.data) /* optional, and not there */
+        if (!q->t.data || q->t.yielded) /* optional and not there; looked at when it was made */
             continue;
         st = dr_check_finite(q->t.data, q->t.dtype, (size_t)dr_numel(&q->t), q->t.name, path);
         if (q->t.mapped)

@@ -71,6 +71,23 @@ const dr_st_entry *dr_single_find_vae(const void *user, const char *name, int *t
     return e;
 }
 
+/* stable-diffusion.cpp gives OpenCLIP's layers transformers' names, but leaves q, k and v on top of each other. */
+static const dr_st_entry *find_fused(const dr_single_file *f, const char *name, int *third)
+{
+    static const char *const words[] = {".self_attn.q_proj.", ".self_attn.k_proj.", ".self_attn.v_proj."};
+    char fused[DR_LDM_NAME_MAX];
+    for (int i = 0; i < 3; i++) {
+        const char *at = strstr(name, words[i]);
+        if (!at)
+            continue;
+        snprintf(fused, sizeof fused, "%.*s.self_attn.in_proj.%s", (int)(at - name), name, at + strlen(words[i]));
+        const dr_st_entry *e = find_in(&f->file, f->text_prefix, fused);
+        *third = e ? i : -1;
+        return e;
+    }
+    return NULL;
+}
+
 /* By transformers' name without `text_model.`. */
 const dr_st_entry *dr_single_find_text(const void *user, const char *name, int *third)
 {
@@ -79,8 +96,10 @@ const dr_st_entry *dr_single_find_text(const void *user, const char *name, int *
     *third = -1;
     if (!f->text_prefix)
         return NULL;
-    if (!f->openclip)
-        return find_in(&f->file, f->text_prefix, name);
+    if (!f->openclip_names) {
+        const dr_st_entry *e = find_in(&f->file, f->text_prefix, name);
+        return e ? e : find_fused(f, name, third);
+    }
     return dr_ldm_openclip_name(clip, name, third) ? find_in(&f->file, f->text_prefix, clip) : NULL;
 }
 
@@ -102,8 +121,15 @@ void dr_single_find_text_form(dr_single_file *f)
     for (size_t i = 0; !f->text_prefix && i < sizeof forms / sizeof *forms; i++)
         if (find_in(&f->file, forms[i].prefix, forms[i].sign)) {
             f->text_prefix = forms[i].prefix;
-            f->openclip = forms[i].openclip;
+            f->openclip = f->openclip_names = forms[i].openclip;
         }
+    /* stable-diffusion.cpp writes OpenCLIP under transformers' names: told by the fused projections, or by the width
+     * that no CLIP of SD 1 has */
+    const dr_st_entry *tokens =
+        f->text_prefix ? find_in(&f->file, f->text_prefix, "embeddings.token_embedding.weight") : NULL;
+    if (tokens && ((tokens->rank == 2 && tokens->dim[1] == 1024) ||
+                   find_in(&f->file, f->text_prefix, "encoder.layers.0.self_attn.in_proj.weight")))
+        f->openclip = true;
 }
 
 void dr_single_find_vae_form(dr_single_file *f)
@@ -143,11 +169,6 @@ static bool fits(const dr_tensor *t, const dr_st_entry *e, int third)
     return true;
 }
 
-static bool is_float(dr_dtype t)
-{
-    return t == DR_F32 || t == DR_F16 || t == DR_BF16 || t == DR_F64;
-}
-
 static dr_status take(dr_single_file *f, int which, const dr_tensor *t, const dr_st_entry *e, int third)
 {
     const dr_tensor_file *from = which == DR_SINGLE_VAE ? vae_file(f) : &f->file;
@@ -157,7 +178,7 @@ static dr_status take(dr_single_file *f, int which, const dr_tensor *t, const dr
         return dr_fail(DR_EINVAL, "cannot load the model '%s': '%s' has shape %s, %s%s", from->path, e->name,
                        shape_of(e, have, sizeof have), third < 0 ? "expected " : "expected three times ",
                        dr_shape_str(t, want, sizeof want));
-    if (!is_float(e->dtype))
+    if (!dr_dtype_is_float(e->dtype))
         return dr_fail(DR_EINVAL, "cannot load the model '%s': '%s' is %s, expected F32, F16, BF16 or F64", from->path,
                        e->name, dr_dtype_name(e->dtype));
     dr_st_entry *to = &p->entry[p->count];
@@ -195,9 +216,9 @@ static void wanted_name(const dr_single_file *f, int which, const char *name, ch
         dr_ldm_vae_name(ldm, name, f->vae_levels);
         snprintf(out, n, "%s%s", f->vae_prefix, f->diffusers_vae ? name : ldm);
     } else {
-        if (f->openclip)
+        if (f->openclip_names)
             dr_ldm_openclip_name(ldm, name, &third);
-        snprintf(out, n, "%s%s", f->text_prefix, f->openclip ? ldm : name);
+        snprintf(out, n, "%s%s", f->text_prefix, f->openclip_names ? ldm : name);
     }
 }
 

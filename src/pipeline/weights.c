@@ -1,5 +1,7 @@
 #include "pipeline/weights.h"
 
+#include "base/path.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,15 +162,11 @@ static dr_status wrong_shape(const dr_tensor *t, const slot *s, const dr_weights
 /* Of an entry that has another dtype, into storage of the parameter's own. */
 static dr_status bind_converted(dr_param *q, const dr_st_entry *e)
 {
-    size_t n = (size_t)dr_numel(&q->t), size = dr_dtype_size(e->dtype);
+    size_t n = (size_t)dr_numel(&q->t);
     float *f32 = malloc(n * sizeof *f32);
     if (!f32)
         return dr_fail(DR_ENOMEM, "out of memory loading '%s'", e->name);
-    for (size_t i = 0; i < n; i++) { /* one by one through `v`: the source may be unaligned */
-        uint64_t v = 0;
-        memcpy(&v, (const unsigned char *)e->data + i * size, size);
-        dr_to_f32(&v, e->dtype, f32 + i, 1);
-    }
+    dr_st_values(e, f32);
     dr_param_set(q, 0, n, f32);
     free(f32);
     return DR_OK;
@@ -176,11 +174,11 @@ static dr_status bind_converted(dr_param *q, const dr_st_entry *e)
 
 static dr_status bind_entry(dr_param *q, const dr_st_entry *e, const char *path)
 {
-    bool computes = e->dtype == DR_F32 || e->dtype == DR_F16 || e->dtype == DR_BF16;
+    bool computes = dr_dtype_is_float(e->dtype) && e->dtype != DR_F64;
     if (!computes && e->dtype != DR_F64)
         return dr_fail(DR_EINVAL, "cannot load '%s': '%s' is %s, expected F32, F16 or BF16", path, e->name,
                        dr_dtype_name(e->dtype));
-    if (computes && q->t.rank > 1 && (uintptr_t)e->data % dr_dtype_size(e->dtype) == 0) {
+    if (computes && q->t.rank > 1 && dr_st_aligned(e)) {
         q->t.data = (void *)(uintptr_t)e->data; /* read only: the mapping is */
         q->t.dtype = e->dtype;
         q->t.mapped = true;

@@ -95,6 +95,17 @@ dr_status dr_weights_write(const dr_weights *w, const char *path);
  *  no-op if it has. Drops its packed copy. */
 dr_status dr_param_make_own_f32(dr_param *q);
 
+/**
+ * How a model's weights wait in memory for their turn, once they are what they are to be (adapters are merged).
+ *
+ * Those in blocks of fewer than 8 bits become f16. With `q8` matrices and convolutions become Q8_0, blocks of 32 along
+ * all the inputs of an output: where these are whole blocks, and the weight is neither small nor an embedding.
+ *
+ * @param path  where the weights lie, for messages
+ * @return DR_EINVAL for a value that is NaN, infinite or too large
+ */
+dr_status dr_params_hold(dr_params *p, bool q8, const char *path);
+
 /** DR_EINVAL naming `name` and `path` if one of n values of an f32, f16 or bf16 array is NaN or infinite. */
 dr_status dr_check_finite(const void *data, dr_dtype dtype, size_t n, const char *name, const char *path);
 

@@ -1,22 +1,43 @@
 #include "tensor/tensor.h"
 
 #include "base/status.h"
+#include "tensor/blocks.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct {
     const char *name;
-    size_t size;
+    size_t size, block;
 } dtypes[DR_DTYPES] = {
-    [DR_F32] = {"F32", 4}, [DR_F16] = {"F16", 2}, [DR_BF16] = {"BF16", 2}, [DR_I32] = {"I32", 4},
-    [DR_I64] = {"I64", 8}, [DR_U8] = {"U8", 1},   [DR_BOOL] = {"BOOL", 1}, [DR_F64] = {"F64", 8},
-    [DR_I16] = {"I16", 2}, [DR_I8] = {"I8", 1},
+    [DR_F32] = {"F32", 4, 1},        [DR_F16] = {"F16", 2, 1},        [DR_BF16] = {"BF16", 2, 1},
+    [DR_I32] = {"I32", 4, 1},        [DR_I64] = {"I64", 8, 1},        [DR_U8] = {"U8", 1, 1},
+    [DR_BOOL] = {"BOOL", 1, 1},      [DR_F64] = {"F64", 8, 1},        [DR_I16] = {"I16", 2, 1},
+    [DR_I8] = {"I8", 1, 1},          [DR_Q8_0] = {"Q8_0", 34, 32},    [DR_Q4_0] = {"Q4_0", 18, 32},
+    [DR_Q4_1] = {"Q4_1", 20, 32},    [DR_Q5_0] = {"Q5_0", 22, 32},    [DR_Q5_1] = {"Q5_1", 24, 32},
+    [DR_Q2_K] = {"Q2_K", 84, 256},   [DR_Q3_K] = {"Q3_K", 110, 256},  [DR_Q4_K] = {"Q4_K", 144, 256},
+    [DR_Q5_K] = {"Q5_K", 176, 256},  [DR_Q6_K] = {"Q6_K", 210, 256},
 };
+
+size_t dr_dtype_block(dr_dtype t)
+{
+    return dtypes[t].block;
+}
 
 size_t dr_dtype_size(dr_dtype t)
 {
     return dtypes[t].size;
+}
+
+size_t dr_dtype_bytes(dr_dtype t, size_t n)
+{
+    DR_ASSERT(n % dtypes[t].block == 0, "%zu values of %s", n, dtypes[t].name);
+    return n / dtypes[t].block * dtypes[t].size;
+}
+
+bool dr_dtype_is_float(dr_dtype t)
+{
+    return t == DR_F32 || t == DR_F16 || t == DR_BF16 || t == DR_F64 || (t < DR_DTYPES && dtypes[t].block > 1);
 }
 
 const char *dr_dtype_name(dr_dtype t)
@@ -27,7 +48,7 @@ const char *dr_dtype_name(dr_dtype t)
 bool dr_dtype_parse(const char *name, dr_dtype *out)
 {
     for (int i = 0; i < DR_DTYPES; i++)
-        if (strcmp(name, dtypes[i].name) == 0) {
+        if (dtypes[i].block == 1 && strcmp(name, dtypes[i].name) == 0) {
             *out = (dr_dtype)i;
             return true;
         }
@@ -41,7 +62,7 @@ int64_t dr_numel(const dr_tensor *t)
 
 size_t dr_nbytes(const dr_tensor *t)
 {
-    return (size_t)dr_numel(t) * dr_dtype_size(t->dtype);
+    return dr_dtype_bytes(t->dtype, (size_t)dr_numel(t));
 }
 
 float *dr_f32(const dr_tensor *t)
@@ -154,6 +175,18 @@ void dr_to_f32(const void *src, dr_dtype from, float *dst, size_t n)
         for (size_t i = 0; i < n; i++)
             dst[i] = ((const uint8_t *)src)[i];
         return;
+    case DR_Q8_0:
+    case DR_Q4_0:
+    case DR_Q4_1:
+    case DR_Q5_0:
+    case DR_Q5_1:
+    case DR_Q2_K:
+    case DR_Q3_K:
+    case DR_Q4_K:
+    case DR_Q5_K:
+    case DR_Q6_K:
+        dr_blocks_to_f32(src, from, dst, n);
+        return;
     case DR_DTYPES:
         break;
     }
@@ -177,6 +210,9 @@ void dr_from_f32(const float *src, void *dst, dr_dtype to, size_t n)
     case DR_I32:
         for (size_t i = 0; i < n; i++)
             ((int32_t *)dst)[i] = (int32_t)src[i];
+        return;
+    case DR_Q8_0:
+        dr_f32_to_q8_0(src, dst, n);
         return;
     default:
         DR_ASSERT(0, "no conversion to dtype %s", dr_dtype_name(to));

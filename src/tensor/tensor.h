@@ -21,14 +21,31 @@ typedef enum dr_dtype {
     DR_F64,
     DR_I16,
     DR_I8,
+    DR_Q8_0, /* from here on in blocks, see blocks.h */
+    DR_Q4_0,
+    DR_Q4_1,
+    DR_Q5_0,
+    DR_Q5_1,
+    DR_Q2_K,
+    DR_Q3_K,
+    DR_Q4_K,
+    DR_Q5_K,
+    DR_Q6_K,
     DR_DTYPES
 } dr_dtype;
 
+/** Values that are stored together: 1, or 32 or 256 in blocks. */
+size_t dr_dtype_block(dr_dtype t);
+/** Bytes of a value, or of a block. */
 size_t dr_dtype_size(dr_dtype t);
-/** "F32" and so on, as in safetensors headers. */
+/** Bytes of n values, which are whole blocks (asserted). */
+size_t dr_dtype_bytes(dr_dtype t, size_t n);
+/** "F32" and so on, as in safetensors headers; "Q8_0" and so on, as ggml calls them. */
 const char *dr_dtype_name(dr_dtype t);
 /** The dtype of a safetensors name; false if there is none such. */
 bool dr_dtype_parse(const char *name, dr_dtype *out);
+/** Whether it holds weights: floats, and blocks of them. */
+bool dr_dtype_is_float(dr_dtype t);
 
 typedef struct dr_tensor dr_tensor;
 struct dr_tensor {
@@ -44,6 +61,8 @@ struct dr_tensor {
     const char *name; /* the checkpoint's key; NULL for activations */
     bool constant;    /* its values never change while loaded: a packed copy may be kept */
     bool mapped;      /* data lies in a file mapping: pages may be dropped once packed */
+    bool yields;      /* nobody but rows needs data: it may be given up for a packed copy that has every value... */
+    bool yielded;     /* ...which has happened: data is void */
     void *pack;       /* the backend's copy, or NULL */
     void (*pack_free)(void *pack);
 };
@@ -56,7 +75,7 @@ bool dr_same_shape(const dr_tensor *a, const dr_tensor *b);
 /** "[2,64,64,320]" in a buffer of the caller's. Returns buf. */
 char *dr_shape_str(const dr_tensor *t, char *buf, size_t n);
 
-/** n values of dtype `from` at `src` as f32; and the other way, rounding to nearest even. */
+/** n values of dtype `from` at `src` as f32; and the other way, rounding to nearest even (Q8_0: see blocks.h). */
 void dr_to_f32(const void *src, dr_dtype from, float *dst, size_t n);
 void dr_from_f32(const float *src, void *dst, dr_dtype to, size_t n);
 

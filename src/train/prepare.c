@@ -157,14 +157,15 @@ static dr_status read_configs(const drape_train_options *o, const dr_source *s, 
     return check_sizes(o, dr_vae_factor(&c->vae));
 }
 
-/* What frozen weights keep in memory: the type they have in the files. Mapping them reads next to nothing. */
+/* What frozen weights keep in memory: the type they have in the files, f16 in place of blocks. Mapping them reads next
+ * to nothing. */
 static dr_status stored_type(const dr_source *s, dr_dtype *out)
 {
     dr_unet_model m = {0};
     dr_status st = dr_unet_load_textless(&m, s); /* a whole one too; whether a text is needed is seen later */
     for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
         if (q->t.rank > 1)
-            *out = q->t.dtype;
+            *out = dr_dtype_block(q->t.dtype) > 1 ? DR_F16 : q->t.dtype;
     dr_unet_unload(&m);
     return st;
 }

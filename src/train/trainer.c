@@ -35,6 +35,10 @@ static dr_status load_models(dr_trainer *t)
         st = dr_params_check(&t->text.params, dr_source_path(from));
     if (st && resumes)
         return dr_checkpoint_blame(&t->checkpoint, st);
+    if (!st && lora) /* all else stays as it is */
+        st = dr_params_hold(&t->unet.params, false, dr_source_path(from));
+    if (!st && lora && t->text.loaded)
+        st = dr_params_hold(&t->text.params, false, dr_source_path(from));
     if (!st && lora)
         return dr_adapters_make(
             &t->adapters,

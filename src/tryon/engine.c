@@ -1,5 +1,7 @@
 #include "tryon/engine.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +145,7 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
 {
     static const dr_engine_extras none;
     extras = extras ? extras : &none;
-    *e = (dr_engine){.source = source, .keep = keep, .dresses = extras->attention || extras->dresses};
+    *e = (dr_engine){.source = source, .keep = keep, .q8 = extras->q8, .dresses = extras->attention || extras->dresses};
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e, extras->attention);
@@ -213,6 +215,12 @@ static dr_status apply_loras(dr_engine *e, dr_params *unet, dr_params *text)
     return DR_OK;
 }
 
+static dr_status hold(const dr_engine *e, dr_params *p, const char *part)
+{
+    char path[PATH_MAX];
+    return dr_params_hold(p, e->q8, dr_source_where(e->source, part, path, sizeof path));
+}
+
 enum { TOLD_TEXT, TOLD_VAE, TOLD_UNET };
 
 /* A model may be loaded for every picture, but what is odd about its files is said once. */
@@ -232,6 +240,8 @@ static dr_status load_text(dr_engine *e)
         tell_once(e, TOLD_TEXT, &e->text.files);
         st = apply_loras(e, NULL, &e->text.params);
     }
+    if (!st)
+        st = hold(e, &e->text.params, "text_encoder");
     if (st)
         dr_text_unload(&e->text);
     return st;
@@ -239,10 +249,46 @@ static dr_status load_text(dr_engine *e)
 
 static dr_status load_vae(dr_engine *e)
 {
+    if (e->vae.loaded)
+        return DR_OK;
     dr_status st = dr_vae_load(&e->vae, e->source);
-    if (!st)
+    if (!st) {
         tell_once(e, TOLD_VAE, &e->vae.files);
+        st = hold(e, &e->vae.params, "vae");
+    }
+    if (st)
+        dr_vae_unload(&e->vae);
     return st;
+}
+
+/* The matrices of the transformers at the deepest levels: a fifth of the UNet's bytes for a fiftieth of its work, since
+ * there are few tokens. They are not packed but read where they lie, and their pages are let go again after each block.
+ */
+#define SPARED_BYTES (1 << 20) /* at least; pages are what is given back */
+
+static bool is_spared(const dr_engine *e, const dr_tensor *t)
+{
+    const dr_unet_config *c = &e->unet_config;
+    int64_t deepest = c->width[c->levels - 1];
+    return t->mapped && t->rank > 1 && dr_nbytes(t) >= SPARED_BYTES && strstr(t->name, ".attentions.") &&
+           (t->dim[0] >= deepest || t->dim[1] >= deepest) && t->dim[0] * t->dim[1] >= deepest * deepest;
+}
+
+static void spare(dr_engine *e)
+{
+    for (dr_param *q = e->unet.params.first; q; q = q->next)
+        q->t.constant = q->t.constant && !is_spared(e, &q->t);
+}
+
+/* Between blocks: `block` is over. */
+static void let_go(void *engine, const char *block, const dr_tensor *y)
+{
+    dr_engine *e = engine;
+    size_t n = strlen(block);
+    (void)y;
+    for (dr_param *q = e->unet.params.first; q; q = q->next)
+        if (!q->t.constant && strncmp(q->t.name, block, n) == 0 && q->t.name[n] == '.' && q->t.mapped)
+            dr_map_drop(q->t.data, dr_nbytes(&q->t));
 }
 
 dr_status dr_engine_load_unet(dr_engine *e)
@@ -256,6 +302,10 @@ dr_status dr_engine_load_unet(dr_engine *e)
         tell_once(e, TOLD_UNET, &e->unet.files);
         st = apply_loras(e, &e->unet.params, NULL);
     }
+    if (!st)
+        st = hold(e, &e->unet.params, "unet");
+    if (!st && e->dresses)
+        spare(e);
     if (st)
         dr_unet_unload(&e->unet);
     return st;
@@ -374,8 +424,7 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     float *scaled = dr_arena_alloc(&e->tape.arena, (size_t)n * sizeof *scaled);
     if (!scaled)
         return DR_ENOMEM;
-    for (int64_t i = 0; i < n; i++)
-        scaled[i] = latents[i] / (float)c->scaling + (float)c->shift;
+    dr_vae_unscale(c, latents, (size_t)n, scaled);
     dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
     return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
 }
@@ -402,7 +451,10 @@ dr_status dr_engine_predict_textless(dr_engine *e, const float *x, const float *
         return st;
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
+    e->tape.watch = let_go;
+    e->tape.watcher = e;
     dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, timestep, NULL);
+    e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
 

@@ -42,6 +42,7 @@ typedef struct dr_engine_extras {
     bool skip_misfits;     /* pass over embeddings of another width, with a word */
     const char *attention; /* weights that dress from a photo of the garment (pipeline/garment_attention.h), or NULL */
     bool dresses;          /* the UNet does so by itself, as one in training does */
+    bool q8;               /* weights wait in 8 bits, see dr_params_hold() */
 } dr_engine_extras;
 
 /* Hears what in a model's files is passed over. `tell` may be NULL. */
@@ -67,6 +68,7 @@ typedef struct dr_engine {
     bool dresses; /* from a photo of the garment: there is no text, and `attention` is open */
     dr_garment_attention attention;
     dr_encoded encoded[2]; /* person, garment */
+    bool q8;
 
     dr_clip_config text_config;
     dr_vae_config vae_config;

@@ -79,7 +79,8 @@ static dr_status encode(run *r, const dr_image *photo, const dr_image *mask, flo
         st = dr_engine_encode(r->e, x, photo->height, photo->width, moments);
     }
     if (!st) {
-        dr_randn_nhwc(&r->rng, noise, 1, r->h, r->w, r->latent);
+        if (dr_vae_draws(&r->e->vae_config))
+            dr_randn_nhwc(&r->rng, noise, 1, r->h, r->w, r->latent);
         dr_vae_sample(&r->e->vae_config, moments, noise, (int64_t)r->h * r->w, latents);
     }
     free(moments);

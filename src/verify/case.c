@@ -133,6 +133,9 @@ static double judge(const deviation *d, dr_tolerance tol, double *rel)
     case DR_TOL_GRADIENT:
         *rel = d->err_norm / fmax(d->norm, 1e-30);
         return fmin(*rel / 1e-3, d->abs / 1e-6);
+    case DR_TOL_NUMBER:
+        *rel = d->err_norm / fmax(d->norm, 1e-30);
+        return *rel / 1e-4;
     case DR_TOL_RANDOM:
         *rel = d->abs;
         return d->abs / 1e-6;

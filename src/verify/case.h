@@ -19,6 +19,7 @@ typedef enum dr_tolerance {
     DR_TOL_RUN, /* many forwards, one behind the other */
     DR_TOL_GRADIENT,
     DR_TOL_RANDOM,
+    DR_TOL_NUMBER,   /* 1e-4 of the value */
     DR_TOL_RELATIVE, /* 1e-5 of the wanted value */
     DR_TOL_CHAIN,    /* 5e-4 of the deviation: what several models made of each other's results */
     DR_TOL_MOST,     /* 99.9 % of the values are within 1e-3 of the deviation */
@@ -107,6 +108,14 @@ dr_status dr_verify_catvton_train(dr_verifier *v);
 dr_status dr_verify_parser_net(dr_verifier *v);
 dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);
+dr_status dr_verify_features(dr_verifier *v);
+dr_status dr_verify_inception(dr_verifier *v);
+dr_status dr_verify_clip_vision(dr_verifier *v);
+dr_status dr_verify_lpips(dr_verifier *v);
+dr_status dr_verify_fid(dr_verifier *v);
+dr_status dr_verify_frechet(dr_verifier *v);
+dr_status dr_verify_kid(dr_verifier *v);
+dr_status dr_verify_clip_image(dr_verifier *v);
 /** "fit" of a case's args. */
 dr_status dr_verify_fit(dr_verifier *v, dr_fit *out);
 dr_status dr_verify_catvton_attention(dr_verifier *v);

@@ -110,7 +110,25 @@ dr_status dr_verify_vae_encode(dr_verifier *v)
     dr_tensor_set(&v->tape, logvar, p);
     if (!st)
         st = dr_case_output_image(v, "mean", mean, DR_TOL_FORWARD);
+    if (!dr_vae_draws(c)) /* there is no variance */
+        return st;
     return st ? st : dr_case_output_image(v, "logvar", logvar, DR_TOL_FORWARD);
+}
+
+/* A case's latents are the decoder's input, to which nothing was done yet. */
+static dr_status prepare_latents(dr_verifier *v, const dr_vae_config *config, dr_tensor *z)
+{
+    dr_vae_config c = *config;
+    size_t n = (size_t)dr_numel(z);
+    float *host = dr_arena_alloc(&v->tape.arena, n * sizeof *host);
+    if (!host)
+        return DR_ENOMEM;
+    c.scaling = 1;
+    c.shift = 0;
+    dr_tensor_get(&v->tape, z, host);
+    dr_vae_unscale(&c, host, n, host);
+    dr_tensor_set(&v->tape, z, host);
+    return DR_OK;
 }
 
 dr_status dr_verify_vae_decode(dr_verifier *v)
@@ -120,6 +138,8 @@ dr_status dr_verify_vae_decode(dr_verifier *v)
     if (!z)
         return st ? st : DR_EINVAL;
     st = expect(v, "in/latents channels", z->dim[3], v->vae.net.config.latent);
+    if (!st)
+        st = prepare_latents(v, &v->vae.net.config, z);
     if (st)
         return st;
     dr_case_watch(v);

@@ -3,6 +3,7 @@
 #include "io/label_map.h"
 #include "io/labels.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Of each set, in the order of its numbers; LIP's are CIHP's but for one. */
@@ -62,6 +63,60 @@ static void part_neck_from_face(dr_image *map, const dr_pose *pose)
             uint8_t *p = map->data + (size_t)y * (size_t)map->width + (size_t)x;
             *p = *p == DR_HUMAN_FACE ? DR_HUMAN_NECK : *p;
         }
+}
+
+/* --- left and right ------------------------------------------------------------------------------------ */
+
+typedef struct limb {
+    dr_human left, right;
+    int left_joint[3], right_joint[3]; /* along the limb; of a shoe the ankle alone */
+} limb;
+
+static const limb limbs[] = {
+    {DR_HUMAN_LEFT_ARM, DR_HUMAN_RIGHT_ARM, {5, 6, 7}, {2, 3, 4}},
+    {DR_HUMAN_LEFT_LEG, DR_HUMAN_RIGHT_LEG, {12, 13, 14}, {9, 10, 11}},
+    {DR_HUMAN_LEFT_SHOE, DR_HUMAN_RIGHT_SHOE, {14, 14, 14}, {11, 11, 11}},
+};
+
+static double distance_to_bone(dr_point p, dr_point a, dr_point b)
+{
+    double dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
+    double t = length > 0 ? fmin(fmax(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0), 1) : 0;
+    return hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
+}
+
+/* From a place to the nearest bone whose ends are seen; infinite without one. */
+static double distance_to_limb(dr_point p, const int joint[3], const dr_pose *pose)
+{
+    double nearest = INFINITY;
+    for (int i = 0; i < 2; i++) {
+        const dr_point *a = &pose->point[joint[i]], *b = &pose->point[joint[i + 1]];
+        if (!dr_pose_missing(a) && !dr_pose_missing(b))
+            nearest = fmin(nearest, distance_to_bone(p, *a, *b));
+    }
+    return nearest;
+}
+
+static bool has(const dr_image *map, uint8_t label)
+{
+    return memchr(map->data, label, (size_t)map->width * (size_t)map->height) != NULL;
+}
+
+void dr_human_part_sides(dr_image *map, const dr_pose *pose)
+{
+    for (size_t k = 0; k < sizeof limbs / sizeof *limbs; k++) {
+        const limb *l = &limbs[k];
+        if (!has(map, (uint8_t)l->left) || has(map, (uint8_t)l->right))
+            continue;
+        for (int y = 0; y < map->height; y++)
+            for (int x = 0; x < map->width; x++) {
+                uint8_t *p = map->data + (size_t)y * (size_t)map->width + (size_t)x;
+                dr_point at = {x, y};
+                if (*p == l->left &&
+                    distance_to_limb(at, l->right_joint, pose) < distance_to_limb(at, l->left_joint, pose))
+                    *p = (uint8_t)l->right;
+            }
+    }
 }
 
 dr_status dr_human_from_set(dr_image *map, dr_label_set set, const dr_pose *pose, const char *name)

@@ -47,6 +47,10 @@ int dr_human_named(const char *name);
  */
 dr_status dr_human_from_set(dr_image *map, dr_label_set set, const dr_pose *pose, const char *name);
 
+/** For parsers that tell arms, legs or shoes but not whose side: where a map has left ones alone, those nearer to the
+ *  other limb's key points become right ones. */
+void dr_human_part_sides(dr_image *map, const dr_pose *pose);
+
 /** The class, 0 to 12, of the condition generator's map for each label. */
 uint8_t dr_human_class(uint8_t label);
 

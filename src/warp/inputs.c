@@ -83,7 +83,11 @@ static dr_status get_parse(dr_image *out, const dr_image *photo, const dr_pose *
                        "makes it",
                        f->image);
     dr_status st = dr_parser_run(o->parser, photo, o->cancelled, o->user, out);
-    return st ? st : dr_human_from_set(out, DR_SET_ATR, pose, f->image);
+    if (!st)
+        st = dr_human_from_set(out, DR_SET_ATR, pose, f->image);
+    if (!st)
+        dr_human_part_sides(out, pose);
+    return st;
 }
 
 static dr_status get_agnostic(dr_warp_inputs *in, const dr_image *parse, const dr_pose *pose, const dr_warp_files *f,

@@ -123,6 +123,13 @@ static void pictures_are_diffusers(void **state)
     check_runs("nano1", 2);
 }
 
+/* Its latents are no draw: no random number is used up for them, and the masked photo is what it is. */
+static void a_tiny_vae_paints_as_diffusers_does_with_it(void **state)
+{
+    (void)state;
+    check_runs("nanot", 2);
+}
+
 /* A UNet that knows nothing of masks: the photo is held around the mask, in every form of sample. */
 static void a_text_to_image_model_paints_as_diffusers_does_with_it(void **state)
 {
@@ -487,6 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_are_diffusers),
+        cmocka_unit_test(a_tiny_vae_paints_as_diffusers_does_with_it),
         cmocka_unit_test(outside_the_mask_and_its_feather_no_byte_changes),
         cmocka_unit_test(without_paste_the_result_has_the_models_size),
         cmocka_unit_test(the_seed_alone_makes_the_picture),

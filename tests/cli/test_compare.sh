@@ -100,6 +100,24 @@ compared --garment in/other.png --method "From the photo=garment:$cat/CatVTON/ti
 is "[False, True]" "[m['results'][0]['reused'] for m in r['methods']]"
 rm r.png
 
+# --- a GAN ------------------------------------------------------------------------------------------------------------
+
+viton=$root/tests/golden/viton nets=$root/tests/golden/hr-viton
+gan="warp:$nets/mtviton.safetensors,generator=$nets/gen.pth,densepose=$viton/image-densepose/p0.png"
+gan="$gan,keypoints=$viton/openpose_json/p0_keypoints.json,parse=$viton/image-parse-v3/p0.png,cloth-mask=$viton/cloth-mask/c0.png"
+rm -rf w
+"$drape" compare --image "$viton/image/p0.png" --mask "$viton/cloth-mask/c0.png" --garment "$viton/cloth/c0.png" --seed 7 --size 128x256 \
+    --threads 1 -q -o w --method "GAN=$gan" --method "Its own picture=$gan,composite=off" --method "Lost=$gan,keypoints=none.json" >said 2>err && fail "a failure is none"
+grep -q "method 'Lost': .*none.json" err || fail "the missing file is not named"
+"$drape" warp --image "$viton/image/p0.png" --cloth "$viton/cloth/c0.png" --cloth-mask "$viton/cloth-mask/c0.png" \
+    --condition "$nets/mtviton.safetensors" --generator "$nets/gen.pth" --densepose "$viton/image-densepose/p0.png" \
+    --keypoints "$viton/openpose_json/p0_keypoints.json" --parse "$viton/image-parse-v3/p0.png" --width 128 --height 256 --seed 7 --composite \
+    --threads 1 -q -o r.png >said 2>err || fail "warp"
+cmp r.png w/pictures/gan-7.png || fail "the GAN's picture is not what warp gives"
+[ "$(size w/pictures/its-own-picture-7.png)" = 128x256 ] || fail "the GAN's own picture has another size"
+[ -s w/compare.html ] || fail "no page"
+rm r.png
+
 # --- a file of methods --------------------------------------------------------------------------------------------
 
 cat >m.json <<END
@@ -114,7 +132,7 @@ is "[1, False, 1.5]" "[r['methods'][0]['settings']['steps'], r['methods'][0]['se
 
 rm -rf c
 refused 2 "--method is missing" compare
-refused 2 "'magic' is no kind of method; there are prompt, taught, adapter, garment" compare --method magic:x
+refused 2 "'magic' is no kind of method; there are prompt, taught, adapter, garment, warp" compare --method magic:x
 refused 2 "method 'taught': model is missing: write model=DIR" compare --method taught
 refused 2 "method 'A': there is no setting 'stpes'" compare --method "A=prompt:steps=2,stpes=3"
 refused 2 "method 'A': there is no setting 'seed'" compare --method "A=prompt:seed=3"
@@ -124,6 +142,8 @@ refused 2 "method 'prompt': a prompt is missing" compare --prompt "" --method pr
 refused 2 "--garment is missing" compare --method garment
 refused 2 "methods of kind garment have no setting 'prompt'" compare --garment in/photo.png --method garment:prompt=red
 refused 2 "methods of kind prompt have no setting 'attention'" compare --method prompt:attention=x
+refused 2 "methods of kind warp have no setting 'steps'" compare --method "warp:a,generator=b,steps=3"
+refused 2 "densepose is missing" compare --method "warp:a,generator=b"
 refused 2 "there is no setting 'fit'" compare --garment in/photo.png --method garment:fit=app
 refused 2 "--mask auto:hat: 'hat' is not one of" compare --mask auto:hat --method prompt
 refused 2 "'m.json' is a file" compare --method prompt -o m.json

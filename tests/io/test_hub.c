@@ -252,6 +252,44 @@ static void a_parser_folder_is_recognised(void **state)
     assert_fails(t, DR_EINVAL, "expected an inpainting pipeline");
 }
 
+/* A repo of a set is told what it is to be: its files are those of other kinds, too. */
+static void a_part_alone_comes_when_it_is_asked_for(void **state)
+{
+    fixture *t = *state;
+    static const hub_file vae[] = {TEXT("config.json", "{\"latent_channels\": 4}"),
+                                   {"diffusion_pytorch_model.bin", small, 100, true},
+                                   {"diffusion_pytorch_model.safetensors", small, 300, true}};
+    static const hub_file attention[] = {TEXT("config.json", ""),
+                                         {"SCHP/model.pth", small, 100, true},
+                                         {"mix-48k-1024/attention/model.safetensors", small, 700, true},
+                                         {"other-16k-512/attention/model.safetensors", small, 800, true}};
+    dr_hub_result r;
+    t->hub.file = attention;
+    t->hub.files = 4;
+    t->o.kind = DR_HUB_ATTENTION;
+    t->o.variant = "mix-48k-1024";
+    assert_int_equal(pull(t, &r), DR_OK);
+    assert_int_equal(r.files, 1);
+    assert_file(t, "mix-48k-1024/attention/model.safetensors", small, 700);
+    t->o.variant = "mix-1k-64";
+    assert_fails(t, DR_EINVAL, "it has no 'mix-1k-64/attention/model.safetensors'");
+    t->hub.file = vae;
+    t->hub.files = 3;
+    t->o.kind = DR_HUB_VAE;
+    t->o.variant = "";
+    assert_int_equal(pull(t, &r), DR_OK);
+    assert_int_equal(r.files, 2);
+    assert_file(t, "diffusion_pytorch_model.safetensors", small, 300);
+    t->hub.file = pipeline;
+    t->hub.files = FILES;
+    t->o.kind = DR_HUB_UNET;
+    t->o.variant = "fp16";
+    assert_int_equal(pull(t, &r), DR_OK);
+    assert_int_equal(r.files, 4);
+    assert_file(t, "unet/diffusion_pytorch_model.fp16.safetensors", unet, 2000);
+    assert_false(there(t, "text_encoder/config.json"));
+}
+
 static void weights_that_are_only_pickled_are_refused(void **state)
 {
     fixture *t = *state;
@@ -279,6 +317,10 @@ static void shards_come_with_their_index(void **state)
     t->hub.file = parser + 1; /* without config.json it is nothing we know */
     t->hub.files = 4;
     assert_fails(t, DR_EINVAL, "neither model_index.json");
+    static const hub_file single[] = {{"sd-v1-5-Q8_0.gguf", small, 100, true}, TEXT("README.md", "x")};
+    t->hub.file = single;
+    t->hub.files = 2;
+    assert_fails(t, DR_EINVAL, "has single files, such as 'sd-v1-5-Q8_0.gguf'");
 }
 
 static void a_model_that_is_no_parser_is_refused_before_its_weights(void **state)
@@ -776,6 +818,7 @@ int main(void)
         TEST(a_variant_falls_back_to_plain_where_a_part_lacks_it),
         TEST(a_parser_folder_is_recognised),
         TEST(a_model_that_is_no_parser_is_refused_before_its_weights),
+        TEST(a_part_alone_comes_when_it_is_asked_for),
         TEST(weights_that_are_only_pickled_are_refused),
         TEST(shards_come_with_their_index),
         TEST(a_model_of_another_kind_is_refused_before_its_weights),

@@ -332,7 +332,33 @@ static void resizes_as_pil_bit_for_bit(void **state)
         dr_image_clear(&out);
         at += 6 + in_bytes + out_bytes;
     }
-    assert_int_equal(cases, 42);
+    assert_int_equal(cases, 56);
+    free(data);
+}
+
+static void resizes_into_floats_as_pil(void **state)
+{
+    char *data;
+    size_t size, cases = 0;
+    (void)state;
+    assert_int_equal(dr_file_read(DATA "resize-float.bin", 1 << 20, &data, &size), DR_OK);
+    for (size_t at = 0; at < size; cases++) {
+        const uint8_t *h = (const uint8_t *)data + at;
+        dr_image in = {h[2], h[3], h[0], (uint8_t *)data + at + 6};
+        size_t in_bytes = (size_t)h[2] * h[3] * h[0], n = (size_t)h[4] * h[5] * h[0];
+        float *out, want;
+        assert_true(at + 6 + in_bytes + n * sizeof want <= size);
+        assert_int_equal(dr_image_resize_float(&out, &in, h[4], h[5], (dr_resample)h[1]), DR_OK);
+        for (size_t i = 0; i < n; i++) {
+            memcpy(&want, in.data + in_bytes + i * sizeof want, sizeof want);
+            if (out[i] != want)
+                fail_msg("%d channels, %dx%d to %dx%d: %.9g, PIL has %.9g", h[0], h[2], h[3], h[4], h[5],
+                         (double)out[i], (double)want);
+        }
+        free(out);
+        at += 6 + in_bytes + n * sizeof want;
+    }
+    assert_int_equal(cases, 14);
     free(data);
 }
 
@@ -458,6 +484,7 @@ int main(void)
         cmocka_unit_test(jpeg_and_webp_carry_their_parameters_in_exif),
         cmocka_unit_test(writes_nothing_under_names_it_does_not_know),
         cmocka_unit_test(resizes_as_pil_bit_for_bit),
+        cmocka_unit_test(resizes_into_floats_as_pil),
         cmocka_unit_test(resizes_large_pictures_as_pil),
         cmocka_unit_test(blurs_as_pil_bit_for_bit),
         cmocka_unit_test(blurs_large_pictures_as_pil),

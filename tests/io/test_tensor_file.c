@@ -23,6 +23,7 @@ static void the_form_is_told_by_the_content(void **state)
         {GOLDEN "torch/types.pth", "bf16", DR_TF_TORCH_ZIP},
         {GOLDEN "torch/types-old.pth", "bf16", DR_TF_TORCH_LEGACY},
         {GOLDEN "torch/protocol-1-old.pth", "bf16", DR_TF_TORCH_LEGACY},
+        {GOLDEN "gguf/types.gguf", "Q4_K", DR_TF_GGUF},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         dr_tensor_file f;
@@ -100,7 +101,7 @@ static void what_is_no_file_of_tensors_is_called_what_it_is(void **state)
     SAYS("\x89PNG\r\n\x1a\n....", "a picture (PNG)");
     SAYS("\xff\xd8\xff\xe0....", "a picture (JPEG)");
     SAYS("RIFF....WEBPVP8 ", "a picture (WebP)");
-    SAYS("GGUF\3\0\0\0", "a quantized model (GGUF)");
+    SAYS("GGUF\3\0\0\0", "ends with the file, at byte 8; it was cut short");
     SAYS("\x89HDF\r\n\x1a\n", "an HDF5 file");
     SAYS("\x93NUMPY\1\0", "an array of NumPy");
     SAYS("\x1f\x8b\x08\0", "compressed by gzip");

@@ -135,6 +135,27 @@ static void faults_of_a_vae_are_named(void **state)
     check_faults(parse_vae, vae_text, faults, sizeof faults / sizeof *faults);
 }
 
+static void faults_of_a_tiny_vae_are_named(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"_class_name\": \"AutoencoderTiny\", \"encoder_block_out_channels\": [8, 8], \"decoder_block_out_channels\":"
+        " [6, 6], \"num_encoder_blocks\": [1, 2], \"num_decoder_blocks\": [2, 1]}";
+    static const fault faults[] = {
+        {"encoder_block_out_channels", "[8, 9]", "has the widths 8 and 9, which must be the same"},
+        {"encoder_block_out_channels", "null", "\"num_encoder_blocks\" lists 2 levels"},
+        {"encoder_block_out_channels", "[8]", "\"encoder_block_out_channels\" 1; they must be as many"},
+        {"num_encoder_blocks", "[1, 1000]", "\"num_encoder_blocks\""},
+        {"num_decoder_blocks", "[1, 2, 1]", "lists 3 levels, \"decoder_block_out_channels\" 2"},
+        {"act_fn", "\"silu\"", "\"act_fn\" is \"silu\", only relu"},
+        {"upsample_fn", "\"bilinear\"", "\"upsample_fn\""},
+        {"upsampling_scaling_factor", "4", "\"upsampling_scaling_factor\" is 4, only 2"},
+        {"scaling_factor", "0", "\"scaling_factor\""},
+        {"latent_channels", "0", "\"latent_channels\""},
+    };
+    check_faults(parse_vae, text, faults, sizeof faults / sizeof *faults);
+}
+
 static void faults_of_a_text_encoder_are_named(void **state)
 {
     (void)state;
@@ -228,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_of_a_unet_are_named),
         cmocka_unit_test(faults_of_a_vae_are_named),
+        cmocka_unit_test(faults_of_a_tiny_vae_are_named),
         cmocka_unit_test(faults_of_a_text_encoder_are_named),
         cmocka_unit_test(up_blocks_mirror_the_down_blocks),
         cmocka_unit_test(one_number_stands_for_all_levels),

@@ -11,6 +11,7 @@
 #include "ops/cases_loss.h"
 #include "ops/cases_norm.h"
 #include "ops/cases_optimizer.h"
+#include "ops/cases_pool.h"
 #include "ops/cases_resize.h"
 #include "ops/cases_spade.h"
 #include "ops/check_run.h"
@@ -35,6 +36,7 @@ static const check_op *const all_ops[] = {
     &op_add_rows,
     &op_resize_nearest,
     &op_resize_bilinear,
+    &op_pool2d,
     &op_sumsq,
     &op_adamw,
     &op_adamw8,

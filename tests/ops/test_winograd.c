@@ -228,6 +228,37 @@ static void input_gradient_from_a_pack(void **state)
     free(got);
 }
 
+/* How far the active table is from the plain sums. */
+static double rounding(const shape *s, dr_precision precision)
+{
+    dr_tensor w;
+    dr_conv_args a = problem(s, &w);
+    int64_t n = a.N * a.OH * a.OW * a.O;
+    float *x = normals(a.N * a.H * a.W * a.I, 1), *want = normals(n, 1), *got = normals(n, 1);
+    a.x = x;
+    a.y = want;
+    assert_int_equal(dr_ops_ref()->conv2d(&a), DR_OK);
+    a.y = got;
+    a.precision = precision;
+    assert_int_equal(dr_ops_get()->conv2d(&a), DR_OK);
+    double d = distance(got, want, n);
+    dr_weight_unpack(&w);
+    free(w.data);
+    free(x);
+    free(want);
+    free(got);
+    return d;
+}
+
+static void direct_precision_transforms_nothing(void **state)
+{
+    (void)state;
+    const shape wide = {1, 40, 40, 128, 64, 1, 1, 1, 1, DR_F32, true, false, false};
+    const shape narrow = {1, 12, 12, 512, 2, 1, 1, 1, 1, DR_F32, true, false, false};
+    assert_true(rounding(&wide, DR_PRECISION_DIRECT) < 1.5e-6);
+    assert_true(rounding(&narrow, DR_PRECISION_DIRECT) < 2e-7); /* sums in double */
+}
+
 static void other_convolutions_are_declined(void **state)
 {
     (void)state;
@@ -242,10 +273,15 @@ static void other_convolutions_are_declined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_the_plain_sum),      cmocka_unit_test(any_padding_and_batch),
-        cmocka_unit_test(weights_of_16_bits),         cmocka_unit_test(large_problems),
-        cmocka_unit_test(in_place_residual),          cmocka_unit_test(input_gradient),
-        cmocka_unit_test(input_gradient_from_a_pack), cmocka_unit_test(other_convolutions_are_declined),
+        cmocka_unit_test(matches_the_plain_sum),
+        cmocka_unit_test(any_padding_and_batch),
+        cmocka_unit_test(weights_of_16_bits),
+        cmocka_unit_test(large_problems),
+        cmocka_unit_test(in_place_residual),
+        cmocka_unit_test(input_gradient),
+        cmocka_unit_test(input_gradient_from_a_pack),
+        cmocka_unit_test(other_convolutions_are_declined),
+        cmocka_unit_test(direct_precision_transforms_nothing),
     };
     if (dr_arena_init(&scratch, 0) != DR_OK)
         return 1;

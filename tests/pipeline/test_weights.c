@@ -446,6 +446,100 @@ static void a_mapped_parameter_becomes_its_own(void **state)
     remove_files();
 }
 
+/* What --weights q8 does: matrices of whole blocks that are not small; the rest stays where it is. */
+static void weights_wait_in_8_bits_where_that_pays(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t dim[4];
+        bool q8;
+    } all[] = {{"to_q", {256, 64, 1, 1}, true},
+               {"conv", {64, 32, 3, 3}, true},
+               {"conv_odd", {64, 33, 3, 3}, false}, /* 297 inputs are no whole blocks */
+               {"small", {8, 320, 1, 1}, false},
+               {"time_embedding.linear_1", {256, 64, 1, 1}, false}};
+    dr_params p, plain;
+    (void)state;
+    assert_int_equal(dr_params_init(&p), DR_OK);
+    assert_int_equal(dr_params_init(&plain), DR_OK);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int k = 0; k < 2; k++)
+            dr_param_add(k ? &plain : &p, all[i].name, "weight", DR_INIT_KAIMING, all[i].dim[1],
+                         all[i].dim[2] > 1 ? 4 : 2, all[i].dim[0], all[i].dim[1], all[i].dim[2], all[i].dim[3]);
+    dr_param_add(&p, "to_q", "bias", DR_INIT_KAIMING, 64, 1, 32768, 1, 1, 1);
+    assert_int_equal(dr_weights_random(&p, DR_F16, 5), DR_OK);
+    assert_int_equal(dr_weights_random(&plain, DR_F16, 5), DR_OK);
+    assert_int_equal(dr_params_hold(&p, true, "here"), DR_OK);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.weight", all[i].name);
+        const dr_param *q = dr_param_find(&p, name), *r = dr_param_find(&plain, name);
+        size_t n = (size_t)dr_numel(&q->t), bytes = dr_nbytes(&q->t);
+        assert_int_equal(q->t.dtype, all[i].q8 ? DR_Q8_0 : DR_F16);
+        assert_int_equal(q->t.yields, all[i].q8);
+        float *f32 = malloc(n * sizeof *f32);
+        char *want = malloc(2 * n);
+        dr_to_f32(r->t.data, DR_F16, f32, n);
+        dr_from_f32(f32, want, q->t.dtype, n);
+        assert_memory_equal(q->t.data, want, bytes);
+        free(f32);
+        free(want);
+    }
+    assert_int_equal(dr_param_find(&p, "to_q.bias")->t.dtype, DR_F32);
+    dr_params_clear(&p);
+    dr_params_clear(&plain);
+}
+
+/* 8 bits would hide them: the largest value of a block makes its scale, and NaN is no largest value. */
+static void nan_and_infinity_are_not_hidden_by_8_bits(void **state)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 1e9F};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        dr_params p;
+        assert_int_equal(dr_params_init(&p), DR_OK);
+        dr_param_add(&p, "to_q", "weight", DR_INIT_KAIMING, 64, 2, 300, 64, 1, 1);
+        assert_int_equal(dr_weights_random(&p, DR_F32, 5), DR_OK);
+        dr_param_set(p.first, 19000, 1, &bad[i]);
+        assert_int_equal(dr_params_hold(&p, false, "here"), DR_OK);
+        assert_int_equal(p.first->t.dtype, DR_F32);
+        assert_int_equal(dr_params_hold(&p, true, "here"), DR_EINVAL);
+        assert_non_null(strstr(dr_error(), "'here': tensor 'to_q.weight' has values that are NaN"));
+        dr_params_clear(&p);
+    }
+}
+
+/* A file's blocks of fewer than 8 bits are expanded to f16 once; a bias to f32. */
+static void blocks_of_few_bits_are_held_as_f16(void **state)
+{
+    static unsigned char blocks[64 * 18];
+    dr_weights w;
+    dr_params p;
+    (void)state;
+    for (size_t i = 0; i < sizeof blocks; i++)
+        blocks[i] = (unsigned char)(i % 18 == 0 ? 0 : i % 18 == 1 ? 0x2c : i * 31);
+    const dr_st_entry e[] = {
+        {.name = "a.bias", .dtype = DR_Q4_0, .rank = 1, .dim = {64}, .data = blocks, .size = 36},
+        {.name = "a.weight", .dtype = DR_Q4_0, .rank = 2, .dim = {64, 32}, .data = blocks, .size = sizeof blocks}};
+    assert_int_equal(dr_params_init(&p), DR_OK);
+    dr_param_add(&p, "a", "weight", DR_INIT_KAIMING, 32, 2, 64, 32, 1, 1);
+    dr_param_add(&p, "a", "bias", DR_INIT_KAIMING, 32, 1, 64, 1, 1, 1);
+    assert_int_equal(dr_weights_borrow(&w, e, 2, "file"), DR_OK);
+    if (dr_weights_bind(&w, &p, "here", &dr_weights_unet))
+        fail_msg("%s", dr_error());
+    assert_int_equal(p.first->t.dtype, DR_Q4_0);
+    assert_int_equal(p.first->next->t.dtype, DR_F32);
+    assert_int_equal(dr_params_hold(&p, false, "here"), DR_OK);
+    assert_int_equal(p.first->t.dtype, DR_F16);
+    float want[64 * 32];
+    dr_to_f32(blocks, DR_Q4_0, want, 64 * 32);
+    for (int i = 0; i < 64 * 32; i++)
+        assert_int_equal(((uint16_t *)p.first->t.data)[i], dr_f32_to_f16(want[i]));
+    assert_memory_equal(p.first->next->t.data, want, 64 * sizeof *want);
+    dr_params_clear(&p);
+    dr_weights_close(&w);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -473,6 +567,9 @@ int main(void)
         cmocka_unit_test(nan_and_infinity_are_found_anywhere),
         cmocka_unit_test(a_file_with_nan_is_refused_unless_trusted),
         cmocka_unit_test(a_mapped_parameter_becomes_its_own),
+        cmocka_unit_test(weights_wait_in_8_bits_where_that_pays),
+        cmocka_unit_test(nan_and_infinity_are_not_hidden_by_8_bits),
+        cmocka_unit_test(blocks_of_few_bits_are_held_as_f16),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

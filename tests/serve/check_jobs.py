@@ -16,6 +16,7 @@ from client import NANO, ROOT, Client, Events, Server, adapter, b64, png_size
 DRAPE = os.environ["DRAPE"]
 PHOTO = ROOT / "examples" / "astronaut.jpg"
 MASK = ROOT / "examples" / "astronaut_mask.png"
+CATVTON = ROOT / "tests" / "golden" / "catvton"
 OTHER, OTHER_MASK = ROOT / "examples" / "grace_hopper.jpg", ROOT / "examples" / "grace_hopper_mask.png"
 
 
@@ -353,6 +354,64 @@ class FromAFolder(Case):
         os.utime(self.file)
         self.server.start()
         self.client.wait(lambda: self.listed()["coat"]["sha256"] == hash256, "the hash again")
+
+
+class Garments(Case):
+    """Dressing from a photo of the garment."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="drape-serve-")
+        cls.data = pathlib.Path(cls.folder.name, "data")
+        cls.server = Server(DRAPE, cls.data, "--attention", CATVTON / "CatVTON" / "tiny-4k-32", "--vae",
+                            CATVTON / "sd-vae-ft-mse", "--parser", ROOT / "tests" / "data" / "colour-parser",
+                            models=(CATVTON / "base",)).start()
+        cls.client = Client(cls.server)
+        cls.photo, cls.mask = cls.client.upload(PHOTO), cls.client.upload(MASK, "image/png")
+        cls.garment = cls.client.upload(CATVTON / "runs" / "garment.png", "image/png")
+
+    def worn(self, **more):
+        return {"type": "tryon", "photo": self.photo, "mask": self.mask, "garment_photo": self.garment, "steps": 2,
+                "seed": 4, **more}
+
+    def test_a_model_says_that_it_dresses_from_a_photo_alone(self):
+        model, = self.client.get("/api/v1/info")["models"]
+        self.assertFalse(model["prompts"])
+        self.assertEqual(model["garments"], {"width": 24, "height": 32, "steps": 50, "guidance_scale": 2.5})
+
+    def test_a_photo_of_the_garment_takes_the_place_of_a_prompt(self):
+        job = self.client.ended(self.client.submit(**self.worn()))
+        self.assertEqual(job["state"], "done", job)
+        self.assertEqual((job["settings"]["guidance_scale"], job["settings"]["eta"]), (2.5, 1))
+        again = self.client.ended(self.client.submit(**self.worn()))
+        self.assertEqual([r["image"] for r in again["results"]], [r["image"] for r in job["results"]])
+        kept = self.client.ended(self.client.submit(**self.worn(garment_photo=self.mask)))
+        self.assertIn("taken as it is", json.dumps(kept["warnings"]), "a mask is no garment")
+        other = self.client.ended(self.client.submit(**self.worn(garment_photo=self.photo, garment_cut="keep")))
+        self.assertNotEqual(other["results"][0]["image"], job["results"][0]["image"])
+
+    def test_img2img_takes_it_as_a_script(self):
+        unit = {"image": b64(CATVTON / "runs" / "garment.png"), "cut": "keep"}
+        body = {"init_images": [b64(PHOTO)], "mask": b64(MASK), "steps": 2, "seed": 4, "prompt": "masterpiece",
+                "inpaint_full_res_padding": 32, "alwayson_scripts": {"garment": {"args": [unit]}}}
+        answer = self.client.json("POST", "/sdapi/v1/img2img", body, 200)
+        info = json.loads(answer["info"])
+        self.assertIn("takes the place of the prompts", json.dumps(info))
+        self.assertIn("CFG scale: 2.5", info["infotexts"][0])
+        self.assertIn("Sampler: ddim", info["infotexts"][0])
+        self.assertEqual(png_size(base64.b64decode(answer["images"][0])), (512, 512))
+        for args in ([], [{"cut": "keep"}], [{**unit, "category": "hat"}], [unit, unit], [{**unit, "image": "*"}]):
+            body["alwayson_scripts"]["garment"]["args"] = args
+            if args:
+                answer = self.client.json("POST", "/sdapi/v1/img2img", body, 422)
+                self.assertEqual(answer["error"]["field"], "alwayson_scripts.garment", args)
+
+    def test_what_makes_no_sense_is_refused_by_field(self):
+        for more, field in (({"prompt": "red shirt"}, "prompt"), ({"strength": 0.5}, "strength"),
+                            ({"garment_photo": None}, "garment_photo"), ({"garment_photo": "0" * 64}, "garment_photo"),
+                            ({"garment_category": "hat"}, "garment_category")):
+            answer = self.client.json("POST", "/api/v1/jobs", self.worn(**more))
+            self.assertEqual(answer["error"]["field"], field, answer)
 
 
 class Killed(Case):

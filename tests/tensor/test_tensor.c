@@ -14,9 +14,11 @@ static void every_dtype_has_a_name_that_is_parsed_again(void **state)
     dr_dtype back;
     (void)state;
     for (dr_dtype t = 0; t < DR_DTYPES; t++) {
-        assert_true(dr_dtype_size(t) >= 1 && dr_dtype_size(t) <= 8);
-        assert_true(dr_dtype_parse(dr_dtype_name(t), &back));
-        assert_int_equal(back, t);
+        bool blocks = dr_dtype_block(t) > 1; /* no safetensors header has these */
+        assert_true(dr_dtype_size(t) >= 1 && dr_dtype_size(t) <= (blocks ? 210 : 8));
+        assert_int_equal(dr_dtype_bytes(t, 512), 512 / dr_dtype_block(t) * dr_dtype_size(t));
+        assert_int_equal(dr_dtype_parse(dr_dtype_name(t), &back), !blocks);
+        assert_true(blocks || back == t);
     }
     assert_false(dr_dtype_parse("F8", &back));
     assert_false(dr_dtype_parse("", &back));

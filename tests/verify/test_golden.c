@@ -27,15 +27,15 @@ static int is_case(const struct dirent *f)
     return n > 12 && strcmp(f->d_name + n - 12, ".safetensors") == 0;
 }
 
-/* All cases of one pipeline, at least `least` of them. */
-static void check_folder(const char *name, int least)
+/* All cases in a folder, of one model, at least `least` of them. */
+static void check_cases(const char *name, const char *cases, int least)
 {
     char dir[512], model[512], path[1024];
     struct dirent **files;
     dr_verifier *v;
     int wrong = 0;
     snprintf(model, sizeof model, GOLDEN "%s", name);
-    snprintf(dir, sizeof dir, GOLDEN "%s-cases", name);
+    snprintf(dir, sizeof dir, GOLDEN "%s", cases);
     int n = scandir(dir, &files, is_case, alphasort);
     assert_true(n >= least);
     assert_int_equal(dr_verifier_new(&v, model, NULL), DR_OK);
@@ -53,6 +53,26 @@ static void check_folder(const char *name, int least)
     free(files);
     dr_verifier_free(v);
     assert_int_equal(wrong, 0);
+}
+
+static void check_folder(const char *name, int least)
+{
+    char cases[64];
+    snprintf(cases, sizeof cases, "%s-cases", name);
+    check_cases(name, cases, least);
+}
+
+static void every_case_of_catvton_passes(void **state)
+{
+    (void)state;
+    check_cases("catvton", "catvton/cases", 9);
+    check_cases("catvton", "catvton/runs", 5);
+}
+
+static void every_case_of_a_tiny_vae_passes(void **state)
+{
+    (void)state;
+    check_folder("nanot", 2);
 }
 
 static void every_case_of_nano_passes(void **state)
@@ -82,7 +102,28 @@ static void every_case_of_clothes_nano_passes(void **state)
 static void every_case_of_hr_viton_passes(void **state)
 {
     (void)state;
-    check_folder("hr-viton", 12);
+    check_folder("hr-viton", 14);
+}
+
+static void cases_of_pictures_are_judged_pixel_for_pixel(void **state)
+{
+    dr_verifier *v;
+    dr_verify_result r;
+    (void)state;
+    assert_int_equal(dr_verifier_new(&v, GOLDEN "hr-viton", NULL), DR_OK);
+    assert_int_equal(dr_verify_case(v, GOLDEN "viton/case-p0.json", &r), DR_OK);
+    assert_true(r.ok && r.outputs == 2 && r.rel == 0);
+    assert_int_equal(dr_verify_case(v, GOLDEN "viton/case-p1.json", &r), DR_OK);
+    assert_true(r.ok);
+    assert_int_equal(dr_verify_case(v, GOLDEN "viton/openpose_json/p0_keypoints.json", &r), DR_EINVAL);
+    assert_non_null(strstr(dr_error(), "is not a golden case of pictures"));
+    dr_verifier_free(v);
+}
+
+static void every_case_of_backbones_nano_passes(void **state)
+{
+    (void)state;
+    check_folder("backbones-nano", 14);
 }
 
 /* --- wrong expectations ---------------------------------------------------------------------------- */
@@ -222,10 +263,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_of_nano_passes),
+        cmocka_unit_test(every_case_of_a_tiny_vae_passes),
         cmocka_unit_test(every_case_of_nano1_passes),
         cmocka_unit_test(every_case_of_segformer_nano_passes),
         cmocka_unit_test(every_case_of_clothes_nano_passes),
+        cmocka_unit_test(every_case_of_backbones_nano_passes),
         cmocka_unit_test(every_case_of_hr_viton_passes),
+        cmocka_unit_test(every_case_of_catvton_passes),
+        cmocka_unit_test(cases_of_pictures_are_judged_pixel_for_pixel),
         cmocka_unit_test(one_wrong_value_fails_a_case),
         cmocka_unit_test(one_wrong_block_fails_a_case_and_is_named),
         cmocka_unit_test(a_block_that_the_model_does_not_have_is_a_fault),

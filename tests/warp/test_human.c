@@ -61,6 +61,37 @@ static void parts_the_neck_from_atrs_face_below_the_chin(void **state)
         assert_int_equal(v[i], i <= 5 ? DR_HUMAN_FACE : DR_HUMAN_NECK);
 }
 
+static void parts_limbs_whose_side_a_parser_does_not_tell(void **state)
+{
+    uint8_t v[20 * 10];
+    dr_image im = map_of(v, 20, 10);
+    dr_pose pose = {0};
+    (void)state;
+    memset(v, 0, sizeof v);
+    for (int y = 0; y < 10; y++) {
+        v[y * 20 + 2] = v[y * 20 + 3] = v[y * 20 + 16] = DR_HUMAN_LEFT_ARM; /* the right arm is on the left */
+        v[y * 20 + 8] = DR_HUMAN_LEFT_LEG;
+        v[y * 20 + 9] = DR_HUMAN_RIGHT_LEG;
+    }
+    for (int i = 0; i < 3; i++) {
+        pose.point[2 + i] = (dr_point){3, 1 + 4 * i};
+        pose.point[5 + i] = (dr_point){15, 1 + 4 * i};
+        pose.point[9 + i] = (dr_point){8, 1 + 4 * i}; /* legs are told apart, whatever the points say */
+        pose.point[12 + i] = (dr_point){9, 1 + 4 * i};
+    }
+    dr_human_part_sides(&im, &pose);
+    for (int y = 0; y < 10; y++) {
+        assert_int_equal(v[y * 20 + 2], DR_HUMAN_RIGHT_ARM);
+        assert_int_equal(v[y * 20 + 16], DR_HUMAN_LEFT_ARM);
+        assert_int_equal(v[y * 20 + 8], DR_HUMAN_LEFT_LEG);
+        assert_int_equal(v[y * 20 + 9], DR_HUMAN_RIGHT_LEG);
+    }
+    memset(v, DR_HUMAN_LEFT_ARM, sizeof v);
+    memset(&pose, 0, sizeof pose); /* nothing is seen: they stay */
+    dr_human_part_sides(&im, &pose);
+    assert_int_equal(v[0], DR_HUMAN_LEFT_ARM);
+}
+
 static void refuses_numbers_beyond_the_set(void **state)
 {
     uint8_t v[] = {19, 20};
@@ -87,6 +118,7 @@ int main(void)
         cmocka_unit_test(knows_every_label_of_the_other_sets),
         cmocka_unit_test(takes_lips_jumpsuits_for_dresses),
         cmocka_unit_test(parts_the_neck_from_atrs_face_below_the_chin),
+        cmocka_unit_test(parts_limbs_whose_side_a_parser_does_not_tell),
         cmocka_unit_test(refuses_numbers_beyond_the_set),
         cmocka_unit_test(merges_labels_into_classes),
     };

@@ -20,10 +20,21 @@ from server import picture_size, serving
 IMAGES = ROOT / "tests" / "data" / "images"
 PERSON = ROOT / "examples" / "astronaut.jpg"
 OTHER = ROOT / "examples" / "grace_hopper.jpg"
+CATVTON = ROOT / "tests" / "golden" / "catvton"
 
 WHITE = """
   const c = document.querySelector('.editor-canvas');
   return c ? c.getContext('2d').getImageData(0, 0, c.width, c.height).data.reduce((sum, v, i) => (sum * 31 + v) >>> 0, 7) : 0;
+"""
+
+
+# Lets one of the page's own examples go over the box for a garment's photo.
+DROP = """
+  return fetch('examples/' + arguments[0]).then((r) => r.blob()).then((blob) => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], arguments[0], { type: 'image/jpeg' }));
+    document.querySelector('.garment-drop').dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }));
+  });
 """
 
 
@@ -588,6 +599,69 @@ class Studio(unittest.TestCase):
         page.driver.get_log("browser")
 
 
+class FromAPhoto(unittest.TestCase):
+    """A server whose model dresses from a photo of the garment, and reads no words."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.driver = start_browser()
+        cls.context = serving(DRAPE, "--model", CATVTON / "base", "--vae", CATVTON / "sd-vae-ft-mse", "--attention", CATVTON / "CatVTON" / "tiny-4k-32")
+        cls.page = Page(cls.driver, cls.context.__enter__().url)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.driver.quit()
+        cls.context.__exit__(None, None, None)
+
+    setUp = Studio.setUp
+    tearDown = Studio.tearDown
+    masked = Studio.masked
+    examine = Studio.examine
+    fits = Studio.fits
+
+    def test_70_a_garment_is_dropped_beside_the_person(self):
+        page = self.page
+        page.upload(".start input[type=file]", PERSON)
+        page.find(".toolbar")
+        page.wait(lambda: "Drop a photo of the garment" in page.text(".run-note"), "a word on what is missing")
+        self.assertEqual(page.seen("[name=prompt]"), [], "this model reads no words")
+        page.js(DROP, OTHER.name)  # as a file that is let go over the box
+        page.find(".garment-worn img")
+        self.assertIn("Worn by", page.text(".garment-worn"))
+        self.assertIn("base", page.text(".garment-worn"))
+        page.js("document.querySelector('details.more').open = true")
+        self.assertNotIn("What it should not be", page.text(".panel-body"))
+        page.shot("dress-garment")
+        script = axe.source()
+        if script:
+            for theme in ("light", "dark"):
+                page.theme(theme)
+                self.examine(script, f"a garment's photo, {theme}")
+        page.theme("light")
+        self.masked()
+        page.driver.refresh()
+        page.find(".garment-worn img")
+        self.masked()
+        page.click(".panel-foot .primary")
+        page.find(".compare-frame", 300)
+        sent = page.js("return fetch('api/v1/jobs?limit=1').then((r) => r.json()).then((a) => a.jobs[0].settings)")
+        self.assertEqual((len(sent["garment_photo"]), sent["prompt"], sent["model"]), (64, "", "base"))
+        page.open("#/history")
+        page.click(".item-link")
+        self.assertEqual(page.text("h1"), "A garment from a photo")
+        page.wait(lambda: len(page.seen(".thumbs img")) == 3, "photo, mask and garment")
+        page.press("Use these settings again")
+        page.find(".garment-worn img")
+        page.press("Take it off")
+        page.find(".garment-drop")
+        page.size(360, 740, 2, mobile=True)
+        self.fits()
+
+
+def everything(loader):
+    return unittest.TestSuite([loader.loadTestsFromTestCase(case) for case in (Studio, FromAPhoto)])
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -596,10 +670,10 @@ if __name__ == "__main__":
     loader = unittest.TestLoader()
     if names:
         loader.testNamePatterns = [f"*{n}*" for n in names]
-    result = unittest.TextTestRunner(verbosity=2).run(loader.loadTestsFromTestCase(Studio))
+    result = unittest.TextTestRunner(verbosity=2).run(everything(loader))
     failed = [case.id().rsplit(".", 1)[-1] for case, _ in result.failures + result.errors]
     if failed and len(failed) <= 2:  # a browser on a busy machine misses a moment: once more, in a fresh one, and it is said
         print("again, because they failed:", ", ".join(failed), file=sys.stderr, flush=True)
         loader.testNamePatterns = [f"*{n}*" for n in failed]
-        result = unittest.TextTestRunner(verbosity=2).run(loader.loadTestsFromTestCase(Studio))
+        result = unittest.TextTestRunner(verbosity=2).run(everything(loader))
     sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)

@@ -25,14 +25,15 @@ def free_port():
 class Server:
     """Starts, stops and kills the program; what lies in `folder` stays between."""
 
-    def __init__(self, drape, folder):
+    def __init__(self, drape, folder, *more):
+        self.more = [str(word) for word in more]  # in place of the small model
         self.drape = str(pathlib.Path(drape).resolve())
         self.folder = pathlib.Path(folder)
         self.model = self.folder / "small"
         self.adapter = self.folder / "stripes.safetensors"
         self.port = free_port()
         self.process = None
-        if not self.model.exists():
+        if not self.more and not self.model.exists():
             subprocess.run([self.drape, "init", "--arch", str(ROOT / "examples" / "small.json"), "--quiet", str(self.model)], check=True)
             adapter(self.model, self.adapter)
 
@@ -41,7 +42,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self):
-        command = [self.drape, "serve", "--model", str(self.model), "--lora", str(self.adapter), "--port", str(self.port), "--data", str(self.folder / "data")]
+        models = self.more or ["--model", str(self.model), "--lora", str(self.adapter)]
+        command = [self.drape, "serve", *models, "--port", str(self.port), "--data", str(self.folder / "data")]
         self.log = open(self.folder / "serve.log", "a", encoding="utf-8")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=ROOT)
         for _ in range(600):
@@ -68,9 +70,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(drape):
+def serving(drape, *more):
     folder = tempfile.mkdtemp(prefix="drape-studio-")
-    server = Server(drape, folder)
+    server = Server(drape, folder, *more)
     try:
         yield server.start()
     finally:

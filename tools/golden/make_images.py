@@ -114,13 +114,19 @@ def resizes():
     data = bytearray()
     sizes = [((31, 17), (12, 9)), ((13, 11), (40, 29)), ((40, 7), (9, 20)), ((16, 16), (16, 5)), ((16, 16), (7, 16)),
              ((1, 9), (5, 3)), ((64, 3), (1, 1))]
-    for mode, channels in (("RGB", 3), ("L", 1)):
-        for which, how in enumerate((Image.NEAREST, Image.BILINEAR, Image.LANCZOS)):
-            for (w, h), (ow, oh) in sizes:
-                pixels = rng.integers(0, 256, (h, w, 3) if channels == 3 else (h, w), np.uint8)
-                out = np.asarray(Image.fromarray(pixels).resize((ow, oh), how))
-                data += bytes((channels, which, w, h, ow, oh)) + pixels.tobytes() + out.tobytes()
+    floats = bytearray()
+    filters = [[(0, Image.NEAREST), (1, Image.BILINEAR), (2, Image.LANCZOS)], [(5, Image.BICUBIC)]]
+    for which, how, channels in [(*f, c) for some in filters for c in (3, 1) for f in some]:
+        for (w, h), (ow, oh) in sizes:
+            pixels = rng.integers(0, 256, (h, w, 3) if channels == 3 else (h, w), np.uint8)
+            out = np.asarray(Image.fromarray(pixels).resize((ow, oh), how))
+            head = bytes((channels, which, w, h, ow, oh)) + pixels.tobytes()
+            data += head + out.tobytes()
+            if which == 5:  # the same in mode "F", channel by channel
+                planes = [Image.fromarray(c.astype(np.float32)) for c in np.moveaxis(pixels.reshape(h, w, channels), 2, 0)]
+                floats += head + np.stack([np.asarray(f.resize((ow, oh), how)) for f in planes], 2).tobytes()
     (OUT / "resize.bin").write_bytes(data)
+    (OUT / "resize-float.bin").write_bytes(floats)
 
 
 def blurs():

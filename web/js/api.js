@@ -82,7 +82,8 @@ export async function listGarments() {
 
 /* The page's word for each of the server's settings that is called otherwise. */
 const WORDS = { negative_prompt: 'negative', guidance_scale: 'guidance', mask_grow: 'grow', mask_blur: 'feather', garment_scale: 'garmentScale',
-                learning_rate: 'rate', lora_scale: 'loraScale', hold_out: 'holdOut' };
+                learning_rate: 'rate', lora_scale: 'loraScale', garment_photo: 'garmentPhoto', garment_category: 'garmentCategory', garment_cut: 'garmentCut',
+                hold_out: 'holdOut' };
 
 function fromSettings(sent) {
   const s = {};

@@ -20,6 +20,9 @@ static const dr_method_kind kinds[] = {
     {"taught", "Taught model", "model", MODEL_KEYS, "model", true, true, false, &dr_painter_tryon},
     {"adapter", "Adapter", "lora", MODEL_KEYS, "lora", true, true, false, &dr_painter_tryon},
     {"garment", "Garment photo", "attention", MODEL_KEYS "|attention", NULL, true, false, true, &dr_painter_tryon},
+    {"warp", "GAN", "condition",
+     "condition|generator|densepose|keypoints|parse|cloth|cloth-mask|composite|occlusion|labels|size",
+     "condition|generator|densepose|keypoints", false, false, false, &dr_painter_warp},
 };
 
 const dr_method_kind *dr_method_kind_at(int index)
@@ -76,11 +79,29 @@ const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;
 
 /* What only a method has. The published fits, which want masks as their files have them, compare programs and not ways
  * to dress: drape tryon has them. */
+#define TEXT(field, name, arg)                                                                                         \
+    {                                                                                                                  \
+        "clip_skip", NULL, AT(field),                                                                                  \
+        {                                                                                                              \
+            name, DR_OPT_STRING, NULL, arg, ""                                                                         \
+        }                                                                                                              \
+    }
+#define WARP(name)                                                                                                     \
+    {                                                                                                                  \
+        "clip_skip", NULL, AT(warp), {name, .help = ""}, drape_warp_option, name                                       \
+    }
 static const dr_own alone[] = {
-    {NULL,
-     "fit|repaint",
-     AT(attention),
-     {"attention", DR_OPT_STRING, NULL, "DIR|FILE", "attention weights for garments' photos"}},
+    {NULL, "fit|repaint", AT(attention), {"attention", DR_OPT_STRING, NULL, "DIR|FILE", ""}},
+    TEXT(condition, "condition", "FILE"),
+    TEXT(generator, "generator", "FILE"),
+    TEXT(densepose, "densepose", "PHOTO"),
+    TEXT(keypoints, "keypoints", "FILE"),
+    TEXT(parse, "parse", "FILE"),
+    TEXT(cloth, "cloth", "PHOTO"),
+    TEXT(cloth_mask, "cloth-mask", "MASK"),
+    WARP("composite"),
+    WARP("occlusion"),
+    WARP("labels"),
 };
 enum { OWN = 16, MORE = sizeof alone / sizeof *alone };
 

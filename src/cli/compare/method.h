@@ -36,7 +36,9 @@ typedef struct dr_method {
     int word_count;
     /* settings */
     const char *model, *vae, *tokenizer, *precision, *region;
-    const char *attention; /* of a garment's photo */
+    const char *attention;                                                                  /* of a garment's photo */
+    const char *condition, *generator, *densepose, *keypoints, *parse, *cloth, *cloth_mask; /* of a GAN */
+    drape_warp_options warp;
     dr_opt_list loras, embeddings;
     bool ema;
     int size[2];

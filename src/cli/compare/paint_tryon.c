@@ -15,13 +15,16 @@ typedef struct painting {
     const dr_listener *listener;
     drape_pipeline *pipeline;
     drape_tryon_options o;
+    double behind; /* of the picture at hand */
 } painting;
 
 static void on_progress(void *user, drape_stage stage, int done, int total)
 {
     static const char *const stages[] = {"reading prompt", "encoding", "denoising", "decoding"};
-    const painting *p = user;
-    p->listener->part(p->listener->user, stages[stage], done, total);
+    painting *p = user;
+    if (stage == DRAPE_STAGE_DENOISE) /* most of it; the stages around it are not counted */
+        p->behind = total > 0 ? 0.97 * done / total : 0;
+    p->listener->part(p->listener->user, stages[stage], p->behind);
 }
 
 static void on_note(void *user, const char *text)
@@ -187,6 +190,7 @@ static drape_status paint_tryon(void *self, uint64_t seed, drape_image *out)
 {
     painting *p = self;
     p->o.seed = seed;
+    p->behind = 0;
     return drape_tryon(p->pipeline, &p->scene->person, &p->scene->mask, &p->o, out);
 }
 

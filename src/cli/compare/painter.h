@@ -9,7 +9,9 @@
 
 /** What every method is given. */
 typedef struct dr_scene {
-    const char *image; /* the photo's path */
+    const char *image;        /* the photo's path */
+    const char *garment_path; /* of the garment's first photo; NULL: there is none */
+    const char *parser_dir;   /* of the clothes parser; NULL: the usual one */
     drape_image person, mask;
     drape_image garment; /* made ready to be worn; data NULL: there is none */
     bool one;            /* a single picture is made, so that models need not stay */
@@ -18,7 +20,8 @@ typedef struct dr_scene {
 /** What a painter tells while it works. */
 typedef struct dr_listener {
     void *user;
-    void (*part)(void *user, const char *what, int done, int total);
+    /** What is done now, and how much of the picture lies behind, 0 to 1. */
+    void (*part)(void *user, const char *what, double behind);
     void (*note)(void *user, const char *text);
     bool (*cancel)(void *user);
 } dr_listener;
@@ -34,6 +37,6 @@ typedef struct dr_painter {
     void (*close)(void *self);
 } dr_painter;
 
-extern const dr_painter dr_painter_tryon;
+extern const dr_painter dr_painter_tryon, dr_painter_warp;
 
 #endif

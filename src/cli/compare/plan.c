@@ -108,6 +108,10 @@ static void add_files(GChecksum *sum, const dr_method *m)
     add_path(sum, m->vae);
     add_path(sum, m->tokenizer);
     add_path(sum, m->attention);
+    const char *const gan[] = {m->condition, m->generator, m->densepose, m->keypoints,
+                               m->parse,     m->cloth,     m->cloth_mask};
+    for (size_t i = 0; i < sizeof gan / sizeof *gan; i++)
+        add_path(sum, gan[i]);
     if (!dr_cli_loras(&m->loras, &loras))
         for (int i = 0; i < m->loras.count; i++)
             add_path(sum, loras[i].path);
@@ -160,6 +164,8 @@ static void add_settings(GChecksum *sum, const dr_method *m)
     for (int i = 0; (row = drape_tryon_option(i)) != NULL; i++)
         if (strcmp(row->name, "seed") != 0)
             add_value(sum, row, &m->o);
+    for (int i = 0; m->condition && (row = drape_warp_option(i)) != NULL; i++)
+        add_value(sum, row, &m->warp);
 }
 
 static void made_of(dr_cell *cell, const dr_comparison *c, const dr_method *m, const char *scene)
@@ -168,6 +174,8 @@ static void made_of(dr_cell *cell, const dr_comparison *c, const dr_method *m, c
     char garment[DR_HASH] = "";
     if (m->kind->garment && c->scene.garment.data)
         dr_hash_image(garment, &c->scene.garment);
+    else if (m->condition && !m->cloth && c->garment_paths.count)
+        dr_hash_image(garment, &c->garments[0]);
     add_text(sum, drape_version());
     add_text(sum, scene);
     add_text(sum, garment);

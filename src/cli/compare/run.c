@@ -17,7 +17,6 @@ typedef struct run {
     int index, count; /* of the picture among those to be made */
     uint64_t seed;
     const char *stage;
-    double begun, share; /* what of a picture lies behind, and how much its present stage is */
 } run;
 
 /* --- what is heard on the way --------------------------------------------------------------------------- */
@@ -27,14 +26,11 @@ static void tell(const run *r, double part)
     r->watch->at(r->watch->user, r->index, r->count, r->row->method->name, r->seed, r->stage, part);
 }
 
-/* Denoising is most of it, and the stages around it are not counted. */
-static void on_part(void *user, const char *what, int done, int total)
+static void on_part(void *user, const char *what, double behind)
 {
     run *r = user;
     r->stage = what;
-    if (strcmp(what, "denoising") == 0)
-        r->share = total > 0 ? (double)done / total : 0;
-    tell(r, 0.97 * r->share);
+    tell(r, behind);
 }
 
 /* Each once, however many pictures say it. */
@@ -82,7 +78,6 @@ static dr_status paint(run *r, const dr_painter *painter, void *self, dr_cell *c
     drape_image picture = {0};
     double t0 = dr_now();
     r->seed = cell->seed;
-    r->share = 0;
     dr_status st = (dr_status)painter->paint(self, cell->seed, &picture);
     cell->seconds = dr_now() - t0;
     if (!st) {

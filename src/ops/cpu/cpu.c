@@ -29,3 +29,13 @@ void dr_cpu_f32_to_bf16(const float *src, uint16_t *dst, size_t n)
 {
     simd()->f32_to_bf16(src, dst, n);
 }
+
+void dr_cpu_q8_to_f32(const dr_cpu_q8 *q, float *dst)
+{
+    simd()->q8_to_f32(q, dst);
+}
+
+void dr_cpu_q8_to_bf16(const dr_cpu_q8 *q, uint16_t *dst)
+{
+    simd()->q8_to_bf16(q, dst);
+}

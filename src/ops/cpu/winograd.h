@@ -15,10 +15,11 @@
 
 /* The weights, in panels of as many outputs as one product makes: [panel][channel][tap][outputs]. */
 typedef struct dr_winograd_weights {
-    const void *data;
-    dr_dtype dtype; /* f32, f16 or bf16 */
-    int64_t channels;
-    bool flip; /* taps in reverse order, for the gradient of the input */
+    const void *data;      /* Q8_0: the codes alone */
+    dr_dtype dtype;        /* f32, f16, bf16 or Q8_0 */
+    const uint16_t *scale; /* Q8_0: f16 [blocks][outputs], blocks of an output's 9 * channels weights */
+    int64_t channels, outputs;
+    bool flip; /* taps in reverse order, for the gradient of the input; not of Q8_0 */
 } dr_winograd_weights;
 
 /* One tile's outputs: rows x cols of them (up to 4x4) at y, whose pixels are `pixel` and lines `line` floats

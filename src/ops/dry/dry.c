@@ -129,6 +129,8 @@ ROW_GIVING(dr_status, layernorm, (const dr_layernorm_args *a), DR_OK)
 ROW_GIVING(dr_status, layernorm_bwd, (const dr_layernorm_args *a), DR_OK)
 ROW(batchnorm, (const dr_batchnorm_args *a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a))
+ROW(pool2d, (const dr_pool_args *a))
+ROW(pool2d_bwd, (const dr_pool_args *a))
 ROW(flow_sample, (const dr_flow_args *a))
 ROW(flow_sample_bwd, (const dr_flow_args *a))
 ROW(label_conv_bwd, (const dr_label_conv_args *a))
@@ -196,6 +198,8 @@ static const dr_ops dry = {
     .attention_bwd = attention_bwd,
     .batchnorm = batchnorm,
     .batchnorm_bwd = batchnorm_bwd,
+    .pool2d = pool2d,
+    .pool2d_bwd = pool2d_bwd,
     .flow_sample = flow_sample,
     .flow_sample_bwd = flow_sample_bwd,
     .spade = spade,

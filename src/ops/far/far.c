@@ -38,6 +38,8 @@ ROW_GIVING(dr_status, attention, (const dr_attention_args *a), (a))
 ROW_GIVING(dr_status, attention_bwd, (const dr_attention_args *a), (a))
 ROW(batchnorm, (const dr_batchnorm_args *a), (a))
 ROW(batchnorm_bwd, (const dr_batchnorm_args *a), (a))
+ROW(pool2d, (const dr_pool_args *a), (a))
+ROW(pool2d_bwd, (const dr_pool_args *a), (a))
 ROW(flow_sample, (const dr_flow_args *a), (a))
 ROW(flow_sample_bwd, (const dr_flow_args *a), (a))
 ROW_GIVING(dr_status, spade, (const dr_spade_args *a), (a))
@@ -122,6 +124,8 @@ void dr_ops_far_init(dr_ops *ops)
         .attention_bwd = attention_bwd,
         .batchnorm = batchnorm,
         .batchnorm_bwd = batchnorm_bwd,
+        .pool2d = pool2d,
+        .pool2d_bwd = pool2d_bwd,
         .flow_sample = flow_sample,
         .flow_sample_bwd = flow_sample_bwd,
         .spade = spade,

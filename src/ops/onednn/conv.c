@@ -25,6 +25,10 @@ static dr_linear_args as_linear(const dr_conv_args *a)
                             .db = a->db};
 }
 
+#define FEW                                                                                                            \
+    4 /* outputs that DIRECT leaves to plain C, whose sums are in double: the library would waste most lanes on them   \
+       */
+
 /* Depthwise windows are better served below: channels last needs no copy there. */
 dr_status dr_onednn_conv2d(const dr_conv_args *a)
 {
@@ -34,6 +38,8 @@ dr_status dr_onednn_conv2d(const dr_conv_args *a)
         dr_linear_args l = as_linear(a);
         return dr_onednn_linear(&l);
     }
+    if (a->precision == DR_PRECISION_DIRECT && a->O <= FEW)
+        return DR_EUNSUPPORTED;
     return dr_conv_chosen(a);
 }
 

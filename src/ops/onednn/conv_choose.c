@@ -119,7 +119,7 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
         t.a.residual = result;
     for (int i = 0; i < n; i++) {
         w[i] = *a->w;
-        w[i].mapped = false;
+        w[i].mapped = w[i].yields = false;
     }
     int choice = dr_tune_measure(problem, candidates[what], n, &t);
     for (int i = 0; i < n; i++)
@@ -132,7 +132,8 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
 static int choose(const dr_conv_args *a, pass what)
 {
     static const char *const names[] = {[OUTPUT] = "y", [INPUT_GRADIENT] = "dx", [WEIGHTS_GRADIENT] = "dw"};
-    bool fits = fits_second[what](a);
+    bool transforms = what != WEIGHTS_GRADIENT; /* the second way of the two other passes is Winograd's */
+    bool fits = fits_second[what](a) && !(transforms && a->precision == DR_PRECISION_DIRECT);
     bool bf16 = run[what][BF16] && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
     int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
     int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? SECOND : DIRECT;

@@ -67,7 +67,7 @@ static int measure(const char *problem, const dr_linear_args *a, dr_linear_pass 
         t.a.residual = result;
     for (int i = 0; i < TYPES; i++) {
         w[i] = *a->w;
-        w[i].mapped = false;
+        w[i].mapped = w[i].yields = false;
     }
     int choice = dr_tune_measure(problem, candidates, TYPES, &t);
     for (int i = 0; i < TYPES; i++)

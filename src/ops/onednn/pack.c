@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define LARGE (16 << 20) /* bytes */
 #define HUGE_PAGE (2 << 20)
@@ -22,7 +23,7 @@ size_t dr_onednn_pack_bytes(void)
 
 static size_t pack_bytes(const dr_pack *p)
 {
-    return p->n * dr_dtype_size(p->stored);
+    return p->stored == DR_Q8_0 ? p->n + dr_pack8_bytes(p->q8) : p->n * dr_dtype_size(p->stored);
 }
 
 static void pack_free(void *pack)
@@ -33,6 +34,7 @@ static void pack_free(void *pack)
     if (p->data)
         atomic_fetch_sub(&resident, pack_bytes(p));
     free(p->data);
+    dr_pack8_free(p->q8);
     dr_md_free(p->md);
     free(p);
 }
@@ -45,6 +47,7 @@ const dr_pack *dr_pack_of(const dr_tensor *w)
 /* The weight's own values as f32, expanded into scratch unless they are f32 already. */
 static const float *source_f32(const dr_tensor *w, dr_arena *scratch)
 {
+    DR_ASSERT(!w->yielded, "the values of '%s' were given up for a packed copy", w->name ? w->name : "a weight");
     if (w->dtype == DR_F32)
         return w->data;
     size_t n = (size_t)dr_numel(w);
@@ -79,13 +82,23 @@ static dr_status reorder_bits(const dr_tensor *w, dr_cmd plain, dr_cmd md, dr_pa
 
 static dr_status pack_fill(const dr_tensor *w, dr_cmd plain, dr_pack *p, dr_arena *scratch)
 {
-    if (p->type == DR_F32 && w->dtype != DR_F32)
+    if (p->stored == DR_Q8_0)
+        return dr_pack8_make(w, plain, p->md, p->type, p->n, p->data, &p->q8, scratch);
+    if (p->stored == DR_F16 || (p->stored == DR_BF16 && p->type == DR_F32))
         return reorder_bits(w, plain, p->md, p, scratch);
     const float *f = source_f32(w, scratch);
     return f ? dr_reorder(scratch, plain, f, p->md, p->data) : DR_ENOMEM;
 }
 
-static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type,
+/* What a pack's elements are kept as. */
+static dr_dtype stored_type(const dr_tensor *w, dr_dtype type)
+{
+    if (w->dtype == DR_Q8_0)
+        return DR_Q8_0;
+    return type != DR_F32 || dr_dtype_block(w->dtype) > 1 ? type : w->dtype;
+}
+
+static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_dtype stored,
                           dr_arena *scratch, dr_pack **out)
 {
     dr_pack *p = calloc(1, sizeof *p);
@@ -93,11 +106,11 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
         return dr_fail(DR_ENOMEM, "out of memory while packing '%s'", w->name ? w->name : "a weight");
     p->layout = layout;
     p->type = type;
-    p->stored = type == DR_F32 ? w->dtype : type;
+    p->stored = stored;
     p->n = dnnl_memory_desc_get_size(md) / dr_dtype_size(type);
     p->md = dr_md_clone(md);
     /* huge pages where they fit whole: a packed UNet is hundreds of thousands of small ones to fault in otherwise */
-    size_t size = pack_bytes(p), align = size >= LARGE / 4 ? HUGE_PAGE : 64;
+    size_t size = p->n * (stored == DR_Q8_0 ? 1 : dr_dtype_size(stored)), align = size >= LARGE / 4 ? HUGE_PAGE : 64;
     if (!p->md || posix_memalign(&p->data, align, size) != 0)
         p->data = NULL;
     else if (align == HUGE_PAGE)
@@ -107,19 +120,36 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
         return dr_fail(DR_ENOMEM, "out of memory while packing '%s': %zu KiB", w->name ? w->name : "a weight",
                        size >> 10);
     }
-    atomic_fetch_add(&resident, pack_bytes(p));
     size_t mark = dr_arena_mark(scratch);
     dr_status s = pack_fill(w, plain, p, scratch);
     dr_arena_rewind(scratch, mark);
     /* packing happens once: the workspace of a 16-bit weight must not stay resident */
     if (w->dtype != DR_F32 && p->n * sizeof(float) > LARGE)
         dr_arena_trim(scratch);
+    atomic_fetch_add(&resident, pack_bytes(p));
     if (s != DR_OK) {
         pack_free(p);
         return s;
     }
     *out = p;
     return DR_OK;
+}
+
+/* The pack if it holds the weight's exact values: one in bf16 of an f32 or f16 weight does not. */
+static const dr_pack *exact_pack(const dr_tensor *w)
+{
+    const dr_pack *p = dr_pack_of(w);
+    return p && (p->stored == w->dtype || (p->stored == DR_F32 && dr_dtype_block(w->dtype) > 1)) ? p : NULL;
+}
+
+/* Whole pages inside the weight's memory go back to the system. */
+static void give_up(dr_tensor *w)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)w->data + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)w->data + dr_nbytes(w)) / page * page;
+    w->yielded = true;
+    if (to > from)
+        madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
@@ -132,12 +162,17 @@ dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, d
     dr_status s = DR_OK;
     if (!w->pack) {
         dr_pack *p = NULL;
-        s = pack_new(w, plain, md, layout, type, scratch, &p);
+        dr_dtype stored = stored_type(w, type);
+        s = pack_new(w, plain, md, layout, type, stored, scratch, &p);
+        if (s == DR_EUNSUPPORTED && stored == DR_Q8_0) /* the layout is none of rows */
+            s = pack_new(w, plain, md, layout, type, type, scratch, &p);
         if (s == DR_OK) {
             w->pack_free = pack_free;
             __atomic_store_n(&w->pack, p, __ATOMIC_RELEASE);
             if (w->mapped)
                 dr_map_drop(w->data, dr_nbytes(w));
+            else if (w->yields && exact_pack(w))
+                give_up(w);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -149,17 +184,12 @@ const void *dr_pack_data(const dr_pack *p, dr_arena *scratch)
 {
     if (p->stored == p->type)
         return p->data;
+    if (p->stored == DR_Q8_0)
+        return dr_pack8_expand(p->q8, p->data, p->type, p->n, scratch);
     float *f = dr_arena_alloc(scratch, p->n * sizeof *f);
     if (f)
         dr_cpu_to_f32(p->data, p->stored, f, p->n);
     return f;
-}
-
-/* The pack if it holds the weight's exact values: one in bf16 of an f32 or f16 weight does not. */
-static const dr_pack *exact_pack(const dr_tensor *w)
-{
-    const dr_pack *p = dr_pack_of(w);
-    return p && p->stored == w->dtype ? p : NULL;
 }
 
 dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, const float **out)
@@ -171,6 +201,9 @@ dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, 
     }
     float *f = dr_arena_alloc(scratch, (size_t)dr_numel(w) * sizeof *f);
     size_t mark = dr_arena_mark(scratch);
+    *out = f;
+    if (f && p->stored == DR_Q8_0)
+        return dr_pack8_plain(p->q8, p->data, p->md, p->type, p->n, (size_t)dr_numel(w), plain, scratch, f);
     const void *packed = f ? dr_pack_data(p, scratch) : NULL;
     dr_status s = packed ? dr_reorder(scratch, p->md, packed, plain, f) : DR_ENOMEM;
     dr_arena_rewind(scratch, mark);
@@ -191,6 +224,15 @@ dr_status dr_weights_as(const dr_tensor *w, dr_cmd plain, dr_cmd md, dr_arena *s
         return DR_ENOMEM;
     size_t mark = dr_arena_mark(scratch);
     const dr_pack *p = exact_pack(w);
+    if (p && p->type != DR_F32) { /* its own layout is of rounded values */
+        const float *exact = NULL;
+        dr_status s = dr_weights_plain(w, plain, scratch, &exact);
+        if (s == DR_OK)
+            s = dr_reorder(scratch, plain, exact, md, made);
+        dr_arena_rewind(scratch, mark);
+        *out = made;
+        return s;
+    }
     const void *from = p ? dr_pack_data(p, scratch) : source_f32(w, scratch);
     dr_status s = from ? dr_reorder(scratch, p ? p->md : plain, from, md, made) : DR_ENOMEM;
     dr_arena_rewind(scratch, mark);

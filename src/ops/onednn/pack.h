@@ -1,25 +1,27 @@
 /* Packed weights: a constant weight in the layout that its primitive wants, made once.
  *
  * The pack takes the place of the source: pages of a file mapping are let go. Weights of 16 bits stay
- * in 16 bits, in the same physical order as the f32 layout, and are expanded just before each use. */
+ * in 16 bits, those of 8 (Q8_0) in 8, in the same physical order as the f32 layout, and are expanded just before
+ * each use. Those of fewer bits are packed as f32: whoever wants less memory makes f16 or Q8_0 of them first. */
 #ifndef DR_OPS_ONEDNN_PACK_H
 #define DR_OPS_ONEDNN_PACK_H
 
-#include "ops/onednn/prim.h"
+#include "ops/onednn/pack8.h"
 
 typedef struct dr_pack {
     dr_md md;        /* f32 or bf16: the arithmetic's type */
     uint64_t layout; /* the name of md for dr_prim_key */
     dr_dtype type;   /* DR_F32 or DR_BF16, the type of md */
-    dr_dtype stored; /* the type of data: f16 and bf16 weights wait here in 16 bits */
+    dr_dtype stored; /* the type of data: f16 and bf16 weights wait here in 16 bits, Q8_0 in 8 */
     size_t n;        /* elements, padding of the layout included */
-    void *data;
+    void *data;      /* Q8_0: codes alone, a byte each */
+    dr_pack8 *q8;    /* of Q8_0, else NULL */
 } dr_pack;
 
 /** The pack of w; NULL if it has none. */
 const dr_pack *dr_pack_of(const dr_tensor *w);
 
-/** w (f32, f16 or bf16) with the plain layout `plain` (f32) packed as `md`; the existing pack if there is one,
+/** w (any float type) with the plain layout `plain` (f32) packed as `md`; the existing pack if there is one,
  *  whatever its layout. Sets *out to NULL, and packs nothing, if w is not constant. */
 dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
                        const dr_pack **out);

@@ -16,6 +16,10 @@ static dr_status forward_weights(const dr_conv_args *a, dr_cmd plain, dr_winogra
     if (s == DR_OK && pack && pack->layout == PANEL_LAYOUT) {
         w->data = pack->data;
         w->dtype = pack->stored;
+        if (pack->q8) {
+            w->scale = pack->q8->scale;
+            w->outputs = pack->q8->outputs;
+        }
     } else if (s == DR_OK) {
         s = dr_weights_as(a->w, plain, panels, a->scratch, &w->data);
     }

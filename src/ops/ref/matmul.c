@@ -37,6 +37,7 @@ void dr_ref_transpose(int64_t R, int64_t C, const float *src, float *dst)
 
 const float *dr_ref_weight(dr_arena *scratch, const dr_tensor *w)
 {
+    DR_ASSERT(!w->yielded, "the values of '%s' were given up for a packed copy", w->name ? w->name : "a weight");
     if (w->dtype == DR_F32)
         return w->data;
     float *f = dr_arena_alloc(scratch, (size_t)dr_numel(w) * sizeof *f);

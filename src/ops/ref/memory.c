@@ -46,10 +46,9 @@ void dr_ref_fill(int64_t n, float value, float *y)
 
 void dr_ref_convert(int64_t n, dr_dtype from, const void *x, float *y)
 {
-    int64_t size = (int64_t)dr_dtype_size(from);
 #pragma omp parallel for schedule(static) if (n > BLOCK)
     for (int64_t at = 0; at < n; at += BLOCK)
-        dr_to_f32((const char *)x + at * size, from, y + at, (size_t)(n - at < BLOCK ? n - at : BLOCK));
+        dr_to_f32((const char *)x + dr_dtype_bytes(from, (size_t)at), from, y + at, (size_t)(n - at < BLOCK ? n - at : BLOCK));
 }
 
 /* A float is NaN or infinite when all bits of its exponent are set. */
@@ -71,6 +70,20 @@ static bool half_bad(const uint16_t *v, int64_t n, uint16_t exponent)
     return bad;
 }
 
+/* Blocks of codes are no numbers when their scales are none. */
+static bool blocks_bad(const char *x, dr_dtype type, int64_t n)
+{
+    enum { SOME = 4096 };
+    float v[SOME];
+    bool bad = false;
+    for (int64_t at = 0; !bad && at < n; at += SOME) {
+        int64_t m = n - at < SOME ? n - at : SOME;
+        dr_to_f32(x + dr_dtype_bytes(type, (size_t)at), type, v, (size_t)m);
+        bad = f32_bad((const uint32_t *)(const void *)v, m);
+    }
+    return bad;
+}
+
 bool dr_ref_finite(int64_t n, dr_dtype type, const void *x)
 {
     int bad = 0;
@@ -79,6 +92,8 @@ bool dr_ref_finite(int64_t n, dr_dtype type, const void *x)
         int64_t m = n - at < BLOCK ? n - at : BLOCK;
         if (type == DR_F32)
             bad |= f32_bad((const uint32_t *)x + at, m);
+        else if (dr_dtype_block(type) > 1)
+            bad |= blocks_bad((const char *)x + dr_dtype_bytes(type, (size_t)at), type, m);
         else
             bad |= half_bad((const uint16_t *)x + at, m, type == DR_F16 ? 0x7c00 : 0x7f80);
     }

@@ -8,7 +8,7 @@ void dr_ref_embedding(const dr_pick_args *a)
 {
     const char *rows = a->x->data;
     int64_t C = dr_numel(a->x) / a->x->dim[0];
-    size_t width = (size_t)C * dr_dtype_size(a->x->dtype);
+    size_t width = dr_dtype_bytes(a->x->dtype, (size_t)C);
     for (int64_t i = 0; i < a->n; i++)
         dr_to_f32(rows + (size_t)a->id[i] * width, a->x->dtype, a->y + i * C, (size_t)C);
 }
@@ -23,15 +23,17 @@ void dr_ref_embedding_bwd(const dr_pick_args *a)
 
 dr_status dr_ref_transpose_weight(const dr_pick_args *a)
 {
-    int64_t V = a->x->dim[0], K = dr_numel(a->x) / V;
-    size_t mark = dr_arena_mark(a->scratch), width = dr_dtype_size(a->x->dtype);
-    float *row = dr_arena_alloc(a->scratch, (size_t)a->n * sizeof *row);
+    int64_t V = a->x->dim[0], K = dr_numel(a->x) / V, block = (int64_t)dr_dtype_block(a->x->dtype);
+    int64_t from = a->from / block * block, n = (a->from + a->n + block - 1) / block * block - from; /* whole blocks */
+    size_t mark = dr_arena_mark(a->scratch);
+    float *row = dr_arena_alloc(a->scratch, (size_t)n * sizeof *row);
     if (!row)
         return DR_ENOMEM;
     for (int64_t r = 0; r < V; r++) {
-        dr_to_f32((const char *)a->x->data + (size_t)(r * K + a->from) * width, a->x->dtype, row, (size_t)a->n);
+        dr_to_f32((const char *)a->x->data + dr_dtype_bytes(a->x->dtype, (size_t)(r * K + from)), a->x->dtype, row,
+                  (size_t)n);
         for (int64_t c = 0; c < a->n; c++)
-            a->y[c * V + r] = row[c];
+            a->y[c * V + r] = row[a->from - from + c];
     }
     dr_arena_rewind(a->scratch, mark);
     return DR_OK;

@@ -24,6 +24,8 @@ void dr_ops_ref_init(dr_ops *ops)
         .attention_bwd = dr_ref_attention_bwd,
         .batchnorm = dr_ref_batchnorm,
         .batchnorm_bwd = dr_ref_batchnorm_bwd,
+        .pool2d = dr_ref_pool2d,
+        .pool2d_bwd = dr_ref_pool2d_bwd,
         .flow_sample = dr_ref_flow_sample,
         .flow_sample_bwd = dr_ref_flow_sample_bwd,
         .spade = dr_ref_spade,

@@ -25,6 +25,8 @@ dr_status dr_ref_attention_bwd(const dr_attention_args *a);
 
 void dr_ref_batchnorm(const dr_batchnorm_args *a);
 void dr_ref_batchnorm_bwd(const dr_batchnorm_args *a);
+void dr_ref_pool2d(const dr_pool_args *a);
+void dr_ref_pool2d_bwd(const dr_pool_args *a);
 void dr_ref_flow_sample(const dr_flow_args *a);
 void dr_ref_flow_sample_bwd(const dr_flow_args *a);
 dr_status dr_ref_spade(const dr_spade_args *a);

@@ -90,9 +90,17 @@ typedef struct dr_img2img {
     const dr_model *model;
     int64_t garment; /* 0: none */
     double garment_scale;
-    const dr_lora_file *lora; /* an adapter from elsewhere, NULL: none; its weight is garment_scale */
-    char *prompt;             /* without <lora:...> */
+    const dr_lora_file *lora;             /* an adapter from elsewhere, NULL: none; its weight is garment_scale */
+    char *prompt;                         /* without <lora:...> */
+    const char *worn;                     /* a photo of the garment, base64; NULL: none */
+    const char *worn_category, *worn_cut; /* NULL: not said */
+    bool eta_open;                        /* as suits the photo of a garment */
 } dr_img2img;
+
+#define DR_A1111_GARMENT "garment" /* one of alwayson_scripts */
+
+/** A photo of the garment, when there is one, and what that changes in the request; the rest must be read. */
+dr_status dr_a1111_take_garment(const json_t *body, dr_img2img *q, char *field);
 
 /** Checks the body. `field` gets the field at fault. Clear it in any case. */
 dr_status dr_img2img_read(dr_studio *s, const json_t *body, dr_img2img *out, char *field);

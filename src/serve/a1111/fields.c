@@ -94,6 +94,8 @@ static dr_status check_scripts(const json_t *body, char *field)
         return dr_a1111_at_rest(scripts) ? DR_OK : refuse(field, "alwayson_scripts", "must be an object");
     json_object_foreach((json_t *)(uintptr_t)scripts, name, script)
     {
+        if (strcmp(name, DR_A1111_GARMENT) == 0) /* ours */
+            continue;
         snprintf(path, sizeof path, "alwayson_scripts.%.60s", name);
         if (!dr_a1111_script_is_off(script))
             return refuse(field, path, "drape does not have this extension; leave it out or switch it off");
@@ -302,7 +304,9 @@ dr_status dr_img2img_read(dr_studio *s, const json_t *body, dr_img2img *q, char 
         return st;
     take_strength(q);
     st = check_rest(q, field);
-    return st ? st : take_lora(s, q, field);
+    if (!st)
+        st = take_lora(s, q, field);
+    return st ? st : dr_a1111_take_garment(body, q, field);
 }
 
 void dr_img2img_clear(dr_img2img *q)

@@ -73,7 +73,13 @@ static dr_status decode_mask(const dr_img2img *q, const drape_image *photo, drap
 
 static bool works_on_region(const dr_img2img *q)
 {
-    return q->mask && dr_json_flag(q->o, "inpaint_full_res");
+    return (q->mask || q->worn) && dr_json_flag(q->o, "inpaint_full_res");
+}
+
+/* Without a mask one is made for the garment. */
+static bool makes_mask(const dr_img2img *q)
+{
+    return q->worn && !q->mask;
 }
 
 /* Photo and mask as the job takes them. */
@@ -81,15 +87,50 @@ static dr_status prepare(const dr_img2img *q, drape_image *photo, drape_image *m
 {
     int mode = (int)dr_json_whole(q->o, "resize_mode");
     dr_status st = fault(field, "init_images[0]", decode_photo(q, photo));
-    if (!st)
+    if (!st && !makes_mask(q))
         st = fault(field, "mask", decode_mask(q, photo, mask));
     if (!st && !works_on_region(q))
         st = dr_a1111_resize(photo, mode, q->width, q->height, false);
-    if (!st && !works_on_region(q))
+    if (!st && !works_on_region(q) && !makes_mask(q))
         st = dr_a1111_resize(mask, mode, q->width, q->height, true);
     if (!st && q->mask && dr_json_whole(q->o, "inpainting_fill") == 0 && q->strength < 1)
         st = dr_a1111_fill(photo, mask);
     return st;
+}
+
+/* The garment's photo among the pictures that are kept; nothing where there is none. */
+static dr_status keep_garment(dr_studio *s, const dr_img2img *q, char *field, dr_blob *b)
+{
+    drape_image im = {0};
+    void *data = NULL;
+    size_t size;
+    if (!q->worn)
+        return DR_OK;
+    dr_status st = dr_a1111_base64(q->worn, &data, &size);
+    if (!st)
+        st = (dr_status)drape_image_read_memory(&im, data, size, "the garment's photo");
+    free(data);
+    st = fault(field, "alwayson_scripts." DR_A1111_GARMENT, st);
+    if (!st)
+        st = dr_studio_keep_image(s, &im, NULL, b);
+    drape_image_free(&im);
+    return st;
+}
+
+static void set_garment(json_t *s, const dr_img2img *q, const dr_blob *garment)
+{
+    if (!q->worn)
+        return;
+    json_object_set_new(s, "garment_photo", json_string(garment->id));
+    if (q->worn_category)
+        json_object_set_new(s, "garment_category", json_string(q->worn_category));
+    if (q->worn_cut)
+        json_object_set_new(s, "garment_cut", json_string(q->worn_cut));
+    if (q->eta_open)
+        json_object_set_new(s, "eta", json_null());
+    json_object_set_new(s, "clip_skip", json_integer(0)); /* there is no text */
+    json_object_set_new(s, "long_prompt", json_false());
+    json_object_set_new(s, "prompt_weights", json_false());
 }
 
 static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_blob *mask)
@@ -100,11 +141,12 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     int64_t blur = json_is_integer(json_object_get(o, "mask_blur")) ? dr_json_whole(o, "mask_blur")
                    : dr_json_whole(o, "mask_blur_x") >= 0           ? dr_json_whole(o, "mask_blur_x")
                                                                     : 4;
-    json_t *s = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:f, s:s, s:b, s:f}", "type",
-                          dr_kinds[DR_KIND_TRYON].name, "model", q->model->id, "photo", photo->id, "mask", mask->id,
-                          "prompt", q->prompt, "negative_prompt", json_object_get(o, "negative_prompt"), "steps",
-                          json_object_get(o, "steps"), "guidance_scale", json_object_get(o, "cfg_scale"), "strength",
-                          q->strength, "scheduler", q->scheduler, "karras", q->karras, "eta", q->eta);
+    json_t *s = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:O, s:O, s:O, s:f, s:s?, s:b, s:f}", "type",
+                          dr_kinds[DR_KIND_TRYON].name, "model", q->model->id, "photo", photo->id, "mask",
+                          makes_mask(q) ? NULL : mask->id, "prompt", q->prompt, "negative_prompt",
+                          json_object_get(o, "negative_prompt"), "steps", json_object_get(o, "steps"), "guidance_scale",
+                          json_object_get(o, "cfg_scale"), "strength", q->strength, "scheduler", q->scheduler, "karras",
+                          q->karras, "eta", q->eta);
     if (!s)
         return NULL;
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
@@ -120,7 +162,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
     json_object_set_new(s, "whole", json_boolean(!region));
     json_object_set_new(s, "padding", json_integer(region ? dr_json_whole(o, "inpaint_full_res_padding") : -1));
     json_object_set_new(s, "mask_blur", json_integer(blur));
-    json_object_set_new(s, "paste", json_boolean(q->mask != NULL));
+    json_object_set_new(s, "paste", json_boolean(q->mask || q->worn));
     json_object_set_new(s, "clip_skip", json_integer(q->clip_skip));
     json_object_set_new(s, "long_prompt", json_true()); /* chunk by chunk, as there */
     json_object_set_new(s, "prompt_weights", json_true());
@@ -131,19 +173,23 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
 static dr_status submit(dr_studio *s, const dr_img2img *q, char *field, int64_t *id)
 {
     drape_image photo = {0}, mask = {0};
-    dr_blob photo_blob, mask_blob;
+    dr_blob photo_blob, mask_blob, garment_blob;
     json_t *settings = NULL, *all = NULL;
     pthread_mutex_lock(&s->decode);
     dr_status st = prepare(q, &photo, &mask, field);
     if (!st)
         st = dr_studio_keep_image(s, &photo, NULL, &photo_blob);
-    if (!st)
+    if (!st && !makes_mask(q))
         st = dr_studio_keep_image(s, &mask, NULL, &mask_blob);
+    if (!st)
+        st = keep_garment(s, q, field, &garment_blob);
     pthread_mutex_unlock(&s->decode);
     drape_image_free(&photo);
     drape_image_free(&mask);
     if (!st)
         settings = settings_of(q, &photo_blob, &mask_blob);
+    if (settings)
+        set_garment(settings, q, &garment_blob);
     if (!st)
         st = settings ? dr_fields_read(dr_kinds[DR_KIND_TRYON].fields, settings, &all, field)
                       : dr_fail(DR_ENOMEM, "out of memory");

@@ -283,7 +283,7 @@ void dr_a1111_cmd_flags(dr_studio *s, dr_request *r)
 void dr_a1111_scripts(dr_studio *s, dr_request *r)
 {
     (void)s;
-    dr_answer_json(&r->answer, 200, json_pack("{s:[], s:[]}", "txt2img", "img2img"));
+    dr_answer_json(&r->answer, 200, json_pack("{s:[], s:[s]}", "txt2img", "img2img", DR_A1111_GARMENT));
 }
 
 void dr_a1111_txt2img(dr_studio *s, dr_request *r)

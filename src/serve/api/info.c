@@ -31,11 +31,16 @@ static json_t *models_json(const dr_studio *s)
     json_t *list = json_array();
     for (int i = 0; i < s->model_count; i++) {
         const dr_model *m = &s->model[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f, s:s?, s:o}", "id", m->id,
-                                              "name", m->id, "width", m->width, "height", m->height, "multiple",
-                                              m->multiple, "kind", m->kind, "scheduler", m->scheduler, "steps",
-                                              m->steps, "guidance_scale", m->guidance_scale, "family",
-                                              m->family[0] ? m->family : NULL, "bytes", amount(m->bytes)));
+        json_t *garments =
+            m->garments ? json_pack("{s:i, s:i, s:i, s:f}", "width", m->garment_width, "height", m->garment_height,
+                                    "steps", m->garment_steps, "guidance_scale", m->garment_guidance)
+                        : json_null();
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:i, s:f, s:s?, s:o, s:b, s:o}", "id",
+                                        m->id, "name", m->id, "width", m->width, "height", m->height, "multiple",
+                                        m->multiple, "kind", m->kind, "scheduler", m->scheduler, "steps", m->steps,
+                                        "guidance_scale", m->guidance_scale, "family", m->family[0] ? m->family : NULL,
+                                        "bytes", amount(m->bytes), "prompts", m->prompts, "garments", garments));
     }
     return list;
 }

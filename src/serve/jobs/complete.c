@@ -57,11 +57,12 @@ static dr_status check_model(dr_studio *s, json_t *o, char *field, const dr_mode
 /* One side alone goes with the model's other one. */
 static dr_status complete_size(json_t *o, const dr_model *m, char *field)
 {
+    bool photo = dr_json_text(o, "garment_photo");
     int64_t w = dr_json_whole(o, "width"), h = dr_json_whole(o, "height");
     if (w == 0 && h > 0)
-        json_object_set_new(o, "width", json_integer(m->width));
+        json_object_set_new(o, "width", json_integer(photo ? m->garment_width : m->width));
     if (h == 0 && w > 0)
-        json_object_set_new(o, "height", json_integer(m->height));
+        json_object_set_new(o, "height", json_integer(photo ? m->garment_height : m->height));
     if (w % m->multiple == 0 && h % m->multiple == 0)
         return DR_OK;
     dr_fail(DR_EINVAL, "the size %lldx%lld does not work: this model takes multiples of %d", (long long)w, (long long)h,
@@ -117,10 +118,53 @@ static void draw_seed(json_t *o)
 /* What was left open is as the model likes it best. */
 static void complete_pace(json_t *o, const dr_model *m)
 {
+    bool photo = dr_json_text(o, "garment_photo");
+    const char *scheduler = dr_json_text(o, "scheduler");
+    bool noisy =
+        photo && (!scheduler || strcmp(scheduler, "ddim") == 0); /* published so, and other samplers have none */
     if (json_is_null(json_object_get(o, "steps")))
-        json_object_set_new(o, "steps", json_integer(m->steps));
+        json_object_set_new(o, "steps", json_integer(photo ? m->garment_steps : m->steps));
     if (json_is_null(json_object_get(o, "guidance_scale")))
-        json_object_set_new(o, "guidance_scale", json_real(m->guidance_scale));
+        json_object_set_new(o, "guidance_scale", json_real(photo ? m->garment_guidance : m->guidance_scale));
+    if (json_is_null(json_object_get(o, "eta")))
+        json_object_set_new(o, "eta", json_integer(noisy ? 1 : 0));
+}
+
+/* Whether the model dresses so, and nothing is asked of it that it cannot do then. */
+static dr_status check_garment_photo(dr_studio *s, const json_t *o, const dr_model *m, char *field)
+{
+    static const char *const texts[] = {"prompt", "negative_prompt"};
+    dr_blob b;
+    if (!dr_json_text(o, "garment_photo")) {
+        if (m->prompts)
+            return DR_OK;
+        dr_fail(DR_EINVAL, "model '%.100s' dresses from a photo of the garment alone: garment_photo is missing", m->id);
+        return fault(field, "garment_photo");
+    }
+    if (!m->garments) {
+        dr_fail(DR_EINVAL, "model '%.100s' does not dress from a photo of the garment", m->id);
+        return fault(field, "garment_photo");
+    }
+    for (size_t i = 0; i < 2; i++)
+        if (dr_json_text(o, texts[i])[0]) {
+            dr_fail(DR_EINVAL, "a photo of the garment takes the place of prompts: leave %s out", texts[i]);
+            return fault(field, texts[i]);
+        }
+    static const char *const ways[] = {"long_prompt", "prompt_weights"};
+    for (size_t i = 0; i < 2; i++)
+        if (dr_json_flag(o, ways[i])) {
+            dr_fail(DR_EINVAL, "a photo of the garment takes the place of prompts: leave %s out", ways[i]);
+            return fault(field, ways[i]);
+        }
+    if (dr_json_text(o, "garment")) {
+        dr_fail(DR_EINVAL, "a garment that was taught and one from a photo do not go together");
+        return fault(field, "garment");
+    }
+    if (dr_json_number(o, "strength") != 1) {
+        dr_fail(DR_EINVAL, "dressing from a photo of the garment starts from noise alone: leave strength at 1");
+        return fault(field, "strength");
+    }
+    return find_picture(s, o, "garment_photo", field, &b);
 }
 
 /* `auto` with its defaults where no mask is given. */
@@ -129,7 +173,9 @@ static dr_status complete_auto(dr_studio *s, json_t *o, char *field)
     dr_status st = DR_OK;
     if (dr_json_text(o, "mask"))
         return DR_OK;
-    if (!json_is_object(json_object_get(o, "auto"))) {
+    bool open =
+        dr_json_text(o, "garment_photo") && !json_is_object(json_object_get(o, "auto")); /* the garment says it */
+    if (!open && !json_is_object(json_object_get(o, "auto"))) {
         json_t *nothing = json_object(), *all = NULL;
         st = dr_fields_read(dr_auto_fields, nothing, &all, field);
         json_decref(nothing);
@@ -155,6 +201,8 @@ dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
         st = check_lora(s, o, field);
     if (!st)
         st = check_model(s, o, field, &m);
+    if (!st)
+        st = check_garment_photo(s, o, m, field);
     if (!st)
         st = complete_size(o, m, field);
     if (!st)

@@ -20,6 +20,12 @@ static const void *mask_defaults(void)
     return &o;
 }
 
+static const void *garment_defaults(void)
+{
+    static const drape_garment_options o;
+    return &o;
+}
+
 static const void *train_defaults(void)
 {
     static _Thread_local drape_train_options o;
@@ -28,6 +34,7 @@ static const void *train_defaults(void)
 }
 
 const dr_job_options dr_tryon_job = {drape_tryon_option, tryon_defaults};
+const dr_job_options dr_garment_job = {drape_garment_option, garment_defaults};
 const dr_job_options dr_mask_job = {drape_mask_option, mask_defaults};
 const dr_job_options dr_train_job = {drape_train_option, train_defaults};
 

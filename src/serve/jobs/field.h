@@ -29,7 +29,7 @@ typedef struct dr_job_options {
     const void *(*defaults)(void); /* its struct, when nothing is said */
 } dr_job_options;
 
-extern const dr_job_options dr_tryon_job, dr_mask_job, dr_train_job;
+extern const dr_job_options dr_tryon_job, dr_mask_job, dr_train_job, dr_garment_job;
 
 typedef struct dr_field {
     const char *name; /* NULL ends a table */

@@ -46,6 +46,50 @@ void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_opti
 {
     *o = (drape_load_options){.vae = s->o->vae, .tokenizer = s->o->tokenizer};
     o->ema = s->o->ema && dir && dr_is_file(dir);
+    o->weights = s->o->q8 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE;
+}
+
+void dr_studio_garment_options(const dr_studio *s, const char *dir, drape_load_options *o)
+{
+    dr_studio_load_options(s, dir, o);
+    o->garment = true;
+    o->attention = s->o->attention;
+}
+
+/* What it is when it dresses from a photo of the garment, if it does. */
+static void look_for_garments(const dr_studio *s, const char *dir, dr_model *m)
+{
+    drape_load_options o;
+    drape_model_info info;
+    drape_pipeline *p;
+    dr_studio_garment_options(s, dir, &o);
+    if (drape_pipeline_load(&p, dir, &o))
+        return;
+    drape_pipeline_info(p, &info);
+    m->garments = true;
+    m->garment_width = info.width;
+    m->garment_height = info.height;
+    m->garment_steps = info.steps;
+    m->garment_guidance = info.guidance_scale;
+    drape_pipeline_free(p);
+}
+
+/* A pipeline of the model: one that reads prompts, or where there is none, one that dresses from a photo alone. */
+static dr_status open_any(const dr_studio *s, const char *dir, drape_pipeline **p, bool *prompts)
+{
+    drape_load_options o;
+    dr_studio_load_options(s, dir, &o);
+    o.embeddings = s->o->embeddings; /* what is wrong with their files shows now */
+    o.embedding_count = s->o->embedding_count;
+    o.skip_misfits = true;
+    *prompts = true;
+    if (!drape_pipeline_load(p, dir, &o))
+        return DR_OK;
+    char why[1024];
+    snprintf(why, sizeof why, "%s", drape_error());
+    dr_studio_garment_options(s, dir, &o);
+    *prompts = false;
+    return drape_pipeline_load(p, dir, &o) ? dr_fail(DR_EINVAL, "%s", why) : DR_OK;
 }
 
 static dr_status add_model(dr_studio *s, const char *dir)
@@ -56,16 +100,13 @@ static dr_status add_model(dr_studio *s, const char *dir)
     struct stat file;
     if (s->model_count == DR_MAX_MODELS)
         return dr_fail(DR_EINVAL, "more than %d models are too many for one server", DR_MAX_MODELS);
-    drape_load_options o;
-    dr_studio_load_options(s, dir, &o);
-    o.embeddings = s->o->embeddings; /* what is wrong with their files shows now */
-    o.embedding_count = s->o->embedding_count;
-    o.skip_misfits = true;
-    dr_status st = (dr_status)drape_pipeline_load(&p, dir, &o);
+    bool prompts;
+    dr_status st = open_any(s, dir, &p, &prompts);
     if (st)
         return st;
     drape_pipeline_info(p, &info);
     *m = (dr_model){.dir = realpath(info.dir, NULL),
+                    .prompts = prompts,
                     .width = info.width,
                     .height = info.height,
                     .multiple = info.multiple,
@@ -77,6 +118,7 @@ static dr_status add_model(dr_studio *s, const char *dir)
     drape_pipeline_free(p);
     if (!m->dir)
         return dr_fail(DR_ENOMEM, "out of memory");
+    look_for_garments(s, m->dir, m);
     const char *name = file_name(m->dir), *dot = m->family[0] ? strrchr(name, '.') : NULL;
     if (m->family[0] && stat(m->dir, &file) == 0)
         m->bytes = (int64_t)file.st_size;
@@ -96,8 +138,8 @@ static bool ends_with(const char *name, const char *end)
 /* By its name. A VAE that lies beside a file of the same name is a part of that. */
 static bool is_model_file(const char *name)
 {
-    return (ends_with(name, ".safetensors") || ends_with(name, ".ckpt")) && !ends_with(name, ".vae.safetensors") &&
-           !ends_with(name, ".vae.ckpt");
+    return (ends_with(name, ".safetensors") || ends_with(name, ".ckpt") || ends_with(name, ".gguf")) &&
+           !ends_with(name, ".vae.safetensors") && !ends_with(name, ".vae.ckpt");
 }
 
 static bool is_listed(const dr_studio *s, const char *path)
@@ -185,6 +227,15 @@ dr_status dr_studio_add_models(dr_studio *s)
         st = add_folder(s, o->model_folder);
     if (!st && s->model_count == 0)
         st = dr_fail(DR_ENOENT, "--models: there is no model in '%s'", o->model_folder ? o->model_folder : "");
+    bool dresses = false;
+    for (int i = 0; i < s->model_count; i++)
+        dresses = dresses || s->model[i].garments;
+    if (!st && o->attention && !dresses) { /* why, of the first */
+        drape_load_options load;
+        drape_pipeline *p;
+        dr_studio_garment_options(s, s->model[0].dir, &load);
+        st = (dr_status)drape_pipeline_load(&p, s->model[0].dir, &load);
+    }
     for (int i = 0; !st && i < o->lora_count; i++)
         st = add_lora(s, o->loras[i]);
     return st;

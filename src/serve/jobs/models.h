@@ -15,6 +15,9 @@ const dr_model *dr_studio_model(const dr_studio *s, const char *id);
 /** What a served model is opened with: what takes the place of its own parts. `dir` may be NULL, the small model. */
 void dr_studio_load_options(const dr_studio *s, const char *dir, drape_load_options *o);
 
+/** The same for dressing from a photo of the garment. */
+void dr_studio_garment_options(const dr_studio *s, const char *dir, drape_load_options *o);
+
 /** The adapter of this id; NULL if there is none. */
 const dr_lora_file *dr_studio_lora(const dr_studio *s, const char *id);
 

@@ -8,6 +8,7 @@
 #define OPTION DR_FIELD_OPTION
 #define TRYON .job = &dr_tryon_job
 #define MASK .job = &dr_mask_job
+#define GARMENT .job = &dr_garment_job
 #define TRAIN .job = &dr_train_job
 
 const dr_field dr_auto_fields[] = {
@@ -34,6 +35,13 @@ const dr_field dr_tryon_fields[] = {
     {"clip_skip", OPTION, TRYON, .about = "last layers of the text encoder to leave out, as diffusers counts"},
     {"garment", DR_FIELD_ID, "null", .about = "id of a taught garment; its model or adapter is used"},
     {"garment_scale", DR_FIELD_NUMBER, "1", -4, 4, .about = "of an adapter, 1 is as taught"},
+    {"garment_photo", DR_FIELD_IMAGE, "null",
+     .about = "id of a photo of the garment that is put on, in place of a prompt; for models with \"garments\" in GET "
+              "info"},
+    {"garment_category", OPTION, GARMENT, .option = "category",
+     .about = "what that garment covers, for an automatic mask where `auto` is null; auto: what its photo shows"},
+    {"garment_cut", OPTION, GARMENT, .option = "cut",
+     .about = "cut it out of its photo: auto does where somebody wears it, keep never, out always"},
     {"lora", DR_FIELD_STRING, "null", 0, 200, .about = "one of the server's adapters, besides the garment"},
     {"lora_scale", DR_FIELD_NUMBER, "1", -4, 4},
     {"steps", OPTION, TRYON, .def = "null"},
@@ -43,7 +51,7 @@ const dr_field dr_tryon_fields[] = {
     {"count", DR_FIELD_INT, "1", 1, DR_MAX_COUNT, .about = "pictures, with seeds seed, seed+1, ..."},
     {"scheduler", OPTION, TRYON},
     {"karras", OPTION, TRYON},
-    {"eta", OPTION, TRYON},
+    {"eta", OPTION, TRYON, .def = "null", .about = "noise that ddim adds per step; null: 0, from a garment's photo 1"},
     {"width", OPTION, TRYON, .multiple = SIZE_UNIT,
      .about = "working size, as the model's or a multiple of what GET info says; 0: the model's"},
     {"height", OPTION, TRYON, .multiple = SIZE_UNIT},

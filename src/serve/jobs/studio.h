@@ -18,12 +18,14 @@ typedef struct dr_studio_options {
     const char *model_folder;    /* all models in it as well; NULL: no other ones */
     const char *vae, *tokenizer; /* of all models, in place of their own; or NULL */
     bool ema;                    /* of single files: the UNet's moving average */
+    bool q8;                     /* weights in 8 bits */
     const char *const *loras;    /* adapters' files */
     int lora_count;
     const drape_embedding *embeddings; /* words that all models know whose width they have */
     int embedding_count;
-    const char *data;   /* folder */
-    const char *parser; /* folder, NULL: the one that comes with drape */
+    const char *attention; /* weights that dress from a photo of the garment, for the models that they fit; or NULL */
+    const char *data;      /* folder */
+    const char *parser;    /* folder, NULL: the one that comes with drape */
     dr_keep keep;
     int threads;
 } dr_studio_options;
@@ -36,6 +38,10 @@ typedef struct dr_model {
     int steps; /* that suit it */
     double guidance_scale;
     char family[48]; /* of a single file, "SD 1.x inpainting"; "": a folder */
+    bool prompts;    /* it dresses by a prompt */
+    bool garments;   /* it dresses from a photo of the garment, and then: */
+    int garment_width, garment_height, garment_steps;
+    double garment_guidance;
     int64_t bytes;   /* of a single file */
     char sha256[65]; /* of a single file; "": not known yet. Guarded by the studio's mutex */
 } dr_model;

@@ -17,6 +17,8 @@
 typedef struct tryon_run {
     dr_work *w;
     drape_tryon_options o;
+    drape_image garment; /* from a photo of it; without data: none */
+    drape_garment_info found;
     int count, first, picture; /* first: made now, after those of an earlier run */
     double began, denoise_began, preview_at;
 } tryon_run;
@@ -101,7 +103,9 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drap
         dr_store_train_path(w->s->store, j.id, "out", dir, 4096);
     else if (!st)
         snprintf(dir, 4096, "%s", m->dir);
-    if (!st && !full)
+    if (!st && dr_json_text(w->settings, "garment_photo"))
+        dr_studio_garment_options(w->s, dir, o);
+    else if (!st && !full)
         dr_studio_load_options(w->s, dir, o);
     if (!st && garment && !full)
         dr_store_train_path(w->s->store, j.id, "out/pytorch_lora_weights.safetensors", adapter, 4096);
@@ -123,8 +127,8 @@ static dr_status open_pipeline(dr_work *w)
     bool fast = strcmp(dr_json_text(w->settings, "precision"), "auto") == 0;
     if (st)
         return st;
-    if (asprintf(&key, "%s|%s|%g|%s|%g|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
-                 file ? more : 0, fast) < 0)
+    if (asprintf(&key, "%s|%s|%g|%s|%g|%d|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
+                 file ? more : 0, fast, o.garment) < 0)
         return dr_fail(DR_ENOMEM, "out of memory");
     if (*w->pipeline && strcmp(*w->pipeline_key, key) == 0) {
         free(key);
@@ -143,9 +147,11 @@ static dr_status open_pipeline(dr_work *w)
         loras[count++] = (drape_lora){file->path, more};
     o.loras = loras;
     o.lora_count = count;
-    o.embeddings = w->s->o->embeddings;
-    o.embedding_count = w->s->o->embedding_count;
-    o.skip_misfits = true;
+    if (!o.garment) {
+        o.embeddings = w->s->o->embeddings;
+        o.embedding_count = w->s->o->embedding_count;
+        o.skip_misfits = true;
+    }
     o.precision = fast ? DRAPE_AUTO : DRAPE_EXACT;
     /* a large model is mapped again for each picture; small ones stay */
     o.keep_models = (int)dr_json_whole(w->settings, "count") > 1;
@@ -170,9 +176,42 @@ static dr_status check_prompts(const tryon_run *r)
     return st;
 }
 
-static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mask)
+/* The garment's photo, made ready. One in which no garment is found stays as it is where a mask is given. */
+static dr_status get_garment(tryon_run *r)
+{
+    dr_work *w = r->w;
+    const char *id = dr_json_text(w->settings, "garment_photo");
+    drape_garment_options o = {.name = "the garment's photo", .cancel = on_cancel, .user = r};
+    drape_image photo = {0};
+    if (!id)
+        return DR_OK;
+    dr_fields_take(dr_tryon_fields, w->settings, &dr_garment_job, &o);
+    dr_status st = dr_studio_read(w->s, id, "the garment's photo", &photo);
+    bool given = dr_json_text(w->settings, "mask") || json_is_object(json_object_get(w->settings, "auto"));
+    bool look = o.cut != DRAPE_CUT_KEEP || (!given && o.category == DRAPE_GARMENT_AUTO);
+    if (!st && look)
+        st = dr_work_parser(w);
+    if (!st && look) {
+        dr_work_progress(w, DR_WORK_MASK, 0, 1, -1, -1);
+        st = (dr_status)drape_garment(*w->parser, &photo, &o, &r->garment, &r->found);
+    }
+    bool keep = !look || (st == DR_EINVAL && given && o.cut == DRAPE_CUT_AUTO && photo.data);
+    if (st && keep)
+        dr_work_warn(w, "no garment is found in the garment's photo, which is taken as it is");
+    if (keep) {
+        o.cut = DRAPE_CUT_KEEP;
+        o.category = o.category == DRAPE_GARMENT_AUTO ? DRAPE_GARMENT_UPPER : o.category;
+        st = (dr_status)drape_garment(NULL, &photo, &o, &r->garment, &r->found);
+    }
+    drape_image_free(&photo);
+    r->o.garment = r->garment.data ? &r->garment : NULL;
+    return st;
+}
+
+static dr_status get_mask(const tryon_run *r, const drape_image *photo, drape_image *mask)
 {
     char warnings[1024] = "";
+    dr_work *w = r->w;
     const char *id = dr_json_text(w->settings, "mask");
     if (id) {
         dr_status st = dr_studio_read_mask(w->s, id, photo, warnings, sizeof warnings, mask);
@@ -182,7 +221,12 @@ static dr_status get_mask(dr_work *w, const drape_image *photo, drape_image *mas
     dr_status st = dr_work_parser(w);
     if (st)
         return st;
-    drape_mask_options o = dr_work_mask_options(w, json_object_get(w->settings, "auto"));
+    const json_t *automatic = json_object_get(w->settings, "auto");
+    drape_mask_options o = dr_work_mask_options(w, automatic);
+    if (!json_is_object(automatic) && r->garment.data) { /* its sleeves may be longer than the old one's */
+        o.category = r->found.mask;
+        o.sleeve = DRAPE_SLEEVE_LONG;
+    }
     dr_work_progress(w, DR_WORK_MASK, 0, 1, -1, -1);
     return (dr_status)drape_mask(*w->parser, photo, &o, mask);
 }
@@ -220,7 +264,9 @@ dr_status dr_work_tryon(dr_work *w)
     r.o.callbacks.preview = r.o.callbacks.preview_every > 0 ? on_preview : NULL;
     dr_status st = dr_studio_read(w->s, dr_json_text(w->settings, "photo"), "the photo", &photo);
     if (!st)
-        st = get_mask(w, &photo, &mask);
+        st = get_garment(&r);
+    if (!st)
+        st = get_mask(&r, &photo, &mask);
     if (!st)
         st = open_pipeline(w);
     if (!st)
@@ -235,5 +281,6 @@ dr_status dr_work_tryon(dr_work *w)
     }
     drape_image_free(&photo);
     drape_image_free(&mask);
+    drape_image_free(&r.garment);
     return st;
 }

@@ -9,6 +9,8 @@ import { estimate } from '../js/dress/estimate.js';
 import { Lesson } from '../js/teach/lesson.js';
 import { Draft } from '../js/dress/draft.js';
 import { jobs } from '../js/jobs.js';
+import { modelForPhoto, garmentPhoto } from '../js/dress/garmentphoto.js';
+import { Order } from '../js/dress/order.js';
 
 test('times are said as people say them', () => {
   equal(duration(0), '0 s');
@@ -151,4 +153,29 @@ test('an event that overtakes the answer to a request stays', async () => {
   await jobs.answer(Promise.resolve({ id: 'mask', state: 'waiting' }));
   equal(jobs.get('mask').state, 'waiting', 'what was heard before the request is older');
   jobs.drop('mask');
+});
+
+const WORDS_ALONE = { id: 'a', steps: 50, guidance_scale: 7.5, prompts: true, garments: null };
+const WEARS = { id: 'b', label: '<b>', steps: 9, guidance_scale: 1, prompts: false, garments: { width: 384, height: 512, steps: 30, guidance_scale: 2.5 } };
+
+test('a photo of a garment is worn by the first model that can, at the pace that suits it then', () => {
+  localStorage.removeItem('drape.draft');
+  const draft = new Draft();
+  equal(modelForPhoto(draft, [WORDS_ALONE]), undefined);
+  equal(modelForPhoto(draft, [WORDS_ALONE, WEARS]).id, 'b');
+  draft.set({ garmentPhoto: 'p', photo: { id: 'q' } });
+  draft.follow(WEARS, { anew: true });
+  equal([draft.model, draft.steps, draft.guidance], ['b', 30, 2.5]);
+  const sent = new Order(draft, { models: [WORDS_ALONE, WEARS], loras: [] }).settings();
+  equal([sent.garmentPhoto, sent.prompt, sent.model, sent.garment, sent.strength], ['p', '', 'b', null, 1]);
+  localStorage.removeItem('drape.draft');
+});
+
+test('where no model wears photos, the panel says so and takes none', () => {
+  localStorage.removeItem('drape.draft');
+  const none = garmentPhoto({ draft: new Draft(), info: { models: [WORDS_ALONE] }, onChange() {} }).element;
+  ok(none.textContent.includes('No model here dresses from a photo'));
+  equal(none.querySelectorAll('button, input').length, 0);
+  const one = garmentPhoto({ draft: new Draft(), info: { models: [WEARS] }, onChange() {} }).element;
+  ok(one.querySelector('.garment-drop input[type=file]'));
 });

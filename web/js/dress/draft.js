@@ -10,6 +10,7 @@ export const DEFAULTS = {
   person: 0, // which one in the photo, from 1; 0: the largest
   prompt: '',
   negative: '',
+  garmentPhoto: null, // id of a photo of the garment, in place of words
   garment: null, // id of a taught garment
   garmentScale: 1, // of an add-on: 1 as taught
   lora: '', // one of the server's adapters; '': none
@@ -42,7 +43,8 @@ export class Draft extends EventTarget {
 
   /** Takes a model, with the pace that suits it; without `anew` only where none was chosen yet. */
   follow(model, { anew = false } = {}) {
-    const { id, steps, guidance_scale: guidance } = model;
+    const { steps, guidance_scale: guidance } = this.garmentPhoto && model.garments ? model.garments : model;
+    const { id } = model;
     this.set(anew ? { model: id, steps, guidance } : { steps: this.steps ?? steps, guidance: this.guidance ?? guidance });
   }
 

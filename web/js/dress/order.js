@@ -5,6 +5,7 @@ import { jobs } from '../jobs.js';
 import { duration } from '../format.js';
 import { DEFAULTS, randomSeed } from './draft.js';
 import { estimate } from './estimate.js';
+import { modelForPhoto } from './garmentphoto.js';
 
 export class Order {
   constructor(draft, info) {
@@ -17,6 +18,11 @@ export class Order {
   settings() {
     const d = this.draft;
     const [width, height] = d.size ? d.size.split('x').map(Number) : [0, 0];
+    if (d.garmentPhoto) {
+      return { photo: d.photo.id, garmentPhoto: d.garmentPhoto, prompt: '', negative: '', model: modelForPhoto(d, this.info.models)?.id, garment: null, lora: '',
+               steps: d.steps, guidance: d.guidance, strength: 1, scheduler: d.scheduler, seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count,
+               width, height, grow: d.grow, feather: d.feather };
+    }
     return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
              garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale,
              steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,

@@ -3,6 +3,7 @@
 import { h, fill, button } from '../dom.js';
 import { slider, select, text, segments, more } from '../ui/fields.js';
 import { garmentPicker } from './garments.js';
+import { garmentPhoto, modelForPhoto } from './garmentphoto.js';
 import { randomSeed } from './draft.js';
 
 const CATEGORIES = [
@@ -23,25 +24,31 @@ const IDEAS = ['red t-shirt', 'denim jacket', 'white shirt', 'black dress', 'gre
 export function panel({ draft, info, onRun, onFind, onSnap }) {
   const prompt = promptField(draft);
   const garments = garmentPicker(draft, prompt);
+  const photo = garmentPhoto({ draft, info, onChange: () => refresh() });
   const where = whereField(draft, onFind, onSnap);
   const settings = moreSettings(draft, info, onFind);
   const run = button({ label: 'Dress', kind: 'primary big wide', on: onRun });
   const note = h('p', { class: 'hint run-note', 'aria-live': 'polite' });
+  const words = h('div', {}, prompt.element, garments.element);
   const element = h('form', { class: 'panel', 'aria-label': 'Settings', on: { submit: (e) => { e.preventDefault(); onRun(); } } },
     h('div', { class: 'panel-body' },
-      h('section', { class: 'group' }, prompt.element, garments.element),
+      h('section', { class: 'group' }, words, photo.element),
       h('section', { class: 'group' }, where.element),
       h('section', { class: 'group' }, settings.element)),
     h('div', { class: 'panel-foot' }, run, note));
+  /* Shows the draft as it is now, after it was set from elsewhere. */
+  function refresh() {
+    prompt.value = draft.prompt;
+    where.refresh();
+    settings.refresh();
+    garments.refresh();
+    photo.refresh();
+    words.hidden = wordless(draft, info);
+  }
+  words.hidden = wordless(draft, info);
   return {
     element,
-    /** Shows the draft as it is now, after it was set from elsewhere. */
-    refresh() {
-      prompt.value = draft.prompt;
-      where.refresh();
-      settings.refresh();
-      garments.refresh();
-    },
+    refresh,
     refreshGarments: () => garments.reload(),
     setRun({ label, disabled, hint }) {
       fill(run, h('span', { text: label }));
@@ -50,6 +57,11 @@ export function panel({ draft, info, onRun, onFind, onSnap }) {
     },
     destroy() { garments.destroy(); },
   };
+}
+
+/* A photo takes the place of words, or no model here reads any. */
+function wordless(draft, info) {
+  return Boolean(draft.garmentPhoto) || !info.models.some((m) => m.prompts);
 }
 
 function promptField(draft) {
@@ -129,12 +141,15 @@ function moreSettings(draft, info, onFind) {
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
     steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
   const refresh = () => {
-    model.setOptions(info.models.map((m) => ({ value: m.id, label: m.label })), draft.model ?? info.models[0]?.id);
+    const fitting = info.models.filter((m) => (draft.garmentPhoto ? m.garments : true));
+    const chosen = draft.garmentPhoto ? modelForPhoto(draft, info.models)?.id : draft.model ?? info.models[0]?.id;
+    model.setOptions(fitting.map((m) => ({ value: m.id, label: m.label })), chosen);
+    for (const field of [negative, strength]) field.element.hidden = Boolean(draft.garmentPhoto);
     scheduler.setOptions([{ value: '', label: "The model's own" }, ...info.schedulers.map((s) => ({ value: s, label: s }))], draft.scheduler);
     size.setOptions(sizes(info, draft), draft.size);
     lora.setOptions([{ value: '', label: 'None' }, ...info.loras.map((name) => ({ value: name, label: name }))], draft.lora);
-    lora.element.hidden = !info.loras.length;
-    loraScale.element.hidden = !info.loras.includes(draft.lora);
+    lora.element.hidden = !info.loras.length || Boolean(draft.garmentPhoto);
+    loraScale.element.hidden = !info.loras.includes(draft.lora) || Boolean(draft.garmentPhoto);
     loraScale.value = draft.loraScale;
     steps.value = draft.steps;
     guidance.value = draft.guidance;

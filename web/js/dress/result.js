@@ -23,7 +23,7 @@ export function resultStage({ job, photo, onAgain, onMask }) {
     onChange: (value) => { mode = value; save('compare', value); show(); } });
 
   const result = () => job.results[chosen];
-  const alt = () => `Result${job.results.length > 1 ? ` ${chosen + 1}` : ''}: ${job.settings.prompt || 'no prompt'}`;
+  const alt = () => `Result${job.results.length > 1 ? ` ${chosen + 1}` : ''}: ${job.settings.prompt || (job.settings.garmentPhoto ? 'a garment from a photo' : 'no prompt')}`;
 
   const show = () => {
     const url = api.imageUrl(result().image);

@@ -10,6 +10,7 @@ import { jobs, isOpen } from '../jobs.js';
 import { Draft } from './draft.js';
 import { Picture, stageUrl } from './picture.js';
 import { Order, wishesOf } from './order.js';
+import { modelForPhoto } from './garmentphoto.js';
 import { startPanel } from './start.js';
 import { panel } from './panel.js';
 import { runningStage, failedStage } from './running.js';
@@ -191,6 +192,16 @@ class DressView {
     return { id, width, height, url: stageUrl(id, width) };
   }
 
+  /** The chosen model reads no words. */
+  get wordless() {
+    return this.info.models.find((m) => m.id === (this.draft.model ?? this.info.models[0]?.id))?.prompts === false;
+  }
+
+  /** It is said what to wear. */
+  get wished() {
+    return Boolean(this.draft.garmentPhoto && modelForPhoto(this.draft, this.info.models)) || (!this.wordless && Boolean(this.draft.prompt.trim()));
+  }
+
   /* --- the job -------------------------------------------------------------------------------------- */
 
   /** What the button says and whether it can be pressed. */
@@ -202,12 +213,12 @@ class DressView {
     else if (this.order.sending) this.panel.setRun({ label: 'Dressing', disabled: true });
     else if (this.picture.finding) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Finding the clothes.' });
     else if (!this.picture.masked) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Paint what is to be replaced.' });
-    else if (!this.draft.prompt.trim()) this.panel.setRun({ label: 'Dress', disabled: true, hint: 'Say what to wear.' });
+    else if (!this.wished) this.panel.setRun({ label: 'Dress', disabled: true, hint: this.wordless ? 'Drop a photo of the garment.' : 'Say what to wear.' });
     else this.panel.setRun({ label: this.mode === 'job' ? 'Dress again' : 'Dress', disabled: false, hint: this.order.guess() });
   }
 
   async run() {
-    if (this.order.sending || !this.draft.photo || !this.draft.prompt.trim()) return;
+    if (this.order.sending || !this.draft.photo || !this.wished) return;
     const sent = this.order.send(() => this.picture.upload('mask.png'));
     this.showRun();
     await this.follow(sent);

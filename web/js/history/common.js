@@ -7,7 +7,7 @@ import { jobs, typeName } from '../jobs.js';
 
 /** What a job is called. */
 export function jobTitle(job) {
-  return job.settings.name || job.settings.prompt || typeName(job);
+  return job.settings.name || job.settings.prompt || (job.settings.garmentPhoto ? 'A garment from a photo' : typeName(job));
 }
 
 /** The address where a job is looked at. */

@@ -78,8 +78,8 @@ function compareLink(job, i) {
 }
 
 function inputs(job) {
-  const { photo, mask, photos } = job.settings;
-  const list = photos ? photos.map((p) => [p.photo, p.caption]) : [[photo, 'Photo'], [mask, 'Mask']];
+  const { photo, mask, photos, garmentPhoto } = job.settings;
+  const list = photos ? photos.map((p) => [p.photo, p.caption]) : [[photo, 'Photo'], [mask, 'Mask'], [garmentPhoto, 'Garment']];
   return h('section', { class: 'card' }, h('h2', { text: 'Inputs' }), h('ul', { class: 'thumbs' }, list.filter(([id]) => id).map(([id, name]) =>
     h('li', {}, h('a', { href: api.imageUrl(id), target: '_blank', rel: 'noopener' }, h('img', { src: api.imageUrl(id, 240), alt: name || 'Photo' })), h('span', { class: 'small soft', text: name })))));
 }

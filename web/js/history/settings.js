@@ -5,4 +5,4 @@ export const NAMES = [['prompt', 'Prompt'], ['negative', 'Not'], ['model', 'Mode
 
 /** What two results are told apart by: the same, and what is mostly left alone. */
 export const ALL_NAMES = [...NAMES, ['garmentScale', 'Of the garment'], ['loraScale', 'Of the LoRA'], ['width', 'Working width'], ['height', 'Working height'],
-                          ['person', 'Person'], ['photo', 'Photo'], ['mask', 'Mask']];
+                          ['person', 'Person'], ['photo', 'Photo'], ['mask', 'Mask'], ['garmentPhoto', 'Garment photo']];

@@ -7,6 +7,10 @@
 static void convert_piece(const void *src, dr_dtype from, float *dst, size_t n)
 {
     const uint16_t *h = src;
+    if (dr_dtype_block(from) > 1) {
+        dr_to_f32(src, from, dst, n);
+        return;
+    }
     size_t i = 0;
     if (from == DR_F16)
         for (; i + VW <= n; i += VW)
@@ -20,12 +24,11 @@ static void convert_piece(const void *src, dr_dtype from, float *dst, size_t n)
 
 void SIMD(to_f32)(const void *src, dr_dtype from, float *dst, size_t n)
 {
-    size_t size = dr_dtype_size(from);
     int64_t pieces = (int64_t)((n + CHUNK - 1) / CHUNK);
 #pragma omp parallel for schedule(static) if (pieces > 4)
     for (int64_t p = 0; p < pieces; p++) {
         size_t at = (size_t)p * CHUNK, len = n - at < CHUNK ? n - at : CHUNK;
-        convert_piece((const char *)src + at * size, from, dst + at, len);
+        convert_piece((const char *)src + dr_dtype_bytes(from, at), from, dst + at, len);
     }
 }
 

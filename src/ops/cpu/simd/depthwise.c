@@ -22,6 +22,7 @@ static float *taps_of(const dr_conv_args *a, bool turned)
     float *w = flat ? dr_arena_alloc(a->scratch, (size_t)(T * C) * sizeof *w) : NULL;
     if (!w)
         return NULL;
+    DR_ASSERT(!a->w->yielded, "the values of '%s' were given up", a->w->name);
     dr_to_f32(a->w->data, a->w->dtype, flat, (size_t)(T * C));
     for (int64_t t = 0; t < T; t++)
         for (int64_t c = 0; c < C; c++)

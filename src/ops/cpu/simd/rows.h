@@ -16,6 +16,8 @@ dr_status SIMD(label_conv)(const dr_label_conv_args *a);
 dr_status SIMD(attention)(const dr_attention_args *a);
 dr_status SIMD(attention_bwd)(const dr_attention_args *a);
 
+void SIMD(pool2d)(const dr_pool_args *a);
+
 void SIMD(act)(dr_act kind, int64_t n, const float *x, float *y);
 void SIMD(act_bwd)(dr_act kind, int64_t n, const float *x, const float *dy, float *dx);
 void SIMD(add)(int64_t n, const float *a, const float *b, float *y);
@@ -44,5 +46,7 @@ void SIMD(resize_bilinear_bwd)(int64_t N, int64_t H, int64_t W, int64_t C, int64
 
 void SIMD(to_f32)(const void *src, dr_dtype from, float *dst, size_t n);
 void SIMD(f32_to_bf16)(const float *src, uint16_t *dst, size_t n);
+void SIMD(q8_to_f32)(const dr_cpu_q8 *q, float *dst);
+void SIMD(q8_to_bf16)(const dr_cpu_q8 *q, uint16_t *dst);
 
 #endif

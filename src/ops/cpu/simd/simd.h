@@ -6,6 +6,7 @@
 #ifndef DR_OPS_CPU_SIMD_SIMD_H
 #define DR_OPS_CPU_SIMD_SIMD_H
 
+#include "ops/cpu/q8.h"
 #include "ops/ops.h"
 
 /** What one build of this folder offers. */
@@ -13,6 +14,8 @@ typedef struct dr_simd {
     void (*fill)(dr_ops *ops);
     void (*to_f32)(const void *src, dr_dtype from, float *dst, size_t n);
     void (*f32_to_bf16)(const float *src, uint16_t *dst, size_t n);
+    void (*q8_to_f32)(const dr_cpu_q8 *q, float *dst);
+    void (*q8_to_bf16)(const dr_cpu_q8 *q, uint16_t *dst);
 } dr_simd;
 
 extern const dr_simd dr_simd_table_base, dr_simd_table_avx2, dr_simd_table_avx512;

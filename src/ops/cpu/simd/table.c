@@ -14,6 +14,7 @@ static void fill(dr_ops *ops)
     ops->attention = SIMD(attention);
     ops->attention_bwd = SIMD(attention_bwd);
     ops->add_product = SIMD(add_product);
+    ops->pool2d = SIMD(pool2d);
     ops->act = SIMD(act);
     ops->act_bwd = SIMD(act_bwd);
     ops->add = SIMD(add);
@@ -34,4 +35,4 @@ static void fill(dr_ops *ops)
     ops->adamw8 = SIMD(adamw8);
 }
 
-const dr_simd SIMD(table) = {fill, SIMD(to_f32), SIMD(f32_to_bf16)};
+const dr_simd SIMD(table) = {fill, SIMD(to_f32), SIMD(f32_to_bf16), SIMD(q8_to_f32), SIMD(q8_to_bf16)};

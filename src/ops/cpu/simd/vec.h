@@ -31,6 +31,7 @@ typedef float vf __attribute__((vector_size(VW * 4)));
 typedef int32_t vi __attribute__((vector_size(VW * 4)));
 typedef uint32_t vu __attribute__((vector_size(VW * 4)));
 typedef uint16_t vh __attribute__((vector_size(VW * 2)));
+typedef int8_t vc __attribute__((vector_size(VW)));
 
 static inline vf vload(const float *p)
 {
@@ -270,6 +271,13 @@ static inline vf vload_bf16(const uint16_t *p)
     vh half;
     memcpy(&half, p, sizeof half);
     return (vf)(__builtin_convertvector(half, vu) << 16);
+}
+
+static inline vf vload_i8(const int8_t *p)
+{
+    vc small;
+    memcpy(&small, p, sizeof small);
+    return __builtin_convertvector(__builtin_convertvector(small, vi), vf);
 }
 
 /* The upper halves of the lanes rounded to nearest even, in the lower halves; a NaN stays one. */

@@ -110,11 +110,41 @@ static inline __attribute__((always_inline)) void weights_of(const dr_winograd_w
     }
 }
 
+/* The same from codes: a block's scales are those of 32 taps that follow each other. */
+static void weights_q8(const dr_winograd_weights *w, int64_t panel, int64_t from, int64_t channels, float *u,
+                       int64_t step)
+{
+    const int8_t *code = (const int8_t *)w->data + (panel * w->channels + from) * 9 * NR;
+    for (int64_t k = from; k < from + channels; k++, code += 9 * NR) {
+        for (int line = 0; line < 9 * NR; line += 64)
+            __builtin_prefetch(code + AHEAD * 9 * NR + line);
+        for (int half = 0; half < NR; half += VW, u += VW) {
+            vf g[9], t[18], out[6];
+#pragma GCC unroll 9
+            for (int tap = 0; tap < 9; tap++)
+                g[tap] = vload_i8(code + tap * NR + half) *
+                         vload_f16(w->scale + (9 * k + tap) / 32 * w->outputs + panel * NR + half);
+#pragma GCC unroll 3
+            for (int x = 0; x < 3; x++)
+                weight_map(g + x, 3, t + x, 3);
+#pragma GCC unroll 6
+            for (int y = 0; y < 6; y++) {
+                weight_map(t + 3 * y, 1, out, 1);
+#pragma GCC unroll 6
+                for (int x = 0; x < 6; x++)
+                    vstore(u + (6 * y + x) * step, out[x]);
+            }
+        }
+    }
+}
+
 static void weights(const dr_winograd_weights *w, int64_t panel, int64_t from, int64_t to, float *u, int64_t step)
 {
     int64_t n = to - from, rows = (n + BLOCK - 1) / BLOCK * BLOCK, at = (panel * w->channels + from) * 9 * NR;
     if (w->dtype == DR_F32)
         weights_of(w, DR_F32, at, n, u, step);
+    else if (w->dtype == DR_Q8_0)
+        weights_q8(w, panel, from, n, u, step);
     else if (w->dtype == DR_F16)
         weights_of(w, DR_F16, at, n, u, step);
     else
