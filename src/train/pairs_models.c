@@ -68,11 +68,17 @@ static dr_status put_attention(dr_trainer *t, bool resumes)
 static dr_status make_trainable(dr_trainer *t)
 {
     dr_garment_pairs_state *p = &t->pairs;
-    if (t->o->lora_rank)
-        return dr_adapters_make(&t->adapters, &(dr_adapter_layers){.unet = &t->unet.net, .self_alone = true},
-                                t->o->lora_rank, t->o->lora_alpha, t->o->seed);
-    dr_status st = dr_subset_take(&p->subset, &t->unet.params, learns, (void *)(uintptr_t)t->o);
-    return st ? st : dr_params_make_trainable(&p->subset.learns);
+    dr_status st = DR_OK;
+    if (!t->o->lora_rank)
+        st = dr_subset_take(&p->subset, &t->unet.params, learns, (void *)(uintptr_t)t->o);
+    if (!st && !t->o->lora_rank)
+        st = dr_params_make_trainable(&p->subset.learns);
+    if (!st) /* all else stays as it is */
+        st = dr_params_hold(&t->unet.params, false, dr_source_path(t->source));
+    if (!st && t->o->lora_rank)
+        st = dr_adapters_make(&t->adapters, &(dr_adapter_layers){.unet = &t->unet.net, .self_alone = true},
+                              t->o->lora_rank, t->o->lora_alpha, t->o->seed);
+    return st;
 }
 
 bool dr_garment_pairs_all(const drape_train_options *o)
