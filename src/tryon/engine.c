@@ -72,7 +72,14 @@ static dr_status open_attention(dr_engine *e, const char *path)
         st = dr_garment_attention_check(&e->attention, u, dr_source_path(e->source));
     dr_params_clear(&p);
     free(u);
-    if (!st) /* the published program takes the scheduler's settings for DDIM, of whatever class they are */
+    return st;
+}
+
+/* The published program takes the scheduler's settings for DDIM, of whatever class they are. */
+static dr_status open_dresser(dr_engine *e, const char *attention)
+{
+    dr_status st = attention ? open_attention(e, attention) : DR_OK;
+    if (!st)
         snprintf(e->schedule.class_name, sizeof e->schedule.class_name, "DDIMScheduler");
     if (!st && !e->schedule.advice_given)
         e->schedule.advised_guidance = 2.5;
@@ -89,7 +96,7 @@ static dr_status open_parts(dr_engine *e, const char *attention)
     if (!st)
         st = dr_source_schedule(e->source, &e->schedule);
     if (!st && e->dresses)
-        return open_attention(e, attention);
+        return open_dresser(e, attention);
     if (!st)
         mend_schedule(&e->schedule);
     return st ? st : open_text(e);
@@ -141,7 +148,7 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
 {
     static const dr_engine_extras none;
     extras = extras ? extras : &none;
-    *e = (dr_engine){.source = source, .keep = keep, .q8 = extras->q8, .dresses = extras->attention != NULL};
+    *e = (dr_engine){.source = source, .keep = keep, .q8 = extras->q8, .dresses = extras->attention || extras->dresses};
     if (notes)
         e->notes = *notes;
     dr_status st = open_parts(e, extras->attention);
@@ -179,7 +186,7 @@ void dr_engine_close(dr_engine *e)
         free(e->encoded[i].rgb);
         free(e->encoded[i].moments);
     }
-    if (e->dresses)
+    if (e->attention.path[0])
         dr_garment_attention_close(&e->attention);
     *e = (dr_engine){0};
 }
@@ -303,7 +310,7 @@ dr_status dr_engine_load_unet(dr_engine *e)
     if (e->unet.loaded)
         return DR_OK;
     dr_status st = e->dresses ? dr_unet_load_textless(&e->unet, e->source) : dr_unet_load(&e->unet, e->source);
-    if (!st && e->dresses)
+    if (!st && e->attention.path[0])
         st = dr_garment_attention_apply(&e->attention, &e->unet.net, &e->unet.params);
     if (!st) {
         tell_once(e, TOLD_UNET, &e->unet.files);

@@ -41,6 +41,7 @@ typedef struct dr_engine_extras {
     int lora_count, embedding_count;
     bool skip_misfits;     /* pass over embeddings of another width, with a word */
     const char *attention; /* weights that dress from a photo of the garment (pipeline/garment_attention.h), or NULL */
+    bool dresses;          /* the UNet does so by itself, as one in training does */
     bool q8;               /* weights wait in 8 bits, see dr_params_hold() */
 } dr_engine_extras;
 

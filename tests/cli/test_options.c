@@ -48,9 +48,19 @@ static void train_defaults(void *v)
     o->output_dir = folder;
 }
 
+/* What is for pairs alone is asked with pairs. */
 static int ask_train(const void *v)
 {
-    return dr_train_check(v);
+    drape_train_options o = *(const drape_train_options *)v, def;
+    drape_train_defaults(&def);
+    bool all = o.train_layers && strcmp(o.train_layers, "all") == 0;
+    if (o.width || o.height || all || o.garment_dropout != def.garment_dropout) {
+        o.garment_pairs = DR_SOURCE_DIR "/examples";
+        o.instance_data_dir = o.instance_masks_data_dir = NULL;
+        o.width = o.width ? o.width : 32;
+        o.height = o.height ? o.height : 32;
+    }
+    return dr_train_check(&o);
 }
 
 static void tryon_defaults(void *v)
