@@ -6,55 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    size_t size, block;
-} dtypes[DR_DTYPES] = {
-    [DR_F32] = {"F32", 4, 1},       [DR_F16] = {"F16", 2, 1},       [DR_BF16] = {"BF16", 2, 1},
-    [DR_I32] = {"I32", 4, 1},       [DR_I64] = {"I64", 8, 1},       [DR_U8] = {"U8", 1, 1},
-    [DR_BOOL] = {"BOOL", 1, 1},     [DR_F64] = {"F64", 8, 1},       [DR_I16] = {"I16", 2, 1},
-    [DR_I8] = {"I8", 1, 1},         [DR_Q8_0] = {"Q8_0", 34, 32},   [DR_Q4_0] = {"Q4_0", 18, 32},
-    [DR_Q4_1] = {"Q4_1", 20, 32},   [DR_Q5_0] = {"Q5_0", 22, 32},   [DR_Q5_1] = {"Q5_1", 24, 32},
-    [DR_Q2_K] = {"Q2_K", 84, 256},  [DR_Q3_K] = {"Q3_K", 110, 256}, [DR_Q4_K] = {"Q4_K", 144, 256},
-    [DR_Q5_K] = {"Q5_K", 176, 256}, [DR_Q6_K] = {"Q6_K", 210, 256},
-};
-
-size_t dr_dtype_block(dr_dtype t)
-{
-    return dtypes[t].block;
-}
-
-size_t dr_dtype_size(dr_dtype t)
-{
-    return dtypes[t].size;
-}
-
-size_t dr_dtype_bytes(dr_dtype t, size_t n)
-{
-    DR_ASSERT(n % dtypes[t].block == 0, "%zu values of %s", n, dtypes[t].name);
-    return n / dtypes[t].block * dtypes[t].size;
-}
-
-bool dr_dtype_is_float(dr_dtype t)
-{
-    return t == DR_F32 || t == DR_F16 || t == DR_BF16 || t == DR_F64 || (t < DR_DTYPES && dtypes[t].block > 1);
-}
-
-const char *dr_dtype_name(dr_dtype t)
-{
-    return dtypes[t].name;
-}
-
-bool dr_dtype_parse(const char *name, dr_dtype *out)
-{
-    for (int i = 0; i < DR_DTYPES; i++)
-        if (dtypes[i].block == 1 && strcmp(name, dtypes[i].name) == 0) {
-            *out = (dr_dtype)i;
-            return true;
-        }
-    return false;
-}
-
 int64_t dr_numel(const dr_tensor *t)
 {
     return t->dim[0] * t->dim[1] * t->dim[2] * t->dim[3];
@@ -85,55 +36,6 @@ char *dr_shape_str(const dr_tensor *t, char *buf, size_t n)
     if (at < n)
         snprintf(buf + at, n - at, t->rank ? "]" : "[]");
     return buf;
-}
-
-static float bits_f32(uint32_t u)
-{
-    float f;
-    memcpy(&f, &u, 4);
-    return f;
-}
-
-static uint32_t f32_bits(float f)
-{
-    uint32_t u;
-    memcpy(&u, &f, 4);
-    return u;
-}
-
-float dr_f16_to_f32(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exp = (h >> 10) & 31, man = h & 1023;
-    if (exp == 31)
-        return bits_f32(sign | 0x7f800000 | man << 13);
-    if (exp == 0) { /* subnormal: man * 2^-24 exactly */
-        float f = (float)man * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    return bits_f32(sign | (exp + 112) << 23 | man << 13);
-}
-
-uint16_t dr_f32_to_f16(float f)
-{
-    uint32_t u = f32_bits(f), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-    if (a > 0x7f800000) /* NaN stays NaN */
-        return (uint16_t)(sign | 0x7e00);
-    if (a >= 0x477ff000) /* 65520 and more round to infinity */
-        return (uint16_t)(sign | 0x7c00);
-    if (a < 0x38800000) { /* below 2^-14: adding 0.5 lets the FPU round at 2^-24 */
-        float r = bits_f32(a) + 0.5f;
-        return (uint16_t)(sign | (f32_bits(r) - f32_bits(0.5f)));
-    }
-    uint32_t odd = a >> 13 & 1;
-    return (uint16_t)(sign | (a - 0x38000000 + 0xfff + odd) >> 13);
-}
-
-uint16_t dr_f32_to_bf16(float f)
-{
-    uint32_t u = f32_bits(f);
-    if ((u & 0x7fffffff) > 0x7f800000)
-        return (uint16_t)(u >> 16 | 0x40);
-    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
 void dr_to_f32(const void *src, dr_dtype from, float *dst, size_t n)

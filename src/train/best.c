@@ -63,10 +63,10 @@ static bool is_ours(const char *name, int *step)
     return !*end || *step < 0;
 }
 
-void dr_trainer_drop_others(dr_trainer *t)
+void dr_trainer_drop_others(dr_trainer *t, int best)
 {
     char path[PATH_MAX];
-    int best = dr_trainer_best_step(t), step;
+    int step;
     DIR *d = t->o->keep_best ? opendir(t->o->output_dir) : NULL;
     const struct dirent *f;
     while (d && (f = readdir(d)))
@@ -77,10 +77,9 @@ void dr_trainer_drop_others(dr_trainer *t)
     dr_error_clear();
 }
 
-void dr_trainer_miss_best(dr_trainer *t)
+void dr_trainer_miss_best(dr_trainer *t, int best)
 {
     char path[PATH_MAX];
-    int best = dr_trainer_best_step(t);
     if (t->o->keep_best && best >= 0 && !best_path(t, path, sizeof path, best) && !dr_exists(path))
         dr_trainer_say(t, "the best model so far, '%s', is gone: one that is better will be kept", path);
 }

@@ -110,6 +110,6 @@ dr_status dr_trainer_save(dr_trainer *t)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_checkpoint_save(c);
     if (!st)
-        dr_trainer_drop_others(t);
+        dr_trainer_drop_others(t, dr_trainer_best_step(t));
     return st;
 }

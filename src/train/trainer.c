@@ -190,7 +190,7 @@ static dr_status run(dr_trainer *t)
         st = dr_trainer_open_logs(t);
     if (st)
         return st;
-    dr_trainer_miss_best(t);
+    dr_trainer_miss_best(t, dr_trainer_best_step(t));
     t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;

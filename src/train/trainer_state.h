@@ -86,10 +86,10 @@ int dr_trainer_best_step(dr_trainer *t);
 void dr_trainer_tell_course(dr_trainer *t);
 /** Writes OUTPUT/best-STEP of the model as it is now. */
 dr_status dr_trainer_keep_best(dr_trainer *t);
-/** Removes all of them but the best; after a checkpoint, which knows it. */
-void dr_trainer_drop_others(dr_trainer *t);
+/** Removes all of them but that of step `best`; after a checkpoint, which knows it. */
+void dr_trainer_drop_others(dr_trainer *t, int best);
 /** Says when the best of a run that goes on is not there any more. */
-void dr_trainer_miss_best(dr_trainer *t);
+void dr_trainer_miss_best(dr_trainer *t, int best);
 
 /** To the caller's message callback. */
 void dr_trainer_say(const dr_trainer *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
