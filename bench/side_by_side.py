@@ -30,8 +30,8 @@ def why(code, text):
 
 
 def run(command, codes=(0,)):
-    """Seconds and peak GiB of a process from its start to its end, and what it wrote to standard output. Another exit code
-    than one of `codes` is a failure."""
+    """Seconds, those of CPUs, and peak GiB of a process from its start to its end, and what it wrote to standard output. Another
+    exit code than one of `codes` is a failure."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as err, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, text=True) as p:
         out = p.stdout.read()
@@ -41,7 +41,7 @@ def run(command, codes=(0,)):
         if p.returncode not in codes:
             err.seek(0)
             raise Failed(why(p.returncode, err.read()))
-    return {"seconds": seconds, "gib": usage.ru_maxrss / 2 ** 20, "out": out}
+    return {"seconds": seconds, "cpu": usage.ru_utime + usage.ru_stime, "gib": usage.ru_maxrss / 2 ** 20, "out": out}
 
 
 def write_png(path, width, height, channels, pixel):

@@ -63,7 +63,7 @@ static void copy(dr_backbone_kind kind, const change *c, char out[PATH_MAX])
         own[n] = calloc(2, e[n].size + 64);
         memcpy(own[n], e[n].data, e[n].size);
         if (c->set && strcmp(name, c->set) == 0)
-            memcpy(own[n], &c->value, sizeof c->value);
+            dr_from_f32(&c->value, own[n], e[n].dtype, 1);
         if (c->wide && strcmp(name, c->wide) == 0) {
             e[n].size += e[n].size / (size_t)e[n].dim[0];
             e[n].dim[0]++;

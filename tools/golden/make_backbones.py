@@ -8,7 +8,7 @@
 
 Needs torch, torchvision, transformers, lpips, pytorch-fid, clean-fid, torch-fidelity, scipy, Pillow (made with 2.15, 0.29,
 5.23, 0.1.4, 0.3.0, 0.1.35, 0.4.0, 1.17, 13). The networks are the packages' own classes; the small ones are these classes
-with fewer channels, which the packages do not offer: their layers are made anew, the forwards stay. Files are in the forms
+with fewer channels (a 32nd, of Inception a 16th), which the packages do not offer: their layers are made anew, the forwards stay. Files are in the forms
 that are published: torch.save's state dictionaries under torchvision's, lpips's and pytorch-fid's names, and a folder of
 transformers.
 """
@@ -43,8 +43,7 @@ NAME = "backbones-full" if A.full else "backbones-nano"
 MODELS, CASES = A.out / NAME, A.out / (NAME + "-cases")
 for d in (MODELS, CASES):
     d.mkdir(parents=True, exist_ok=True)
-torch.manual_seed(0)
-G = torch.Generator().manual_seed(1)
+G = torch.Generator()
 THIN = 1 if A.full else 32
 
 
@@ -60,6 +59,12 @@ def save_case(name, kind, inputs, want, args=None):
 def save_weights(module, name, prefix=""):
     torch.save({prefix + k: v for k, v in module.state_dict().items()}, MODELS / name)
     os.chmod(MODELS / name, 0o644)
+
+
+def part(seed):
+    """Each part begins anew, so that it comes out the same with the others and without."""
+    torch.manual_seed(seed)
+    G.manual_seed(seed)
 
 
 def thin(module, factor):
@@ -81,18 +86,21 @@ def thin(module, factor):
     return module
 
 
-def shake(module):
-    """Random values of a size at which activations neither die nor explode."""
+def shake(module, centred=False):
+    """Random values of a size at which activations neither die nor explode. `centred`: filters whose weights add up to
+    zero, without which a deep net says the same of all pictures."""
     with torch.no_grad():
         for m in module.modules():
             if isinstance(m, nn.Conv2d):
                 fan = m.in_channels * m.kernel_size[0] * m.kernel_size[1]
                 m.weight.normal_(0, (2 / fan) ** 0.5, generator=G)
+                if centred:
+                    m.weight.sub_(m.weight.mean((1, 2, 3), keepdim=True))
                 if m.bias is not None:
                     m.bias.normal_(0, 0.2, generator=G)
             elif isinstance(m, nn.BatchNorm2d):
                 m.weight.uniform_(0.7, 1.3, generator=G)
-                m.bias.normal_(0, 0.2, generator=G)
+                m.bias.normal_(0.2, 0.2, generator=G)  # narrow nets die of too many zeros
                 m.running_mean.normal_(0, 0.3, generator=G)
                 m.running_var.uniform_(0.5, 1.5, generator=G)
     return module.eval()
@@ -129,6 +137,7 @@ NETS = {"alex": ("alexnet", torchvision.models.alexnet, "alexnet-owt-7be5be79.pt
 
 
 def make_lpips(short):
+    part(list(NETS).index(short))
     kind, make, file, h, w = NETS[short]
     net = make(weights=None)
     if not A.full:  # the classifiers are large, and are only passed over
@@ -180,10 +189,12 @@ def make_inception():
     torchvision.models.Inception3.load_state_dict = lambda *a, **k: None
     net = fid_inception.fid_inception_v3()
     torchvision.models.Inception3.load_state_dict = load
-    net = shake(thin(net, THIN))
+    net = shake(thin(net, 1 if A.full else 16), centred=not A.full)
     if not A.full:
         net.fc = nn.Linear(3, 2)
+        net.half()  # what 16 bits keep: the file is half as large, and read as such
     save_weights(net, "pt_inception-2015-12-05-6726825d.pth")
+    net.float()
     fid_inception.fid_inception_v3 = lambda: net
     return fid_inception.InceptionV3([3]).eval()
 
@@ -210,6 +221,7 @@ def frechet(a, b):
 
 
 def make_fid():
+    part(3)
     model = make_inception()
     if not A.photos:
         x = torch.rand(2, 3, 79, 91, generator=G) * 2 - 1
@@ -234,6 +246,7 @@ def make_fid():
         else:
             a, b = noise(5, 61, 47), noise(4, 40, 53)
         fa, fb = features(model, a, clean), features(model, b, clean)
+        assert (fa.std(0).norm() > 0.01 * fa.mean(0).norm())  # not the same for all pictures
         how = "clean" if clean else "pytorch"
         save_case("fid-" + how, "fid", {"a": a, "b": b},
                   {"features/a": fa, "features/b": fb, "distance": torch.tensor([frechet(fa, fb)])}, {"resize": how})
@@ -254,6 +267,7 @@ def make_kid(name, a, b, size):
 
 def make_vectors():
     """Features alone: more pictures than features, and fewer."""
+    part(4)
     a, b = torch.randn(60, 24, generator=G).abs() * 0.7, torch.randn(50, 24, generator=G).abs() + 0.1
     for name, x, y in (("frechet", a, b), ("frechet-few", a[:9], b[:7])):
         save_case(name, "frechet", {"a": x, "b": y}, {"distance": torch.tensor([frechet(x, y)])})
@@ -263,6 +277,7 @@ def make_vectors():
 # --- CLIP ---------------------------------------------------------------------------------------------------------------
 
 def make_clip():
+    part(5)
     small = dict(hidden_size=24, intermediate_size=40, num_hidden_layers=2, num_attention_heads=3, image_size=30, patch_size=9,
                  projection_dim=10)
     full = dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, image_size=224,
