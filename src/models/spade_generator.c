@@ -144,9 +144,10 @@ dr_status dr_spade_init(dr_spade_generator *m, const dr_spade_config *c, dr_para
 static double rows_of_sigma(const dr_tensor *w, int64_t o, int64_t end, const float *u, const float *v, float *raw,
                             float *f32)
 {
-    size_t size = dr_dtype_size(w->dtype), rest = (size_t)(dr_numel(w) / w->dim[0]), n = (size_t)(end - o) * rest;
+    size_t rest = (size_t)(dr_numel(w) / w->dim[0]), n = (size_t)(end - o) * rest;
     double sum = 0;
-    dr_ops_get()->get(raw, (const char *)w->data + (size_t)o * rest * size, n * size);
+    dr_ops_get()->get(raw, (const char *)w->data + dr_dtype_bytes(w->dtype, (size_t)o * rest),
+                      dr_dtype_bytes(w->dtype, n));
     dr_to_f32(raw, w->dtype, f32, n);
     for (const float *row = f32; o < end; o++, row += rest) {
         double along = 0;
