@@ -648,6 +648,14 @@ typedef struct drape_train_options {
     bool save_single_file; /* the whole model as one file, too: NAME.safetensors in output_dir, NAME being its own */
     const char *validation_prompt, *validation_image, *validation_mask;
     int validation_steps, num_validation_images;
+
+    /* Pairs of a person and a photo of the garment, instead of photos of one garment: see drape_train(). */
+    const char *garment_pairs; /* their folder; then there are no instance data, prompts and class images */
+    int width, height;         /* pixels of each of the two pictures; both 0: the attention weights', or 384x512 */
+    const char *train_layers;  /* "attention": the self-attention alone; "all" */
+    const char *attention;     /* self-attention weights to start from: their file or folder; NULL: the model's own */
+    double garment_dropout;    /* part of the samples in which the garment is not shown, for guidance */
+    const char *validation_garment;
     drape_train_callbacks callbacks;
     double validation_split;     /* part of the photos that are held out: never trained on, looked at every
                                     validation_steps; 0: none */
@@ -663,6 +671,10 @@ void drape_train_defaults(drape_train_options *options);
 /**
  * Teaches an inpainting model one garment. The result in output_dir is a pipeline folder that drape and diffusers load,
  * or pytorch_lora_weights.safetensors with lora_rank.
+ *
+ * With garment_pairs it teaches the model to dress a person from a photo of any garment, as CatVTON is trained
+ * (arXiv:2407.15886). The result is then attention/model.safetensors, a pipeline folder with train_layers "all", or
+ * adapters as well.
  *
  * A run that was stopped or killed at any moment goes on with resume_from_checkpoint, bit for bit.
  */
@@ -803,6 +815,7 @@ typedef struct drape_option {
     const char *unset;   /* what the default means, where it does not speak for itself: "the model's"; "" for nothing.
                             A text that has none must not be NULL */
     const char *heading; /* above this option and those that follow; NULL for most */
+    const char *unless;  /* a required text may be missing when the option of this name is given */
 } drape_option;
 
 /**

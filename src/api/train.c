@@ -8,6 +8,7 @@
 #include "options/options.h"
 #include "pipeline/folder.h"
 #include "train/dataset_lint.h"
+#include "train/pairs_dataset.h"
 #include "train/trainer.h"
 #include "tryon/tryon.h"
 
@@ -25,6 +26,7 @@ void drape_train_defaults(drape_train_options *options)
 
 typedef struct train_call {
     const drape_train_options *options;
+    const dr_trainer *trainer;
     const char *what; /* for progress */
     int done, total;
 } train_call;
@@ -60,11 +62,25 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
     return o;
 }
 
+/* As CatVTON's published program makes them, at the size of the pairs. */
+static void picture_of_pair(const train_call *c, const dr_engine *e, const dr_image *garment, dr_tryon_options *o)
+{
+    o->garment = garment;
+    o->fit = DR_FIT_CROP_PAD;
+    o->whole = true;
+    o->paste = false;
+    (void)dr_trainer_pair_size(c->trainer, &o->inpaint.width, &o->inpaint.height);
+    o->inpaint.sampler.kind = DR_SAMPLER_DDIM;
+    o->inpaint.sampler.eta = e->schedule.advice_given ? 0 : 1; /* few steps want no noise of their own */
+}
+
 static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, int step)
 {
     const drape_train_options *p = c->options;
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0};
     dr_status st = dr_image_read(&photo, p->validation_image, 3);
+    if (!st && p->validation_garment)
+        st = dr_image_read(&garment, p->validation_garment, 3);
     if (!st)
         st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
     for (int i = 0; !st && i < p->num_validation_images; i++) {
@@ -73,6 +89,8 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
         dr_tryon_options o =
             picture_options(c, e, p->validation_prompt ? p->validation_prompt : "", p->seed + (uint64_t)i);
         c->done = i;
+        if (garment.data)
+            picture_of_pair(c, e, &garment, &o);
         st = dr_tryon(e, &o, &photo, &mask, &out);
         if (!st)
             st = dr_path_format(path, sizeof path, dir, "step-%06d-%d.png", step, i + 1);
@@ -82,6 +100,7 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
     }
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     return st;
 }
 
@@ -89,7 +108,8 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
 static dr_status open_in_training(dr_engine *e, dr_trainer *t)
 {
     struct dr_text_model *text = dr_trainer_text(t);
-    dr_status st = dr_engine_open(e, dr_trainer_source(t), NULL, dr_trainer_precision(t), true, NULL);
+    dr_engine_extras extras = {.dresses = dr_trainer_pair_size(t, NULL, NULL)};
+    dr_status st = dr_engine_open(e, dr_trainer_source(t), &extras, dr_trainer_precision(t), true, NULL);
     if (st)
         return st;
     e->unet = *dr_trainer_unet(t);
@@ -113,6 +133,7 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
     dr_status st = open_in_training(&e, t);
     if (st)
         return st;
+    c->trainer = t;
     c->what = "validation pictures";
     c->total = c->options->num_validation_images;
     st = write_pictures(c, &e, dir, step);
@@ -122,19 +143,30 @@ static dr_status validate(void *user, dr_trainer *t, int step, const char *dir)
 
 /* --- photos that are held out ------------------------------------------------------------------------ */
 
+/* A pair's pictures at the size that it is trained at, so that the result can be compared with them. */
+static dr_status load_held(const train_call *c, const dr_example *x, dr_image *photo, dr_image *mask, dr_image *garment)
+{
+    dr_crop whole = {0};
+    if (dr_trainer_pair_size(c->trainer, &whole.width, &whole.height))
+        return dr_garment_pair_load(x, &whole, photo, mask, garment);
+    dr_status st = dr_image_read(photo, x->image, 3);
+    return st ? st : dr_mask_load(mask, x->mask, photo->width, photo->height, x->image, NULL);
+}
+
 static dr_status dress_one(train_call *c, dr_engine *e, const dr_example *x, int i, dr_train_dressed *each, void *user)
 {
-    dr_image photo = {0}, mask = {0}, out = {0};
-    dr_status st = dr_image_read(&photo, x->image, 3);
-    if (!st)
-        st = dr_mask_load(&mask, x->mask, photo.width, photo.height, x->image, NULL);
-    dr_tryon_options o = picture_options(c, e, x->prompt, c->options->seed + (uint64_t)i);
+    dr_image photo = {0}, mask = {0}, garment = {0}, out = {0};
+    dr_status st = load_held(c, x, &photo, &mask, &garment);
+    dr_tryon_options o = picture_options(c, e, x->prompt ? x->prompt : "", c->options->seed + (uint64_t)i);
+    if (garment.data)
+        picture_of_pair(c, e, &garment, &o);
     if (!st)
         st = dr_tryon(e, &o, &photo, &mask, &out);
     if (!st)
         st = each(user, i, &photo, &mask, &out);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     dr_image_clear(&out);
     return st;
 }
@@ -147,6 +179,7 @@ static dr_status dress(void *user, dr_trainer *t, const dr_dataset *photos, int 
     dr_status st = open_in_training(&e, t);
     if (st)
         return st;
+    c->trainer = t;
     c->what = "photos held out";
     c->total = count;
     for (int i = 0; !st && i < count; i++) {
@@ -210,14 +243,17 @@ static dr_status make_class_images(void *user, const dr_trainer *t, const drape_
 /* Found out now, not after the first hundred steps. */
 static dr_status check_validation(const drape_train_options *p)
 {
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0};
     if (!p->validation_image || !p->validation_mask)
         return DR_OK;
     dr_status st = dr_image_read(&photo, p->validation_image, 3);
     if (!st)
         st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
+    if (!st && p->validation_garment)
+        st = dr_image_read(&garment, p->validation_garment, 3);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     return st;
 }
 

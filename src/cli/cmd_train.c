@@ -12,7 +12,7 @@
 typedef struct train_cli {
     drape_train_options o;
     const char *revision;
-    int threads;
+    int threads, size[2];
     bool quiet;
     dr_progress bar;
     bool bar_open;
@@ -76,6 +76,12 @@ static void on_look(void *user, const drape_train_look *l)
 
 #define AT(field) offsetof(train_cli, field)
 static const dr_own own[] = {
+    {NULL,
+     "width|height",
+     AT(size),
+     {"size", DR_OPT_SIZE, NULL, NULL, "of both pictures", .shown_default = "the attention weights' own, else 384x512"},
+     drape_train_option,
+     "width"},
     {"tokenizer_name",
      NULL,
      AT(revision),
@@ -92,7 +98,10 @@ static int parse(train_cli *c, int argc, char **argv)
 {
     dr_opt_set s;
     dr_opt_table(&s, drape_train_option, &c->o, own, sizeof own / sizeof *own, c);
-    return dr_opt_parse(&dr_cmd_train, s.opt, s.count, argc, argv, NULL);
+    int bad = dr_opt_parse(&dr_cmd_train, s.opt, s.count, argc, argv, NULL);
+    c->o.width = c->size[0];
+    c->o.height = c->size[1];
+    return bad;
 }
 
 static int run(int argc, char **argv)
@@ -116,9 +125,11 @@ static int run(int argc, char **argv)
 }
 
 const dr_command dr_cmd_train = {
-    "train", "teach an inpainting model one garment from a few photos and masks",
+    "train", "teach an inpainting model one garment from a few photos and masks, or dressing from pairs",
     "--pretrained_model_name_or_path DIR --instance_data_dir DIR --instance_masks_data_dir DIR --output_dir DIR",
     "  drape train --pretrained_model_name_or_path=sd2-inpainting --instance_data_dir=images \\\n"
     "    --instance_masks_data_dir=masks --output_dir=out --train_text_encoder --resolution=512 \\\n"
-    "    --gradient_checkpointing --use_8bit_adam --learning_rate=2e-6 --max_train_steps=1000\n",
+    "    --gradient_checkpointing --use_8bit_adam --learning_rate=2e-6 --max_train_steps=1000\n"
+    "  drape train --pretrained_model_name_or_path=sd15-inpainting --vae=sd-vae-ft-mse --garment_pairs=pairs \\\n"
+    "    --size=384x512 --output_dir=dresser --gradient_checkpointing --learning_rate=1e-5 --max_train_steps=16000\n",
     run};

@@ -256,6 +256,14 @@ static int parse_option(const dr_command *cmd, const dr_opt *opts, size_t count,
     return store(cmd, o, value ? value : argv[++*i]);
 }
 
+/* Whether the option `name` was given; NULL is none. */
+static bool is_seen(const dr_opt *opts, size_t count, const char *name, const bool *seen)
+{
+    bool negated;
+    const dr_opt *o = name ? find_long(opts, count, name, strlen(name), &negated) : NULL;
+    return o && seen[o - opts];
+}
+
 static dr_opt_reader reader;
 static void *reader_user;
 
@@ -292,7 +300,7 @@ int dr_opt_parse(const dr_command *cmd, const dr_opt *opts, size_t count, int ar
             return bad;
     }
     for (size_t i = 0; i < count; i++)
-        if (opts[i].required && !seen[i])
+        if (opts[i].required && !seen[i] && !is_seen(opts, count, opts[i].unless, seen))
             return dr_usage_error(cmd, "--%.*s is missing", name_length(&opts[i]), opts[i].name);
     return 0;
 }
@@ -307,7 +315,7 @@ static void say_default(const dr_opt *o, char *out, size_t n)
     if (o->kind == DR_OPT_STRING || o->kind == DR_OPT_CHOICE)
         text = *(const char **)o->out;
     if (o->required)
-        snprintf(out, n, "required");
+        snprintf(out, n, "required%s%s", o->unless ? " without --" : "", o->unless ? o->unless : "");
     else if (o->shown_default)
         snprintf(out, n, "%s", o->shown_default);
     else if (text)

@@ -40,6 +40,7 @@ typedef struct dr_opt {
     double min, max; /* numbers: both 0 = no bounds */
     bool above;      /* min itself is too little */
     bool required;
+    const char *unless;        /* not required with this option: its name */
     const char *shown_default; /* in --help instead of *out's value; "" for none */
     bool *given;               /* set when the option is; may be NULL */
 } dr_opt;

@@ -46,6 +46,7 @@ static dr_opt opt_of(const drape_option *p, void *values)
                     .max = number ? p->most : 0,
                     .above = p->above,
                     .required = p->required,
+                    .unless = p->unless,
                     .shown_default = p->unset};
 }
 

@@ -107,6 +107,23 @@ void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void 
         each_in_level(&u->up[i], fn, user);
 }
 
+static void each_self(dr_transformer2d *t, void (*fn)(void *user, dr_attn *a), void *user)
+{
+    for (int i = 0; i < t->depth; i++)
+        fn(user, &t->layer[i].self);
+}
+
+void dr_unet_each_self_attention(dr_unet *u, void (*fn)(void *user, dr_attn *a), void *user)
+{
+    dr_unet_level *const path[] = {u->down, u->up};
+    for (int way = 0; way < 2; way++)
+        for (int i = 0; i < u->config.levels; i++)
+            for (int k = 0; k < path[way][i].layers; k++)
+                if (path[way][i].layer[k].cross)
+                    each_self(&path[way][i].layer[k].attention, fn, user);
+    each_self(&u->mid.attention, fn, user);
+}
+
 /* --- forward ------------------------------------------------------------------------------------ */
 
 /* Sines and cosines of the timestep at C/2 frequencies -> [N,C]. diffusers get_timestep_embedding. */

@@ -71,6 +71,11 @@ dr_status dr_unet_init(dr_unet *u, const dr_unet_config *c, dr_params *p);
 /** Calls fn for the projections of every attention: to_q, to_k, to_v, to_out.0 of self- and cross-attention. */
 void dr_unet_each_attention(dr_unet *u, void (*fn)(void *user, dr_lin *l), void *user);
 
+/** Calls fn for every self-attention, in the order in which diffusers registers a UNet's blocks: down, up, and mid
+ * last.
+ */
+void dr_unet_each_self_attention(dr_unet *u, void (*fn)(void *user, dr_attn *a), void *user);
+
 /** The input of an inpainting model from its parts, of `cells` latent cells in C channels: noisy [cells,C], mask
  * [cells], 1 where something is to be painted, masked [cells,C] -> x [cells,2C+1]. On the host. */
 void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x);

@@ -3,6 +3,8 @@
 #include "base/bounds.h"
 #include "base/choice.h"
 
+#include <string.h>
+
 static const void *field(const drape_option *p, const void *options)
 {
     return (const char *)options + p->offset;
@@ -15,6 +17,16 @@ static dr_status check_number(const drape_option *p, double v, const char *dashe
         return DR_OK;
     return dr_fail(DR_EINVAL, "%s%s is %.10g, must be %s", dashes, p->name, v,
                    dr_bounds_text(bounds, p->least, p->most, p->above));
+}
+
+/* Whether the option is given that makes this one needless. */
+static bool needless(const drape_option *table, const drape_option *p, const void *options)
+{
+    const drape_option *other = table;
+    while (p->unless && other->name && strcmp(other->name, p->unless) != 0)
+        other++;
+    const char *const *text = p->unless && other->name ? field(other, options) : NULL;
+    return text && *text && **text;
 }
 
 static dr_status check_text(const drape_option *p, const char *text, const char *dashes)
@@ -59,6 +71,7 @@ dr_status dr_options_check(const drape_option *table, const void *options, const
 {
     dr_status st = DR_OK;
     for (const drape_option *p = table; !st && p->name; p++)
-        st = check(p, field(p, options), dashes);
+        if (!needless(table, p, options))
+            st = check(p, field(p, options), dashes);
     return st;
 }

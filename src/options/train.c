@@ -34,15 +34,18 @@ const drape_train_options dr_train_defaults = {
     .unmasked_loss_weight = 1.0,
     .validation_steps = 100,
     .num_validation_images = 4,
+    .train_layers = "attention",
+    .garment_dropout = 0.1,
     .validation_metrics = "own",
 };
 
 const drape_option dr_train_table[] = {
     {F(pretrained_model_name_or_path), DRAPE_OPTION_TEXT, 0, 0, "DIR|FILE",
      "folder of an inpainting model (see 'drape pull'), or a single file", .required = true},
-    {F(instance_data_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR", "photos of the garment", .required = true},
+    {F(instance_data_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR", "photos of the garment", .required = true,
+     .unless = "garment_pairs"},
     {F(instance_masks_data_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR",
-     "masks of the garment, white, of the photos' names in any format", .required = true},
+     "masks of the garment, white, of the photos' names in any format", .required = true, .unless = "garment_pairs"},
     {F(output_dir), DRAPE_OPTION_TEXT, 0, 0, "DIR", "checkpoints and result", .required = true},
     {F(instance_prompt), DRAPE_OPTION_TEXT, 0, 0, "TEXT", "one prompt for all photos",
      .unset = "NAME.txt beside the photo, else its file name"},
@@ -54,6 +57,18 @@ const drape_option dr_train_table[] = {
     {F(center_crop), DRAPE_OPTION_BOOL, 0, 1, NULL, "cut out the middle instead of a random place"},
     {F(bucket), DRAPE_OPTION_BOOL, 0, 1, NULL, "keep the photos' aspect ratios, at about resolution^2 pixels"},
     {F(flip), DRAPE_OPTION_BOOL, 0, 1, NULL, "mirror half of the photos (prints come out mirrored)"},
+
+    {F(garment_pairs), DRAPE_OPTION_TEXT, 0, 0, "DIR",
+     "teach dressing from a garment's photo: folders person, mask and garment, with files of one name; or VITON-HD's",
+     .unset = "", .heading = "pairs of a person and a photo of the garment, instead of photos of one garment:"},
+    {F(width), DRAPE_OPTION_INT, 0, 4096, "PX", "of both pictures", .unset = ""},
+    {F(height), DRAPE_OPTION_INT, 0, 4096, "PX", "of both pictures", .unset = ""},
+    {F(train_layers), DRAPE_OPTION_CHOICE, 0, 0, NULL, "what learns: the self-attention, or the whole UNet",
+     .choices = "attention|all"},
+    {F(attention), DRAPE_OPTION_TEXT, 0, 0, "FILE|DIR", "self-attention weights to start from",
+     .unset = "the model's own"},
+    {F(garment_dropout), DRAPE_OPTION_NUMBER, 0, 1, "X",
+     "part of the samples in which the garment is not shown, so that guidance works"},
 
     {F(train_text_encoder), DRAPE_OPTION_BOOL, 0, 1, NULL, "the text encoder too", .heading = "what is trained:"},
     {F(lora_rank), DRAPE_OPTION_INT, 0, 1024, "R", "adapters of this rank instead of all weights; 0 is off"},
@@ -113,6 +128,7 @@ const drape_option dr_train_table[] = {
     {F(validation_prompt), DRAPE_OPTION_TEXT, 0, 0, "TEXT", "try-on pictures while training", .unset = ""},
     {F(validation_image), DRAPE_OPTION_TEXT, 0, 0, "PHOTO", "of this person", .unset = ""},
     {F(validation_mask), DRAPE_OPTION_TEXT, 0, 0, "MASK", "with this mask", .unset = ""},
+    {F(validation_garment), DRAPE_OPTION_TEXT, 0, 0, "PHOTO", "of pairs: with this garment", .unset = ""},
     {F(validation_steps), DRAPE_OPTION_INT, 0, STEPS, "N", "every N steps"},
     {F(num_validation_images), DRAPE_OPTION_INT, 1, 64, "N", "pictures each time"},
 

@@ -47,4 +47,8 @@ dr_status dr_garment_attention_check(const dr_garment_attention *a, const dr_une
 /** Puts the weights in the place of the UNet's own; it must be checked, and the file stay open as long. */
 dr_status dr_garment_attention_apply(const dr_garment_attention *a, const dr_unet *u, dr_params *p);
 
+/** Writes such a file of a UNet's self-attention, which must be f32 (asserted), with the size of the pictures that it
+ * was trained on. It appears complete or not at all. */
+dr_status dr_garment_attention_save(dr_unet *u, const char *path, int width, int height);
+
 #endif

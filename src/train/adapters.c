@@ -6,24 +6,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- which layers --------------------------------------------------------------------------------- */
+
+typedef struct visitor {
+    void (*fn)(void *user, dr_lin *l);
+    void *user;
+} visitor;
+
+static void visit_self(void *user, dr_attn *a)
+{
+    const visitor *v = user;
+    dr_lin *const all[] = {&a->q, &a->k, &a->v, &a->out};
+    for (int i = 0; i < 4; i++)
+        v->fn(v->user, all[i]);
+}
+
+void dr_adapters_each(const dr_adapter_layers *to, void (*unet)(void *user, dr_lin *l),
+                      void (*text)(void *user, dr_lin *l), void *user)
+{
+    if (to->self_alone)
+        dr_unet_each_self_attention(to->unet, visit_self, &(visitor){unet, user});
+    else
+        dr_unet_each_attention(to->unet, unet, user);
+    if (to->text)
+        dr_clip_each_attention(to->text, text, user);
+}
+
+/* --- made ------------------------------------------------------------------------------------------ */
+
 typedef struct maker {
     dr_params *params;
     int rank;
     double scale;
-    const char *prefix;
 } maker;
 
-static void add_adapter(void *user, dr_lin *l)
+static void add_adapter(const maker *m, const char *prefix, dr_lin *l)
 {
-    const maker *m = user;
     char name[DR_NAME_MAX], layer[DR_NAME_MAX];
     int n = (int)(strlen(l->w->name) - strlen(".weight"));
     int64_t out = l->w->dim[0], in = dr_numel(l->w) / out;
-    snprintf(name, sizeof name, "%s.%.*s", m->prefix, n, l->w->name);
+    snprintf(name, sizeof name, "%s.%.*s", prefix, n, l->w->name);
     dr_params *p = m->params;
     l->down = dr_param_add(p, dr_join(layer, name, "lora_A"), "weight", DR_INIT_KAIMING, in, 2, m->rank, in, 1, 1);
     l->up = dr_param_add(p, dr_join(layer, name, "lora_B"), "weight", DR_INIT_ZEROS, 0, 2, out, m->rank, 1, 1);
     l->lora_scale = (float)m->scale;
+}
+
+static void add_to_unet(void *user, dr_lin *l)
+{
+    add_adapter(user, "unet", l);
+}
+
+static void add_to_text(void *user, dr_lin *l)
+{
+    add_adapter(user, "text_encoder.text_model", l);
 }
 
 static void detach(void *user, dr_lin *l)
@@ -32,27 +68,25 @@ static void detach(void *user, dr_lin *l)
     l->down = l->up = NULL;
 }
 
-dr_status dr_adapters_declare(dr_params *p, dr_unet *unet, dr_clip_text *text, int rank, double alpha)
+dr_status dr_adapters_declare(dr_params *p, const dr_adapter_layers *to, int rank, double alpha)
 {
     dr_status st = dr_params_init(p);
     if (st)
         return st;
-    dr_unet_each_attention(unet, add_adapter, &(maker){p, rank, alpha / rank, "unet"});
-    if (text)
-        dr_clip_each_attention(text, add_adapter, &(maker){p, rank, alpha / rank, "text_encoder.text_model"});
+    dr_adapters_each(to, add_to_unet, add_to_text, &(maker){p, rank, alpha / rank});
     return p->status;
 }
 
-void dr_adapters_detach(dr_unet *unet, dr_clip_text *text)
+void dr_adapters_detach(const dr_adapter_layers *to)
 {
-    dr_unet_each_attention(unet, detach, NULL);
-    dr_clip_each_attention(text, detach, NULL);
+    dr_adapters_each(to, detach, detach, NULL);
 }
 
-dr_status dr_adapters_make(dr_adapters *a, dr_unet *unet, dr_clip_text *text, int rank, double alpha, uint64_t seed)
+dr_status dr_adapters_make(dr_adapters *a, const dr_adapter_layers *to, int rank, double alpha, uint64_t seed)
 {
-    *a = (dr_adapters){.rank = rank, .alpha = alpha > 0 ? alpha : rank, .text = text != NULL};
-    dr_status st = dr_adapters_declare(&a->params, unet, text, rank, a->alpha);
+    *a = (dr_adapters){
+        .rank = rank, .alpha = alpha > 0 ? alpha : rank, .text = to->text != NULL, .self_alone = to->self_alone};
+    dr_status st = dr_adapters_declare(&a->params, to, rank, a->alpha);
     if (!st)
         st = dr_weights_random(&a->params, DR_F32, seed);
     for (dr_param *q = a->params.first; !st && q; q = q->next) {
@@ -68,12 +102,16 @@ void dr_adapters_clear(dr_adapters *a)
     *a = (dr_adapters){0};
 }
 
+/* --- files ----------------------------------------------------------------------------------------- */
+
 /* What diffusers (from 0.35 on) reads rank and alpha from. */
 static char *metadata(const dr_adapters *a)
 {
     json_t *j = json_object();
     const char *const parts[] = {"unet", "text_encoder"};
-    const char *const targets[] = {"[\"to_q\", \"to_k\", \"to_v\", \"to_out.0\"]",
+    const char *const targets[] = {a->self_alone
+                                       ? "[\"attn1.to_q\", \"attn1.to_k\", \"attn1.to_v\", \"attn1.to_out.0\"]"
+                                       : "[\"to_q\", \"to_k\", \"to_v\", \"to_out.0\"]",
                                    "[\"q_proj\", \"k_proj\", \"v_proj\", \"out_proj\"]"};
     for (int i = 0; i < (a->text ? 2 : 1); i++) {
         char key[64];

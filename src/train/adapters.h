@@ -12,17 +12,28 @@ typedef struct dr_adapters {
     int rank;
     double alpha;
     bool text;
+    bool self_alone;
 } dr_adapters;
+
+/* Which layers get them. */
+typedef struct dr_adapter_layers {
+    dr_unet *unet;
+    dr_clip_text *text; /* NULL: none of it */
+    bool self_alone;    /* the UNet's self-attention and not its cross-attention */
+} dr_adapter_layers;
 
 /** Adapters for every attention projection of the UNet and, unless `text` is NULL, of the text encoder; attached to
  *  their layers. The models' own weights stay constant. */
-dr_status dr_adapters_make(dr_adapters *a, dr_unet *unet, dr_clip_text *text, int rank, double alpha, uint64_t seed);
+dr_status dr_adapters_make(dr_adapters *a, const dr_adapter_layers *to, int rank, double alpha, uint64_t seed);
 void dr_adapters_clear(dr_adapters *a);
 
-/** The table of them alone, without values, attached to the layers; and taken off again. `text` may be NULL in the
- * first. */
-dr_status dr_adapters_declare(dr_params *p, dr_unet *unet, dr_clip_text *text, int rank, double alpha);
-void dr_adapters_detach(dr_unet *unet, dr_clip_text *text);
+/** The table of them alone, without values, attached to the layers; and taken off again. */
+dr_status dr_adapters_declare(dr_params *p, const dr_adapter_layers *to, int rank, double alpha);
+void dr_adapters_detach(const dr_adapter_layers *to);
+
+/** Calls fn for each projection that gets one, text encoder last. */
+void dr_adapters_each(const dr_adapter_layers *to, void (*unet)(void *user, dr_lin *l),
+                      void (*text)(void *user, dr_lin *l), void *user);
 
 /** pytorch_lora_weights.safetensors with rank and alpha in the metadata, atomically. */
 dr_status dr_adapters_save(const dr_adapters *a, const char *path);

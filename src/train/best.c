@@ -27,7 +27,7 @@ static dr_status fill(dr_trainer *t, const char *dir)
     char path[PATH_MAX];
     if (!t->o->lora_rank) {
         dr_status st = dr_trainer_write_parts(t, dir);
-        return st ? st : dr_folder_write_index(dir, t->schedule.class_name);
+        return st || dr_trainer_part_alone(t) ? st : dr_folder_write_index(dir, t->schedule.class_name);
     }
     dr_status st = dr_path(path, sizeof path, dir, "pytorch_lora_weights.safetensors");
     return st ? st : dr_adapters_save(&t->adapters, path);

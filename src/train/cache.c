@@ -4,6 +4,7 @@
 #include "io/prepare.h"
 #include "models/tokenizer.h"
 #include "train/dataset_lint.h"
+#include "train/pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ void dr_cache_clear(dr_cache *c)
         free(c->entry[i].moments);
         free(c->entry[i].masked);
         free(c->entry[i].mask);
+        free(c->entry[i].garment);
     }
     for (int i = 0; c->text && i < c->instances + c->classes; i++)
         free(c->text[i]);
@@ -83,23 +85,33 @@ static dr_status middle_box(dr_image *mask, int width, int height)
     return DR_OK;
 }
 
+/* The pictures of an entry; `garment` stays empty where it has none. */
+static dr_status load_entry(const dr_encoded *e, const dr_example *example, bool any_white, dr_image *photo,
+                            dr_image *mask, dr_image *garment)
+{
+    if (example->garment)
+        return dr_garment_pair_load(example, &e->item.crop, photo, mask, garment);
+    dr_status st = dr_example_load(example, &e->item.crop, any_white, photo, example->mask ? mask : NULL);
+    return !st && !example->mask ? middle_box(mask, photo->width, photo->height) : st;
+}
+
 /* `lost`: the part of the mask that the latents' grid does not show. */
 static dr_status encode_entry(dr_encoded *e, const dr_example *example, bool any_white, dr_tape *g, const dr_vae *vae,
                               double *lost)
 {
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0};
     int f = dr_vae_factor(&vae->config);
     e->w = e->item.crop.width / f;
     e->h = e->item.crop.height / f;
-    dr_status st = dr_example_load(example, &e->item.crop, any_white, &photo, example->mask ? &mask : NULL);
-    if (!st && !example->mask)
-        st = middle_box(&mask, photo.width, photo.height);
+    dr_status st = load_entry(e, example, any_white, &photo, &mask, &garment);
     if (!st)
         st = encode(g, vae, &photo, NULL, &e->moments);
     if (!st)
         st = encode(g, vae, &photo, &mask, &e->masked);
+    if (!st && garment.data)
+        st = encode(g, vae, &garment, NULL, &e->garment);
     if (!st) {
-        e->mask = malloc((size_t)e->w * (size_t)e->h * sizeof *e->mask);
+        e->mask = calloc((size_t)dr_encoded_rows(e) * (size_t)e->w, sizeof *e->mask);
         if (e->mask)
             (any_white ? dr_mask_to_latent_any : dr_mask_to_latent)(&mask, e->w, e->h, e->mask);
         else
@@ -108,6 +120,7 @@ static dr_status encode_entry(dr_encoded *e, const dr_example *example, bool any
     *lost = st || any_white || !example->mask ? 0 : dr_mask_lost(&mask, e->w, e->h);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&garment);
     return st;
 }
 

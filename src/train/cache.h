@@ -13,7 +13,8 @@ typedef struct dr_encoded {
     int h, w;       /* of the latents */
     float *moments; /* [h,w,2*latent] of the photo */
     float *masked;  /* the same of the photo with the garment greyed out */
-    float *mask;    /* [h,w]: 1 where the garment is */
+    float *mask;    /* [h,w]: 1 where the garment is; of a pair [2h,w] */
+    float *garment; /* the moments of the garment's photo, of a pair; else NULL */
 } dr_encoded;
 
 typedef struct dr_cache {

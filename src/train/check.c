@@ -1,4 +1,5 @@
 /* Options that cannot be, said before anything is read. */
+#include "train/pairs_options.h"
 #include "train/trainer.h"
 
 #include "base/file.h"
@@ -24,12 +25,13 @@ static dr_status check_precision(const char *name)
 static dr_status check_folders(const drape_train_options *o)
 {
     const struct {
-        const char *flag, *dir;
+        const char *flag, *dir; /* NULL: not asked for */
     } folders[] = {{"pretrained_model_name_or_path", o->pretrained_model_name_or_path},
                    {"instance_data_dir", o->instance_data_dir},
-                   {"instance_masks_data_dir", o->instance_masks_data_dir}};
-    for (size_t i = 0; i < 3; i++)
-        if (!dr_is_dir(folders[i].dir) && !(i == 0 && dr_is_file(folders[i].dir)))
+                   {"instance_masks_data_dir", o->instance_masks_data_dir},
+                   {"garment_pairs", o->garment_pairs}};
+    for (size_t i = 0; i < 4; i++)
+        if (folders[i].dir && !dr_is_dir(folders[i].dir) && !(i == 0 && dr_is_file(folders[i].dir)))
             return dr_fail(DR_ENOENT, "--%s: there is no folder '%s'%s", folders[i].flag, folders[i].dir,
                            i == 0 ? "; get a model with 'drape pull' first" : "");
     return DR_OK;
@@ -41,6 +43,7 @@ static dr_status check_output(const drape_train_options *o)
     const char *const taken[] = {o->pretrained_model_name_or_path,
                                  o->instance_data_dir,
                                  o->instance_masks_data_dir,
+                                 o->garment_pairs,
                                  o->vae,
                                  o->with_prior_preservation ? o->class_data_dir : NULL,
                                  o->validation_data};
@@ -57,6 +60,8 @@ static dr_status check_output(const drape_train_options *o)
 dr_status dr_train_check(const drape_train_options *o)
 {
     dr_status st = dr_options_check(dr_train_table, o, "--");
+    if (!st)
+        st = dr_garment_pairs_check(o);
     if (!st)
         st = check_folders(o);
     if (!st)

@@ -199,6 +199,7 @@ void dr_dataset_close(dr_dataset *d)
     for (int i = 0; i < d->count; i++) {
         free(d->example[i].image);
         free(d->example[i].mask);
+        free(d->example[i].garment);
         free(d->example[i].prompt);
     }
     free(d->example);

@@ -10,6 +10,7 @@
 
 typedef struct dr_example {
     char *image, *mask; /* paths; mask NULL for class images */
+    char *garment;      /* the garment's photo, of pairs (train/pairs.h); else NULL */
     char *prompt;
     dr_prompt_source source; /* where it comes from */
     int width, height;       /* of the photo, upright */

@@ -2,7 +2,9 @@
 
 #include "learn/optimizer.h"
 #include "models/tokenizer.h"
+#include "train/adapters.h"
 #include "train/holdout.h"
+#include "train/pairs_options.h"
 #include "train/rehearse.h"
 
 #include <stdarg.h>
@@ -29,10 +31,12 @@ static void add_tensor(trained *t, int64_t n)
     t->moments += dr_adamw_bytes(n, t->eight_bit);
 }
 
-static void add_params(trained *t, const dr_params *p)
+/* `pairs`: the options of a training on them, where a part may learn alone; else NULL. */
+static void add_params(trained *t, const dr_params *p, const drape_train_options *pairs)
 {
     for (const dr_param *q = p->first; q; q = q->next)
-        add_tensor(t, dr_numel(&q->t));
+        if (!pairs || dr_garment_pairs_learns(pairs, q->t.name))
+            add_tensor(t, dr_numel(&q->t));
 }
 
 static void add_adapter(void *user, dr_lin *l)
@@ -47,14 +51,13 @@ static trained count_trained(dr_rehearsal *s, const drape_train_options *o)
 {
     trained t = {.eight_bit = o->use_8bit_adam, .rank = o->lora_rank};
     if (t.rank > 0) {
-        dr_unet_each_attention(&s->unet, add_adapter, &t);
-        if (o->train_text_encoder)
-            dr_clip_each_attention(&s->text, add_adapter, &t);
+        dr_adapters_each(&(dr_adapter_layers){&s->unet, o->train_text_encoder ? &s->text : NULL, o->garment_pairs},
+                         add_adapter, add_adapter, &t);
         return t;
     }
-    add_params(&t, &s->unet_params);
+    add_params(&t, &s->unet_params, o->garment_pairs ? o : NULL);
     if (o->train_text_encoder)
-        add_params(&t, &s->text_params);
+        add_params(&t, &s->text_params, NULL);
     return t;
 }
 
@@ -73,20 +76,43 @@ static dr_status validation_bytes(uint64_t *out, dr_rehearsal *s, const dr_train
     if (!o->validation_image && !(dr_holds_out(o) && strcmp(o->validation_metrics, "none") != 0))
         return DR_OK;
     uint64_t size = dr_dtype_size(in->stored), decoder = 0;
-    dr_status st = dr_rehearse_decode(s, in->unet->sample_size * dr_vae_factor(in->vae), in->stored, &decoder);
+    int side = in->unet->sample_size * dr_vae_factor(in->vae);
+    int width = o->garment_pairs ? o->width : side, height = o->garment_pairs ? o->height : side;
+    dr_status st = dr_rehearse_decode(s, width, height, in->stored, &decoder);
     decoder += (uint64_t)dr_params_numel(&s->vae_params) * size;
-    uint64_t text = o->train_text_encoder ? 0 : (uint64_t)dr_params_numel(&s->text_params) * size;
+    uint64_t text = o->train_text_encoder || !in->text ? 0 : (uint64_t)dr_params_numel(&s->text_params) * size;
     *out = decoder > text ? decoder : text;
     return st;
+}
+
+/* Those that learn are f32, the others as the files have them; adapters come on top. */
+static uint64_t weight_bytes(const dr_rehearsal *s, const dr_train_estimate_in *in, uint64_t learning)
+{
+    const drape_train_options *o = in->options;
+    uint64_t models = 0;
+    for (const dr_param *q = s->unet_params.first; q; q = q->next)
+        if (!o->garment_pairs || !dr_garment_pairs_unused(q->t.name)) /* what is not used is not read */
+            models += (uint64_t)dr_numel(&q->t);
+    models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
+    uint64_t frozen = o->lora_rank > 0 ? models : models - learning;
+    return frozen * dr_dtype_size(in->stored) + learning * sizeof(float);
+}
+
+/* Mean and deviation of three pictures, and two masks' worth of numbers (train/cache.h). */
+static uint64_t latent_bytes(const dr_train_estimate_in *in)
+{
+    const drape_train_options *o = in->options;
+    int f = dr_vae_factor(in->vae);
+    uint64_t cells = (uint64_t)(o->width / f) * (uint64_t)(o->height / f);
+    uint64_t each = cells * (3 * 2 * (uint64_t)in->vae->latent + 2) * sizeof(float);
+    return (uint64_t)in->pairs * (o->flip ? 2 : 1) * each;
 }
 
 static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
     const drape_train_options *o = in->options;
     trained t = count_trained(s, o);
-    uint64_t models = (uint64_t)dr_params_numel(&s->unet_params);
-    models += o->train_text_encoder ? (uint64_t)dr_params_numel(&s->text_params) : 0;
-    bool lora = o->lora_rank > 0, come = dr_train_as_they_come(o);
+    bool come = dr_train_as_they_come(o);
 
     dr_rehearsed step;
     *m = (dr_train_memory){.moments = t.moments, .program = program};
@@ -95,17 +121,17 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
         st = validation_bytes(&m->validation, s, in);
     if (st)
         return st;
-    m->weights =
-        lora ? models * dr_dtype_size(in->stored) + (uint64_t)t.values * sizeof(float) : models * sizeof(float);
+    m->weights = weight_bytes(s, in, (uint64_t)t.values);
     if (in->distilled) /* what distilling changed, and room for the weights without it */
         m->weights += 2 * (uint64_t)dr_params_numel(&s->unet_params) * sizeof(float);
     m->gradients = come ? step.gradients : (uint64_t)t.values * sizeof(float);
     m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) : 0;
+    m->latents = latent_bytes(in);
     m->activations = step.kept;
     m->scratch = step.peak - step.kept;
     /* validation comes between steps, when the tape is empty */
     uint64_t turn = step.peak > m->validation ? step.peak : m->validation;
-    m->total = m->weights + m->gradients + m->moments + m->average + turn + m->program;
+    m->total = m->weights + m->gradients + m->moments + m->average + m->latents + turn + m->program;
     return DR_OK;
 }
 
@@ -198,9 +224,9 @@ static void say_need(sentence *s, const dr_train_memory *m)
     const struct {
         const char *name;
         uint64_t bytes;
-    } items[] = {{"gradients", m->gradients},     {"moments", m->moments}, {"average", m->average},
-                 {"activations", m->activations}, {"scratch", m->scratch}, {"validation", m->validation},
-                 {"program", m->program}};
+    } items[] = {{"gradients", m->gradients},   {"moments", m->moments},         {"average", m->average},
+                 {"latents", m->latents},       {"activations", m->activations}, {"scratch", m->scratch},
+                 {"validation", m->validation}, {"program", m->program}};
     say(s, "this run needs %.1f GiB (weights %.1f", gib(m->total), gib(m->weights));
     for (size_t i = 0; i < sizeof items / sizeof *items; i++)
         if (items[i].bytes)
@@ -239,6 +265,16 @@ static unsigned choose(dr_rehearsal *s, const dr_train_estimate_in *in, uint64_t
     return chosen;
 }
 
+static void say_smaller(sentence *out, const drape_train_options *o, const char *before, uint64_t least)
+{
+    say(out, "%s%.1f GiB are needed: ", before, gib(least));
+    if (o->garment_pairs)
+        say(out, "lower --width and --height (now %d and %d)", o->width, o->height);
+    else
+        say(out, "lower --resolution (now %d)", o->resolution);
+    say(out, ", or take a machine with more memory");
+}
+
 static void say_remedies(sentence *out, dr_rehearsal *s, const dr_train_estimate_in *in, uint64_t available)
 {
     unsigned chosen = choose(s, in, available), so_far = 0;
@@ -255,8 +291,7 @@ static void say_remedies(sentence *out, dr_rehearsal *s, const dr_train_estimate
         first = false;
     }
     if (!fits)
-        say(out, "%s%.1f GiB are needed: lower --resolution (now %d), or take a machine with more memory",
-            chosen ? " " : "; ", gib(least), in->options->resolution);
+        say_smaller(out, in->options, chosen ? " " : "; ", least);
 }
 
 dr_status dr_train_estimate_tell(const dr_train_estimate_in *in, uint64_t available, char *text, size_t size)

@@ -10,10 +10,11 @@
 typedef struct dr_train_estimate_in {
     const drape_train_options *options;
     const dr_unet_config *unet;
-    const dr_clip_config *text;
+    const dr_clip_config *text; /* NULL with pairs */
     const dr_vae_config *vae;
     dr_dtype stored; /* of the weights in the files: what frozen ones keep in memory. Trained ones are f32 */
     bool distilled;  /* the folder has two UNets: train/distilled.h */
+    int pairs;       /* whose latents are kept; 0: not known, or no pairs */
 } dr_train_estimate_in;
 
 /* Bytes. */
@@ -22,6 +23,7 @@ typedef struct dr_train_memory {
     uint64_t gradients;
     uint64_t moments;     /* of AdamW */
     uint64_t average;     /* of --use_ema */
+    uint64_t latents;     /* of pairs, kept for the whole run; those of a few photos are not worth a word */
     uint64_t activations; /* what the tape keeps until it goes back */
     uint64_t scratch;     /* what comes on top: gradients in flight, the block that runs again, workspace of ops */
     uint64_t validation;  /* the other models, while validation pictures are made */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "learn/draw.h"
+#include "train/pairs_dataset.h"
 
 #include <limits.h>
 #include <math.h>
@@ -118,6 +119,8 @@ static dr_status split(dr_dataset *from, dr_dataset *to, double share, uint64_t 
 static dr_status open_others(dr_holdout *h, const drape_train_options *o, char *doubts, size_t size)
 {
     char images[PATH_MAX], masks[PATH_MAX];
+    if (o->garment_pairs)
+        return dr_garment_pairs_open(&h->photos, o->validation_data, doubts, size);
     dr_status st = dr_path(images, sizeof images, o->validation_data, "images");
     if (!st && !dr_is_dir(images))
         st = dr_path(images, sizeof images, o->validation_data);
@@ -185,6 +188,8 @@ dr_status dr_holdout_plan(dr_holdout *h, const drape_train_options *o, const dr_
     once.train_batch_size = once.gradient_accumulation_steps = once.num_train_epochs = 1;
     once.max_train_steps = 0;
     dr_status st = dr_plan_make(&h->plan, &once, &h->photos, NULL, cell);
+    if (!tok)
+        return st;
     h->ids = st ? NULL : malloc((size_t)h->photos.count * DR_TOKENS * sizeof *h->ids);
     if (!st && !h->ids)
         st = dr_fail(DR_ENOMEM, "out of memory");

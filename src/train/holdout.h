@@ -32,7 +32,7 @@ dr_status dr_holdout_open(dr_holdout *h, const drape_train_options *o, dr_datase
                           size_t size);
 void dr_holdout_close(dr_holdout *h);
 
-/** Plan and tokens; `cell` as dr_plan_make(). */
+/** Plan and tokens; `cell` as dr_plan_make(). `tok` is NULL with pairs, which have no text. */
 dr_status dr_holdout_plan(dr_holdout *h, const drape_train_options *o, const dr_tokenizer *tok, int cell);
 
 /** The index of the metric that the best is kept by; -1 is the loss, or nothing is kept. */

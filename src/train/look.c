@@ -6,6 +6,7 @@
 #include "learn/draw.h"
 #include "models/tokenizer.h"
 #include "train/noisy.h"
+#include "train/pairs.h"
 
 #include <limits.h>
 #include <math.h>
@@ -25,6 +26,8 @@ static dr_tensor *text_of(dr_trainer *t, int example)
 {
     const dr_holdout *h = &t->holdout;
     const int64_t dim[] = {1, DR_TOKENS, t->unet.net.config.context[0]};
+    if (t->o->garment_pairs) /* there is none */
+        return NULL;
     return h->cache.text ? dr_input(&t->tape, h->cache.text[example], 3, dim)
                          : dr_clip_forward(&t->tape, &t->text.net, h->ids + example * DR_TOKENS, 1, DR_TOKENS);
 }
@@ -35,13 +38,14 @@ static dr_status one_loss(dr_trainer *t, int item, int which, double *loss)
     dr_tape *g = &t->tape;
     const dr_holdout *h = &t->holdout;
     const dr_encoded *e = &h->cache.entry[h->cache.of_item[item]];
-    const int64_t C = h->cache.vae.latent, dim[] = {1, e->h, e->w, C}, dim_x[] = {1, e->h, e->w, 2 * C + 1};
-    const dr_noisy photo = {&h->cache.vae, &t->schedule, e, 0};
+    const int64_t C = h->cache.vae.latent, rows = dr_encoded_rows(e);
+    const int64_t dim[] = {1, rows, e->w, C}, dim_x[] = {1, rows, e->w, 2 * C + 1};
+    const dr_noisy photo = {&h->cache.vae, &t->schedule, e, 0, 0};
     int example = h->plan.item[item].example, step = (2 * which + 1) * t->schedule.train_timesteps / (2 * TIMESTEPS);
     dr_rng rng;
     dr_tape_reset(g);
-    float *x = dr_arena_alloc(&g->arena, (size_t)(e->h * e->w * (2 * C + 1)) * sizeof *x);
-    float *target = dr_arena_alloc(&g->arena, (size_t)(e->h * e->w * C) * sizeof *target);
+    float *x = dr_arena_alloc(&g->arena, (size_t)(rows * e->w * (2 * C + 1)) * sizeof *x);
+    float *target = dr_arena_alloc(&g->arena, (size_t)(rows * e->w * C) * sizeof *target);
     if (!x || !target)
         return DR_ENOMEM;
     dr_draw(&rng, t->o->seed, NOISE, (int64_t)example * TIMESTEPS + which);
@@ -115,11 +119,13 @@ static dr_status judge_pictures(dr_trainer *t, look *l)
     int count = photos->count < t->o->num_validation_images ? photos->count : t->o->num_validation_images;
     if (!t->holdout.judged || !t->pictures->dress)
         return DR_OK;
+    dr_subset_join(&t->pairs.subset);
     dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
-    if (st)
-        return st;
-    st = t->pictures->dress(t->pictures->user, t, photos, count, judge, l);
-    dr_distilled_leave(&t->distilled, &t->unet.params);
+    if (!st) {
+        st = t->pictures->dress(t->pictures->user, t, photos, count, judge, l);
+        dr_distilled_leave(&t->distilled, &t->unet.params);
+    }
+    dr_subset_part(&t->pairs.subset);
     return st;
 }
 

@@ -11,10 +11,12 @@ typedef struct dr_noisy {
     const dr_schedule *schedule;
     const dr_encoded *photo;
     double noise_offset;
+    double garment_dropout; /* of pairs */
 } dr_noisy;
 
 /**
- * Draws, in this order: the photo's latents, those of the masked photo, noise, its offset, and the timestep.
+ * Draws, in this order: the photo's latents, those of the masked photo, (those of the garment,) noise, its offset, the
+ * timestep, (and whether the garment is shown). Of pairs h is that of both halves: dr_encoded_rows().
  *
  * @param timestep  *timestep below 0 is drawn, else taken as it is
  * @param x         [h,w,2C+1]: noisy latents, mask, masked latents

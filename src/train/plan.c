@@ -38,13 +38,13 @@ static int random_place(dr_rng *rng, int room, bool center)
     return (int)(dr_rng_below(rng, places) * room / (places > 1 ? places - 1 : 1));
 }
 
-/* A place for a crop of c's size, and whether it is mirrored. */
+/* A place for a crop of c's size, and whether it is mirrored. Pairs have one place alone (io/fit.h). */
 static void draw_place(dr_crop *c, const drape_train_options *o, const dr_example *e, dr_rng *rng)
 {
     int width, height;
     dr_resized_size(e->width, e->height, c->width, c->height, &width, &height);
-    c->x = random_place(rng, width - c->width, o->center_crop);
-    c->y = random_place(rng, height - c->height, o->center_crop);
+    c->x = e->garment ? 0 : random_place(rng, width - c->width, o->center_crop);
+    c->y = e->garment ? 0 : random_place(rng, height - c->height, o->center_crop);
     c->flip = o->flip && dr_rng_below(rng, 2) == 1;
 }
 
@@ -52,7 +52,9 @@ static dr_plan_item draw_instance(const drape_train_options *o, const dr_dataset
 {
     const dr_example *e = &d->example[example];
     dr_plan_item item = {.example = example, .crop = {.width = o->resolution, .height = o->resolution}};
-    if (o->bucket)
+    if (e->garment)
+        item.crop = (dr_crop){.width = o->width, .height = o->height};
+    else if (o->bucket)
         dr_bucket_size(e->width, e->height, o->resolution, cell > 64 ? cell : 64, &item.crop.width, &item.crop.height);
     draw_place(&item.crop, o, e, rng);
     return item;

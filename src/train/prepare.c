@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "train/estimate.h"
+#include "train/pairs_models.h"
 #include "train/prompt_tell.h"
 
 #include <errno.h>
@@ -41,6 +42,12 @@ static dr_status open_classes(dr_trainer *t)
 static dr_status open_photos(dr_trainer *t)
 {
     char warnings[4096] = "";
+    if (t->o->garment_pairs) {
+        dr_status st = dr_garment_pairs_open(&t->instances, t->o->garment_pairs, warnings, sizeof warnings);
+        if (warnings[0])
+            dr_trainer_say(t, "%s", warnings);
+        return st;
+    }
     dr_status st = dr_dataset_open(&t->instances, t->o->instance_data_dir, t->o->instance_masks_data_dir,
                                    t->o->instance_prompt, warnings, sizeof warnings);
     if (!st)
@@ -107,17 +114,35 @@ typedef struct configs {
     dr_vae_config vae;
 } configs;
 
+/* With pairs it need not be a whole pipeline: there is no text. */
 static dr_status open_source(dr_source **out, const drape_train_options *o)
 {
-    return dr_source_open(out, o->pretrained_model_name_or_path,
-                          &(dr_source_options){.tokenizer = o->tokenizer_name, .vae = o->vae, .ema = o->ema});
+    return dr_source_open(
+        out, o->pretrained_model_name_or_path,
+        &(dr_source_options){
+            .unchecked = o->garment_pairs != NULL, .tokenizer = o->tokenizer_name, .vae = o->vae, .ema = o->ema});
+}
+
+static dr_status check_sizes(const drape_train_options *o, int factor)
+{
+    const struct {
+        const char *name;
+        int pixels;
+    } pairs[] = {{"width", o->width}, {"height", o->height}}, photos[] = {{"resolution", o->resolution}};
+    for (int i = 0; i < (o->garment_pairs ? 2 : 1); i++) {
+        const char *name = o->garment_pairs ? pairs[i].name : photos[i].name;
+        int pixels = o->garment_pairs ? pairs[i].pixels : photos[i].pixels;
+        if (pixels % factor)
+            return dr_fail(DR_EINVAL, "--%s is %d, must be a multiple of %d for this model", name, pixels, factor);
+    }
+    return DR_OK;
 }
 
 /* The model's configs, and that it can be trained with these options. */
 static dr_status read_configs(const drape_train_options *o, const dr_source *s, configs *c)
 {
     dr_status st = dr_unet_config_load(&c->unet, s);
-    if (!st)
+    if (!st && !o->garment_pairs)
         st = dr_text_config(&c->text, s);
     if (!st)
         st = dr_vae_config_load(&c->vae, s);
@@ -129,10 +154,7 @@ static dr_status read_configs(const drape_train_options *o, const dr_source *s, 
                        "inpainting model",
                        dr_source_path(s), c->unet.in, 2 * c->vae.latent + 1,
                        c->unet.in == c->vae.latent ? ": this is a text-to-image model" : "");
-    if (o->resolution % dr_vae_factor(&c->vae))
-        return dr_fail(DR_EINVAL, "--resolution is %d, must be a multiple of %d for this model", o->resolution,
-                       dr_vae_factor(&c->vae));
-    return DR_OK;
+    return check_sizes(o, dr_vae_factor(&c->vae));
 }
 
 /* What frozen weights keep in memory: the type they have in the files, f16 in place of blocks. Mapping them reads next
@@ -140,7 +162,7 @@ static dr_status read_configs(const drape_train_options *o, const dr_source *s, 
 static dr_status stored_type(const dr_source *s, dr_dtype *out)
 {
     dr_unet_model m = {0};
-    dr_status st = dr_unet_load(&m, s);
+    dr_status st = dr_unet_load_textless(&m, s); /* a whole one too; whether a text is needed is seen later */
     for (const dr_param *q = st ? NULL : m.params.first; q; q = q->next)
         if (q->t.rank > 1)
             *out = dr_dtype_block(q->t.dtype) > 1 ? DR_F16 : q->t.dtype;
@@ -148,11 +170,17 @@ static dr_status stored_type(const dr_source *s, dr_dtype *out)
     return st;
 }
 
-static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, uint64_t available,
+static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, int pairs, uint64_t available,
                       uint64_t *total, char *text, size_t size)
 {
     dr_train_memory m = {0};
-    dr_train_estimate_in in = {o, &c->unet, &c->text, &c->vae, DR_F32, dr_source_has(s, DR_UNET_BASE)};
+    dr_train_estimate_in in = {.options = o,
+                               .unet = &c->unet,
+                               .text = o->garment_pairs ? NULL : &c->text,
+                               .vae = &c->vae,
+                               .stored = DR_F32,
+                               .distilled = dr_source_has(s, DR_UNET_BASE),
+                               .pairs = pairs};
     dr_status st = stored_type(s, &in.stored);
     if (!st)
         st = dr_train_estimate(&in, &m);
@@ -164,12 +192,15 @@ dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64
 {
     configs c;
     dr_source *s = NULL;
+    drape_train_options own = *o;
     *total = 0;
-    dr_status st = open_source(&s, o);
+    dr_status st = dr_garment_pairs_settle(&own);
     if (!st)
-        st = read_configs(o, s, &c);
+        st = open_source(&s, &own);
     if (!st)
-        st = need(o, s, &c, available, total, text, size);
+        st = read_configs(&own, s, &c);
+    if (!st)
+        st = need(&own, s, &c, 0, available, total, text, size);
     dr_source_close(s);
     return st;
 }
@@ -179,7 +210,8 @@ static dr_status tell_memory(const dr_trainer *t, const configs *c)
 {
     char text[1024];
     uint64_t total;
-    dr_status st = need(t->o, t->source, c, dr_mem_available(), &total, text, sizeof text);
+    int pairs = t->o->garment_pairs ? t->instances.count : 0;
+    dr_status st = need(t->o, t->source, c, pairs, dr_mem_available(), &total, text, sizeof text);
     if (!st)
         dr_trainer_say(t, "%s", text);
     return st;
@@ -217,7 +249,9 @@ dr_status dr_trainer_prepare(dr_trainer *t)
         dr_trainer_say(t, "%s", dr_source_note(t->source));
     if (!st)
         st = read_configs(t->o, t->source, &c);
-    if (!st)
+    if (!st && t->o->garment_pairs)
+        st = dr_garment_pairs_look(t->o, t->source);
+    if (!st && !t->o->garment_pairs)
         st = dr_tokenizer_open(&t->tokenizer, t->source, &c.text);
     if (!st)
         st = open_photos(t);
@@ -234,7 +268,8 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
-        st = tokenize(t, dr_vae_factor(&c.vae));
+        st = t->o->garment_pairs ? dr_holdout_plan(&t->holdout, t->o, NULL, dr_vae_factor(&c.vae))
+                                 : tokenize(t, dr_vae_factor(&c.vae));
     if (!st)
         st = dr_plan_make(&t->plan, t->o, &t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                           dr_vae_factor(&c.vae));
@@ -290,5 +325,5 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
                                    t->o->with_prior_preservation ? &t->classes : NULL, &cb);
     if (!st && h->photos.count)
         st = dr_cache_images(&h->cache, t->source, &h->plan, 0, t->o->mask_any_white, &h->photos, NULL, &cb);
-    return st || t->o->train_text_encoder ? st : fill_texts(t);
+    return st || t->o->train_text_encoder || t->o->garment_pairs ? st : fill_texts(t);
 }

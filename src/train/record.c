@@ -85,11 +85,13 @@ void dr_trainer_validate(dr_trainer *t)
     dr_tape_reset(&t->tape); /* what a step takes and what pictures take is then not needed at once */
     dr_tape_trim(&t->tape);
     dr_training_swap(&t->training);
+    dr_subset_join(&t->pairs.subset);
     dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
     if (!st) {
         st = make_pictures(t);
         dr_distilled_leave(&t->distilled, &t->unet.params);
     }
+    dr_subset_part(&t->pairs.subset);
     dr_training_swap(&t->training);
     if (st && st != DR_ECANCELLED)
         dr_trainer_say(t, "no validation pictures after step %d: %s", t->checkpoint.step, dr_error());

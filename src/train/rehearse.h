@@ -26,6 +26,7 @@ typedef struct dr_rehearsed {
     uint64_t gradients; /* of weights, when they are used as they come: what they add to the peak */
 } dr_rehearsed;
 
+/** `text` may be NULL where none is asked for. */
 dr_status dr_rehearsal_open(dr_rehearsal **out, const dr_unet_config *unet, const dr_clip_config *text,
                             const dr_vae_config *vae);
 void dr_rehearsal_close(dr_rehearsal *r);
@@ -35,7 +36,7 @@ void dr_rehearsal_close(dr_rehearsal *r);
 dr_status dr_rehearse_step(dr_rehearsal *r, const drape_train_options *o, dr_dtype stored, bool as_they_come,
                            dr_rehearsed *out);
 
-/** What a tape holds at most while the VAE makes a picture of side x side pixels of its latents. */
-dr_status dr_rehearse_decode(dr_rehearsal *r, int side, dr_dtype stored, uint64_t *peak);
+/** What a tape holds at most while the VAE makes a picture of width x height pixels of its latents. */
+dr_status dr_rehearse_decode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak);
 
 #endif

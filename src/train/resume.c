@@ -9,6 +9,18 @@
 
 #define FORMAT 2 /* of checkpoints. 1: noise came from one generator for the whole run */
 
+/* What pairs add to it. */
+static json_t *pairs_fingerprint(const dr_trainer *t)
+{
+    const drape_train_options *o = t->o;
+    json_t *garments = json_array();
+    for (int i = 0; i < t->instances.count; i++)
+        json_array_append_new(garments, json_string(dr_path_name(t->instances.example[i].garment)));
+    return json_pack("{s:i, s:i, s:s, s:f, s:b, s:o}", "width", o->width, "height", o->height, "train_layers",
+                     o->train_layers, "garment_dropout", o->garment_dropout, "mask_any_white", o->mask_any_white,
+                     "garments", garments);
+}
+
 /* Resumed with other values it would be another run. */
 static json_t *fingerprint(const dr_trainer *t)
 {
@@ -17,13 +29,22 @@ static json_t *fingerprint(const dr_trainer *t)
     for (int i = 0; i < t->instances.count; i++)
         json_array_append_new(photos, json_string(dr_path_name(t->instances.example[i].image)));
     double alpha = o->lora_rank && o->lora_alpha <= 0 ? o->lora_rank : o->lora_alpha;
-    return json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:f, s:b, s:b, s:b, s:f, s:b, s:i, s:o}", "seed",
-                     (json_int_t)o->seed, "resolution", o->resolution, "train_batch_size", o->train_batch_size,
-                     "gradient_accumulation_steps", o->gradient_accumulation_steps, "train_text_encoder",
-                     o->train_text_encoder, "use_8bit_adam", o->use_8bit_adam, "use_ema", o->use_ema, "lora_rank",
-                     o->lora_rank, "lora_alpha", alpha, "center_crop", o->center_crop, "bucket", o->bucket, "flip",
-                     o->flip, "noise_offset", o->noise_offset, "with_prior_preservation", o->with_prior_preservation,
-                     "num_class_images", t->classes.count, "photos", photos);
+    json_t *j = json_pack("{s:I, s:i, s:i, s:i, s:b, s:b, s:b, s:i, s:f, s:b, s:b, s:b, s:f, s:b, s:i, s:o}", "seed",
+                          (json_int_t)o->seed, "resolution", o->resolution, "train_batch_size", o->train_batch_size,
+                          "gradient_accumulation_steps", o->gradient_accumulation_steps, "train_text_encoder",
+                          o->train_text_encoder, "use_8bit_adam", o->use_8bit_adam, "use_ema", o->use_ema, "lora_rank",
+                          o->lora_rank, "lora_alpha", alpha, "center_crop", o->center_crop, "bucket", o->bucket, "flip",
+                          o->flip, "noise_offset", o->noise_offset, "with_prior_preservation",
+                          o->with_prior_preservation, "num_class_images", t->classes.count, "photos", photos);
+    if (!o->garment_pairs)
+        return j;
+    json_t *more = pairs_fingerprint(t);
+    if (json_object_update(j, more)) {
+        json_decref(j);
+        j = NULL;
+    }
+    json_decref(more);
+    return j;
 }
 
 static dr_status read_state(dr_trainer *t)

@@ -5,20 +5,21 @@
 #include "learn/draw.h"
 #include "models/tokenizer.h"
 #include "train/noisy.h"
+#include "train/pairs.h"
 
 #include <math.h>
 #include <string.h>
 
 /* One micro batch of N photos, on the host until all of it is there. */
 typedef struct batch {
-    int64_t N, h, w, C;
-    int before;      /* instance photos of the step in micro batches before this one */
-    float *x;        /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
-    float *target;   /* [N,h,w,C]: noise, or v */
-    float *weight;   /* [N,h,w,C], or NULL when all are 1 */
-    float *timestep; /* [N] */
-    float *text;     /* [N,77,width], or NULL: ids go through the text encoder */
-    int32_t *ids;    /* [N][77] */
+    int64_t N, h, w, C; /* h: of pairs both halves */
+    int before;         /* instance photos of the step in micro batches before this one */
+    float *x;           /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
+    float *target;      /* [N,h,w,C]: noise, or v */
+    float *weight;      /* [N,h,w,C], or NULL when all are 1 */
+    float *timestep;    /* [N] */
+    float *text;        /* [N,77,width], or NULL: ids go through the text encoder */
+    int32_t *ids;       /* [N][77]; NULL: there is no text */
 } batch;
 
 /* What a photo's term of the loss is multiplied with: its share (class photos have a mean of their own), and
@@ -52,7 +53,7 @@ static int64_t sample_number(const batch *b, int64_t n, const dr_micro_batch *mb
 static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_batch *mb, const dr_encoded *e)
 {
     size_t cells = (size_t)(b->h * b->w), count = cells * (size_t)b->C;
-    const dr_noisy photo = {&t->cache.vae, &t->schedule, e, t->o->noise_offset};
+    const dr_noisy photo = {&t->cache.vae, &t->schedule, e, t->o->noise_offset, t->o->garment_dropout};
     int step = -1;
     dr_rng rng;
     dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n, mb));
@@ -94,7 +95,7 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
 {
     const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]];
     *b = (batch){.N = mb->instances + mb->class_images,
-                 .h = first->h,
+                 .h = dr_encoded_rows(first),
                  .w = first->w,
                  .C = t->cache.vae.latent,
                  .before = before};
@@ -109,7 +110,7 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
     dr_status st = DR_OK;
     for (int64_t n = 0; !st && n < b->N; n++)
         st = fill_sample(t, b, n, mb, &t->cache.entry[t->cache.of_item[mb->first + n]]);
-    return st ? st : fill_text(t, b, mb);
+    return st || first->garment ? st : fill_text(t, b, mb);
 }
 
 /* Forward and back over one micro batch; gradients are added up. */
@@ -126,8 +127,9 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
     dr_tensor *x = dr_input(g, b.x, 4, dim_x), *target = dr_input(g, b.target, 4, dim);
     dr_tensor *weight = b.weight ? dr_input(g, b.weight, 4, dim) : NULL;
     g->recording = true;
-    dr_tensor *text =
-        b.text ? dr_input(g, b.text, 3, dim_text) : dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS);
+    dr_tensor *text = b.text  ? dr_input(g, b.text, 3, dim_text)
+                      : b.ids ? dr_clip_forward(g, &t->text.net, b.ids, b.N, DR_TOKENS)
+                              : NULL;
     dr_tensor *pred = dr_unet_forward(g, &t->unet.net, x, b.timestep, text);
     dr_tensor *mse = dr_mse(g, pred, target, weight);
     st = dr_tape_status(g);

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "train/estimate.h"
+#include "train/pairs_models.h"
 #include "train/trainer_state.h"
 
 #include <stdio.h>
@@ -39,8 +40,10 @@ static dr_status load_models(dr_trainer *t)
     if (!st && lora && t->text.loaded)
         st = dr_params_hold(&t->text.params, false, dr_source_path(from));
     if (!st && lora)
-        return dr_adapters_make(&t->adapters, &t->unet.net, t->o->train_text_encoder ? &t->text.net : NULL,
-                                t->o->lora_rank, t->o->lora_alpha, t->o->seed);
+        return dr_adapters_make(
+            &t->adapters,
+            &(dr_adapter_layers){.unet = &t->unet.net, .text = t->o->train_text_encoder ? &t->text.net : NULL},
+            t->o->lora_rank, t->o->lora_alpha, t->o->seed);
     if (!st)
         st = dr_params_make_trainable(&t->unet.params);
     if (!st && t->o->train_text_encoder)
@@ -60,6 +63,10 @@ static void name_parts(dr_trainer *t)
                                         .file = "pytorch_lora_weights.safetensors",
                                         .save = dr_adapters_write,
                                         .owner = &t->adapters};
+        return;
+    }
+    if (o->garment_pairs) {
+        dr_garment_pairs_name_part(t);
         return;
     }
     r->part[r->parts++] = (dr_part){.params = &t->unet.params,
@@ -146,6 +153,7 @@ static void trainer_clear(dr_trainer *t)
     dr_training_clear(&t->training);
     dr_checkpoint_clear(&t->checkpoint);
     dr_adapters_clear(&t->adapters);
+    dr_garment_pairs_clear_models(t);
     dr_unet_unload(&t->unet);
     dr_distilled_clear(&t->distilled);
     dr_text_unload(&t->text);
@@ -171,7 +179,7 @@ static dr_status run(dr_trainer *t)
     if (!st)
         st = dr_trainer_fill_caches(t);
     if (!st)
-        st = load_models(t);
+        st = t->o->garment_pairs ? dr_garment_pairs_load_models(t) : load_models(t);
     if (!st)
         st = make_training(t);
     if (!st)
@@ -198,10 +206,13 @@ dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictur
     dr_trainer *t = calloc(1, sizeof *t);
     if (!t)
         return dr_fail(DR_ENOMEM, "out of memory");
-    t->o = o;
+    t->own = *o;
+    t->o = &t->own;
     t->pictures = pictures;
     t->lock = -1;
-    st = run(t);
+    st = dr_garment_pairs_settle(&t->own);
+    if (!st)
+        st = run(t);
     trainer_clear(t);
     free(t);
     return st;

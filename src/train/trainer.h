@@ -55,6 +55,8 @@ struct dr_unet_model *dr_trainer_unet(dr_trainer *t);
 struct dr_text_model *dr_trainer_text(dr_trainer *t);
 /** Where the training starts from; borrowed. */
 const struct dr_source *dr_trainer_source(const dr_trainer *t);
+/** Whether it learns from pairs, and the size of their pictures, which may be NULL. */
+bool dr_trainer_pair_size(const dr_trainer *t, int *width, int *height);
 /** In which they are trained. */
 dr_precision dr_trainer_precision(const dr_trainer *t);
 

@@ -26,6 +26,15 @@ const struct dr_source *dr_trainer_source(const dr_trainer *t)
     return t->source;
 }
 
+bool dr_trainer_pair_size(const dr_trainer *t, int *width, int *height)
+{
+    if (width && height) {
+        *width = t->o->width;
+        *height = t->o->height;
+    }
+    return t->o->garment_pairs != NULL;
+}
+
 dr_precision dr_trainer_precision(const dr_trainer *t)
 {
     return strcmp(t->o->mixed_precision, "bf16") == 0 ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;

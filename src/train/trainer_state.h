@@ -7,13 +7,23 @@
 #include "learn/checkpoint.h"
 #include "learn/jsonl.h"
 #include "learn/lr.h"
+#include "learn/subset.h"
+#include "pipeline/garment_attention.h"
 #include "train/adapters.h"
 #include "train/cache.h"
 #include "train/distilled.h"
 #include "train/holdout.h"
 #include "train/trainer.h"
 
+/* Of a training on pairs (train/pairs.h). */
+typedef struct dr_garment_pairs_state {
+    dr_subset subset;               /* of the UNet: what learns */
+    dr_garment_attention attention; /* that the UNet has in place of its own */
+    bool attention_open;
+} dr_garment_pairs_state;
+
 struct dr_trainer {
+    drape_train_options own; /* as they were given, with what follows from the model filled in */
     const drape_train_options *o;
     const dr_train_pictures *pictures;
     dr_dataset instances, classes;
@@ -30,6 +40,7 @@ struct dr_trainer {
     dr_distilled distilled; /* of `source` */
     dr_text_model text;     /* loaded only when it is trained */
     dr_adapters adapters;
+    dr_garment_pairs_state pairs;
     dr_training training;
     dr_checkpoint checkpoint; /* checkpoint.step: optimizer steps done */
     dr_lr_schedule lr;
@@ -86,8 +97,10 @@ void dr_trainer_say(const dr_trainer *t, const char *fmt, ...) __attribute__((fo
 /** Writes the result: pipeline folder or adapters, and the contact sheet. */
 dr_status dr_trainer_finish(dr_trainer *t);
 
-/** The result's parts into an empty folder: what is trained, and copies of the rest. */
+/** The result's parts into an empty folder: what is trained, and copies of the rest unless it is a part alone. */
 dr_status dr_trainer_write_parts(dr_trainer *t, const char *dir);
+/** Whether the result is no whole pipeline but the self-attention (train/pairs.h). */
+bool dr_trainer_part_alone(const dr_trainer *t);
 
 /** "checkpoint-500" and the like under the output folder, into a buffer. */
 dr_status dr_trainer_path(const dr_trainer *t, char *out, size_t n, const char *name);

@@ -2,7 +2,7 @@
 #ifndef DR_TRYON_TRYON_H
 #define DR_TRYON_TRYON_H
 
-#include "tryon/fit.h"
+#include "io/fit.h"
 #include "tryon/inpaint.h"
 #include "tryon/region.h"
 

@@ -4,13 +4,13 @@
 
 #include "base/json.h"
 #include "diffusion/sampler.h"
+#include "io/fit.h"
 #include "io/safetensors.h"
 #include "models/tokenizer.h"
 #include "pipeline/gan.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
 #include "tryon/engine.h"
-#include "tryon/fit.h"
 #include "verify/verify.h"
 
 /* How an output's error is judged. */
@@ -104,6 +104,7 @@ dr_status dr_verify_randn(dr_verifier *v);
 dr_status dr_verify_sampler(dr_verifier *v);
 dr_status dr_verify_train_gradients(dr_verifier *v);
 dr_status dr_verify_vae_gradients(dr_verifier *v);
+dr_status dr_verify_catvton_train(dr_verifier *v);
 dr_status dr_verify_parser_net(dr_verifier *v);
 dr_status dr_verify_parser_gradients(dr_verifier *v);
 dr_status dr_verify_parser(dr_verifier *v);

@@ -3,9 +3,9 @@
 #include "verify/case.h"
 
 #include "base/path.h"
+#include "io/fit.h"
 #include "io/prepare.h"
 #include "tryon/dress.h"
-#include "tryon/fit.h"
 
 #include <limits.h>
 #include <stdio.h>

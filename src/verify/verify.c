@@ -20,6 +20,7 @@ static const struct {
     {"sampler", dr_verify_sampler},
     {"train_gradients", dr_verify_train_gradients},
     {"vae_gradients", dr_verify_vae_gradients},
+    {"catvton_train", dr_verify_catvton_train},
     {"segformer", dr_verify_parser_net},
     {"segformer_gradients", dr_verify_parser_gradients},
     {"clothes_net", dr_verify_parser_net},

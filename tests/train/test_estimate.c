@@ -120,6 +120,46 @@ static void a_distilled_model_keeps_what_distilling_changed(void **state)
     assert_int_equal(m.weights, 3 * 4ull * UNET_VALUES);
 }
 
+/* Values of the attention projections, to_out's bias with them, that look at `context` (0: at themselves). */
+static uint64_t attention_values(uint64_t context)
+{
+    const uint64_t width[] = {320, 640, 1280}, layers[] = {5, 5, 6};
+    uint64_t n = 0;
+    for (int i = 0; i < 3; i++)
+        n += layers[i] * width[i] * (2 * width[i] + 2 * (context ? context : width[i]) + 1);
+    return n;
+}
+
+static void of_pairs_the_self_attention_alone_learns(void **state)
+{
+    enum { PUBLISHED = 49574080 }; /* values in the published files */
+    drape_train_options o = options();
+    dr_train_memory m;
+    (void)state;
+    assert_int_equal(attention_values(0), PUBLISHED);
+    o.garment_pairs = "pairs";
+    o.width = 384;
+    o.height = 512;
+    o.gradient_checkpointing = true;
+    dr_train_estimate_in in = {.options = &o, .unet = &sd2_unet, .vae = &sd2_vae, .stored = DR_F16, .pairs = 1000};
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    uint64_t frozen = UNET_VALUES - PUBLISHED - attention_values(1024);
+    assert_int_equal(m.gradients, 4ull * PUBLISHED);
+    assert_in_range(m.moments, 8ull * PUBLISHED, 8ull * PUBLISHED + (1 << 20));
+    assert_int_equal(m.weights, 2 * frozen + 4ull * PUBLISHED);
+    assert_int_equal(m.latents, 1000ull * 48 * 64 * 26 * 4);
+    uint64_t half = m.activations;
+    o.height = 1024;
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    assert_true(m.activations > 19 * half / 10);
+    o.train_layers = "all";
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    assert_int_equal(m.gradients, 4ull * (UNET_VALUES - attention_values(1024)));
+    o.lora_rank = 4;
+    assert_int_equal(dr_train_estimate(&in, &m), DR_OK);
+    assert_int_equal(m.gradients, 4ull * 4 * 8 * (5 * 320 + 5 * 640 + 6 * 1280));
+}
+
 static void gradients_used_as_they_come_need_one_block(void **state)
 {
     drape_train_options o = options();
@@ -201,7 +241,8 @@ static void model_free(model *m)
 static size_t step_peak(const model *m, int64_t N, int64_t side, const drape_train_options *o, size_t *kept)
 {
     const float timestep[] = {1, 2, 3, 4};
-    size_t cells = (size_t)(N * side * side);
+    int64_t rows = o->garment_pairs ? 2 * side : side;
+    size_t cells = (size_t)(N * rows * side);
     float *zero = calloc(cells * 9 + 77 * 48 * 4, sizeof *zero);
     dr_tape g;
     assert_non_null(zero);
@@ -209,9 +250,9 @@ static size_t step_peak(const model *m, int64_t N, int64_t side, const drape_tra
     g.recording = true;
     g.checkpointing = o->gradient_checkpointing;
     g.activation_budget = (size_t)o->activation_memory;
-    dr_tensor *x = dr_input(&g, zero, 4, (int64_t[]){N, side, side, 9});
-    dr_tensor *text = dr_input(&g, zero, 3, (int64_t[]){N, 77, 48});
-    dr_tensor *want = dr_input(&g, zero, 4, (int64_t[]){N, side, side, 4}), *weight = dr_new_like(&g, want);
+    dr_tensor *x = dr_input(&g, zero, 4, (int64_t[]){N, rows, side, 9});
+    dr_tensor *text = o->garment_pairs ? NULL : dr_input(&g, zero, 3, (int64_t[]){N, 77, 48});
+    dr_tensor *want = dr_input(&g, zero, 4, (int64_t[]){N, rows, side, 4}), *weight = dr_new_like(&g, want);
     dr_tensor_set(&g, weight, zero);
     dr_tensor *loss = dr_mse(&g, dr_unet_forward(&g, &m->net, x, timestep, text), want, weight);
     *kept = g.arena.used + g.values.used;
@@ -255,6 +296,22 @@ static void the_tape_takes_what_was_estimated(void **state)
             o.activation_memory = how == 2 ? 8 << 20 : 0;
             check_step(m, &o);
         }
+    model_free(m);
+}
+
+static void the_tape_takes_of_a_pair_what_was_estimated(void **state)
+{
+    model *m = model_make();
+    drape_train_options o = options();
+    (void)state;
+    o.garment_pairs = "pairs";
+    o.resolution = o.width = o.height = 128;
+    for (dr_param *q = m->params.first; q; q = q->next)
+        q->t.constant = !(q->t.needs_grad = strstr(q->t.name, ".attn1.to_") != NULL);
+    for (int how = 0; how < 2; how++) {
+        o.gradient_checkpointing = how > 0;
+        check_step(m, &o);
+    }
     model_free(m);
 }
 
@@ -346,9 +403,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_gradients_and_moments_are_exact),
         cmocka_unit_test(adapters_leave_the_weights_as_they_are_stored),
+        cmocka_unit_test(of_pairs_the_self_attention_alone_learns),
         cmocka_unit_test(gradients_used_as_they_come_need_one_block),
         cmocka_unit_test(more_of_anything_needs_more),
         cmocka_unit_test(the_tape_takes_what_was_estimated),
+        cmocka_unit_test(the_tape_takes_of_a_pair_what_was_estimated),
         cmocka_unit_test(says_what_is_needed_and_free),
         cmocka_unit_test(names_the_fewest_flags_that_make_it_fit),
         cmocka_unit_test(leaves_out_flags_that_a_later_one_makes_needless),

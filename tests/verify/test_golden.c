@@ -78,13 +78,13 @@ static void every_case_of_a_tiny_vae_passes(void **state)
 static void every_case_of_nano_passes(void **state)
 {
     (void)state;
-    check_folder("nano", 23);
+    check_folder("nano", 24);
 }
 
 static void every_case_of_nano1_passes(void **state)
 {
     (void)state;
-    check_folder("nano1", 23);
+    check_folder("nano1", 24);
 }
 
 static void every_case_of_segformer_nano_passes(void **state)
@@ -214,6 +214,16 @@ static void one_wrong_gradient_fails_a_case_and_is_named(void **state)
     assert_string_equal(r.worst, "grad/unet/conv_in.bias");
 }
 
+static void one_wrong_gradient_of_a_pair_fails_a_case_and_is_named(void **state)
+{
+    (void)state;
+    const char *key = "want/2/grad/mid_block.attentions.0.transformer_blocks.0.attn1.to_k.weight";
+    tamper("catvton_train", key, 1e-3F);
+    dr_verify_result r = verify_copy();
+    assert_false(r.ok);
+    assert_string_equal(r.worst, key + strlen("want/"));
+}
+
 static void a_value_that_is_not_a_number_fails_a_case(void **state)
 {
     (void)state;
@@ -265,6 +275,7 @@ int main(void)
         cmocka_unit_test(one_wrong_block_fails_a_case_and_is_named),
         cmocka_unit_test(a_block_that_the_model_does_not_have_is_a_fault),
         cmocka_unit_test(one_wrong_gradient_fails_a_case_and_is_named),
+        cmocka_unit_test(one_wrong_gradient_of_a_pair_fails_a_case_and_is_named),
         cmocka_unit_test(a_value_that_is_not_a_number_fails_a_case),
         cmocka_unit_test(a_case_of_another_model_is_a_fault_that_is_named),
     };

@@ -1,4 +1,4 @@
-#include "tryon/fit.h"
+#include "io/fit.h"
 
 #include "io/mask.h"
 

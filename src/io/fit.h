@@ -1,7 +1,7 @@
 /* How CatVTON's published programs bring a photo, its mask and the photo of a garment to the working size, with
  * Pillow's 8-bit arithmetic (that of Pillow 10.3, which they ask for), and what they do afterwards. */
-#ifndef DR_TRYON_FIT_H
-#define DR_TRYON_FIT_H
+#ifndef DR_IO_FIT_H
+#define DR_IO_FIT_H
 
 #include "io/image.h"
 
