@@ -31,8 +31,9 @@ static const char head[] =
     "article h3{font-size:1rem;margin:0 0 .5rem;overflow-wrap:anywhere}\n"
     ".pictures{display:flex;flex-wrap:wrap;gap:.75rem}figure{margin:0}figcaption{font-size:.8rem;color:var(--soft)}\n"
     "img{display:block;height:12.5rem;border-radius:9px}.scroll{overflow-x:auto}\n"
-    ".numbers{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:0 1.5rem;margin:.75rem 0 0;"
-    "font-size:.85rem}\n.numbers div{display:flex;justify-content:space-between;border-bottom:1px solid var(--line)}\n"
+    ".numbers{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:0 1.5rem;margin:.75rem 0 0;"
+    "font-size:.85rem}\n.numbers div{display:flex;gap:1rem;justify-content:space-between;border-bottom:1px solid "
+    "var(--line)}\n"
     "dt{color:var(--soft)}dd{margin:0;font-variant-numeric:tabular-nums}circle{fill:var(--dot);fill-opacity:.45}\n"
     "line{stroke:var(--line)}li{overflow-wrap:anywhere}\n</style></head><body>\n";
 
