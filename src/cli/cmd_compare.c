@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/compare/compare.h"
+#include "cli/compare/inputs.h"
 #include "cli/files.h"
 #include "cli/mask_words.h"
 #include "cli/opt_table.h"
@@ -21,16 +22,14 @@
 
 typedef struct compare_cli {
     dr_method common; /* the settings of all methods */
-    const char *mask, *methods_file, *output, *sheet, *parser_dir;
+    const char *methods_file, *output, *sheet;
     dr_opt_list methods_given;
     int num_images, threads;
     bool fresh, quiet, json;
-    drape_mask_options mask_options;
-    drape_garment_options garment_options;
+    dr_comparison_inputs inputs;
     dr_methods methods;
     dr_comparison c;
     /* while running */
-    drape_parser *parser;
     dr_progress bar;
     bool bar_open;
 } compare_cli;
@@ -72,132 +71,6 @@ static bool on_cancel(void *user)
 {
     (void)user;
     return dr_cli_interrupted(NULL);
-}
-
-/* --- what goes in --------------------------------------------------------------------------------------- */
-
-static bool wears_photo(const compare_cli *c)
-{
-    for (int i = 0; i < c->methods.count; i++)
-        if (c->methods.item[i].kind->garment)
-            return true;
-    return false;
-}
-
-static drape_status get_parser(compare_cli *c)
-{
-    if (c->parser)
-        return DRAPE_OK;
-    drape_status st = drape_parser_load(&c->parser, c->parser_dir);
-    if (!st)
-        dr_warn_of_labels(&dr_cmd_compare, c->parser);
-    return st;
-}
-
-/* Makes the first photo of the garment ready, and finds out what kind of garment it is. Where nothing is found that the
- * mask would need, it is taken as it is. */
-static drape_status get_garment(compare_cli *c, bool find_mask, drape_category *found)
-{
-    drape_garment_options o = c->garment_options;
-    drape_garment_info info = {0};
-    o.name = c->c.garment_paths.item[0];
-    o.cancel = dr_cli_interrupted;
-    drape_status st = get_parser(c);
-    if (!st)
-        st = drape_garment(c->parser, &c->c.garments[0], &o, &c->c.scene.garment, &info);
-    if (!st)
-        *found = info.mask;
-    if (st != DRAPE_EINVAL || (wears_photo(c) && (find_mask || o.cut == DRAPE_CUT_OUT)))
-        return st;
-    if (wears_photo(c))
-        fprintf(stderr, "drape compare: warning: no garment is found in '%s', which is taken as it is\n", o.name);
-    o.cut = DRAPE_CUT_KEEP;
-    if (o.category == DRAPE_GARMENT_AUTO)
-        o.category = DRAPE_GARMENT_UPPER;
-    return drape_garment(NULL, &c->c.garments[0], &o, &c->c.scene.garment, &info);
-}
-
-static drape_status make_mask(compare_cli *c, drape_category category)
-{
-    drape_mask_options o = c->mask_options;
-    o.category = category;
-    o.name = c->c.image;
-    o.cancel = dr_cli_interrupted;
-    drape_status st = get_parser(c);
-    return st ? st : drape_mask(c->parser, &c->c.scene.person, &o, &c->c.scene.mask);
-}
-
-/* With "auto" alone the garment says which mask goes with it, if there is a photo of one. */
-static drape_status get_garment_and_mask(compare_cli *c)
-{
-    const char *word = NULL;
-    char warnings[1024];
-    bool automatic = dr_mask_is_auto(c->mask, &word);
-    drape_category category = DRAPE_UPPER;
-    drape_status st = DRAPE_OK;
-    if (c->c.garment_paths.count && (wears_photo(c) || (automatic && !word)))
-        st = get_garment(c, automatic && !word, &category);
-    if (word)
-        category = (drape_category)dr_choice_index(dr_mask_categories(), word);
-    if (!st && automatic)
-        return make_mask(c, category);
-    if (!st)
-        st = drape_mask_read_for(&c->c.scene.mask, c->mask, &c->c.scene.person, c->c.image, warnings, sizeof warnings);
-    if (!st && warnings[0])
-        fprintf(stderr, "drape compare: warning: %s\n", warnings);
-    return st;
-}
-
-/* The reference is the person as it should look: of the photo's shape, at any size. */
-static drape_status get_reference(dr_comparison *c)
-{
-    if (!c->reference_path)
-        return DRAPE_OK;
-    drape_image full = {0};
-    const drape_image *person = &c->scene.person;
-    drape_status st = drape_image_read(&full, c->reference_path);
-    double stretch = st ? 1 : (double)full.width / full.height * person->height / person->width;
-    if (!st && (stretch < 0.98 || stretch > 1.02))
-        st = (drape_status)dr_fail(DR_EINVAL,
-                                   "reference '%s' is %dx%d, but photo '%s' is %dx%d; it must show the same person in "
-                                   "a picture of the same shape",
-                                   c->reference_path, full.width, full.height, c->image, person->width, person->height);
-    if (!st && full.width == person->width && full.height == person->height) {
-        c->reference = full;
-        return st;
-    }
-    if (!st)
-        st = drape_image_resize(&full, person->width, person->height, &c->reference);
-    drape_image_free(&full);
-    return st;
-}
-
-static drape_status read_inputs(compare_cli *c)
-{
-    dr_comparison *k = &c->c;
-    drape_status st = drape_image_read(&k->scene.person, k->image);
-    k->garments = calloc((size_t)k->garment_paths.count + 1, sizeof *k->garments);
-    if (!st && !k->garments)
-        st = (drape_status)dr_fail(DR_ENOMEM, "out of memory");
-    for (int i = 0; !st && i < k->garment_paths.count; i++)
-        st = drape_image_read(&k->garments[i], k->garment_paths.item[i]);
-    if (!st)
-        st = get_reference(k);
-    if (!st)
-        st = get_garment_and_mask(c);
-    drape_parser_free(c->parser); /* room for the large models */
-    c->parser = NULL;
-    return st;
-}
-
-static dr_status keep_mask(const dr_comparison *c)
-{
-    dr_status st = dr_mkdirs(c->dir);
-    char *path = st ? NULL : dr_comparison_path(c, "mask.png");
-    if (!st)
-        st = path ? (dr_status)drape_image_write(&c->scene.mask, path, NULL) : DR_ENOMEM;
-    free(path);
-    return st;
 }
 
 /* --- what comes out ---------------------------------------------------------------------------------------- */
@@ -266,9 +139,7 @@ static int compare(compare_cli *c)
     const dr_watcher watcher = {c, on_at, on_note, on_failed, on_cancel};
     char sheet[16];
     snprintf(sheet, sizeof sheet, "sheet.%s", c->sheet);
-    dr_status st = (dr_status)read_inputs(c);
-    if (!st)
-        st = keep_mask(&c->c);
+    dr_status st = dr_comparison_read(&c->c, &c->inputs);
     if (!st)
         st = dr_comparison_plan(&c->c, &c->methods);
     if (!st && !c->fresh)
@@ -288,7 +159,7 @@ static const dr_own own[] = {
     {NULL, NULL, AT(c.image), {"image", DR_OPT_STRING, NULL, "PHOTO", "photo of a person", .required = true}},
     {NULL,
      NULL,
-     AT(mask),
+     AT(inputs.mask),
      {"mask", DR_OPT_STRING, NULL, "MASK",
       "white where the garment goes; auto, auto:lower, auto:dress or auto:outer "
       "makes one (auto is auto:upper)"}},
@@ -332,31 +203,31 @@ static const dr_own own[] = {
      {"num-images", DR_OPT_INT, NULL, "N", "pictures per method, with seeds N, N+1, ...", 1, 100}},
     {"padding",
      NULL,
-     AT(mask_options),
+     AT(inputs.mask_options),
      {"sleeve",
       .help = "automatic masks: cover the arm as the old sleeve does, down to the wrist, or for a short sleeve"},
      drape_mask_option,
      "sleeve"},
     {"padding",
      NULL,
-     AT(mask_options),
+     AT(inputs.mask_options),
      {"person", .help = "automatic masks: which person, from 1, the largest first; 0 is the largest"},
      drape_mask_option,
      "person"},
     {"padding",
      NULL,
-     AT(parser_dir),
+     AT(inputs.parser_dir),
      {"parser", DR_OPT_STRING, NULL, "DIR", "automatic masks: folder of another clothes parser",
       .shown_default = "DRAPE_PARSER, or the one that comes with drape"}},
     {NULL,
      "fit",
-     AT(garment_options),
+     AT(inputs.garment_options),
      {"category", .help = "what the garment covers, for --mask auto; auto: what its photo shows"},
      drape_garment_option,
      "category"},
     {NULL,
      "repaint",
-     AT(garment_options),
+     AT(inputs.garment_options),
      {"cut", .help = "cut the garment out of its photo: auto where somebody wears it, keep never, out always"},
      drape_garment_option,
      "cut"},
@@ -395,8 +266,8 @@ static int check(const compare_cli *c)
     const char *category;
     if (!c->methods_file && c->methods_given.count == 0)
         return dr_usage_error(&dr_cmd_compare, "--method is missing: what is to be compared");
-    if (dr_mask_is_auto(c->mask, &category) && category && dr_choice_index(dr_mask_categories(), category) < 0)
-        return dr_usage_error(&dr_cmd_compare, "--mask %s: '%s' is not one of %s", c->mask, category,
+    if (dr_mask_is_auto(c->inputs.mask, &category) && category && dr_choice_index(dr_mask_categories(), category) < 0)
+        return dr_usage_error(&dr_cmd_compare, "--mask %s: '%s' is not one of %s", c->inputs.mask, category,
                               dr_mask_categories());
     if (dr_exists(c->output) && !dr_is_dir(c->output))
         return dr_usage_error(&dr_cmd_compare, "--output '%s' is a file; it must be a folder", c->output);
@@ -408,7 +279,7 @@ static int read_methods(compare_cli *c)
     int bad = c->methods_file ? dr_methods_add_file(&c->methods, &dr_cmd_compare, &c->common, c->methods_file) : 0;
     for (int i = 0; !bad && i < c->methods_given.count; i++)
         bad = dr_methods_add(&c->methods, &dr_cmd_compare, &c->common, c->methods_given.item[i]);
-    if (!bad && wears_photo(c) && c->c.garment_paths.count == 0)
+    if (!bad && dr_methods_wear_photo(&c->methods) && c->c.garment_paths.count == 0)
         bad =
             dr_usage_error(&dr_cmd_compare, "--garment is missing: a method of kind garment wears what a photo shows");
     return bad;
@@ -429,8 +300,9 @@ static int parse(compare_cli *c, int argc, char **argv)
     c->c.scene.one = c->num_images == 1;
     c->c.scene.image = c->c.image;
     c->c.scene.garment_path = c->c.garment_paths.count ? c->c.garment_paths.item[0] : NULL;
-    c->c.scene.parser_dir = c->parser_dir;
+    c->c.scene.parser_dir = c->inputs.parser_dir;
     c->c.dir = c->output;
+    c->inputs.worn = dr_methods_wear_photo(&c->methods);
     return bad;
 }
 
@@ -438,10 +310,9 @@ static int run(int argc, char **argv)
 {
     compare_cli c = {
         .common = {.region = "mask", .precision = "exact", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
-        .mask = "auto",
+        .inputs = {.cmd = &dr_cmd_compare, .mask = "auto", .mask_options = DRAPE_MASK_DEFAULTS},
         .sheet = "jpg",
-        .num_images = 1,
-        .mask_options = DRAPE_MASK_DEFAULTS};
+        .num_images = 1};
     c.common.o.steps = 0;           /* not said */
     c.common.o.guidance_scale = -1; /* not said */
     c.common.o.eta = -1;            /* not said */

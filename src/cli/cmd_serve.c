@@ -71,7 +71,7 @@ static int parse(serve_cli *c, int argc, char **argv)
         {"tokenizer", DR_OPT_STRING, &c->tokenizer, "DIR", "folder of another vocabulary for all of them",
          .shown_default = "each model's own; for a file CLIP's"},
         {"ema", DR_OPT_FLAG, &c->ema, NULL, "of single files: the UNet's moving average in place of its weights"},
-        {"attention", DR_OPT_STRING, &c->attention, "FILE|DIR",
+        {"attention", DR_OPT_STRING, &c->attention, "DIR|FILE",
          "attention weights that dress from a photo of the garment, for the models that they fit",
          .shown_default = "each model's own, if it has some"},
         {"weights", DR_OPT_CHOICE, &c->weights, "file|q8",

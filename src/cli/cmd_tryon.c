@@ -239,7 +239,7 @@ static const dr_own own[] = {
     {"repaint",
      NULL,
      AT(garments.attention),
-     {"attention", DR_OPT_STRING, NULL, "FILE|DIR", "attention weights that do that, of one version",
+     {"attention", DR_OPT_STRING, NULL, "DIR|FILE", "attention weights that do that, of one version",
       .shown_default = "the model's, see 'drape pull catvton'"}},
     {"repaint",
      NULL,

@@ -7,6 +7,7 @@
 static dr_status entry_bytes(const dr_st_entry *e, size_t *out)
 {
     size_t n = dr_dtype_size(e->dtype);
+    DR_ASSERT(dr_dtype_block(e->dtype) == 1, "'%s' as %s", e->name, dr_dtype_name(e->dtype));
     for (int i = 0; i < e->rank; i++)
         if (__builtin_mul_overflow(n, (size_t)e->dim[i], &n))
             return dr_fail(DR_EINVAL, "cannot write tensor '%s': its shape is too large", e->name);

@@ -289,6 +289,8 @@ dr_tensor *dr_spade_forward(dr_tape *g, const dr_spade_generator *m, dr_tensor *
 {
     const dr_spade_config *c = &m->config;
     dr_tensor *t = NULL;
+    for (int64_t i = 0; i < x->dim[0] * x->dim[1] * x->dim[2]; i++)
+        DR_ASSERT(regions[i] < c->regions, "region %d of %d", regions[i], c->regions);
     for (int i = 0; i < c->blocks; i++) {
         const dr_spade_block *b = &m->block[i];
         level *l = dr_arena_alloc(&g->arena, sizeof *l);

@@ -17,7 +17,8 @@ const drape_option dr_warp_table[] = {
     {F(seed), DRAPE_OPTION_U64, 0, 0, "N", "of the network's noise: same seed, same picture"},
     {F(no_noise), DRAPE_OPTION_BOOL, 0, 1, NULL, "without noise, which is not the published behaviour"},
     {F(composition), DRAPE_OPTION_CHOICE, 0, 0, NULL, "how the map's garment is cut to the warped cloth",
-     .choices = "warp_grad|detach|no_composition"},
-    {F(labels), DRAPE_OPTION_CHOICE, 0, 0, NULL, "the set of labels that parse maps have", .choices = "cihp|lip|atr"},
+     .choices = "warp_grad|detach|no_composition", .unset = "warp_grad"},
+    {F(labels), DRAPE_OPTION_CHOICE, 0, 0, NULL, "the set of labels that parse maps have", .choices = "cihp|lip|atr",
+     .unset = "cihp"},
     {NULL},
 };

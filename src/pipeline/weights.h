@@ -88,7 +88,7 @@ char *dr_entry_shape(const dr_st_entry *e, char *buf, size_t n);
 /** Ends the mappings, or gives back the pages of borrowed ones: clear the parameters first. Safe on a zeroed struct. */
 void dr_weights_close(dr_weights *w);
 
-/** All tensors as they are, names and types, in one safetensors file at `path`. */
+/** All tensors as they are, names and types, in one safetensors file at `path`; blocks, which it has not, as f32. */
 dr_status dr_weights_write(const dr_weights *w, const char *path);
 
 /** Gives a parameter f32 storage of its own with the values it has now, so that it can be changed;

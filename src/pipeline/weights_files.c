@@ -153,6 +153,24 @@ void dr_weights_close(dr_weights *w)
     *w = (dr_weights){0};
 }
 
+/* A tensor as the file has it, or blocks, which safetensors has not, as f32. */
+static dr_status put_tensor(dr_st_writer *out, const dr_st_entry *e, const char *path)
+{
+    enum { PIECE = 1 << 16 };
+    size_t n = dr_st_count(e);
+    if (dr_dtype_block(e->dtype) == 1)
+        return dr_st_put(out, e->data, e->size);
+    float *f32 = malloc(PIECE * sizeof *f32);
+    dr_status st = f32 ? DR_OK : dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
+    for (size_t at = 0; !st && at < n; at += PIECE) {
+        size_t m = n - at < PIECE ? n - at : PIECE;
+        dr_to_f32((const char *)e->data + dr_dtype_bytes(e->dtype, at), e->dtype, f32, m);
+        st = dr_st_put_part(out, f32, m * sizeof *f32);
+    }
+    free(f32);
+    return st;
+}
+
 dr_status dr_weights_write(const dr_weights *w, const char *path)
 {
     const dr_st_meta format = {"format", "pt"};
@@ -160,16 +178,19 @@ dr_status dr_weights_write(const dr_weights *w, const char *path)
     size_t n = 0, at = 0;
     for (size_t i = 0; i < w->count; i++)
         n += w->list[i].count;
-    dr_st_entry *all = calloc(n + 1, sizeof *all);
+    dr_st_entry *all = calloc(2 * n + 1, sizeof *all), *written = all + n;
     if (!all)
         return dr_fail(DR_ENOMEM, "out of memory writing '%s'", path);
     for (size_t i = 0; i < w->count; i++)
-        for (size_t k = 0; k < w->list[i].count; k++)
-            all[at++] = w->list[i].entry[k];
-    dr_status st = dr_st_create(&out, path, all, n, &format, 1);
+        for (size_t k = 0; k < w->list[i].count; k++, at++) {
+            all[at] = written[at] = w->list[i].entry[k];
+            if (dr_dtype_block(all[at].dtype) > 1)
+                written[at].dtype = DR_F32;
+        }
+    dr_status st = dr_st_create(&out, path, written, n, &format, 1);
     if (!st) {
         for (size_t i = 0; !st && i < n; i++) {
-            st = dr_st_put(&out, all[i].data, all[i].size);
+            st = put_tensor(&out, &all[i], path);
             dr_map_drop(all[i].data, all[i].size);
         }
         if (!st)

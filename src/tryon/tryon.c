@@ -1,5 +1,6 @@
 #include "tryon/tryon.h"
 
+#include "base/path.h"
 #include "io/prepare.h"
 #include "tryon/dress.h"
 
@@ -142,6 +143,19 @@ static dr_inpaint_options inner_options(dr_engine *e, const dr_tryon_options *o,
     return in;
 }
 
+static void warn_of_size(const dr_engine *e, const dr_tryon_options *o, const dr_inpaint_options *in)
+{
+    const dr_garment_attention *a = &e->attention;
+    char text[320];
+    if (!o->warn || !a->width || (in->width == a->width && in->height == a->height))
+        return;
+    snprintf(
+        text, sizeof text,
+        "the attention weights '%.100s' are made for %dx%d, and pictures of %dx%d come out worse; leave the size out",
+        a->version[0] ? a->version : dr_path_name(a->path), a->width, a->height, in->width, in->height);
+    o->warn(o->inpaint.cb.user, text);
+}
+
 /* Person and mask are at the working size, the garment's photo is not yet. */
 static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint_options *in, const dr_image *photo,
                        const dr_image *mask, dr_image *out)
@@ -154,6 +168,7 @@ static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint
                                 .mask_any = in->mask_any,
                                 .cb = in->cb};
     dr_image garment = {0};
+    warn_of_size(e, o, in);
     dr_status st = dr_fit_garment(o->fit, o->garment, in->width, in->height, &garment);
     if (!st)
         st = dr_dress(e, &d, photo, mask, &garment, out);

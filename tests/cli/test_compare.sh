@@ -124,7 +124,9 @@ cat >m.json <<END
 {"methods": [{"name": "Few", "kind": "prompt", "steps": 1, "paste": false},
              {"kind": "taught", "model": "$taught", "guidance_scale": 1.5, "karras": false}]}
 END
-compared --methods m.json --method "From the line=prompt"
+compared --methods m.json --method "From the line=prompt" --sheet png --reference in/photo.png
+[ -s c/sheet.png ] || fail "there is no sheet.png"
+is True "all(0 < x['metrics']['psnr'] < 100 and x['metrics']['ssim_torchmetrics'] < 1 for m in r['methods'] for x in m['results'])"
 is "['Few', 'Taught model', 'From the line']" "[m['name'] for m in r['methods']]"
 is "[1, False, 1.5]" "[r['methods'][0]['settings']['steps'], r['methods'][0]['settings']['paste'], r['methods'][1]['settings']['guidance_scale']]"
 

@@ -79,6 +79,16 @@ expect 0 '"garment": "in/photo.png"' worn --image in/photo.png --mask in/mask.pn
 [ "$(ls many | wc -l)" = 4 ] || fail "two garments and two seeds are not four pictures: $(ls many)"
 expect 0 'no garment is found' worn --image in/photo.png --mask in/mask.png --garment in/plain.png
 
+# --- a version at another size than its own ---
+mkdir -p sized/mix-48k-64
+cp -r "$set/CatVTON/tiny-4k-32/attention" sized/mix-48k-64/
+expect 0 "'mix-48k-64' are made for 48x64" worn --image in/photo.png --mask in/mask.png --garment in/photo.png --cut keep \
+    --attention sized/mix-48k-64 --size 24x32
+worn --image in/photo.png --mask in/mask.png --garment in/photo.png --cut keep --attention sized/mix-48k-64 --region whole \
+    --paste off >said 2>err || fail "a version's own size"
+[ "$(size r.png)" = 48x64 ] || fail "the size of a version is not taken from its name: $(size r.png)"
+! grep -q 'made for' err || fail "a version's own size is told of"
+
 # --- refusals ---
 refused 2 '--garment is missing' worn --image in/photo.png --mask in/mask.png
 refused 2 "'hat' is not one of auto|upper|lower|overall" worn --image in/photo.png --garment in/photo.png --category hat

@@ -85,3 +85,19 @@ refused 1 'cut short' "$drape" tryon --model cut.gguf --image in/photo.png --mas
 
 # --- the stages alone ---
 "$drape" bench --model folder --weights q8 --size 64x64 --stages unet --runs 1 >out 2>err || fail "bench --weights q8"
+
+# --- training takes it as any other file, and its folder has no blocks ---
+mkdir images masks
+png images/coat_1.png 40 60 photo
+png masks/coat_1.png 40 60 box
+train() { # OUT FLAGS...
+    "$drape" train --pretrained_model_name_or_path eight.gguf --instance_data_dir images --instance_masks_data_dir masks \
+        --output_dir "$1" --resolution 32 --max_train_steps 2 --seed 3 --threads 1 -q "${@:2}"
+}
+expect 0 taught train taught
+expect 0 adapter train adapter --lora_rank 4
+for part in unet vae text_encoder; do
+    expect 0 tensors "$drape" info taught/$part/*.safetensors
+    ! grep -q Q8_0 out || fail "blocks in the safetensors of taught/$part"
+done
+picture taught taught

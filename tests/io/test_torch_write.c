@@ -65,17 +65,18 @@ static void every_type_comes_back(void **state)
     (void)state;
     dr_tensor_file f;
     unsigned char bytes[6 * 8];
-    dr_st_entry want[DR_DTYPES];
-    char name[DR_DTYPES][8];
+    enum { TYPES = DR_Q8_0 }; /* blocks are GGUF's alone */
+    dr_st_entry want[TYPES];
+    char name[TYPES][8];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 37 + 1);
-    for (int t = 0; t < DR_DTYPES; t++) {
+    for (int t = 0; t < TYPES; t++) {
         snprintf(name[t], sizeof name[t], "%s", dr_dtype_name(t));
         want[t] = (dr_st_entry){
             .name = name[t], .dtype = t, .rank = 2, .dim = {2, 3}, .data = bytes, .size = 6 * dr_dtype_size(t)};
     }
-    there_and_back(want, DR_DTYPES, NULL, 0, &f);
-    for (int t = 0; t < DR_DTYPES; t++)
+    there_and_back(want, TYPES, NULL, 0, &f);
+    for (int t = 0; t < TYPES; t++)
         same(&f, &want[t]);
     assert_int_equal(f.meta_count, 0);
     dr_tensor_file_close(&f);

@@ -2,7 +2,6 @@
 
 #include "base/choice.h"
 #include "base/json.h"
-#include "cli/compare/painter.h"
 
 #include <ctype.h>
 #include <glib.h>
@@ -12,107 +11,6 @@
 
 #define MAX_METHODS 32
 #define MAX_NAME 120 /* bytes */
-
-#define MODEL_KEYS "model|vae|tokenizer|ema|embedding|lora|size|region|precision"
-
-static const dr_method_kind kinds[] = {
-    {"prompt", "Prompt alone", "prompt", MODEL_KEYS, NULL, true, true, false, &dr_painter_tryon},
-    {"taught", "Taught model", "model", MODEL_KEYS, "model", true, true, false, &dr_painter_tryon},
-    {"adapter", "Adapter", "lora", MODEL_KEYS, "lora", true, true, false, &dr_painter_tryon},
-    {"garment", "Garment photo", "attention", MODEL_KEYS "|attention", NULL, true, false, true, &dr_painter_tryon},
-    {"warp", "GAN", "condition",
-     "condition|generator|densepose|keypoints|parse|cloth|cloth-mask|composite|occlusion|labels|size",
-     "condition|generator|densepose|keypoints", false, false, false, &dr_painter_warp},
-};
-
-const dr_method_kind *dr_method_kind_at(int index)
-{
-    return index >= 0 && index < (int)(sizeof kinds / sizeof *kinds) ? &kinds[index] : NULL;
-}
-
-#define AT(field) offsetof(dr_method, field)
-const dr_own dr_method_own[] = {
-    {NULL,
-     NULL,
-     AT(model),
-     {"model", DR_OPT_STRING, NULL, "DIR|FILE", "folder of a model (see 'drape pull'), or a single file",
-      .shown_default = "the small one that comes with drape"}},
-    {"height",
-     NULL,
-     AT(loras),
-     {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(embeddings),
-     {"embedding", DR_OPT_LIST, NULL, "FILE[:WORD]", "learned word (textual inversion) for prompts; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(vae),
-     {"vae", DR_OPT_STRING, NULL, "DIR|FILE", "another VAE: its folder or file", .shown_default = "the model's"}},
-    {"height",
-     NULL,
-     AT(tokenizer),
-     {"tokenizer", DR_OPT_STRING, NULL, "DIR", "folder of another vocabulary",
-      .shown_default = "the model's; for a file CLIP's"}},
-    {"height",
-     NULL,
-     AT(ema),
-     {"ema", DR_OPT_FLAG, NULL, NULL, "of a single file: the UNet's moving average in place of its weights"}},
-    {NULL,
-     "width|height",
-     AT(size),
-     {"size", DR_OPT_SIZE, NULL, NULL, "working size", .shown_default = "the model's"},
-     drape_tryon_option,
-     "width"},
-    {NULL,
-     "whole",
-     AT(region),
-     {"region", DR_OPT_CHOICE, NULL, "mask|whole", "work on the part around the mask, or on the whole photo"}},
-    {NULL,
-     "preview_every",
-     AT(precision),
-     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
-};
-const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;
-
-/* What only a method has. The published fits, which want masks as their files have them, compare programs and not ways
- * to dress: drape tryon has them. */
-#define TEXT(field, name, arg)                                                                                         \
-    {                                                                                                                  \
-        "clip_skip", NULL, AT(field),                                                                                  \
-        {                                                                                                              \
-            name, DR_OPT_STRING, NULL, arg, ""                                                                         \
-        }                                                                                                              \
-    }
-#define WARP(name)                                                                                                     \
-    {                                                                                                                  \
-        "clip_skip", NULL, AT(warp), {name, .help = ""}, drape_warp_option, name                                       \
-    }
-static const dr_own alone[] = {
-    {NULL, "fit|repaint", AT(attention), {"attention", DR_OPT_STRING, NULL, "DIR|FILE", ""}},
-    TEXT(condition, "condition", "FILE"),
-    TEXT(generator, "generator", "FILE"),
-    TEXT(densepose, "densepose", "PHOTO"),
-    TEXT(keypoints, "keypoints", "FILE"),
-    TEXT(parse, "parse", "FILE"),
-    TEXT(cloth, "cloth", "PHOTO"),
-    TEXT(cloth_mask, "cloth-mask", "MASK"),
-    WARP("composite"),
-    WARP("occlusion"),
-    WARP("labels"),
-};
-enum { OWN = 16, MORE = sizeof alone / sizeof *alone };
-
-static void make_table(dr_opt_set *s, dr_method *m)
-{
-    dr_own all[OWN + MORE];
-    DR_ASSERT(dr_method_own_count <= OWN, "%zu settings", dr_method_own_count);
-    memcpy(all, dr_method_own, dr_method_own_count * sizeof *all);
-    memcpy(all + dr_method_own_count, alone, sizeof alone);
-    dr_opt_table(s, drape_tryon_option, &m->o, all, dr_method_own_count + MORE, m);
-}
 
 /* --- one method ------------------------------------------------------------------------------------ */
 
@@ -138,7 +36,7 @@ static void clear(dr_method *m)
 static bool copy_list(dr_opt_list *to, const dr_opt_list *from)
 {
     *to = (dr_opt_list){calloc((size_t)from->count + 1, sizeof *to->item), from->count};
-    if (to->item)
+    if (to->item && from->count)
         memcpy(to->item, from->item, (size_t)from->count * sizeof *to->item);
     return to->item != NULL;
 }
@@ -149,19 +47,12 @@ static int out_of_memory(const dr_command *cmd)
     return dr_cli_fail(cmd, DR_ENOMEM);
 }
 
-static const dr_method_kind *find_kind(const char *name, size_t n)
-{
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strlen(kinds[i].name) == n && strncmp(kinds[i].name, name, n) == 0)
-            return &kinds[i];
-    return NULL;
-}
-
 static int no_such_kind(const dr_command *cmd, const char *name, size_t n)
 {
     char names[256] = "";
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", kinds[i].name);
+    const dr_method_kind *k;
+    for (int i = 0; (k = dr_method_kind_at(i)) != NULL; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", k->name);
     return dr_usage_error(cmd, "'%.*s' is no kind of method; there are %s", (int)(n < 80 ? n : 80), name, names);
 }
 
@@ -192,7 +83,7 @@ static int begin(reading *r, dr_methods *all, const dr_command *cmd, const dr_me
         return out_of_memory(cmd);
     if (!kind->worded)
         m->o.prompt = m->o.negative_prompt = NULL; /* those of the command line are for the others */
-    make_table(&r->table, m);
+    dr_method_table(&r->table, m);
     return 0;
 }
 
@@ -210,19 +101,6 @@ static const dr_opt *find_setting(const reading *r, const char *key)
     return NULL;
 }
 
-/* Its kind has this setting. */
-static bool has_setting(const dr_method_kind *kind, const char *name)
-{
-    for (size_t i = 0; i < dr_method_own_count; i++)
-        if (strcmp(dr_method_own[i].opt.name, name) == 0)
-            return dr_is_choice(kind->keys, name);
-    for (size_t i = 0; i < MORE; i++)
-        if (strcmp(alone[i].opt.name, name) == 0)
-            return dr_is_choice(kind->keys, name);
-    bool words = strcmp(name, "prompt") == 0 || strcmp(name, "negative-prompt") == 0;
-    return kind->tryon && (kind->worded || !words);
-}
-
 /* "--steps=20"; of a flag "--ema" or "--no-ema". */
 static char *word_of(const dr_opt *o, const char *value)
 {
@@ -238,7 +116,7 @@ static int add_setting(reading *r, const char *key, const char *value)
     const dr_opt *o = find_setting(r, key);
     if (!o)
         return dr_usage_error(&r->cmd, "there is no setting '%.80s'", key);
-    if (!has_setting(m->kind, o->name))
+    if (!dr_method_has(m->kind, o->name))
         return dr_usage_error(&r->cmd, "methods of kind %s have no setting '%s'", m->kind->name, o->name);
     if (o->kind == DR_OPT_FLAG && !dr_is_choice("on|off|true|false", value))
         return dr_usage_error(&r->cmd, "%s: '%.80s' is not on or off", o->name, value);
@@ -373,10 +251,10 @@ static int add_settings(reading *r, const char *rest)
 static const char *kind_in(const char *spec)
 {
     const char *equals = strchr(spec, '=');
-    if (find_kind(spec, strcspn(spec, ":")))
+    if (dr_method_kind_named(spec, strcspn(spec, ":")))
         return spec;
     for (const char *e = equals; e; e = strchr(e + 1, '='))
-        if (find_kind(e + 1, strcspn(e + 1, ":")))
+        if (dr_method_kind_named(e + 1, strcspn(e + 1, ":")))
             return e + 1;
     return equals && equals < spec + strcspn(spec, ":") ? equals + 1 : spec; /* none is known: this one is meant */
 }
@@ -386,7 +264,7 @@ int dr_methods_add(dr_methods *all, const dr_command *cmd, const dr_method *comm
     const char *kind = kind_in(spec);
     char *title = kind > spec ? g_strndup(spec, (gsize)(kind - spec - 1)) : NULL;
     size_t length = strcspn(kind, ":");
-    const dr_method_kind *row = find_kind(kind, length);
+    const dr_method_kind *row = dr_method_kind_named(kind, length);
     reading r;
     int bad = row ? begin(&r, all, cmd, common, row, title) : no_such_kind(cmd, kind, length);
     if (!bad)
@@ -428,7 +306,7 @@ static int add_json(dr_methods *all, const dr_command *cmd, const dr_method *com
     json_t *value;
     if (!kind || (title && !json_is_string(title)))
         return bad_file(cmd, path, "a method is an object with a text 'kind' and, if you like, a text 'name'");
-    const dr_method_kind *row = find_kind(kind, strlen(kind));
+    const dr_method_kind *row = dr_method_kind_named(kind, strlen(kind));
     reading r;
     int bad = row ? begin(&r, all, cmd, common, row, json_string_value(title)) : no_such_kind(cmd, kind, strlen(kind));
     json_object_foreach(entry, key, value)
@@ -457,6 +335,14 @@ int dr_methods_add_file(dr_methods *all, const dr_command *cmd, const dr_method 
         bad = add_json(all, cmd, common, path, json_array_get(list, i));
     json_decref(file);
     return bad;
+}
+
+bool dr_methods_wear_photo(const dr_methods *m)
+{
+    for (int i = 0; i < m->count; i++)
+        if (m->item[i].kind->garment)
+            return true;
+    return false;
 }
 
 void dr_methods_free(dr_methods *m)

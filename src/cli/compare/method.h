@@ -28,6 +28,12 @@ typedef struct dr_method_kind {
 /** By index from 0; NULL behind the last. */
 const dr_method_kind *dr_method_kind_at(int index);
 
+/** The one of this name, n bytes; NULL: there is none. */
+const dr_method_kind *dr_method_kind_named(const char *name, size_t n);
+
+/** Whether methods of the kind have the option of this name, "guidance-scale". */
+bool dr_method_has(const dr_method_kind *kind, const char *name);
+
 typedef struct dr_method {
     char *name;    /* UTF-8, no other method's */
     char file[40]; /* the same as a part of files' names, no other method's */
@@ -54,6 +60,9 @@ typedef struct dr_methods {
 extern const dr_own dr_method_own[];
 extern const size_t dr_method_own_count;
 
+/** Those of one method, its own among them. */
+void dr_method_table(dr_opt_set *s, dr_method *m);
+
 /**
  * Adds a method as the command line has it: [NAME=]KIND[:VALUE][,KEY=VALUE]... A comma begins a setting only where a
  * key and '=' follow.
@@ -65,6 +74,9 @@ int dr_methods_add(dr_methods *m, const dr_command *cmd, const dr_method *common
 
 /** Adds those of a JSON file: {"methods": [{"name": ..., "kind": ..., KEY: VALUE, ...}]}. */
 int dr_methods_add_file(dr_methods *m, const dr_command *cmd, const dr_method *common, const char *path);
+
+/** Whether one of them wears the garment of a photo. */
+bool dr_methods_wear_photo(const dr_methods *m);
 
 void dr_methods_free(dr_methods *m);
 

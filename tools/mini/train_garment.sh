@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Trains a small net that dresses a person from one photo of a garment: docs/mini.md.
+#     tools/mini/train_garment.sh DATA LABELS GARMENTS WORK
+# DATA is laid out as tools/mini/wardrobe.h says, LABELS is parser_label's, GARMENTS as tools/mini/flats.h; WORK keeps
+# checkpoints and logs: run the same command again after an interruption. The model becomes WORK/last/model.
+set -euo pipefail
+[ $# = 4 ] || { sed -n '2,5p' "$0" | cut -c3-; exit 2; }
+root=$(realpath "$(dirname "$0")/../..")
+data=$(realpath "$1") labels=$(realpath "$2") garments=$(realpath "$3") work=$4
+mkdir -p "$work"
+work=$(realpath "$work")
+build=${BUILD:-$root/build}
+export OMP_WAIT_POLICY=passive
+export DRAPE_CACHE_DIR=${DRAPE_CACHE_DIR:-$work/cache}
+cmake -S "$root" -B "$build" -G Ninja >/dev/null
+cmake --build "$build" --target mini_unet
+cd "$root"
+
+stage() { # NAME OPTIONS...
+    local out=$work/$1
+    shift
+    [ ! -e "$out/finished" ] || return 0
+    local resume=()
+    compgen -G "$out/checkpoint-*" >/dev/null && resume=(--resume)
+    "$build/mini_unet" --photos "$data" --labels "$labels" --garments "$garments" --vae models/mini \
+        --arch tools/mini/arch_garment.json --output "$out" --threads "${THREADS:-0}" "$@" "${resume[@]}"
+    touch "$out/finished"
+}
+# It begins as the small model's own denoiser, without words.
+mkdir -p "$work/begin"
+[ -e "$work/begin/unet" ] || cp -r models/mini/unet_base "$work/begin/unet"
+# What a garment's photo is for is learnt where nothing else helps: from pure noise, in one step, on small pictures.
+stage first --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --walk-steps 1 --outside-weight 0.05 --lr 1e-3 \
+    --warmup 200 --steps 20000 --cool 2000
+# Then the four steps that pictures are made with, and the size that they have.
+stage four --init "$work/first/model" --size 192 --batch 8 --walks 5 --lr 6e-4 --steps 20000 --cool 4000
+stage last --init "$work/four/model" --batch 8 --walks 6 --lr 2e-4 --steps 6000 --cool 3000
