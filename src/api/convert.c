@@ -21,7 +21,8 @@ static dr_status parse_dtype(const char *name, dr_dtype *out)
     for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i].name) == 0)
             *out = names[i].dtype;
-    return name && *out == DR_DTYPES ? dr_fail(DR_EINVAL, "the type '%s' is not one of f32, f16, bf16, q8", name) : DR_OK;
+    return name && *out == DR_DTYPES ? dr_fail(DR_EINVAL, "the type '%s' is not one of f32, f16, bf16, q8", name)
+                                     : DR_OK;
 }
 
 /* The library's options; *loras is the caller's to free. */

@@ -41,10 +41,11 @@ static int check(const convert_cli *c)
         return dr_usage_error(&dr_cmd_convert, "give a model and what it is to become");
     const char *out = c->paths.item[1];
     if (dr_path_ends_with(out, ".bin"))
-        return dr_usage_error(&dr_cmd_convert,
-                              "a model as one file ends in .safetensors, .gguf, .ckpt, .pt or .pth: '%s' should end so, or be "
-                              "a folder's name",
-                              out);
+        return dr_usage_error(
+            &dr_cmd_convert,
+            "a model as one file ends in .safetensors, .gguf, .ckpt, .pt or .pth: '%s' should end so, or be "
+            "a folder's name",
+            out);
     if (!c->base)
         return c->rank ? dr_usage_error(&dr_cmd_convert, "--rank goes with --extract-lora") : 0;
     if (!c->rank)

@@ -26,16 +26,46 @@ static const size_t value_size[KINDS] = {[U8] = 1,  [I8] = 1,  [U16] = 2,  [I16]
 static const struct {
     const char *name;
     dr_dtype dtype;
-} types[] = {{"F32", DR_F32},          {"F16", DR_F16},        {"Q4_0", DR_Q4_0},       {"Q4_1", DR_Q4_1},
-             {"Q4_2", DR_DTYPES},      {"Q4_3", DR_DTYPES},    {"Q5_0", DR_Q5_0},       {"Q5_1", DR_Q5_1},
-             {"Q8_0", DR_Q8_0},        {"Q8_1", DR_DTYPES},    {"Q2_K", DR_Q2_K},       {"Q3_K", DR_Q3_K},
-             {"Q4_K", DR_Q4_K},        {"Q5_K", DR_Q5_K},      {"Q6_K", DR_Q6_K},       {"Q8_K", DR_DTYPES},
-             {"IQ2_XXS", DR_DTYPES},   {"IQ2_XS", DR_DTYPES},  {"IQ3_XXS", DR_DTYPES},  {"IQ1_S", DR_DTYPES},
-             {"IQ4_NL", DR_DTYPES},    {"IQ3_S", DR_DTYPES},   {"IQ2_S", DR_DTYPES},    {"IQ4_XS", DR_DTYPES},
-             {"I8", DR_I8},            {"I16", DR_I16},        {"I32", DR_I32},         {"I64", DR_I64},
-             {"F64", DR_F64},          {"IQ1_M", DR_DTYPES},   {"BF16", DR_BF16},       {"Q4_0_4_4", DR_DTYPES},
-             {"Q4_0_4_8", DR_DTYPES},  {"Q4_0_8_8", DR_DTYPES}, {"TQ1_0", DR_DTYPES},   {"TQ2_0", DR_DTYPES},
-             {"IQ4_NL_4_4", DR_DTYPES}, {"IQ4_NL_4_8", DR_DTYPES}, {"IQ4_NL_8_8", DR_DTYPES}, {"MXFP4", DR_DTYPES},
+} types[] = {{"F32", DR_F32},
+             {"F16", DR_F16},
+             {"Q4_0", DR_Q4_0},
+             {"Q4_1", DR_Q4_1},
+             {"Q4_2", DR_DTYPES},
+             {"Q4_3", DR_DTYPES},
+             {"Q5_0", DR_Q5_0},
+             {"Q5_1", DR_Q5_1},
+             {"Q8_0", DR_Q8_0},
+             {"Q8_1", DR_DTYPES},
+             {"Q2_K", DR_Q2_K},
+             {"Q3_K", DR_Q3_K},
+             {"Q4_K", DR_Q4_K},
+             {"Q5_K", DR_Q5_K},
+             {"Q6_K", DR_Q6_K},
+             {"Q8_K", DR_DTYPES},
+             {"IQ2_XXS", DR_DTYPES},
+             {"IQ2_XS", DR_DTYPES},
+             {"IQ3_XXS", DR_DTYPES},
+             {"IQ1_S", DR_DTYPES},
+             {"IQ4_NL", DR_DTYPES},
+             {"IQ3_S", DR_DTYPES},
+             {"IQ2_S", DR_DTYPES},
+             {"IQ4_XS", DR_DTYPES},
+             {"I8", DR_I8},
+             {"I16", DR_I16},
+             {"I32", DR_I32},
+             {"I64", DR_I64},
+             {"F64", DR_F64},
+             {"IQ1_M", DR_DTYPES},
+             {"BF16", DR_BF16},
+             {"Q4_0_4_4", DR_DTYPES},
+             {"Q4_0_4_8", DR_DTYPES},
+             {"Q4_0_8_8", DR_DTYPES},
+             {"TQ1_0", DR_DTYPES},
+             {"TQ2_0", DR_DTYPES},
+             {"IQ4_NL_4_4", DR_DTYPES},
+             {"IQ4_NL_4_8", DR_DTYPES},
+             {"IQ4_NL_8_8", DR_DTYPES},
+             {"MXFP4", DR_DTYPES},
              {"NVFP4", DR_DTYPES}};
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -387,10 +417,11 @@ static dr_status read_tensors(dr_gguf *f, reader *r, size_t count, size_t alignm
     for (size_t i = 0; !st && i < count; i++) {
         dr_st_entry *e = &f->entry[i];
         if (offset[i] > room || e->size > room - offset[i])
-            st = fault(r,
-                       "tensor '%s' lies at bytes %llu to %llu, but the file has %zu bytes of tensors; it is damaged or "
-                       "was cut short, get it again",
-                       e->name, (unsigned long long)offset[i], (unsigned long long)(offset[i] + e->size), room);
+            st =
+                fault(r,
+                      "tensor '%s' lies at bytes %llu to %llu, but the file has %zu bytes of tensors; it is damaged or "
+                      "was cut short, get it again",
+                      e->name, (unsigned long long)offset[i], (unsigned long long)(offset[i] + e->size), room);
         else
             e->data = r->data + from + offset[i];
     }
@@ -411,8 +442,9 @@ static dr_status head(reader *r, size_t *tensors, size_t *keys)
         return dr_fail(DR_EUNSUPPORTED, "cannot read '%s': it is a GGUF file of version 1, versions 2 and 3 are read",
                        r->path);
     if (version == 2u << 24 || version == 3u << 24)
-        return dr_fail(DR_EUNSUPPORTED, "cannot read '%s': it is a GGUF file of a big-endian machine, which is not "
-                                        "supported",
+        return dr_fail(DR_EUNSUPPORTED,
+                       "cannot read '%s': it is a GGUF file of a big-endian machine, which is not "
+                       "supported",
                        r->path);
     if (version != 2 && version != 3)
         return fault(r, "it says that it is a GGUF file of version %llu, versions 2 and 3 are read",

@@ -1,5 +1,5 @@
-/* GGUF files, as ggml's programs write them (stable-diffusion.cpp for one): a head of keys and values, a list of tensors,
- * then the tensors' bytes, each at a multiple of the alignment.
+/* GGUF files, as ggml's programs write them (stable-diffusion.cpp for one): a head of keys and values, a list of
+ * tensors, then the tensors' bytes, each at a multiple of the alignment.
  * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  *
  * The file is hostile until checked: counts, lengths, kinds of values, names, shapes and their products, types, blocks
@@ -25,16 +25,16 @@ typedef struct dr_gguf {
 /** Whether it begins as one. */
 bool dr_is_gguf(const void *data, size_t size);
 
-/** Over memory of the caller's, which has to outlive `f`; `path` names it in messages. What `f` takes is bounded: 16 MiB
- *  and twice the names and texts. */
+/** Over memory of the caller's, which has to outlive `f`; `path` names it in messages. What `f` takes is bounded: 16
+ * MiB and twice the names and texts. */
 dr_status dr_gguf_parse(dr_gguf *f, const void *data, size_t size, const char *path);
 void dr_gguf_close(dr_gguf *f);
 
 /** The number that files have for a type; false for a type that there is none of (BOOL, U8). */
 bool dr_gguf_type(dr_dtype dtype, uint32_t *out);
 
-/** Writing: as dr_st_create() and what follows it. Blocks must divide a tensor's last axis (asserted); metadata are written
- *  as texts. */
+/** Writing: as dr_st_create() and what follows it. Blocks must divide a tensor's last axis (asserted); metadata are
+ * written as texts. */
 typedef struct dr_gguf_writer {
     dr_out out;
     size_t next, count;

@@ -67,7 +67,8 @@ dr_status dr_tensor_file_parse(dr_tensor_file *f, const void *data, size_t size,
     dr_status st = dr_check_foreign(data, size, path);
     return st ? st
               : dr_fail(DR_EINVAL,
-                        "cannot read '%s': it begins neither as a safetensors file nor as a PyTorch checkpoint or a GGUF file; "
+                        "cannot read '%s': it begins neither as a safetensors file nor as a PyTorch checkpoint or a "
+                        "GGUF file; "
                         "it is damaged or another kind of file",
                         path);
 }

@@ -10,7 +10,12 @@
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 
-typedef enum dr_tensor_file_kind { DR_TF_SAFETENSORS, DR_TF_TORCH_ZIP, DR_TF_TORCH_LEGACY, DR_TF_GGUF } dr_tensor_file_kind;
+typedef enum dr_tensor_file_kind {
+    DR_TF_SAFETENSORS,
+    DR_TF_TORCH_ZIP,
+    DR_TF_TORCH_LEGACY,
+    DR_TF_GGUF
+} dr_tensor_file_kind;
 
 typedef struct dr_tensor_file {
     dr_tensor_file_kind kind;

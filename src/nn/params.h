@@ -54,8 +54,8 @@ dr_status dr_param_own(dr_param *p, dr_dtype dtype);
 /** Gives that storage back, if there is any. */
 void dr_param_disown(dr_param *p);
 
-/** `n` values from `at` on, in the parameter's dtype (whole blocks), to and from the host. Its storage must be its own to
- *  be set. */
+/** `n` values from `at` on, in the parameter's dtype (whole blocks), to and from the host. Its storage must be its own
+ * to be set. */
 void dr_param_set(dr_param *p, size_t at, size_t n, const void *host);
 void dr_param_get(const dr_param *p, size_t at, size_t n, void *host);
 

@@ -24,8 +24,8 @@ struct dr_single_file {
     char yaml_path[PATH_MAX];
     const char *vae_prefix, *text_prefix; /* of names in the file; text_prefix NULL: no text encoder */
     const char *written_prefix;           /* of the text encoder's names in the folder */
-    bool openclip;       /* SD 2 */
-    bool openclip_names; /* ... under OpenCLIP's names, not transformers' */
+    bool openclip;                        /* SD 2 */
+    bool openclip_names;                  /* ... under OpenCLIP's names, not transformers' */
     bool ema, diffusers_vae, alone, no_vae;
     int vae_levels;
     dr_unet_config unet;

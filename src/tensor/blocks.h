@@ -1,4 +1,5 @@
-/* Values in blocks, as GGUF files have them: 32 or 256 neighbours of a row share scales, the rest of each is 2 to 8 bits.
+/* Values in blocks, as GGUF files have them: 32 or 256 neighbours of a row share scales, the rest of each is 2 to 8
+ * bits.
  *
  * The layouts are ggml's (ggml-common.h); decoded values are those of ggml and of the Python package gguf, bit for bit:
  * no sum below rounds more than once. Only Q8_0 is also written. */

@@ -48,7 +48,8 @@ void dr_ref_convert(int64_t n, dr_dtype from, const void *x, float *y)
 {
 #pragma omp parallel for schedule(static) if (n > BLOCK)
     for (int64_t at = 0; at < n; at += BLOCK)
-        dr_to_f32((const char *)x + dr_dtype_bytes(from, (size_t)at), from, y + at, (size_t)(n - at < BLOCK ? n - at : BLOCK));
+        dr_to_f32((const char *)x + dr_dtype_bytes(from, (size_t)at), from, y + at,
+                  (size_t)(n - at < BLOCK ? n - at : BLOCK));
 }
 
 /* A float is NaN or infinite when all bits of its exponent are set. */
