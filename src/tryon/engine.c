@@ -470,35 +470,3 @@ dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timeste
     e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
-
-static bool is_kept(const dr_encoded *k, const float *rgb, int H, int W)
-{
-    return k->rgb && k->H == H && k->W == W && memcmp(k->rgb, rgb, (size_t)H * (size_t)W * 3 * sizeof *rgb) == 0;
-}
-
-dr_status dr_engine_encode_once(dr_engine *e, int at, const float *rgb, int H, int W, float *moments)
-{
-    dr_encoded *k = &e->encoded[at];
-    int f = dr_vae_factor(&e->vae_config);
-    size_t pixels = (size_t)H * (size_t)W * 3 * sizeof *rgb;
-    size_t bytes = (size_t)(H / f) * (size_t)(W / f) * 2 * (size_t)e->vae_config.latent * sizeof *moments;
-    if (is_kept(k, rgb, H, W)) {
-        memcpy(moments, k->moments, bytes);
-        return DR_OK;
-    }
-    dr_status st = dr_engine_encode(e, rgb, H, W, moments);
-    if (st)
-        return st;
-    free(k->rgb);
-    free(k->moments);
-    *k = (dr_encoded){malloc(pixels), malloc(bytes), H, W};
-    if (k->rgb && k->moments) {
-        memcpy(k->rgb, rgb, pixels);
-        memcpy(k->moments, moments, bytes);
-    } else { /* it is encoded again next time */
-        free(k->rgb);
-        free(k->moments);
-        *k = (dr_encoded){0};
-    }
-    return DR_OK;
-}

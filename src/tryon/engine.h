@@ -52,10 +52,10 @@ typedef struct dr_engine_notes {
 } dr_engine_notes;
 
 /* A picture's moments, kept for the next picture that begins with it. */
-typedef struct dr_encoded {
+typedef struct dr_encoded_picture {
     float *rgb, *moments; /* [H,W,3], [h,w,2*latent]; NULL: none */
     int H, W;
-} dr_encoded;
+} dr_encoded_picture;
 
 typedef struct dr_engine {
     const dr_source *source;
@@ -67,7 +67,7 @@ typedef struct dr_engine {
     bool keep;    /* models stay loaded */
     bool dresses; /* from a photo of the garment: there is no text, and `attention` is open */
     dr_garment_attention attention;
-    dr_encoded encoded[2]; /* person, garment */
+    dr_encoded_picture encoded[2]; /* person, garment */
     bool q8;
 
     dr_clip_config text_config;
