@@ -78,8 +78,13 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
                 .tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema, .unchecked = attention != NULL});
     if (!st)
         st = dr_engine_open(&p->engine, p->source,
-                            &(dr_engine_extras){loras, words, o->lora_count, o->embedding_count, o->skip_misfits,
-                                                attention, o->weights == DRAPE_WEIGHTS_Q8},
+                            &(dr_engine_extras){.lora = loras,
+                                                .embedding = words,
+                                                .lora_count = o->lora_count,
+                                                .embedding_count = o->embedding_count,
+                                                .skip_misfits = o->skip_misfits,
+                                                .attention = attention,
+                                                .q8 = o->weights == DRAPE_WEIGHTS_Q8},
                             o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);

@@ -70,10 +70,14 @@ static dr_status attention(const dr_attention_args *a)
     return workspace(a->scratch, 2 * a->N * a->Lk * a->heads * a->D);
 }
 
-/* Each thread has a head of its own, and there are sums of the queries' gradients for every share of the keys. */
+/* Each thread has queries and tiles of a head of its own. Where heads are too few to keep the threads busy, keys are
+ * shared out as well, and every share has sums of its own of the queries' gradients: cpu/simd/attention_bwd.c. */
 static dr_status attention_bwd(const dr_attention_args *a)
 {
-    return workspace(a->scratch, a->Lq * a->D * (5 * dr_threads() + a->N * a->heads));
+    int64_t threads = dr_threads(), NH = a->N * a->heads, Dp = (a->D + 15) / 16 * 16, tiles = 1 << 14;
+    int64_t shares = NH % threads != 0 && NH < 4 * threads ? (4 * threads + NH - 1) / NH : 1;
+    int64_t sums = shares > 1 ? NH * shares : threads;
+    return workspace(a->scratch, threads * (a->Lq * (2 * a->D + 2 * Dp + 2) + tiles) + sums * a->Lq * Dp);
 }
 
 /* Sums and coefficients of every channel; the threads' shares of the former. */
