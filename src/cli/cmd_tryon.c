@@ -6,6 +6,7 @@
 #include "cli/files.h"
 #include "cli/loras.h"
 #include "cli/mask_words.h"
+#include "cli/model_rows.h"
 #include "cli/opt_table.h"
 #include "cli/tryon_cli.h"
 #include "drape.h"
@@ -178,29 +179,7 @@ static const dr_own own[] = {
      {"size", DR_OPT_SIZE, NULL, NULL, "working size", .shown_default = "the model's"},
      drape_tryon_option,
      "width"},
-    {"height",
-     NULL,
-     AT(loras),
-     {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(embeddings),
-     {"embedding", DR_OPT_LIST, NULL, "FILE[:WORD]", "learned word (textual inversion) for prompts; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(vae),
-     {"vae", DR_OPT_STRING, NULL, "DIR|FILE", "another VAE: its folder or file", .shown_default = "the model's"}},
-    {"height",
-     NULL,
-     AT(tokenizer),
-     {"tokenizer", DR_OPT_STRING, NULL, "DIR", "folder of another vocabulary",
-      .shown_default = "the model's; for a file CLIP's"}},
-    {"height",
-     NULL,
-     AT(ema),
-     {"ema", DR_OPT_FLAG, NULL, NULL, "of a single file: the UNet's moving average in place of its weights"}},
+    DR_MODEL_ROWS(dr_tryon_cli),
     {NULL,
      "whole",
      AT(region),

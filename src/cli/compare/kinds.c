@@ -3,6 +3,7 @@
 
 #include "base/choice.h"
 #include "cli/compare/painter.h"
+#include "cli/model_rows.h"
 
 #include <string.h>
 
@@ -30,29 +31,7 @@ const dr_own dr_method_own[] = {
      AT(model),
      {"model", DR_OPT_STRING, NULL, "DIR|FILE", "folder of a model (see 'drape pull'), or a single file",
       .shown_default = "the small one that comes with drape"}},
-    {"height",
-     NULL,
-     AT(loras),
-     {"lora", DR_OPT_LIST, NULL, "FILE[:SCALE]", "adapter to add to the model; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(embeddings),
-     {"embedding", DR_OPT_LIST, NULL, "FILE[:WORD]", "learned word (textual inversion) for prompts; may be given again",
-      .shown_default = ""}},
-    {"height",
-     NULL,
-     AT(vae),
-     {"vae", DR_OPT_STRING, NULL, "DIR|FILE", "another VAE: its folder or file", .shown_default = "the model's"}},
-    {"height",
-     NULL,
-     AT(tokenizer),
-     {"tokenizer", DR_OPT_STRING, NULL, "DIR", "folder of another vocabulary",
-      .shown_default = "the model's; for a file CLIP's"}},
-    {"height",
-     NULL,
-     AT(ema),
-     {"ema", DR_OPT_FLAG, NULL, NULL, "of a single file: the UNet's moving average in place of its weights"}},
+    DR_MODEL_ROWS(dr_method),
     {NULL,
      "width|height",
      AT(size),
