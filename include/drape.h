@@ -249,17 +249,21 @@ typedef struct drape_tryon_options {
     drape_fit fit;              /* the published fits ask for `whole` and no paste; see drape_tryon() */
     bool repaint;               /* with a published fit: the photo around the mask again, as inference.py --repaint */
     bool hard_mask; /* with a published fit: the mask's file has a palette, as drape_image_read_stored() says */
+    double guidance_start, guidance_end; /* guided are the calls that lie between these parts of the run, 0..1; the
+                                            others take half the time (Kynkaanniemi et al. 2024, arXiv:2404.07724) */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
     {                                                                                                                  \
-        .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true             \
+        .steps = 50, .guidance_scale = 7.5, .guidance_end = 1.0, .strength = 1.0, .padding = -1, .mask_blur = -1,      \
+        .paste = true                                                                                                  \
     }
 
 /* The published settings for dressing from a photo of the garment. */
 #define DRAPE_GARMENT_DEFAULTS                                                                                         \
     {                                                                                                                  \
-        .steps = 50, .guidance_scale = 2.5, .strength = 1.0, .eta = 1.0, .padding = -1, .mask_blur = -1, .paste = true \
+        .steps = 50, .guidance_scale = 2.5, .guidance_end = 1.0, .strength = 1.0, .eta = 1.0, .padding = -1,           \
+        .mask_blur = -1, .paste = true                                                                                 \
     }
 
 /**

@@ -217,6 +217,10 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
                        "the size %dx%d does not work: this model takes multiples of %d up to 4096, for "
                        "example %dx%d",
                        o->width, o->height, f, (o->width + f) / f * f, (o->height + f) / f * f);
+    if (!st && o->guidance_start > o->guidance_end)
+        return dr_fail(DR_EINVAL,
+                       "guidance_start is %.10g and guidance_end %.10g: guidance cannot end before it begins",
+                       o->guidance_start, o->guidance_end);
     return st;
 }
 
@@ -337,7 +341,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
              .negative_prompt = dr_skip_bom(options->negative_prompt ? options->negative_prompt : ""),
              .how = (options->long_prompt ? DR_PROMPT_LONG : 0) | (options->prompt_weights ? DR_PROMPT_WEIGHTS : 0),
              .clip_skip = options->clip_skip,
-             .guidance_scale = options->guidance_scale,
+             .guidance = {options->guidance_scale, options->guidance_start, options->guidance_end},
              .sampler = {.steps = options->steps,
                          .karras = options->karras,
                          .eta = options->eta,
@@ -402,6 +406,8 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
             options->steps, dr_sampler_kind_name(kind), options->karras ? " karras" : "", options->guidance_scale,
             (unsigned long long)options->seed, width, height, options->strength, model_name(p, name, sizeof name),
             drape_version());
+    if (options->guidance_scale > 1 && (options->guidance_start > 0 || options->guidance_end < 1))
+        fprintf(f, ", Guidance interval: %g-%g", options->guidance_start, options->guidance_end);
     if (p->engine.dresses)
         fprintf(f, ", Garment model: %s",
                 p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));

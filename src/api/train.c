@@ -50,7 +50,7 @@ static dr_tryon_options picture_options(train_call *c, const dr_engine *e, const
     int steps = e->schedule.advised_steps; /* at most 25: a picture on the way need not be the finest */
     dr_tryon_options o = {.inpaint = {.prompt = prompt,
                                       .negative_prompt = "",
-                                      .guidance_scale = e->schedule.advised_guidance,
+                                      .guidance = {.scale = e->schedule.advised_guidance, .end = 1},
                                       .seed = seed,
                                       .sampler = {.steps = steps < 25 ? steps : 25, .strength = 1},
                                       .cb = {.user = c, .progress = picture_progress, .cancel = picture_cancel}},

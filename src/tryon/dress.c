@@ -13,11 +13,6 @@ static void progress(const dr_dress_run *r, dr_stage stage, int done, int total)
         r->o->cb.progress(r->o->cb.user, stage, done, total);
 }
 
-static bool guided(const dr_dress_run *r)
-{
-    return r->o->guidance_scale > 1;
-}
-
 /* --- beginning and end ---------------------------------------------------------------------------- */
 
 void dr_dress_end(dr_dress_run *r)
@@ -126,8 +121,8 @@ dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts)
 {
     int64_t cells = 2 * (int64_t)r->h * r->w;
     size_t in = (size_t)cells * (size_t)r->e->unet_config.in;
-    int N = guided(r) ? 2 : 1, first = 2 - N;
-    float t = dr_sampler_timestep(r->sampler, i), s = (float)r->o->guidance_scale;
+    int N = dr_is_guided(&r->o->guidance, i, dr_sampler_calls(r->sampler)) ? 2 : 1, first = 2 - N;
+    float t = dr_sampler_timestep(r->sampler, i);
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
     for (int k = 0; k < N; k++) {
         float *x = r->in + (size_t)k * in;
@@ -138,8 +133,8 @@ dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts)
     }
     if (parts)
         memcpy(parts + (size_t)first * r->n, r->out, (size_t)N * r->n * sizeof *parts);
-    for (size_t k = 0; N == 2 && k < r->n; k++)
-        r->out[k] += s * (r->out[r->n + k] - r->out[k]);
+    if (N == 2)
+        dr_guide(&r->o->guidance, r->out, r->n);
     return DR_OK;
 }
 

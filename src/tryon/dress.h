@@ -14,9 +14,10 @@
 
 #include "io/image.h"
 #include "tryon/engine.h"
+#include "tryon/guidance.h"
 
 typedef struct dr_dress_options {
-    double guidance_scale; /* at most 1: one sample a step instead of two */
+    dr_guidance guidance;
     dr_sampler_options sampler;
     uint64_t seed;
     int width, height; /* of the person alone, pixels; multiples of the VAE's factor */

@@ -143,7 +143,7 @@ static void keep_surroundings(run *r, int i)
 /* One step: predict, guide, move. */
 static dr_status step(run *r, int i)
 {
-    bool guided = r->o->guidance_scale > 1;
+    bool guided = dr_is_guided(&r->o->guidance, i, dr_sampler_calls(r->sampler));
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
@@ -155,9 +155,8 @@ static dr_status step(run *r, int i)
                                      r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
     if (st)
         return st;
-    float s = (float)r->o->guidance_scale;
-    for (size_t k = 0; guided && k < r->n; k++)
-        r->out[k] += s * (r->out[r->n + k] - r->out[k]);
+    if (guided)
+        dr_guide(&r->o->guidance, r->out, r->n);
     st = dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
     if (!st && !dr_engine_inpaints(r->e))
         keep_surroundings(r, i);

@@ -1,18 +1,18 @@
 /* The inpainting run itself: diffusers' StableDiffusionInpaintPipeline, number for number.
  *
- * Rombach et al. 2022, arXiv:2112.10752, section 4.5; classifier-free guidance: Ho & Salimans 2022,
- * arXiv:2207.12598. */
+ * Rombach et al. 2022, arXiv:2112.10752, section 4.5. */
 #ifndef DR_TRYON_INPAINT_H
 #define DR_TRYON_INPAINT_H
 
 #include "io/image.h"
 #include "tryon/engine.h"
+#include "tryon/guidance.h"
 
 typedef struct dr_inpaint_options {
     const char *prompt, *negative_prompt;
-    unsigned how;          /* the prompts are read; see dr_engine_text() */
-    int clip_skip;         /* the same */
-    double guidance_scale; /* at most 1: one model call per step instead of a pair */
+    unsigned how;  /* the prompts are read; see dr_engine_text() */
+    int clip_skip; /* the same */
+    dr_guidance guidance;
     dr_sampler_options sampler;
     uint64_t seed;
     int width, height; /* pixels; multiples of the VAE's factor */

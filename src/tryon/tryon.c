@@ -160,7 +160,7 @@ static void warn_of_size(const dr_engine *e, const dr_tryon_options *o, const dr
 static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint_options *in, const dr_image *photo,
                        const dr_image *mask, dr_image *out)
 {
-    const dr_dress_options d = {.guidance_scale = in->guidance_scale,
+    const dr_dress_options d = {.guidance = in->guidance,
                                 .sampler = in->sampler,
                                 .seed = in->seed,
                                 .width = in->width,

@@ -139,10 +139,11 @@ static dr_status read_arguments(dr_verifier *v, arguments *a)
 {
     int64_t steps, seed, vae_seed;
     *a = (arguments){.one_stream = json_is_null(json_object_get(v->args, "vae_seed"))};
+    a->o.guidance.end = 1;
     a->o.sampler = (dr_sampler_options){.kind = DR_SAMPLER_DDIM, .strength = 1};
     dr_status st = dr_json_int(v->args, v->path, "num_inference_steps", 50, 1, 1000, &steps);
     if (!st)
-        st = dr_json_double(v->args, v->path, "guidance_scale", 2.5, &a->o.guidance_scale);
+        st = dr_json_double(v->args, v->path, "guidance_scale", 2.5, &a->o.guidance.scale);
     if (!st)
         st = dr_json_double(v->args, v->path, "eta", 1, &a->o.sampler.eta);
     if (!st)
@@ -209,7 +210,7 @@ static dr_status one_step(dr_dress_run *r, int i, const float *noise, trace *t)
     float *parts = malloc(2 * n * sizeof *parts);
     dr_status st = parts ? dr_dress_predict(r, i, parts) : dr_fail(DR_ENOMEM, "out of memory");
     if (!st) {
-        if (r->o->guidance_scale > 1)
+        if (r->o->guidance.scale > 1)
             memcpy(t->uncond + at, parts, n * sizeof *parts);
         memcpy(t->cond + at, parts + n, n * sizeof *parts);
         memcpy(t->predicted + at, r->out, n * sizeof *parts);
@@ -263,7 +264,7 @@ static dr_status replay_steps(dr_verifier *v, dr_dress_run *r, trace *t)
         memcpy(r->x, latents + (size_t)i * r->n, r->n * sizeof *latents);
         st = one_step(r, i, noise, t);
         if (!st && i == 0 && dr_st_find(&v->file, "want/model_input"))
-            st = judge(v, "model_input", r->in, r->o->guidance_scale > 1 ? 2 : 1, r->e->unet_config.in, H, w,
+            st = judge(v, "model_input", r->in, r->o->guidance.scale > 1 ? 2 : 1, r->e->unet_config.in, H, w,
                        DR_TOL_FORWARD);
     }
     return st;
@@ -280,7 +281,7 @@ static dr_status judge_steps(dr_verifier *v, const dr_dress_run *r, const trace 
                {"noise_pred", t->predicted},
                {"prev_sample", t->latents}};
     dr_status st = DR_OK;
-    for (size_t k = r->o->guidance_scale > 1 ? 0 : 1; !st && k < 4; k++)
+    for (size_t k = r->o->guidance.scale > 1 ? 0 : 1; !st && k < 4; k++)
         st = judge(v, all[k].name, all[k].values, steps, C, H, w, DR_TOL_FORWARD);
     return st;
 }

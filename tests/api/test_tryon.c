@@ -270,6 +270,29 @@ static void the_seed_alone_makes_the_picture(void **state)
     close_scene(&again);
 }
 
+static void guidance_in_an_interval_stands_in_the_parameters(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL);
+    char *text = drape_tryon_parameters(s.p, &s.o, 32, 32);
+    assert_null(strstr(text, "interval"));
+    free(text);
+    s.o.guidance_start = 0.2;
+    s.o.guidance_end = 0.85;
+    text = drape_tryon_parameters(s.p, &s.o, 32, 32);
+    assert_non_null(strstr(text, ", Guidance interval: 0.2-0.85"));
+    free(text);
+    run(&s);
+    drape_image part = s.out;
+    s.out = (drape_image){0};
+    s.o.guidance_start = 0;
+    s.o.guidance_end = 1;
+    run(&s);
+    assert_true(largest_difference(&part, &s.out) > 0);
+    drape_image_free(&part);
+    close_scene(&s);
+}
+
 /* --- callbacks ---------------------------------------------------------------------------------------- */
 
 typedef struct heard {
@@ -382,6 +405,11 @@ static void bad_arguments_are_named(void **state)
     check_refused(&s, "magic");
     s.o.eta = 2;
     check_refused(&s, "eta is 2");
+    s.o.guidance_end = 1.5;
+    check_refused(&s, "guidance_end is 1.5");
+    s.o.guidance_start = 0.8;
+    s.o.guidance_end = 0.4;
+    check_refused(&s, "guidance_start is 0.8 and guidance_end 0.4: guidance cannot end before it begins");
     s.o.mask_grow = -30;
     check_refused(&s, "all black after shrinking");
     s.mask.width--;
@@ -498,6 +526,7 @@ int main(void)
         cmocka_unit_test(outside_the_mask_and_its_feather_no_byte_changes),
         cmocka_unit_test(without_paste_the_result_has_the_models_size),
         cmocka_unit_test(the_seed_alone_makes_the_picture),
+        cmocka_unit_test(guidance_in_an_interval_stands_in_the_parameters),
         cmocka_unit_test(callbacks_hear_of_every_stage_and_step),
         cmocka_unit_test(a_cancelled_run_leaves_the_result_alone),
         cmocka_unit_test(bad_arguments_are_named),

@@ -68,6 +68,13 @@ dressed
 cmp r.png first.png || fail "the same seed gives another picture"
 dressed --num_inference_steps 2 --guidance_scale=7.5 --mask_blur -1
 cmp r.png first.png || fail "options with _ mean something else than with -"
+dressed --guidance-start 0 --guidance-end 1
+cmp r.png first.png || fail "guidance from 0 to 1 is something else than guidance"
+dressed --guidance-start 0.5
+! cmp -s r.png first.png || fail "--guidance-start changes nothing"
+grep -aq 'Guidance interval: 0.5-1' r.png || fail "the parameters do not say when guidance began"
+refused 1 "guidance_start is 0.6 and guidance_end 0.2: guidance cannot end before it begins" dress --guidance-start 0.6 \
+    --guidance-end 0.2
 dressed --seed 8
 ! cmp -s r.png first.png || fail "another seed gives the same picture"
 dressed --paste off --size 40x32

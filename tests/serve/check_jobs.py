@@ -167,7 +167,9 @@ class Jobs(Case):
     def test_what_cannot_work_is_refused_before_it_waits(self):
         wide = self.client.upload(ROOT / "tests" / "data" / "images" / "orientation-1.jpg")
         for field, more in (("mask", {"mask": wide}), ("width", {"width": 33, "height": 33}), ("model", {"model": "no"}),
-                            ("scheduler", {"scheduler": "magic"}), ("garment", {"garment": "99999"})):
+                            ("scheduler", {"scheduler": "magic"}), ("garment", {"garment": "99999"}),
+                            ("guidance_start", {"guidance_start": 0.7, "guidance_end": 0.3}),
+                            ("guidance_end", {"guidance_end": 1.5})):
             answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "mask": self.mask, **more})
             self.assertEqual(answer["error"]["field"], field, answer)
 
@@ -527,7 +529,8 @@ class Clients(Case):
         plain = self.picture(self.img2img())
         for more in ({"inpainting_mask_invert": 1}, {"seed": 9}, {"cfg_scale": 1}, {"denoising_strength": 1},
                      {"inpaint_full_res_padding": 64}, {"mask_blur": 60}, {"inpainting_fill": 1}, {"eta": 1},
-                     {"sampler_name": "Euler a"}, {"negative_prompt": "blue"}):
+                     {"sampler_name": "Euler a"}, {"negative_prompt": "blue"}, {"guidance_start": 0.5},
+                     {"guidance_end": 0.5}):
             self.assertNotEqual(self.picture(self.img2img(**more)), plain, more)
         self.assertEqual(self.picture(self.img2img(seed=4, tiling=False, restore_faces=None, styles=[])), plain)
         self.assertEqual(self.img2img(send_images=False)["images"], [])
@@ -592,6 +595,7 @@ class Clients(Case):
             self.assertEqual(answer["error"]["field"], "scheduler")
         self.assertEqual(self.img2img(422, sampler_name="DPM++ 2M Exponential")["error"]["field"], "scheduler")
         self.assertEqual(self.img2img(422, sampler_name="Euler a", eta=0.5)["error"]["field"], "eta")
+        self.assertEqual(self.img2img(422, guidance_start=0.5, guidance_end=0.2)["error"]["field"], "guidance_start")
 
     def test_a_picture_without_the_end_of_its_base64_is_read(self):
         plain = self.picture(self.img2img())

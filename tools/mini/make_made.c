@@ -46,7 +46,7 @@ static dr_status make(maker *m, int64_t k)
     dr_inpaint_options o = {
         .prompt = e.caption,
         .negative_prompt = "",
-        .guidance_scale = s->advised_guidance > 0 ? s->advised_guidance : 1,
+        .guidance = {.scale = s->advised_guidance > 0 ? s->advised_guidance : 1, .end = 1},
         .sampler = {.kind = m->kind, .steps = s->advised_steps > 0 ? s->advised_steps : 4, .strength = 1},
         .seed = m->o->seed + (uint64_t)k,
         .width = MINI_SIZE,

@@ -16,6 +16,8 @@ static const dr_field fields[] = {
     {"seed", DR_FIELD_INT, "-1", -1, 9007199254740991.0},
     {"steps", DR_FIELD_OPTION, "50", .job = &dr_tryon_job},
     {"cfg_scale", DR_FIELD_OPTION, "7", .job = &dr_tryon_job, .option = "guidance_scale"},
+    {"guidance_start", DR_FIELD_OPTION, .job = &dr_tryon_job},
+    {"guidance_end", DR_FIELD_OPTION, .job = &dr_tryon_job},
     {"denoising_strength", DR_FIELD_NUMBER, "0.75", 0, 1},
     {"width", DR_FIELD_INT, "512", 1, 4096},
     {"height", DR_FIELD_INT, "512", 1, 4096},

@@ -149,6 +149,8 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
                           q->karras, "eta", q->eta);
     if (!s)
         return NULL;
+    json_object_set(s, "guidance_start", json_object_get(o, "guidance_start"));
+    json_object_set(s, "guidance_end", json_object_get(o, "guidance_end"));
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
     json_object_set_new(s, "garment", q->garment ? json_string(garment) : json_null());
     json_object_set_new(s, "garment_scale", json_real(q->garment_scale));

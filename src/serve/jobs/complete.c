@@ -130,6 +130,16 @@ static void complete_pace(json_t *o, const dr_model *m)
         json_object_set_new(o, "eta", json_integer(noisy ? 1 : 0));
 }
 
+static dr_status check_interval(const json_t *o, char *field)
+{
+    double start = dr_json_number(o, "guidance_start"), end = dr_json_number(o, "guidance_end");
+    if (start <= end)
+        return DR_OK;
+    dr_fail(DR_EINVAL, "guidance_start is %.10g and guidance_end %.10g: guidance cannot end before it begins", start,
+            end);
+    return fault(field, "guidance_start");
+}
+
 /* Whether the model dresses so, and nothing is asked of it that it cannot do then. */
 static dr_status check_garment_photo(dr_studio *s, const json_t *o, const dr_model *m, char *field)
 {
@@ -205,6 +215,8 @@ dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
         st = check_garment_photo(s, o, m, field);
     if (!st)
         st = complete_size(o, m, field);
+    if (!st)
+        st = check_interval(o, field);
     if (!st)
         complete_pace(o, m);
     draw_seed(o);

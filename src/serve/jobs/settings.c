@@ -46,6 +46,8 @@ const dr_field dr_tryon_fields[] = {
     {"lora_scale", DR_FIELD_NUMBER, "1", -4, 4},
     {"steps", OPTION, TRYON, .def = "null"},
     {"guidance_scale", OPTION, TRYON, .def = "null"},
+    {"guidance_start", OPTION, TRYON},
+    {"guidance_end", OPTION, TRYON, .about = "guide up to here; not less than guidance_start"},
     {"strength", OPTION, TRYON},
     {"seed", OPTION, TRYON, .def = "null"},
     {"count", DR_FIELD_INT, "1", 1, DR_MAX_COUNT, .about = "pictures, with seeds seed, seed+1, ..."},
