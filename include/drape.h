@@ -223,6 +223,13 @@ typedef enum drape_fit {
     DRAPE_FIT_APP       /* as its app.py: CROP_PAD, but every grey of the mask counts, and its outline is smoothed */
 } drape_fit;
 
+/* What a picture may cost: what drape_pipeline_advise() takes for steps, sampler and guidance's interval. */
+typedef enum drape_preset {
+    DRAPE_PRESET_EXACT,    /* all as the model has it */
+    DRAPE_PRESET_BALANCED, /* DPM++ 2M on Karras noise levels, 20 steps, guidance until three quarters of them */
+    DRAPE_PRESET_FAST      /* the same, 10 steps, guidance from 0.2 to 0.7 */
+} drape_preset;
+
 typedef struct drape_tryon_options {
     const char *prompt;          /* NULL is "" */
     const char *negative_prompt; /* NULL is "" */
@@ -251,6 +258,7 @@ typedef struct drape_tryon_options {
     bool hard_mask; /* with a published fit: the mask's file has a palette, as drape_image_read_stored() says */
     double guidance_start, guidance_end; /* guided are the calls that lie between these parts of the run, 0..1; the
                                             others take half the time (Kynkaanniemi et al. 2024, arXiv:2404.07724) */
+    drape_preset preset; /* for drape_pipeline_advise(); goes with DRAPE_AUTO, and drape_tryon() does not look at it */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -291,8 +299,10 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
  */
 drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
-/** Fills in what suits the model where `options` leave it open: `steps` 0, `guidance_scale` below 0, `eta` below 0.
- * drape_tryon() itself takes none of them for open. */
+/** Fills in what suits the model, and the preset, where `options` leave it open: `steps` 0, `guidance_scale` below 0,
+ *  `eta` below 0, `guidance_start` and `guidance_end` below 0; with a preset `scheduler` NULL, to which `karras` goes.
+ *  Where one end of guidance is given, the other is the run's. A model that is made for few steps stays with its own
+ *  settings. drape_tryon() itself takes none of them for open. */
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options);
 
 /** What drape_tryon() would find wrong with the options, whatever the photo. */

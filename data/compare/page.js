@@ -100,7 +100,7 @@ function numbers() {
 
 /* --- settings ---------------------------------------------------------------------------------------------- */
 
-const WORDS = { model: 'Model', attention: 'Attention', lora: 'Adapters', embedding: 'Learned words', vae: 'VAE', prompt: 'Prompt', negative_prompt: 'Not', steps: 'Steps', guidance_scale: 'Guidance', guidance_start: 'Guided from', guidance_end: 'Guided to', strength: 'Strength',
+const WORDS = { model: 'Model', attention: 'Attention', lora: 'Adapters', embedding: 'Learned words', vae: 'VAE', prompt: 'Prompt', negative_prompt: 'Not', preset: 'Preset', steps: 'Steps', guidance_scale: 'Guidance', guidance_start: 'Guided from', guidance_end: 'Guided to', strength: 'Strength',
                 scheduler: 'Sampler', width: 'Working width', height: 'Working height', whole: 'Whole photo', mask_grow: 'Mask grown by', mask_blur: 'Soft edge', paste: 'Pasted back', color_match: 'Colour matched',
                 precision: 'Precision', eta: 'Eta', karras: 'Karras noise', clip_skip: 'Clip skip', long_prompt: 'Long prompts', prompt_weights: 'Weights in prompts', padding: 'Padding', fit: 'Fit', repaint: 'Photo laid over' };
 const word = (key) => WORDS[key] ?? (key[0].toUpperCase() + key.slice(1)).replaceAll('_', ' ');

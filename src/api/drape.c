@@ -151,6 +151,7 @@ static bool is_ddim(const drape_pipeline *p, const char *name)
 
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options)
 {
+    dr_preset_fill(options, p->engine.schedule.advice_given, p->engine.schedule.rescale_betas_zero_snr);
     if (options->steps == 0)
         options->steps = p->engine.schedule.advised_steps;
     if (options->guidance_scale < 0)

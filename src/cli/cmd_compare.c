@@ -10,6 +10,7 @@
 #include "cli/files.h"
 #include "cli/mask_words.h"
 #include "cli/opt_table.h"
+#include "cli/preset.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -309,13 +310,11 @@ static int parse(compare_cli *c, int argc, char **argv)
 static int run(int argc, char **argv)
 {
     compare_cli c = {
-        .common = {.region = "mask", .precision = "exact", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
+        .common = {.region = "mask", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
         .inputs = {.cmd = &dr_cmd_compare, .mask = "auto", .mask_options = DRAPE_MASK_DEFAULTS},
         .sheet = "jpg",
         .num_images = 1};
-    c.common.o.steps = 0;           /* not said */
-    c.common.o.guidance_scale = -1; /* not said */
-    c.common.o.eta = -1;            /* not said */
+    dr_leave_open(&c.common.o);
     c.common.warp.composite = true; /* as the others paste */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {

@@ -8,6 +8,7 @@
 #include "cli/mask_words.h"
 #include "cli/model_rows.h"
 #include "cli/opt_table.h"
+#include "cli/preset.h"
 #include "cli/tryon_cli.h"
 #include "drape.h"
 
@@ -59,6 +60,13 @@ static void warn_of_other_pace(const dr_tryon_cli *c, const drape_pipeline *p)
                 c->model ? c->model : info.dir, info.steps, info.scheduler);
 }
 
+static void tell_unused_preset(const dr_tryon_cli *c, const drape_pipeline *p)
+{
+    char text[640];
+    if (dr_preset_doubt(p, c->o.preset, text, sizeof text))
+        fprintf(stderr, "drape tryon: %s\n", text);
+}
+
 static int load(dr_tryon_cli *c, drape_pipeline **p)
 {
     drape_lora *loras = NULL;
@@ -70,7 +78,7 @@ static int load(dr_tryon_cli *c, drape_pipeline **p)
                             .lora_count = c->loras.count,
                             .embeddings = embeddings,
                             .embedding_count = c->embeddings.count,
-                            .precision = strcmp(c->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
+                            .precision = dr_cli_precision(c->precision, c->o.preset),
                             .weights = strcmp(c->weights, "q8") == 0 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE,
                             .keep_models = c->images.count * dr_tryon_pictures_per_photo(c) > 1,
                             .attention = c->garments.attention,
@@ -84,6 +92,7 @@ static int load(dr_tryon_cli *c, drape_pipeline **p)
         st = drape_pipeline_load(p, c->model, &o);
     if (!st) {
         warn_of_other_pace(c, *p);
+        tell_unused_preset(c, *p);
         drape_pipeline_advise(*p, &c->o);
     }
     if (!st)
@@ -235,7 +244,8 @@ static const dr_own own[] = {
     {"preview_every",
      NULL,
      AT(precision),
-     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
+     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it",
+      .shown_default = "exact, or the preset's"}},
     {"preview_every",
      NULL,
      AT(weights),
@@ -276,14 +286,11 @@ static int run(int argc, char **argv)
 {
     dr_tryon_cli c = {.cmd = &dr_cmd_tryon,
                       .region = "mask",
-                      .precision = "exact",
                       .weights = "file",
                       .num_images = 1,
                       .o = DRAPE_TRYON_DEFAULTS,
                       .mask = DRAPE_MASK_DEFAULTS};
-    c.o.steps = 0;                    /* not said */
-    c.o.guidance_scale = -1;          /* not said */
-    c.o.eta = -1;                     /* not said */
+    dr_leave_open(&c.o);
     c.mask.sleeve = (drape_sleeve)-1; /* not said */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {

@@ -14,6 +14,10 @@ extern const drape_option dr_train_table[], dr_tryon_table[], dr_mask_table[], d
 extern const drape_train_options dr_train_defaults;
 extern const drape_eval_options dr_eval_defaults;
 
+/** drape_pipeline_advise() for what presets say. @param few_steps        the model names its own steps: it keeps them
+ *  @param from_pure_noise  its schedule begins without any signal */
+void dr_preset_fill(drape_tryon_options *o, bool few_steps, bool from_pure_noise);
+
 /**
  * Every field against its row: DR_EINVAL with one sentence about the first that cannot be.
  *

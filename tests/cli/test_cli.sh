@@ -73,6 +73,33 @@ cmp r.png first.png || fail "guidance from 0 to 1 is something else than guidanc
 dressed --guidance-start 0.5
 ! cmp -s r.png first.png || fail "--guidance-start changes nothing"
 grep -aq 'Guidance interval: 0.5-1' r.png || fail "the parameters do not say when guidance began"
+
+# --- presets: a row of defaults, which what is said goes before ---
+plain() { # [OPTION...], without steps
+    "$drape" tryon --model "$model" --image in/photo.png --mask in/mask.png --prompt "red t-shirt" --seed 7 --threads 1 \
+        -q -o r.png "$@" >said 2>err || fail "'$*' failed: $(cat err)"
+}
+plain --preset fast
+grep -aq 'Steps: 10, Sampler: dpm++2m karras, .*Guidance interval: 0.2-0.7' r.png || fail "--preset fast is something else"
+mv r.png fast.png
+plain --scheduler dpm++2m --karras --steps 10 --guidance-start 0.2 --guidance-end 0.7 --precision auto
+cmp r.png fast.png || fail "--preset fast is not the row that the manual says"
+plain --preset balanced --steps 3 --guidance-end 1
+grep -aq 'Steps: 3, Sampler: dpm++2m karras,' r.png || fail "--steps does not go before the preset"
+! grep -aq 'Guidance interval' r.png || fail "--guidance-end does not go before the preset"
+plain --preset exact --steps 2
+mv r.png exact.png
+plain --steps 2
+cmp r.png exact.png || fail "--preset exact is not the default"
+refused 2 "preset" dress --preset slow
+cp -RL "$model" few
+sed -i '0,/{/s//{ "_drape_steps": 4, "_drape_guidance_scale": 3,/' few/scheduler/scheduler_config.json
+plain --model few --preset fast
+grep -q 'made for 4 steps of .*, and stays with them: of the preset only the precision counts' err ||
+    fail "a model made for few steps does not say what a preset is worth: $(cat err)"
+grep -aq 'Steps: 4, ' r.png || fail "a preset overrules a model that is made for few steps"
+! grep -aq 'karras\|Guidance interval' r.png || fail "a preset overrules a model that is made for few steps"
+
 refused 1 "guidance_start is 0.6 and guidance_end 0.2: guidance cannot end before it begins" dress --guidance-start 0.6 \
     --guidance-end 0.2
 dressed --seed 8

@@ -45,7 +45,8 @@ const dr_own dr_method_own[] = {
     {NULL,
      "preview_every",
      AT(precision),
-     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it"}},
+     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it",
+      .shown_default = "exact, or the preset's"}},
 };
 const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;
 

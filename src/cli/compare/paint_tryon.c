@@ -5,6 +5,7 @@
 #include "cli/compare/text_json.h"
 #include "cli/embeddings.h"
 #include "cli/loras.h"
+#include "cli/preset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,7 @@ static drape_status load(painting *p)
                             .lora_count = m->loras.count,
                             .embeddings = embeddings,
                             .embedding_count = m->embeddings.count,
-                            .precision = strcmp(m->precision, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT,
+                            .precision = dr_cli_precision(m->precision, m->o.preset),
                             .keep_models = !p->scene->one,
                             .tokenizer = m->tokenizer,
                             .vae = m->vae,
@@ -86,6 +87,7 @@ static void close_tryon(void *self)
 
 static drape_status open_tryon(void **self, const dr_method *m, const dr_scene *scene, const dr_listener *listener)
 {
+    char text[640];
     painting *p = calloc(1, sizeof *p);
     if (!p)
         return (drape_status)dr_fail(DR_ENOMEM, "out of memory");
@@ -94,6 +96,8 @@ static drape_status open_tryon(void **self, const dr_method *m, const dr_scene *
     if (m->kind->garment)
         p->o.garment = &scene->garment;
     drape_status st = load(p);
+    if (!st && dr_preset_doubt(p->pipeline, p->o.preset, text, sizeof text))
+        on_note(p, text);
     if (!st)
         drape_pipeline_advise(p->pipeline, &p->o);
     if (!st)
@@ -179,7 +183,7 @@ static json_t *settings_tryon(void *self)
         json_object_set_new(out, "tokenizer", dr_text_json(p->m->tokenizer));
     if (p->m->ema)
         json_object_set_new(out, "ema", json_true());
-    json_object_set_new(out, "precision", json_string(p->m->precision));
+    json_object_set_new(out, "precision", json_string(dr_cli_precision(p->m->precision, p->m->o.preset) == DRAPE_AUTO ? "auto" : "exact"));
     for (int i = 0; (row = drape_tryon_option(i)) != NULL; i++)
         if (!dr_is_choice("seed|preview_every", row->name) && has_row(p->m, row->name))
             json_object_set_new(out, row->name, value_of(row, &o));

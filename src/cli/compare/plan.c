@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "cli/compare/text_json.h"
 #include "cli/loras.h"
+#include "cli/preset.h"
 
 #include <dirent.h>
 #include <glib.h>
@@ -155,7 +156,7 @@ static void add_settings(GChecksum *sum, const dr_method *m)
 {
     const drape_option *row;
     add_text(sum, m->kind->name);
-    add_text(sum, m->precision);
+    add_text(sum, dr_cli_precision(m->precision, m->o.preset) == DRAPE_AUTO ? "auto" : "exact");
     add_text(sum, m->ema ? "ema" : "");
     for (int i = 0; i < m->loras.count; i++)
         add_text(sum, m->loras.item[i]);
