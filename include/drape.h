@@ -227,7 +227,7 @@ typedef enum drape_fit {
 typedef enum drape_preset {
     DRAPE_PRESET_EXACT,    /* all as the model has it */
     DRAPE_PRESET_BALANCED, /* DPM++ 2M on Karras noise levels, 20 steps, guidance until three quarters of them */
-    DRAPE_PRESET_FAST      /* the same, 10 steps, guidance from 0.2 to 0.7 */
+    DRAPE_PRESET_FAST      /* UniPC, 10 steps, guidance until half of them */
 } drape_preset;
 
 typedef struct drape_tryon_options {

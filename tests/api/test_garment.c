@@ -171,6 +171,36 @@ static void published_pictures_come_out(void **state)
     }
 }
 
+/* Its sampler draws no noise of its own, which the published one does. */
+static void a_preset_dresses_too(void **state)
+{
+    drape_tryon_options o = {.preset = DRAPE_PRESET_FAST,
+                             .guidance_scale = -1,
+                             .guidance_start = -1,
+                             .guidance_end = -1,
+                             .eta = -1,
+                             .strength = 1,
+                             .padding = -1,
+                             .mask_blur = -1,
+                             .paste = true,
+                             .garment = &garment};
+    drape_image out = {0};
+    (void)state;
+    drape_pipeline_advise(p, &o);
+    assert_string_equal(o.scheduler, "unipc");
+    assert_true(o.steps == 10 && o.guidance_scale == 2.5 && o.guidance_end == 0.5 && o.eta == 0);
+    if (drape_tryon(p, &photo, &mask, &o, &out))
+        fail_msg("%s", drape_error());
+    drape_image_free(&out);
+    o.preset = DRAPE_PRESET_BALANCED;
+    o.scheduler = NULL;
+    drape_pipeline_advise(p, &o);
+    assert_true(o.karras && o.steps == 10); /* which were no longer open */
+    if (drape_tryon(p, &photo, &mask, &o, &out))
+        fail_msg("%s", drape_error());
+    drape_image_free(&out);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
     drape_tryon_options o = options();
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_photo_of_any_size_keeps_all_around_the_mask),
         cmocka_unit_test(a_picture_does_not_depend_on_those_before_it),
         cmocka_unit_test(published_pictures_come_out),
+        cmocka_unit_test(a_preset_dresses_too),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(another_models_pipelines_take_no_garment),
         cmocka_unit_test(other_samplers_run_too),

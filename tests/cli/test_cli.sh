@@ -80,9 +80,9 @@ plain() { # [OPTION...], without steps
         -q -o r.png "$@" >said 2>err || fail "'$*' failed: $(cat err)"
 }
 plain --preset fast
-grep -aq 'Steps: 10, Sampler: dpm++2m karras, .*Guidance interval: 0.2-0.7' r.png || fail "--preset fast is something else"
+grep -aq 'Steps: 10, Sampler: unipc, .*Guidance interval: 0-0.5' r.png || fail "--preset fast is something else"
 mv r.png fast.png
-plain --scheduler dpm++2m --karras --steps 10 --guidance-start 0.2 --guidance-end 0.7 --precision auto
+plain --scheduler unipc --steps 10 --guidance-end 0.5 --precision auto
 cmp r.png fast.png || fail "--preset fast is not the row that the manual says"
 plain --preset balanced --steps 3 --guidance-end 1
 grep -aq 'Steps: 3, Sampler: dpm++2m karras,' r.png || fail "--steps does not go before the preset"

@@ -121,7 +121,7 @@ rm r.png
 # --- a file of methods --------------------------------------------------------------------------------------------
 
 cat >m.json <<END
-{"methods": [{"name": "Few", "kind": "prompt", "steps": 1, "paste": false},
+{"methods": [{"name": "Few", "kind": "prompt", "steps": 1, "paste": false, "preset": "fast"},
              {"kind": "taught", "model": "$taught", "guidance_scale": 1.5, "karras": false}]}
 END
 compared --methods m.json --method "From the line=prompt" --sheet png --reference in/photo.png
@@ -129,6 +129,8 @@ compared --methods m.json --method "From the line=prompt" --sheet png --referenc
 is True "all(0 < x['metrics']['psnr'] < 100 and x['metrics']['ssim_torchmetrics'] < 1 for m in r['methods'] for x in m['results'])"
 is "['Few', 'Taught model', 'From the line']" "[m['name'] for m in r['methods']]"
 is "[1, False, 1.5]" "[r['methods'][0]['settings']['steps'], r['methods'][0]['settings']['paste'], r['methods'][1]['settings']['guidance_scale']]"
+is "['fast', 'unipc', 0.5, 'auto']" "[r['methods'][0]['settings'][k] for k in ('preset', 'scheduler', 'guidance_end', 'precision')]"
+is "['exact', 1.0, 'exact']" "[r['methods'][2]['settings'][k] for k in ('preset', 'guidance_end', 'precision')]"
 
 # --- refusals --------------------------------------------------------------------------------------------------------
 
