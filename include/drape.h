@@ -263,15 +263,15 @@ typedef struct drape_tryon_options {
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
     {                                                                                                                  \
-        .steps = 50, .guidance_scale = 7.5, .guidance_end = 1.0, .strength = 1.0, .padding = -1, .mask_blur = -1,      \
-        .paste = true                                                                                                  \
+        .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true,            \
+        .guidance_end = 1.0                                                                                            \
     }
 
 /* The published settings for dressing from a photo of the garment. */
 #define DRAPE_GARMENT_DEFAULTS                                                                                         \
     {                                                                                                                  \
-        .steps = 50, .guidance_scale = 2.5, .guidance_end = 1.0, .strength = 1.0, .eta = 1.0, .padding = -1,           \
-        .mask_blur = -1, .paste = true                                                                                 \
+        .steps = 50, .guidance_scale = 2.5, .strength = 1.0, .eta = 1.0, .padding = -1, .mask_blur = -1,               \
+        .paste = true, .guidance_end = 1.0                                                                             \
     }
 
 /**

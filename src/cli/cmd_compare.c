@@ -309,11 +309,10 @@ static int parse(compare_cli *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-    compare_cli c = {
-        .common = {.region = "mask", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
-        .inputs = {.cmd = &dr_cmd_compare, .mask = "auto", .mask_options = DRAPE_MASK_DEFAULTS},
-        .sheet = "jpg",
-        .num_images = 1};
+    compare_cli c = {.common = {.region = "mask", .o = DRAPE_TRYON_DEFAULTS, .warp = DRAPE_WARP_DEFAULTS},
+                     .inputs = {.cmd = &dr_cmd_compare, .mask = "auto", .mask_options = DRAPE_MASK_DEFAULTS},
+                     .sheet = "jpg",
+                     .num_images = 1};
     dr_leave_open(&c.common.o);
     c.common.warp.composite = true; /* as the others paste */
     int rc = parse(&c, argc, argv);

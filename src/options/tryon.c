@@ -21,7 +21,8 @@ const drape_option dr_tryon_table[] = {
     {F(prompt_weights), DRAPE_OPTION_BOOL, 0, 1, NULL,
      "read (red:1.3), (x) and [x] in prompts as AUTOMATIC1111 does; \\( is the character"},
     {F(preset), DRAPE_OPTION_ENUM, 0, 0, NULL,
-     "what a picture may cost: steps, sampler, part of the run that is guided, and precision, where they are not given; "
+     "what a picture may cost: steps, sampler, part of the run that is guided, and precision, where they are not "
+     "given; "
      "exact is all as the model has it",
      .choices = "exact|balanced|fast"},
     {F(steps), DRAPE_OPTION_INT, 1, 1000, "N", "denoising steps", .unset = "as suits the model, mostly 50"},
