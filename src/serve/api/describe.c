@@ -69,8 +69,10 @@ static void describe_text(const dr_field *f, json_t *o, bool optional)
         json_object_set_new(o, "pattern", json_string("^[0-9a-f]{64}$"));
     else if (f->kind == DR_FIELD_ID)
         json_object_set_new(o, "pattern", json_string("^[1-9][0-9]{0,17}$"));
-    else
+    else {
         json_object_set_new(o, "maxLength", bound(f->max));
+        json_object_set_new(o, "pattern", json_string("^[^\\u0000]*$")); /* with which C's texts end */
+    }
     if (f->kind == DR_FIELD_STRING && f->min > 0)
         json_object_set_new(o, "minLength", bound(f->min));
 }
