@@ -30,7 +30,7 @@ stage() { # NAME OPTIONS...
 mkdir -p "$work/begin"
 [ -e "$work/begin/unet" ] || cp -r models/mini/unet_base "$work/begin/unet"
 # What a garment's photo is for is learnt where nothing else helps: from pure noise, in one step, on small pictures.
-stage first --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --walk-steps 1 --outside-weight 0.05 --lr 1e-3 \
+stage first --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --walk-steps 1 --outside-weight 0.05 --lr 4e-4 \
     --warmup 200 --steps 20000 --cool 2000
 # Then the four steps that pictures are made with, and the size that they have.
 stage four --init "$work/first/model" --size 192 --batch 8 --walks 5 --lr 6e-4 --steps 20000 --cool 4000
