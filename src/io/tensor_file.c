@@ -11,17 +11,18 @@ static bool is_safetensors(const unsigned char *p, size_t size)
     return size > 8 && p[8] == '{' && !p[5] && !p[6] && !p[7];
 }
 
+/* What a file of any kind has, under the names that they share. */
+#define TAKE(f, from)                                                                                                  \
+    ((f)->path = (from).path, (f)->entry = (from).entry, (f)->count = (from).count, (f)->meta = (from).meta,           \
+     (f)->meta_count = (from).meta_count)
+
 static dr_status parse_safetensors(dr_tensor_file *f, const void *data, size_t size, const char *path)
 {
     dr_status st = dr_st_parse(&f->safetensors, data, size, path);
     if (st)
         return st;
     f->kind = DR_TF_SAFETENSORS;
-    f->path = f->safetensors.path;
-    f->entry = f->safetensors.entry;
-    f->count = f->safetensors.count;
-    f->meta = f->safetensors.meta;
-    f->meta_count = f->safetensors.meta_count;
+    TAKE(f, f->safetensors);
     return DR_OK;
 }
 
@@ -31,11 +32,7 @@ static dr_status parse_torch(dr_tensor_file *f, const void *data, size_t size, c
     if (st)
         return st;
     f->kind = dr_is_torch_zip(data, size) ? DR_TF_TORCH_ZIP : DR_TF_TORCH_LEGACY;
-    f->path = f->torch.path;
-    f->entry = f->torch.entry;
-    f->count = f->torch.count;
-    f->meta = f->torch.meta;
-    f->meta_count = f->torch.meta_count;
+    TAKE(f, f->torch);
     return DR_OK;
 }
 
@@ -45,11 +42,7 @@ static dr_status parse_gguf(dr_tensor_file *f, const void *data, size_t size, co
     if (st)
         return st;
     f->kind = DR_TF_GGUF;
-    f->path = f->gguf.path;
-    f->entry = f->gguf.entry;
-    f->count = f->gguf.count;
-    f->meta = f->gguf.meta;
-    f->meta_count = f->gguf.meta_count;
+    TAKE(f, f->gguf);
     return DR_OK;
 }
 

@@ -98,6 +98,17 @@ static void unload(dr_params *p, dr_weights *files, bool *loaded)
     *loaded = false;
 }
 
+/* The file, and whether it is this network's; from `loaded` on there is something to unload. */
+static dr_status begin(dr_params *p, dr_weights *files, bool *loaded, dr_gan_kind kind, const char *path)
+{
+    dr_status st = dr_weights_open_file(files, path);
+    if (st)
+        return st;
+    *loaded = true;
+    st = dr_params_init(p);
+    return st ? st : check_kind(files, kind, path);
+}
+
 static dr_status bind(dr_params *p, dr_weights *files, dr_gan_kind kind, const char *path)
 {
     return p->status ? p->status : dr_weights_bind(files, p, path, &rules[kind]);
@@ -108,13 +119,7 @@ dr_status dr_condition_load(dr_condition_model *m, const char *path)
     dr_condition_config c;
     if (m->loaded)
         return DR_OK;
-    dr_status st = dr_weights_open_file(&m->files, path);
-    if (st)
-        return st;
-    m->loaded = true;
-    st = dr_params_init(&m->params);
-    if (!st)
-        st = check_kind(&m->files, DR_GAN_CONDITION, path);
+    dr_status st = begin(&m->params, &m->files, &m->loaded, DR_GAN_CONDITION, path);
     if (!st)
         st = dr_condition_config_read(&c, condition_shape, &m->files, path);
     if (!st)
@@ -131,13 +136,7 @@ dr_status dr_spade_load(dr_spade_model *m, const char *path)
     dr_spade_config c;
     if (m->loaded)
         return DR_OK;
-    dr_status st = dr_weights_open_file(&m->files, path);
-    if (st)
-        return st;
-    m->loaded = true;
-    st = dr_params_init(&m->params);
-    if (!st)
-        st = check_kind(&m->files, DR_GAN_GENERATOR, path);
+    dr_status st = begin(&m->params, &m->files, &m->loaded, DR_GAN_GENERATOR, path);
     if (!st)
         st = dr_spade_config_read(&c, generator_shape, &m->files, path);
     if (!st)

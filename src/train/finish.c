@@ -32,12 +32,18 @@ static dr_status move_part(const dr_trainer *t, const char *tmp, const char *par
     return st;
 }
 
+/* A folder for the parts until they are whole. */
+static dr_status begin_result(const dr_trainer *t, char *tmp, size_t n)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_trainer_path(t, path, sizeof path, "result");
+    return st ? st : dr_folder_begin(tmp, n, path);
+}
+
 static dr_status write_pipeline(dr_trainer *t)
 {
     char path[PATH_MAX], tmp[PATH_MAX + 16];
-    dr_status st = dr_trainer_path(t, path, sizeof path, "result");
-    if (!st)
-        st = dr_folder_begin(tmp, sizeof tmp, path);
+    dr_status st = begin_result(t, tmp, sizeof tmp);
     if (st)
         return st;
     st = dr_trainer_write_parts(t, tmp);
@@ -55,10 +61,8 @@ static dr_status write_pipeline(dr_trainer *t)
 /* Self-attention alone, in place of that of an earlier run. */
 static dr_status write_attention(dr_trainer *t)
 {
-    char path[PATH_MAX], tmp[PATH_MAX + 16];
-    dr_status st = dr_trainer_path(t, path, sizeof path, "result");
-    if (!st)
-        st = dr_folder_begin(tmp, sizeof tmp, path);
+    char tmp[PATH_MAX + 16];
+    dr_status st = begin_result(t, tmp, sizeof tmp);
     if (st)
         return st;
     st = dr_trainer_write_parts(t, tmp);

@@ -1,6 +1,7 @@
 #include "tryon/engine.h"
 
 #include "base/file.h"
+#include "io/prepare.h"
 
 #include <stdio.h>
 #ifdef __GLIBC__
@@ -441,6 +442,16 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     dr_vae_unscale(c, latents, (size_t)n, scaled);
     dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
     return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
+}
+
+dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, int H, dr_image *out)
+{
+    float *rgb = malloc((size_t)H * (size_t)W * 3 * sizeof *rgb);
+    dr_status st = rgb ? dr_engine_decode(e, latents, H, W, rgb) : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_image_from_f32(out, rgb, W, H);
+    free(rgb);
+    return st;
 }
 
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,

@@ -5,6 +5,7 @@
 #define DR_TRYON_ENGINE_H
 
 #include "diffusion/sampler.h"
+#include "io/image.h"
 #include "models/tokenizer.h"
 #include "pipeline/garment_attention.h"
 #include "pipeline/learned_words.h"
@@ -118,6 +119,8 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 
 /** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
+/** The same as a picture of W x H. */
+dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, int H, dr_image *out);
 
 /** Loads the UNet, with attention weights and adapters; otherwise done when it is first needed. */
 dr_status dr_engine_load_unet(dr_engine *e);

@@ -181,14 +181,8 @@ static dr_status denoise_stage(run *r)
 
 static dr_status decode_stage(run *r, dr_image *out)
 {
-    float *rgb = malloc((size_t)r->o->height * (size_t)r->o->width * 3 * sizeof *rgb);
     progress(r, DR_STAGE_DECODE, 0, 1);
-    dr_status st = rgb ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
-    if (!st)
-        st = dr_engine_decode(r->e, r->x, r->o->height, r->o->width, rgb);
-    if (!st)
-        st = dr_image_from_f32(out, rgb, r->o->width, r->o->height);
-    free(rgb);
+    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, out);
     progress(r, DR_STAGE_DECODE, 1, 1);
     return st;
 }
