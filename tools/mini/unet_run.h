@@ -29,6 +29,7 @@
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;
     const char *garments;    /* photos of garments: the net dresses from one, without words; NULL: from words */
+    double aligned;          /* share of garments' photos that lie in their place already */
     bool grow;               /* `init` may lack transformers */
     int photo_limit;         /* 0: all */
     int size;                /* of the examples' pictures, pixels */

@@ -91,9 +91,11 @@ static uint64_t hash_encoder(const dr_params *p)
 static dr_status open_pools(unet_run *r)
 {
     char path[PATH_MAX];
-    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
+    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed ^
+                   (uint64_t)(1000 * r->o->aligned) << 48;
     const mini_flats *flats = r->o->garments ? &r->flats : NULL;
-    r->pool = (mini_pool){.wardrobe = &r->train, .flats = flats, .vae = &r->vae, .seed = r->o->seed};
+    r->pool = (mini_pool){
+        .wardrobe = &r->train, .flats = flats, .aligned = (float)r->o->aligned, .vae = &r->vae, .seed = r->o->seed};
     r->look_pool = (mini_pool){.wardrobe = &r->test, .flats = flats, .vae = &r->vae, .seed = 1};
     dr_status st = dr_path(path, sizeof path, r->o->output, "pool.bin");
     if (!st)
