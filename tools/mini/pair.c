@@ -279,14 +279,27 @@ static void lay_in_place(dr_image *out, const mini_example *e, dr_rng *r)
 
 /* --- the whole ----------------------------------------------------------------------------------------- */
 
+/* Whether arms are bare where the garment is worn: its photo should then show a garment that leaves them so. */
+static bool has_short_sleeves(const mini_person *p, int garment)
+{
+    int64_t arms = 0, cloth = 0;
+    for (int64_t i = 0; i < (int64_t)p->labels.width * p->labels.height; i++)
+        arms += p->labels.data[i] == DR_LABEL_LEFT_ARM || p->labels.data[i] == DR_LABEL_RIGHT_ARM;
+    for (int64_t i = 0; i < (int64_t)p->garments.width * p->garments.height; i++)
+        cloth += p->garments.data[i] == garment + 1;
+    double scale = (double)p->garments.width / p->labels.width;
+    return (double)arms * scale * scale > 0.2 * (double)cloth;
+}
+
 /* Dresses the person's garment i in `photo`, and makes the picture of it. */
 static dr_status make_garment(dr_image *garment, int size, dr_image *photo, const mini_person *p, int i,
                               const mini_flats *f, dr_rng *r)
 {
     dr_rect box;
     dr_image flat = {0};
-    const mini_flat *choice =
-        chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS ? mini_flats_choose(f, p->garment[i].label, r) : NULL;
+    const mini_flat *choice = chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS
+                                  ? mini_flats_choose(f, p->garment[i].label, has_short_sleeves(p, i), r)
+                                  : NULL;
     dr_status st = choice ? mini_flat_read(f, choice, &flat) : DR_OK;
     if (!st && choice) {
         st = dress(photo, p, i, &flat, r);
