@@ -187,7 +187,7 @@ static dr_status parse_advice(dr_schedule *s, const json_t *config, const char *
     if (!st)
         st = dr_json_double(config, where, "_drape_guidance_scale", 7.5, &s->advised_guidance);
     if (!st)
-        st = dr_json_bool(config, where, "_drape_place_code", false, &s->place_code);
+        st = dr_json_bool(config, where, "_drape_lay_cloth", false, &s->lay_cloth);
     if (st)
         return st;
     if (!(s->advised_guidance >= 0 && s->advised_guidance <= 100))

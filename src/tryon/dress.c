@@ -1,6 +1,5 @@
 #include "tryon/dress.h"
 
-#include "diffusion/place_code.h"
 #include "io/prepare.h"
 
 #include <stdlib.h>
@@ -89,7 +88,7 @@ dr_status dr_dress_encode(dr_dress_run *r, const dr_image *photo, const dr_image
     float *without = r->condition, *with = r->condition + r->n;
     progress(r, DR_STAGE_ENCODE, 0, 2);
     (r->o->mask_any ? dr_mask_to_latent_any : dr_mask_to_latent)(mask, r->w, r->h, r->mask);
-    dr_status st = encode(r, PERSON, photo, mask, noise, with);
+    dr_status st = encode(r, PERSON, photo, r->o->cloth_laid ? NULL : mask, noise, with);
     if (st)
         return st;
     memcpy(without, with, bytes);
@@ -111,8 +110,6 @@ void dr_dress_start(dr_dress_run *r, const float *noise)
         memcpy(r->x, noise, r->n * sizeof *noise);
     else
         dr_randn_nhwc(&r->rng, r->x, 1, 2 * r->h, r->w, r->latent);
-    if (r->e->schedule.place_code && !noise)
-        dr_place_code_mix(r->x, r->h, r->w, r->latent);
     float sigma = dr_sampler_init_sigma(r->sampler);
     for (size_t k = 0; k < r->n; k++)
         r->x[k] *= sigma;

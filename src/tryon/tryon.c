@@ -2,6 +2,7 @@
 
 #include "base/path.h"
 #include "io/prepare.h"
+#include "mask/lay_cloth.h"
 #include "tryon/dress.h"
 
 #include <math.h>
@@ -157,6 +158,13 @@ static void warn_of_size(const dr_engine *e, const dr_tryon_options *o, const dr
 }
 
 /* Person and mask are at the working size, the garment's photo is not yet. */
+/* As a small model wants it that is helped: mask/lay_cloth.h. */
+static dr_status lay_cloth(const dr_image *photo, const dr_image *mask, const dr_image *garment, dr_image *out)
+{
+    dr_status st = dr_image_copy(out, photo);
+    return st ? st : dr_lay_cloth(out, mask, garment);
+}
+
 static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint_options *in, const dr_image *photo,
                        const dr_image *mask, dr_image *out)
 {
@@ -166,12 +174,16 @@ static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint
                                 .width = in->width,
                                 .height = in->height,
                                 .mask_any = in->mask_any,
+                                .cloth_laid = e->schedule.lay_cloth,
                                 .cb = in->cb};
-    dr_image garment = {0};
+    dr_image garment = {0}, start = {0};
     warn_of_size(e, o, in);
     dr_status st = dr_fit_garment(o->fit, o->garment, in->width, in->height, &garment);
+    if (!st && d.cloth_laid)
+        st = lay_cloth(photo, mask, o->garment, &start);
     if (!st)
-        st = dr_dress(e, &d, photo, mask, &garment, out);
+        st = dr_dress(e, &d, d.cloth_laid ? &start : photo, mask, &garment, out);
+    dr_image_clear(&start);
     dr_image_clear(&garment);
     return st;
 }

@@ -149,7 +149,7 @@ static void a_model_brings_one_that_dresses_in_a_folder_of_its_own(void **state)
     assert_memory_equal(out.data, same.data, (size_t)(out.width * out.height * 3));
     drape_pipeline_free(own);
     drape_image_free(&out);
-    run(dir, "sed -i 's/{/{\"_drape_place_code\": true, /' garment/scheduler/*.json"); /* noise of its own */
+    run(dir, "sed -i 's/{/{\"_drape_lay_cloth\": true, /' garment/scheduler/*.json"); /* no grey hole */
     assert_int_equal(drape_pipeline_load(&own, dir, &load), DRAPE_OK);
     assert_int_equal(drape_tryon(own, &photo, &mask, &o, &out), DRAPE_OK);
     assert_true(memcmp(out.data, same.data, (size_t)(out.width * out.height * 3)) != 0);

@@ -289,4 +289,5 @@ void mini_example_clear(mini_example *e)
 {
     dr_image_clear(&e->photo);
     dr_image_clear(&e->mask);
+    dr_image_clear(&e->start);
 }

@@ -7,6 +7,7 @@
 
 typedef struct mini_example {
     dr_image photo, mask; /* square, of the wardrobe's size, RGB; 0 and 255 */
+    dr_image start;       /* what the net sees of the picture, if that is not the photo with a grey hole */
     char caption[128];
 } mini_example;
 

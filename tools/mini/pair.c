@@ -2,6 +2,7 @@
 
 #include "io/labels.h"
 #include "learn/draw.h"
+#include "mask/lay_cloth.h"
 #include "mask/mask_shape.h"
 
 #include <math.h>
@@ -134,10 +135,10 @@ static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
  * where the garment is wider. */
 static dr_status lay_flat(dr_image *cloth, dr_rect box, const dr_image *flat, dr_rng *r)
 {
-    float W = (float)flat->width, H = (float)flat->height;
-    float w = fminf(0.42f * W, 0.4f * H), h = fminf(0.56f * H, 1.2f * W), scale = h / (float)box.height;
+    dr_rect of = dr_cloth_of(flat->width, flat->height);
+    float w = (float)of.width, scale = (float)of.height / (float)box.height;
     dr_image middle = {0};
-    dr_status st = dr_image_crop(&middle, flat, (int)(0.5f * (W - w)), (int)(0.52f * H - 0.5f * h), (int)w, (int)h);
+    dr_status st = dr_image_crop(&middle, flat, of.x, of.y, of.width, of.height);
     bend b = draw_bend(r, (float)box.height, 0.03f);
     float aspect = between(r, 0.85f, 1.15f);
     for (int y = box.y; !st && y < box.y + box.height; y++)
@@ -259,24 +260,6 @@ static void cut_out(dr_image *out, const dr_image *photo, const mini_person *p, 
         }
 }
 
-/* What the mask hides, nearly in its place. */
-static void lay_in_place(dr_image *out, const mini_example *e, dr_rng *r)
-{
-    int size = out->width;
-    bend b = draw_bend(r, (float)size, 0.03f);
-    float dx = (float)size * between(r, -0.05f, 0.05f), dy = (float)size * between(r, -0.05f, 0.05f);
-    for (int y = 0; y < size; y++)
-        for (int x = 0; x < size; x++) {
-            float px = (float)x + dx, py = (float)y + dy, rgb[3];
-            bend_place(&b, &px, &py);
-            float alpha = part_of(&e->mask, px, py, 255);
-            uint8_t *to = out->data + 3 * ((size_t)y * (size_t)size + (size_t)x);
-            sample(&e->photo, px, py, rgb);
-            for (int k = 0; k < 3; k++)
-                to[k] = (uint8_t)lrintf((float)to[k] + alpha * (rgb[k] - (float)to[k]));
-        }
-}
-
 /* --- the whole ----------------------------------------------------------------------------------------- */
 
 /* Whether arms are bare where the garment is worn: its photo should then show a garment that leaves them so. */
@@ -291,22 +274,18 @@ static bool has_short_sleeves(const mini_person *p, int garment)
     return (double)arms * scale * scale > 0.2 * (double)cloth;
 }
 
-/* Dresses the person's garment i in `photo`, and makes the picture of it. */
-static dr_status make_garment(dr_image *garment, int size, dr_image *photo, const mini_person *p, int i,
+/* Dresses the person's garment i in `photo`, and makes the picture of it; `raw` is the photo that it is of. */
+static dr_status make_garment(dr_image *garment, dr_image *raw, int size, dr_image *photo, const mini_person *p, int i,
                               const mini_flats *f, dr_rng *r)
 {
     dr_rect box;
-    dr_image flat = {0};
     const mini_flat *choice = chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS
                                   ? mini_flats_choose(f, p->garment[i].label, has_short_sleeves(p, i), r)
                                   : NULL;
-    dr_status st = choice ? mini_flat_read(f, choice, &flat) : DR_OK;
+    dr_status st = choice ? mini_flat_read(f, choice, raw) : DR_OK;
     if (!st && choice) {
-        st = dress(photo, p, i, &flat, r);
-        if (!st)
-            st = mini_garment_fit(garment, &flat, size);
-        dr_image_clear(&flat);
-        return st;
+        st = dress(photo, p, i, raw, r);
+        return st ? st : mini_garment_fit(garment, raw, size);
     }
     if (!st && chance(r, 0.45f))
         st = dress(photo, p, i, NULL, r);
@@ -314,7 +293,7 @@ static dr_status make_garment(dr_image *garment, int size, dr_image *photo, cons
         st = draw_ground(garment, size, f, r);
     if (!st && place_of(&p->garments, (uint8_t)(i + 1), &box))
         cut_out(garment, photo, p, i, box, r);
-    return st;
+    return st ? st : dr_image_copy(raw, garment);
 }
 
 /* One of the upper garments if there is one: they are what people try on most. */
@@ -347,11 +326,11 @@ static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_r
     return mini_mask_garment(mask, p, *garment, r);
 }
 
-dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, float aligned,
-                         uint64_t seed, int64_t k)
+dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, uint64_t seed,
+                         int64_t k)
 {
     dr_rng r;
-    dr_image photo = {0}, mask = {0};
+    dr_image photo = {0}, mask = {0}, raw = {0};
     const char *colour[MINI_GARMENTS];
     bool mirrored = false;
     *e = (mini_example){0};
@@ -364,20 +343,21 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
         st = dr_image_copy(&photo, &p->photo);
     if (!st) {
         mini_recolour_all(&photo, p, &r, colour);
-        st = make_garment(garment, w->size, &photo, p, i, f, &r);
+        st = make_garment(garment, &raw, w->size, &photo, p, i, f, &r);
     }
     if (!st)
         st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);
-    if (!st && mirrored)
+    if (!st && mirrored) {
         dr_image_mirror(garment);
-    if (!st && chance(&r, aligned)) {
-        dr_image_clear(garment);
-        st = draw_ground(garment, w->size, f, &r);
-        if (!st)
-            lay_in_place(garment, e, &r);
+        dr_image_mirror(&raw);
     }
+    if (!st)
+        st = dr_image_copy(&e->start, &e->photo);
+    if (!st)
+        st = dr_lay_cloth(&e->start, &e->mask, &raw);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
+    dr_image_clear(&raw);
     if (st) {
         mini_example_clear(e);
         dr_image_clear(garment);

@@ -96,7 +96,7 @@ static dr_status encode(mini_pool *p, const dr_image *photo, const dr_image *mas
 static dr_status draw(const mini_pool *p, int64_t k, mini_example *e, dr_image *garment)
 {
     *garment = (dr_image){0};
-    return p->flats ? mini_pair_draw(e, garment, p->wardrobe, p->flats, p->aligned, p->seed, k)
+    return p->flats ? mini_pair_draw(e, garment, p->wardrobe, p->flats, p->seed, k)
                     : mini_example_draw(e, p->wardrobe, p->seed, k);
 }
 
@@ -113,7 +113,7 @@ static dr_status fill(mini_pool *p, int64_t k, int64_t *slot, const mini_entry *
     *slot = 0; /* until it is whole */
     st = encode(p, &e.photo, NULL, latents);
     if (!st)
-        st = encode(p, &e.photo, &e.mask, masked);
+        st = e.start.data ? encode(p, &e.start, NULL, masked) : encode(p, &e.photo, &e.mask, masked);
     if (!st && garment.data && !(st = encode(p, &garment, NULL, latents + half)))
         memcpy(masked + half, latents + half, (size_t)half * sizeof *latents);
     if (!st) {

@@ -3,7 +3,7 @@
  *     mini_show --photos DIR [--labels DIR] [--garments DIR] --output SHEET.png [--count N] [--seed N]
  *
  * Each cell is an example with its mask tinted; captions are printed in the cells' order. With garments each is three
- * cells: the mask, the person, the garment's photo. */
+ * cells: the person with the cloth laid, the person, the garment's photo. */
 #include "mini/pair.h"
 
 #include "cli/opt.h"
@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A tile of the example, or three: person, mask, garment. */
+/* A tile of the example, or three: cloth laid, person, garment. */
 static dr_status draw(const mini_wardrobe *w, const mini_flats *f, uint64_t seed, int k, dr_image *tile)
 {
     mini_example e;
-    dr_status st = f->count ? mini_pair_draw(&e, &tile[2], w, f, 0, seed, k) : mini_example_draw(&e, w, seed, k);
+    dr_status st = f->count ? mini_pair_draw(&e, &tile[2], w, f, seed, k) : mini_example_draw(&e, w, seed, k);
     if (!st)
-        st = dr_mask_overlay(&tile[0], &e.photo, &e.mask);
+        st = f->count ? dr_image_copy(&tile[0], &e.start) : dr_mask_overlay(&tile[0], &e.photo, &e.mask);
     if (!st && f->count)
         st = dr_image_copy(&tile[1], &e.photo);
     if (!st)
