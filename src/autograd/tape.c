@@ -328,3 +328,48 @@ dr_tensor *dr_block(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_ten
     }
     return y;
 }
+
+/* A view of sample k. */
+static dr_tensor *sample(dr_tape *g, const dr_tensor *t, int64_t k)
+{
+    int64_t dim[4], n = g->status ? 0 : dr_numel(t) / t->dim[0];
+    memcpy(dim, t->dim, sizeof dim);
+    dim[0] = 1;
+    return g->status ? &g->dummy : dr_wrap(g, dr_f32(t) + k * n, t->rank, dim);
+}
+
+static void each(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_tensor *const *in, dr_tensor *y)
+{
+    size_t bytes = dr_nbytes(y) / (size_t)y->dim[0];
+    for (int64_t k = 0; k < y->dim[0] && !dr_tape_stopped(g); k++) {
+        dr_tensor *one[3] = {NULL};
+        mark m = mark_now(g);
+        for (int i = 0; i < n; i++)
+            one[i] = sample(g, in[i], k);
+        const dr_tensor *part = fn(g, self, one);
+        if (!g->status) {
+            DR_ASSERT(dr_nbytes(part) == bytes, "a sample of %zu bytes, expected %zu", dr_nbytes(part), bytes);
+            g->ops->move((char *)y->data + (size_t)k * bytes, part->data, bytes);
+        }
+        dr_arena_rewind(&g->arena, m.arena);
+        dr_arena_rewind(&g->values, m.values);
+    }
+}
+
+dr_tensor *dr_block_each(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_tensor *const *in, int rank,
+                         const int64_t *dim)
+{
+    DR_ASSERT(n >= 1 && n <= 3 && !g->recording, "%d inputs", n);
+    if (dr_tape_stopped(g))
+        return &g->dummy;
+    for (int i = 0; i < n; i++)
+        DR_ASSERT(in[i]->dim[0] == dim[0], "%lld samples of input %d, expected %lld", (long long)in[i]->dim[0], i,
+                  (long long)dim[0]);
+    dr_tensor *y = dr_new(g, rank, dim);
+    void (*watch)(void *, const char *, const dr_tensor *) = g->watch;
+    g->watch = NULL;
+    if (!g->status)
+        each(g, fn, self, n, in, y);
+    g->watch = watch;
+    return g->status ? &g->dummy : y;
+}

@@ -113,4 +113,10 @@ dr_status dr_backward(dr_tape *g, dr_tensor *y, float scale);
 typedef dr_tensor *dr_block_fn(dr_tape *g, const void *self, dr_tensor *const *in);
 dr_tensor *dr_block(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_tensor *const *in);
 
+/** The same in inference (asserted) for one sample after the other: of what fn allocates no more than a sample's exists
+ * at once. All `in` have dim[0] samples; fn gives a tensor of `dim` with one. Nobody watches it meanwhile: a block is
+ *  shown whole, by the caller. */
+dr_tensor *dr_block_each(dr_tape *g, dr_block_fn *fn, const void *self, int n, dr_tensor *const *in, int rank,
+                         const int64_t *dim);
+
 #endif

@@ -16,13 +16,19 @@ void dr_resnet_init(dr_params *p, dr_resnet *r, const char *name, int in, int ou
         dr_lin_init_1x1(p, &r->shortcut, dr_join(buf, name, "conv_shortcut"), in, out);
 }
 
+/* in: x, time. Of a picture of many channels its norm is as large as all the rest: it goes before the other half. */
+static dr_tensor *first_half(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const dr_resnet *r = self;
+    dr_tensor *h = dr_norm_forward(g, &r->norm1, in[0], DR_ACT_SILU);
+    h = dr_conv_forward(g, &r->conv1, h, NULL);
+    return r->time.w ? dr_add_rows(g, h, dr_lin_forward(g, &r->time, in[1], NULL)) : h;
+}
+
 dr_tensor *dr_resnet_forward(dr_tape *g, const dr_resnet *r, dr_tensor *x, dr_tensor *emb)
 {
     const int64_t *d = x->dim;
-    dr_tensor *h = dr_norm_forward(g, &r->norm1, x, DR_ACT_SILU);
-    h = dr_conv_forward(g, &r->conv1, h, NULL);
-    if (r->time.w)
-        h = dr_add_rows(g, h, dr_lin_forward(g, &r->time, emb, NULL));
+    dr_tensor *h = dr_block(g, first_half, r, r->time.w ? 2 : 1, (dr_tensor *[]){x, emb});
     h = dr_norm_forward(g, &r->norm2, h, DR_ACT_SILU);
     if (r->shortcut.w)
         x = dr_lin_forward(g, &r->shortcut, x, NULL);

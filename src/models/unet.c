@@ -178,66 +178,125 @@ static dr_tensor *textless_block(dr_tape *g, const void *self, dr_tensor *const 
     return dr_transformer2d_forward(g, self, in[0], NULL);
 }
 
+/* What the blocks of one call share. */
+typedef struct call {
+    dr_tensor *emb, *text; /* time [N,4*c0]; NULL without a text */
+    int64_t most;          /* values that a map of all samples may have for these to be computed together */
+    dr_tensor *skip[1 + DR_UNET_MAX_LEVELS * (DR_UNET_MAX_LAYERS + 1)]; /* the down path's, popped by the up path */
+    int skips;
+} call;
+
+/* Without a text a guided call has two samples of many tokens. Where the map is large, together they would gain nothing
+ * and need twice the memory; further down each weight, expanded or transformed at each use, serves both. So the samples
+ * are together where they are no larger than one of them is at the first level. Whoever brings a text, or records, has
+ * always had them together. */
+static int64_t most_together(const dr_tape *g, const dr_unet *u, const dr_tensor *x, const dr_tensor *text)
+{
+    return g->recording || text ? INT64_MAX : x->dim[1] * x->dim[2] * u->config.width[0];
+}
+
+/* A block that gives a map of in[0]'s size. */
+static dr_tensor *run(dr_tape *g, const call *c, dr_block_fn *fn, const void *self, const char *name, int64_t width,
+                      int n, dr_tensor *const *in)
+{
+    int64_t N = in[0]->dim[0], H = in[0]->dim[1], W = in[0]->dim[2];
+    if (N == 1 || N * H * W * width <= c->most)
+        return dr_block(g, fn, self, n, in);
+    dr_tensor *y = dr_block_each(g, fn, self, n, in, 4, (int64_t[]){N, H, W, width});
+    return dr_block_gave4(g, y, name, N, H, W, width);
+}
+
 /* How many samples there are after a look at the text. */
 static int64_t samples(const dr_tensor *h, const dr_tensor *text)
 {
     return text ? text->dim[0] : h->dim[0];
 }
 
-static dr_tensor *attend(dr_tape *g, const dr_transformer2d *t, dr_tensor *h, dr_tensor *text)
+static dr_tensor *resnet(dr_tape *g, const call *c, const dr_resnet *r, dr_tensor *h)
 {
-    if (!text)
-        return dr_block(g, textless_block, t, 1, &h);
-    return dr_block(g, transformer_block, t, 2, (dr_tensor *[]){h, text});
+    return run(g, c, resnet_block, r, r->name, r->conv2.w->dim[0], 2, (dr_tensor *[]){h, c->emb});
 }
 
-/* The down path's outputs, popped by the up path. */
-typedef struct skips {
-    dr_tensor *t[1 + DR_UNET_MAX_LEVELS * (DR_UNET_MAX_LAYERS + 1)];
-    int n;
-} skips;
-
-static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text,
-                             skips *s)
+static dr_tensor *attend(dr_tape *g, const call *c, const dr_transformer2d *t, dr_tensor *h)
 {
-    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
+    if (!c->text)
+        return run(g, c, textless_block, t, t->name, h->dim[3], 1, &h);
+    return dr_block(g, transformer_block, t, 2, (dr_tensor *[]){h, c->text});
+}
+
+static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, call *c)
+{
+    int64_t N = b->layer[0].cross ? samples(h, c->text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
-        h = dr_block(g, resnet_block, &b->layer[k].resnet, 2, (dr_tensor *[]){h, emb});
+        h = resnet(g, c, &b->layer[k].resnet, h);
         if (b->layer[k].cross)
-            h = attend(g, &b->layer[k].attention, h, text);
-        s->t[s->n++] = h;
+            h = attend(g, c, &b->layer[k].attention, h);
+        c->skip[c->skips++] = h;
     }
     if (b->resizes)
-        s->t[s->n++] = h = dr_conv_forward(g, &b->resize, h, NULL);
+        c->skip[c->skips++] = h = dr_conv_forward(g, &b->resize, h, NULL);
     int64_t step = b->resizes ? 2 : 1; /* an odd size is rounded up */
     return dr_block_gave4(g, h, b->name, N, (H + step - 1) / step, (W + step - 1) / step, b->width);
 }
 
-static dr_tensor *mid_block(dr_tape *g, const dr_unet *u, dr_tensor *h, dr_tensor *emb, dr_tensor *text)
+static dr_tensor *mid_block(dr_tape *g, const dr_unet *u, dr_tensor *h, const call *c)
 {
     int64_t H = h->dim[1], W = h->dim[2], C = h->dim[3];
-    h = dr_block(g, resnet_block, &u->mid.resnet[0], 2, (dr_tensor *[]){h, emb});
-    h = attend(g, &u->mid.attention, h, text);
-    h = dr_block(g, resnet_block, &u->mid.resnet[1], 2, (dr_tensor *[]){h, emb});
-    return dr_block_gave4(g, h, "mid_block", samples(h, text), H, W, C);
+    h = resnet(g, c, &u->mid.resnet[0], h);
+    h = attend(g, c, &u->mid.attention, h);
+    h = resnet(g, c, &u->mid.resnet[1], h);
+    return dr_block_gave4(g, h, "mid_block", samples(h, c->text), H, W, C);
 }
 
-static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text, skips *s)
+typedef struct up_layer {
+    const dr_unet_layer *layer;
+    const call *call;
+} up_layer;
+
+/* in: x, skip */
+static dr_tensor *up_layer_block(dr_tape *g, const void *self, dr_tensor *const *in)
 {
-    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
+    const up_layer *u = self;
+    const dr_resnet *r = &u->layer->resnet;
+    dr_tensor *h = run(g, u->call, skip_resnet_block, r, r->name, r->conv2.w->dim[0], 3,
+                       (dr_tensor *[]){in[0], in[1], u->call->emb});
+    return u->layer->cross ? attend(g, u->call, &u->layer->attention, h) : h;
+}
+
+/* in: x, the skip that has the size to come: an odd size came from a larger one. */
+static dr_tensor *up_size_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    return dr_conv_forward(g, self, dr_resize_nearest(g, in[0], in[1]->dim[1], in[1]->dim[2]), NULL);
+}
+
+static dr_tensor *up_size(dr_tape *g, const call *c, const dr_conv *conv, dr_tensor *h, dr_tensor *skip)
+{
+    int64_t N = h->dim[0], H = skip->dim[1], W = skip->dim[2], C = conv->w->dim[0];
+    dr_tensor *in[] = {h, skip};
+    if (g->recording) /* what is run again is a resnet or a transformer, as ever */
+        return up_size_block(g, conv, in);
+    if (N == 1 || N * H * W * C <= c->most)
+        return dr_block(g, up_size_block, conv, 2, in);
+    return dr_block_each(g, up_size_block, conv, 2, in, 4, (int64_t[]){N, H, W, C});
+}
+
+/* In inference a layer is one more block around its two: of what it gave only the last stays. */
+static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, call *c)
+{
+    int64_t N = b->layer[0].cross ? samples(h, c->text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
-        dr_tensor *skip = s->t[--s->n];
+        dr_tensor *skip = c->skip[--c->skips];
         if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */
             skip = dr_repeat(g, skip, h->dim[0]);
-        h = dr_block(g, skip_resnet_block, &b->layer[k].resnet, 3, (dr_tensor *[]){h, skip, emb});
-        if (b->layer[k].cross)
-            h = attend(g, &b->layer[k].attention, h, text);
+        up_layer u = {&b->layer[k], c};
+        dr_tensor *in[] = {h, skip};
+        h = g->recording ? up_layer_block(g, &u, in) : dr_block(g, up_layer_block, &u, 2, in);
     }
     if (!b->resizes)
         return dr_block_gave4(g, h, b->name, N, H, W, b->width);
-    const int64_t *d = s->t[s->n - 1]->dim; /* an odd size came from a larger one: back to that */
-    h = dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
-    return dr_block_gave4(g, h, b->name, N, d[1], d[2], b->width);
+    dr_tensor *next = c->skip[c->skips - 1];
+    h = up_size(g, c, &b->resize, h, next);
+    return dr_block_gave4(g, h, b->name, N, next->dim[1], next->dim[2], b->width);
 }
 
 void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x)
@@ -252,17 +311,18 @@ void dr_unet_join_input(const float *noisy, const float *mask, const float *mask
 
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
 {
-    dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]);  /* [N,4*c0] */
+    call c = {.text = text, .most = most_together(g, u, x, text)};
+    c.emb = time_embed(g, u, timestep, x->dim[0]);           /* [N,4*c0] */
     dr_tensor *h = dr_conv_forward(g, &u->conv_in, x, NULL); /* [N,h,w,c0] */
-    skips s = {.t = {h}, .n = 1};
+    c.skip[c.skips++] = h;
 
     for (int i = 0; i < u->config.levels; i++)
-        h = down_block(g, &u->down[i], h, emb, text, &s);
+        h = down_block(g, &u->down[i], h, &c);
 
-    h = mid_block(g, u, h, emb, text);
+    h = mid_block(g, u, h, &c);
 
     for (int i = 0; i < u->config.levels; i++) /* up[0] is the deepest */
-        h = up_block(g, &u->up[i], h, emb, text, &s);
+        h = up_block(g, &u->up[i], h, &c);
 
     h = dr_norm_forward(g, &u->norm_out, h, DR_ACT_SILU);
     return dr_conv_forward(g, &u->conv_out, h, NULL);

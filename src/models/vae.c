@@ -233,14 +233,36 @@ static dr_tensor *mid_forward(dr_tape *g, const dr_vae_mid *m, dr_tensor *h)
     return dr_block_gave4(g, h, m->name, d[0], d[1], d[2], d[3]);
 }
 
+/* The first n resnets of a level. */
+typedef struct chain {
+    const dr_vae_level *level;
+    int n;
+} chain;
+
+/* In inference what came before the last one is a block of its own: no more than one result waits beside the level's
+ * input. */
+static dr_tensor *chain_block(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const chain *c = self, before = {c->level, c->n - 1};
+    dr_tensor *h = before.n > 0 ? dr_block(g, chain_block, &before, 1, in) : in[0];
+    return dr_resnet_forward(g, &c->level->resnet[before.n], h, NULL);
+}
+
+static dr_tensor *resnets(dr_tape *g, const dr_vae_level *l, dr_tensor *h)
+{
+    if (!g->recording)
+        return dr_block(g, chain_block, &(chain){l, l->resnets}, 1, &h);
+    for (int k = 0; k < l->resnets; k++)
+        h = resnet(g, &l->resnet[k], h);
+    return h;
+}
+
 static dr_tensor *down_level(dr_tape *g, const void *self, dr_tensor *const *in)
 {
     const dr_vae_level *l = self;
     const int64_t *d = in[0]->dim;
     int64_t step = l->resizes ? 2 : 1;
-    dr_tensor *h = in[0];
-    for (int k = 0; k < l->resnets; k++)
-        h = resnet(g, &l->resnet[k], h);
+    dr_tensor *h = resnets(g, l, in[0]);
     if (l->resizes)
         h = dr_conv_forward(g, &l->resize, h, NULL);
     return dr_block_gave4(g, h, l->name, d[0], d[1] / step, d[2] / step, l->width);
@@ -257,9 +279,7 @@ static dr_tensor *up_level(dr_tape *g, const void *self, dr_tensor *const *in)
     const dr_vae_level *l = self;
     const int64_t *d = in[0]->dim;
     int64_t step = l->resizes ? 2 : 1;
-    dr_tensor *h = in[0];
-    for (int k = 0; k < l->resnets; k++)
-        h = resnet(g, &l->resnet[k], h);
+    dr_tensor *h = resnets(g, l, in[0]);
     if (l->resizes)
         h = dr_block(g, double_block, &l->resize, 1, &h);
     return dr_block_gave4(g, h, l->name, d[0], d[1] * step, d[2] * step, l->width);

@@ -286,7 +286,7 @@ static bool is_spared(const dr_engine *e, const dr_tensor *t)
     const dr_unet_config *c = &e->unet_config;
     int64_t deepest = c->width[c->levels - 1];
     return t->mapped && t->rank > 1 && dr_nbytes(t) >= SPARED_BYTES && strstr(t->name, ".attentions.") &&
-           (t->dim[0] >= deepest || t->dim[1] >= deepest) && t->dim[0] * t->dim[1] >= deepest * deepest;
+           t->dim[0] >= deepest && t->dim[1] >= deepest;
 }
 
 static void spare(dr_engine *e)
@@ -467,17 +467,18 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
 
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int h, int w, float *out)
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w, float *out)
 {
-    DR_ASSERT(e->dresses, "a UNet of '%s' without a text", dr_source_path(e->source));
+    const float times[2] = {timestep, timestep};
+    DR_ASSERT(e->dresses && N >= 1 && N <= 2, "%d samples of '%s' without a text", N, dr_source_path(e->source));
     dr_status st = dr_engine_load_unet(e);
     if (st)
         return st;
     dr_tape_reset(&e->tape);
-    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){1, h, w, e->unet_config.in});
+    dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
     e->tape.watch = let_go;
     e->tape.watcher = e;
-    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, NULL);
+    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, times, NULL);
     e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }

@@ -97,9 +97,6 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
                          bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
 
-/** The same without a text, for an engine that dresses: x [h,w,in] -> out [h,w,out]. */
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int h, int w, float *out);
-
 /** As dr_engine_encode(); what place `at` of e->encoded has of the same picture is taken, or kept there. */
 dr_status dr_engine_encode_once(dr_engine *e, int at, const float *rgb, int H, int W, float *moments);
 
@@ -128,5 +125,8 @@ dr_status dr_engine_load_unet(dr_engine *e);
 /** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
                             float *out);
+
+/** The same without a text, for an engine that dresses: x [N,h,w,in] -> out [N,h,w,out], N 1 or 2. */
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w, float *out);
 
 #endif
