@@ -2,9 +2,8 @@
  *
  * Keys and values are packed once per head; a task is a block of queries, which walks over tiles of keys:
  * scores of the tile, their softmax in place against the largest score so far, and the tile's share of y.
- * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast and no backward
- * follows, both products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
-#include "ops/cpu/isa.h"
+ * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast, both
+ * products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
 #include "ops/cpu/simd/attention_pairs.h"
 #include "ops/cpu/simd/attention_tile.h"
 #include "ops/cpu/simd/rows.h"
@@ -39,8 +38,7 @@ static void choose_tile(plan *p)
 static dr_status plan_alloc(plan *p, const dr_attention_args *a)
 {
     p->a = a;
-    /* an lse is asked for where a backward follows, which works in f32 and needs the y and lse of f32 scores */
-    p->pairs = VW == 16 && !a->lse && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+    p->pairs = attention_takes_pairs(a);
     p->NH = a->N * a->heads;
     p->Dp = round_up(a->D, VW);
     choose_tile(p);

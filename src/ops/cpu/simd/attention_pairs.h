@@ -5,8 +5,17 @@
 #ifndef DR_OPS_CPU_SIMD_ATTENTION_PAIRS_H
 #define DR_OPS_CPU_SIMD_ATTENTION_PAIRS_H
 
+#include "ops/cpu/isa.h"
 #include "ops/cpu/simd/attention_tile.h"
 #include "ops/cpu/simd/simd.h"
+#include "ops/ops.h"
+
+/** Whether this attention's products are in bf16, there and back: the scores that a backward makes again must be the
+ *  forward's. */
+static inline bool attention_takes_pairs(const dr_attention_args *a)
+{
+    return VW == 16 && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+}
 
 /** Rows of x[rows,width] joined two by two in place; an odd last row is joined with zeros. */
 static inline void pair_rows(int64_t rows, int64_t width, float *x)
@@ -24,6 +33,12 @@ static inline void pair_rows(int64_t rows, int64_t width, float *x)
 /** mul_groups (attention_tile.h) where a and b hold pairs and K counts them; needs AVX512_BF16. */
 void SIMD(mul_pairs)(int64_t groups, int64_t columns, int64_t K, const float *a, int64_t step, int64_t rs, int64_t ks,
                      const float *b, const float *factor, float *c, int64_t ldc);
+
+/** Two rows of attention's backward, `lds` apart: scores in p and dy·v in ds. p_down gets pairs of the two rows'
+ *  probabilities, ds_down of their scores' gradients, and either row of ds becomes bf16 at its own start. Columns from
+ *  seen[r] to `end` (a multiple of VW) are 0. p_down may be p. Needs AVX512_BF16. */
+void SIMD(softmax_bwd_pairs)(int64_t end, int64_t lds, const int64_t seen[2], const float lse[2], const float delta[2],
+                             const float *p, float *ds, float *p_down, float *ds_down);
 #endif
 
 #endif
