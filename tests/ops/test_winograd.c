@@ -1,6 +1,7 @@
 /* F(4x4,3x3) against the plain convolution, at sizes that are no multiple of anything. */
 #include "base/arena.h"
 #include "base/rng.h"
+#include "ops/cpu/winograd_dw.h"
 #include "ops/onednn/onednn.h"
 #include "ops/onednn/rows.h"
 
@@ -8,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -228,6 +230,55 @@ static void input_gradient_from_a_pack(void **state)
     free(got);
 }
 
+static void check_weights_gradient(const shape *s, dr_status (*gradient)(const dr_conv_args *), double allowed)
+{
+    dr_tensor w;
+    dr_conv_args a = problem(s, &w);
+    int64_t n = a.O * a.I * 9;
+    float *x = normals(a.N * a.H * a.W * a.I, 1), *dy = normals(a.N * a.OH * a.OW * a.O, 1), *want = normals(n, 1);
+    float *got = malloc((size_t)n * sizeof *got);
+    assert_non_null(got);
+    memcpy(got, want, (size_t)n * sizeof *got);
+    a.x = x;
+    a.dy = dy;
+    a.dw = want;
+    assert_int_equal(dr_ops_ref()->conv2d_bwd(&a), DR_OK);
+    a.dw = got;
+    assert_int_equal(gradient(&a), DR_OK);
+    double d = distance(got, want, n);
+    if (!(d < allowed))
+        fail_msg("[%d,%d,%d,%d] to %d channels: off by %g", s->N, s->H, s->W, s->I, s->O, d);
+    assert_int_equal(dr_arena_mark(&scratch), 0);
+    free(w.data);
+    free(x);
+    free(dy);
+    free(want);
+    free(got);
+}
+
+static const shape gradients[] = {{1, 1, 1, 3, 70, 1, 1, 1, 1, DR_F32, false, false, false},
+                                  {2, 7, 10, 35, 18, 1, 1, 1, 1, DR_F32, false, false, false},
+                                  {1, 17, 13, 80, 133, 0, 0, 1, 1, DR_F32, false, false, false},
+                                  {3, 5, 6, 129, 16, 2, 0, 0, 2, DR_F32, false, false, false},
+                                  /* more tiles than are transformed at once */
+                                  {1, 120, 130, 350, 9, 1, 1, 1, 1, DR_F32, false, false, false}};
+
+static void weights_gradient_tap_by_tap(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+        check_weights_gradient(&gradients[i], dr_conv_taps_dw, 1e-5);
+}
+
+static void weights_gradient(void **state)
+{
+    (void)state;
+    if (!dr_cpu_winograd_dw())
+        skip();
+    for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+        check_weights_gradient(&gradients[i], dr_conv_winograd_dw, 2e-5);
+}
+
 /* The results of the active table and of another way, of n values. */
 static void assert_same(const shape *s, dr_precision precision, dr_status (*other)(const dr_conv_args *))
 {
@@ -286,6 +337,8 @@ int main(void)
         cmocka_unit_test(in_place_residual),
         cmocka_unit_test(input_gradient),
         cmocka_unit_test(input_gradient_from_a_pack),
+        cmocka_unit_test(weights_gradient_tap_by_tap),
+        cmocka_unit_test(weights_gradient),
         cmocka_unit_test(other_convolutions_are_declined),
         cmocka_unit_test(direct_precision_transforms_nothing_and_sums_few_outputs_in_double),
     };

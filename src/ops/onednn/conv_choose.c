@@ -8,7 +8,8 @@
 #define SMALL_WORK 50e6 /* operations: below this measuring is not worth it */
 #define TRIAL_WORK 8e9  /* a larger image is measured on a part of its lines */
 
-/* SECOND: Winograd's; of the weights' gradient, tap by tap. */
+/* SECOND: Winograd's; of the weights' gradient, tap by tap. BF16: what only AUTO may take; of the weights' gradient it
+ * is Winograd's in f32, whose rounding bf16 products elsewhere drown. */
 enum { DIRECT, SECOND, BF16, CANDIDATES };
 typedef enum pass { OUTPUT, INPUT_GRADIENT, WEIGHTS_GRADIENT } pass;
 
@@ -30,20 +31,10 @@ static dr_status forward_bf16(const dr_conv_args *a)
     return dr_conv_direct(a, DR_BF16);
 }
 
-static dr_status taps_f32(const dr_conv_args *a)
-{
-    return dr_conv_taps_dw(a, DR_F32);
-}
-
-static dr_status taps_bf16(const dr_conv_args *a)
-{
-    return dr_conv_taps_dw(a, DR_BF16);
-}
-
 static dr_status (*const run[][CANDIDATES])(const dr_conv_args *) = {
     [OUTPUT] = {forward_direct, dr_conv_winograd, forward_bf16},
     [INPUT_GRADIENT] = {dr_conv_direct_dx, dr_conv_winograd_dx, NULL},
-    [WEIGHTS_GRADIENT] = {dr_conv_direct_dw, taps_f32, taps_bf16}};
+    [WEIGHTS_GRADIENT] = {dr_conv_direct_dw, dr_conv_taps_dw, dr_conv_winograd_dw}};
 static bool (*const fits_second[])(const dr_conv_args *) = {[OUTPUT] = dr_conv_winograd_fits,
                                                             [INPUT_GRADIENT] = dr_conv_winograd_dx_fits,
                                                             [WEIGHTS_GRADIENT] = dr_conv_taps_fits};
@@ -73,7 +64,7 @@ static dr_status try_bf16(const void *t)
 static const dr_candidate candidates[][CANDIDATES] = {
     [OUTPUT] = {{"direct", try_direct}, {"winograd", try_second}, {"bf16", try_bf16}},
     [INPUT_GRADIENT] = {{"direct", try_direct}, {"winograd", try_second}},
-    [WEIGHTS_GRADIENT] = {{"direct", try_direct}, {"taps", try_second}, {"bf16", try_bf16}}};
+    [WEIGHTS_GRADIENT] = {{"direct", try_direct}, {"taps", try_second}, {"winograd", try_bf16}}};
 
 static double work(const dr_conv_args *a)
 {
