@@ -91,6 +91,8 @@ static const check_case attention_cases[] = {
     /* inference: no lse is kept */
     {.d = {1, 1, 1, 1, 6}, .opt = NO_STATS},
     {.d = {1, 19, 40, 1, 40}, .opt = NO_STATS},
+    {.d = {1, 21, 37, 2, 7}, .opt = NO_STATS},
+    {.d = {2, 9, 9, 2, 5}, .opt = NO_STATS | CAUSAL | FUSED},
     {.d = {2, 130, 77, 2, 64}, .opt = NO_STATS},
     {.d = {1, 77, 77, 2, 64}, .opt = NO_STATS | CAUSAL},
     {.d = {2, 65, 65, 2, 40}, .opt = NO_STATS | CAUSAL | FUSED},

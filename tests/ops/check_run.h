@@ -34,7 +34,7 @@ static double difference(const float *got, const float *want, int64_t n)
     }
     double deviation = sqrt(squares / (double)n);
     /* values that are all alike (one value; a gradient that is zero but for rounding) are judged by their size */
-    double unit = fmax(deviation, fmax(0.1 * size, 1e-6));
+    double unit = fmax(deviation, fmax(0.1 * size, check_precision == DR_PRECISION_AUTO ? 1e-3 : 1e-6));
     return worst / unit;
 }
 

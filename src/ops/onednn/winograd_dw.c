@@ -56,7 +56,7 @@ static void transform(const plan *q, int64_t t, int64_t r, int64_t count)
     const float *pixel[36];
     int64_t n = t / (q->down * q->across), y = t / q->across % q->down * 4, x = t % q->across * 4;
     tile_pixels(a->x + n * a->H * a->W * a->I, a->H, a->W, a->I, y - a->geom.top, x - a->geom.left, 6, pixel);
-    q->input->input(pixel, a->I, (int)count, (int)r, q->u, q->u_step);
+    q->input->input(pixel, a->I, (int)count, (int)r, q->u, q->u_step, NULL, NULL);
     tile_pixels(a->dy + n * a->OH * a->OW * a->O, a->OH, a->OW, a->O, y, x, 4, pixel);
     q->k->gradient(pixel, a->O, (int)count, (int)r, q->v, q->v_step);
 }
