@@ -265,6 +265,9 @@ done
 rm -rf flagged
 if train flagged "${quick[@]}" --mixed_precision=bf16; then
     [ -s flagged/model_index.json ] || fail "no result with bf16"
+    differ base flagged
+    paste <(log base loss 1 3) <(log flagged loss 1 3) |
+        awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 0.01 * $1) exit 1 }' || fail "losses in bf16 are far from those in f32"
 else
     grep -q 'this CPU has no bf16' err || fail "bf16 failed without saying why"
 fi

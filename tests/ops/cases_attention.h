@@ -88,9 +88,11 @@ static const check_case attention_cases[] = {
     {.d = {1, 35, 35, 1, 512}},
     {.d = {1, 200, 300, 1, 32}},
     {.d = {1, 48, 90, 2, 64}, .opt = SHARP, .slack = 20},
-    /* inference: no lse is kept, and bf16 products are allowed in AUTO precision */
+    /* inference: no lse is kept */
     {.d = {1, 1, 1, 1, 6}, .opt = NO_STATS},
     {.d = {1, 19, 40, 1, 40}, .opt = NO_STATS},
+    {.d = {1, 21, 37, 2, 7}, .opt = NO_STATS},
+    {.d = {2, 9, 9, 2, 5}, .opt = NO_STATS | CAUSAL | FUSED},
     {.d = {2, 130, 77, 2, 64}, .opt = NO_STATS},
     {.d = {1, 77, 77, 2, 64}, .opt = NO_STATS | CAUSAL},
     {.d = {2, 65, 65, 2, 40}, .opt = NO_STATS | CAUSAL | FUSED},
@@ -118,6 +120,7 @@ static const check_op op_attention = {
     .backward = attention_backward,
     .work = attention_work,
     .backward_work = 2.5,
+    .bf16_chain = 2, /* scores and dy·v, whose product meets q and k */
 };
 
 #endif

@@ -71,7 +71,8 @@ typedef struct check_op {
     dr_status (*backward)(const dr_ops *ops, check_problem *p); /* NULL: the op has none */
     double (*work)(const check_case *c);                        /* of a forward, in units */
     double backward_work;                                       /* times the forward's */
-    bool bytes;                                                 /* work is bytes moved, not operations */
+    double bf16_chain; /* products that follow one another on the way back, each with bf16 factors; 0 means 1 */
+    bool bytes;        /* work is bytes moved, not operations */
 } check_op;
 
 #define CASES(table) .cases = (table), .n_cases = (int)(sizeof(table) / sizeof(table)[0])

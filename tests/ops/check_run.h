@@ -34,7 +34,7 @@ static double difference(const float *got, const float *want, int64_t n)
     }
     double deviation = sqrt(squares / (double)n);
     /* values that are all alike (one value; a gradient that is zero but for rounding) are judged by their size */
-    double unit = fmax(deviation, fmax(0.1 * size, 1e-6));
+    double unit = fmax(deviation, fmax(0.1 * size, check_precision == DR_PRECISION_AUTO ? 1e-3 : 1e-6));
     return worst / unit;
 }
 
@@ -60,11 +60,24 @@ static int complain(const check_op *op, const check_case *c, const char *what, c
     return 1;
 }
 
+static int compare_within(const check_op *op, const check_case *c, const char *what, const check_value *v,
+                          const float *got, const float *want, double slack)
+{
+    double limit = slack * tolerance(c, v->terms), off = difference(got, want, v->n);
+    return off <= limit ? 0 : complain(op, c, what, v->name, off, limit);
+}
+
 static int compare(const check_op *op, const check_case *c, const char *what, const check_value *v, const float *got,
                    const float *want)
 {
-    double limit = tolerance(c, v->terms), off = difference(got, want, v->n);
-    return off <= limit ? 0 : complain(op, c, what, v->name, off, limit);
+    return compare_within(op, c, what, v, got, want, 1);
+}
+
+static int compare_gradient(const check_op *op, const check_case *c, const char *what, const check_value *v,
+                            const float *got, const float *want)
+{
+    bool chained = check_precision == DR_PRECISION_AUTO && op->bf16_chain > 0;
+    return compare_within(op, c, what, v, got, want, chained ? op->bf16_chain : 1);
 }
 
 /* Inputs unchanged, nothing written behind any buffer, scratch given back. */
@@ -99,7 +112,8 @@ static int check_adding(const check_op *op, check_problem *got, const check_prob
             bad += complain(op, got->c, dr_error(), NULL, 0, 0);
         for (int64_t k = 0; k < got->in[i].n; k++)
             got->in[i].grad[k] *= 0.5f; /* twice the gradient, if it added */
-        bad += compare(op, got->c, "alone and added, the gradient of", &got->in[i], got->in[i].grad, want->in[i].grad);
+        bad += compare_gradient(op, got->c, "alone and added, the gradient of", &got->in[i], got->in[i].grad,
+                                want->in[i].grad);
     }
     return bad;
 }
@@ -111,7 +125,7 @@ static int check_backward(const check_op *op, check_problem *got, check_problem 
         return complain(op, got->c, dr_error(), NULL, 0, 0);
     for (int i = 0; i < got->ins; i++)
         if (got->in[i].grad)
-            bad += compare(op, got->c, "the gradient of", &got->in[i], got->in[i].grad, want->in[i].grad);
+            bad += compare_gradient(op, got->c, "the gradient of", &got->in[i], got->in[i].grad, want->in[i].grad);
     return bad ? bad : check_adding(op, got, want);
 }
 

@@ -1,6 +1,8 @@
 /* F(4x4,3x3) against the plain convolution, at sizes that are no multiple of anything. */
 #include "base/arena.h"
 #include "base/rng.h"
+#include "ops/cpu/winograd.h"
+#include "ops/cpu/winograd_dw.h"
 #include "ops/onednn/onednn.h"
 #include "ops/onednn/rows.h"
 
@@ -8,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -57,7 +60,7 @@ static dr_conv_args problem(const shape *s, dr_tensor *w)
     int64_t n = (int64_t)s->O * s->I * 9;
     float *values = normals(n, 1 / sqrtf(9.0f * (float)s->I));
     *w = (dr_tensor){.dtype = s->dtype, .rank = 4, .dim = {s->O, s->I, 3, 3}, .constant = s->constant, .name = "w"};
-    w->data = malloc((size_t)n * dr_dtype_size(s->dtype));
+    w->data = malloc(dr_dtype_bytes(s->dtype, (size_t)n));
     assert_non_null(w->data);
     dr_from_f32(values, w->data, s->dtype, (size_t)n);
     free(values);
@@ -228,6 +231,55 @@ static void input_gradient_from_a_pack(void **state)
     free(got);
 }
 
+static void check_weights_gradient(const shape *s, dr_status (*gradient)(const dr_conv_args *), double allowed)
+{
+    dr_tensor w;
+    dr_conv_args a = problem(s, &w);
+    int64_t n = a.O * a.I * 9;
+    float *x = normals(a.N * a.H * a.W * a.I, 1), *dy = normals(a.N * a.OH * a.OW * a.O, 1), *want = normals(n, 1);
+    float *got = malloc((size_t)n * sizeof *got);
+    assert_non_null(got);
+    memcpy(got, want, (size_t)n * sizeof *got);
+    a.x = x;
+    a.dy = dy;
+    a.dw = want;
+    assert_int_equal(dr_ops_ref()->conv2d_bwd(&a), DR_OK);
+    a.dw = got;
+    assert_int_equal(gradient(&a), DR_OK);
+    double d = distance(got, want, n);
+    if (!(d < allowed))
+        fail_msg("[%d,%d,%d,%d] to %d channels: off by %g", s->N, s->H, s->W, s->I, s->O, d);
+    assert_int_equal(dr_arena_mark(&scratch), 0);
+    free(w.data);
+    free(x);
+    free(dy);
+    free(want);
+    free(got);
+}
+
+static const shape gradients[] = {{1, 1, 1, 3, 70, 1, 1, 1, 1, DR_F32, false, false, false},
+                                  {2, 7, 10, 35, 18, 1, 1, 1, 1, DR_F32, false, false, false},
+                                  {1, 17, 13, 80, 133, 0, 0, 1, 1, DR_F32, false, false, false},
+                                  {3, 5, 6, 129, 16, 2, 0, 0, 2, DR_F32, false, false, false},
+                                  /* more tiles than are transformed at once */
+                                  {1, 120, 130, 350, 9, 1, 1, 1, 1, DR_F32, false, false, false}};
+
+static void weights_gradient_tap_by_tap(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+        check_weights_gradient(&gradients[i], dr_conv_taps_dw, 1e-5);
+}
+
+static void weights_gradient(void **state)
+{
+    (void)state;
+    if (!dr_cpu_winograd_dw())
+        skip();
+    for (size_t i = 0; i < sizeof gradients / sizeof *gradients; i++)
+        check_weights_gradient(&gradients[i], dr_conv_winograd_dw, 2e-5);
+}
+
 /* The results of the active table and of another way, of n values. */
 static void assert_same(const shape *s, dr_precision precision, dr_status (*other)(const dr_conv_args *))
 {
@@ -265,6 +317,121 @@ static void direct_precision_transforms_nothing_and_sums_few_outputs_in_double(v
                 dr_ops_ref()->conv2d);
 }
 
+/* --- products of whole numbers ------------------------------------------------------------------------- */
+
+static void check_whole(const shape *s)
+{
+    dr_tensor w;
+    dr_conv_args a = problem(s, &w);
+    int64_t n = a.N * a.OH * a.OW * a.O;
+    float *x = normals(a.N * a.H * a.W * a.I, 1), *b = normals(a.O, 1), *r = normals(n, 1);
+    float *want = normals(n, 1), *got = normals(n, 1);
+    a.x = x;
+    a.b = s->bias ? b : NULL;
+    a.residual = s->residual ? r : NULL;
+    a.y = want;
+    assert_int_equal(dr_ops_ref()->conv2d(&a), DR_OK);
+    a.y = got;
+    for (int i = 0; i < 2; i++) { /* the second run has a pack and its steps already */
+        assert_int_equal(dr_conv_winograd16(&a), DR_OK);
+        double d = distance(got, want, n);
+        if (!(d < 1.5e-2))
+            fail_msg("[%d,%d,%d,%d] to %d channels: off by %g", s->N, s->H, s->W, s->I, s->O, d);
+    }
+    assert_int_equal(dr_arena_mark(&scratch), 0);
+    dr_weight_unpack(&w);
+    assert_int_equal(dr_onednn_pack_bytes(), 0);
+    free(w.data);
+    free(x);
+    free(b);
+    free(r);
+    free(want);
+    free(got);
+}
+
+static void whole_numbers_come_near_the_plain_sum(void **state)
+{
+    (void)state;
+    if (!dr_cpu_winograd16())
+        skip();
+    for (int H = 1; H <= 17; H += H < 7 ? 1 : 5)
+        check_whole(&(shape){1, H, 13, 3 + H * 9, 3 + H * 11, 1, 1, 1, 1, DR_F32, true, true, H % 2});
+    check_whole(&(shape){2, 9, 11, 33, 33, 0, 0, 1, 1, DR_F16, true, false, false});
+    check_whole(&(shape){2, 6, 3, 32, 70, 2, 2, 2, 2, DR_BF16, true, true, true});
+    check_whole(&(shape){1, 6, 6, 1100, 40, 1, 1, 1, 1, DR_F16, true, true, true});
+    check_whole(&(shape){1, 120, 130, 70, 9, 1, 1, 1, 1, DR_F16, true, true, false});
+    check_whole(&(shape){1, 40, 40, 64, 64, 1, 1, 1, 1, DR_Q8_0, true, true, false});
+}
+
+/* Every factor as large as it gets, of one sign, in all channels: the sums must still fit. */
+static void the_largest_sums_of_whole_numbers_fit(void **state)
+{
+    (void)state;
+    if (!dr_cpu_winograd16())
+        skip();
+    shape s = {1, 12, 12, 300, 33, 1, 1, 1, 1, DR_F32, true, false, false};
+    dr_tensor w;
+    dr_conv_args a = problem(&s, &w);
+    int64_t n = a.N * a.OH * a.OW * a.O, in = a.N * a.H * a.W * a.I;
+    float *x = normals(in, 0), *want = normals(n, 1), *got = normals(n, 1);
+    for (int64_t i = 0; i < in; i++)
+        x[i] = 3;
+    for (int64_t i = 0; i < dr_numel(&w); i++)
+        ((float *)w.data)[i] = -5;
+    a.x = x;
+    a.y = want;
+    assert_int_equal(dr_ops_ref()->conv2d(&a), DR_OK);
+    a.y = got;
+    assert_int_equal(dr_conv_winograd16(&a), DR_OK);
+    assert_true(distance(got, want, n) < 2e-3);
+    dr_weight_unpack(&w);
+    free(w.data);
+    free(x);
+    free(want);
+    free(got);
+}
+
+/* What is not finite must not be rounded away: a model's output is searched for it. */
+static void whole_numbers_keep_what_is_not_finite(void **state)
+{
+    (void)state;
+    if (!dr_cpu_winograd16())
+        skip();
+    const float bad[] = {NAN, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        shape s = {1, 8, 8, 40, 40, 1, 1, 1, 1, DR_F32, true, false, false};
+        dr_tensor w;
+        dr_conv_args a = problem(&s, &w);
+        int64_t n = a.N * a.OH * a.OW * a.O;
+        float *x = normals(a.N * a.H * a.W * a.I, 1), *got = normals(n, 1);
+        if (i < 2)
+            x[(3 * 8 + 3) * 40 + 7] = bad[i];
+        else
+            ((float *)w.data)[(5 * 40 + 7) * 9 + 4] = bad[i - 2];
+        a.x = x;
+        a.y = got;
+        assert_int_equal(dr_conv_winograd16(&a), DR_OK);
+        assert_true(!isfinite(got[(3 * 8 + 3) * 40 + 5]));
+        dr_weight_unpack(&w);
+        free(w.data);
+        free(x);
+        free(got);
+    }
+}
+
+/* Weights that change have no steps, and other CPUs no such products: the choice falls back. */
+static void whole_numbers_are_declined_where_they_cannot_serve(void **state)
+{
+    (void)state;
+    dr_tensor w = {.dtype = DR_F32, .rank = 4, .dim = {32, 32, 3, 3}};
+    dr_conv_args a = {.scratch = &scratch, .geom = {3, 3, 1, 1, 1, 1, 1, 1}, .w = &w};
+    assert_int_equal(dr_conv_winograd16(&a), DR_EUNSUPPORTED);
+    w.constant = true;
+    assert_true(dr_conv_winograd16_fits(&a) == (dr_cpu_winograd16() != NULL));
+    a.geom.stride = 2;
+    assert_int_equal(dr_conv_winograd16(&a), DR_EUNSUPPORTED);
+}
+
 static void other_convolutions_are_declined(void **state)
 {
     (void)state;
@@ -286,6 +453,12 @@ int main(void)
         cmocka_unit_test(in_place_residual),
         cmocka_unit_test(input_gradient),
         cmocka_unit_test(input_gradient_from_a_pack),
+        cmocka_unit_test(whole_numbers_come_near_the_plain_sum),
+        cmocka_unit_test(the_largest_sums_of_whole_numbers_fit),
+        cmocka_unit_test(whole_numbers_keep_what_is_not_finite),
+        cmocka_unit_test(whole_numbers_are_declined_where_they_cannot_serve),
+        cmocka_unit_test(weights_gradient_tap_by_tap),
+        cmocka_unit_test(weights_gradient),
         cmocka_unit_test(other_convolutions_are_declined),
         cmocka_unit_test(direct_precision_transforms_nothing_and_sums_few_outputs_in_double),
     };

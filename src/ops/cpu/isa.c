@@ -117,6 +117,15 @@ bool dr_cpu_has_bf16(void)
 #endif
 }
 
+bool dr_cpu_has_vnni(void)
+{
+#if HAVE_X86
+    return dr_cpu_isa() == DR_ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 const char *dr_cpu_name(void)
 {
     pthread_once(&once, look);

@@ -5,6 +5,7 @@
 extern const dr_winograd_kernels dr_simd_winograd_base;
 #if defined(__x86_64__)
 extern const dr_winograd_kernels dr_simd_winograd_avx2, dr_simd_winograd_avx512;
+extern const dr_winograd_kernels dr_simd_winograd16_avx512;
 #endif
 
 const dr_winograd_kernels *dr_cpu_winograd(void)
@@ -20,4 +21,13 @@ const dr_winograd_kernels *dr_cpu_winograd(void)
     }
 #endif
     return &dr_simd_winograd_base;
+}
+
+const dr_winograd_kernels *dr_cpu_winograd16(void)
+{
+#if defined(__x86_64__)
+    return dr_cpu_has_vnni() ? &dr_simd_winograd16_avx512 : NULL;
+#else
+    return NULL;
+#endif
 }

@@ -8,8 +8,9 @@
 #define SMALL_WORK 50e6 /* operations: below this measuring is not worth it */
 #define TRIAL_WORK 8e9  /* a larger image is measured on a part of its lines */
 
-/* SECOND: Winograd's; of the weights' gradient, tap by tap. */
-enum { DIRECT, SECOND, BF16, CANDIDATES };
+/* SECOND: Winograd's; of the weights' gradient, tap by tap. BF16: what only AUTO may take; of the weights' gradient it
+ * is Winograd's in f32, whose rounding bf16 products elsewhere drown. WHOLE: Winograd's in 16-bit whole numbers. */
+enum { DIRECT, SECOND, BF16, WHOLE, CANDIDATES };
 typedef enum pass { OUTPUT, INPUT_GRADIENT, WEIGHTS_GRADIENT } pass;
 
 /* One measurement: the caller's tensors, a part of the image, and outputs of its own. Each candidate has its own
@@ -27,23 +28,13 @@ static dr_status forward_direct(const dr_conv_args *a)
 
 static dr_status forward_bf16(const dr_conv_args *a)
 {
-    return dr_conv_direct(a, DR_BF16);
-}
-
-static dr_status taps_f32(const dr_conv_args *a)
-{
-    return dr_conv_taps_dw(a, DR_F32);
-}
-
-static dr_status taps_bf16(const dr_conv_args *a)
-{
-    return dr_conv_taps_dw(a, DR_BF16);
+    return dr_cpu_has_bf16() ? dr_conv_direct(a, DR_BF16) : DR_EUNSUPPORTED;
 }
 
 static dr_status (*const run[][CANDIDATES])(const dr_conv_args *) = {
-    [OUTPUT] = {forward_direct, dr_conv_winograd, forward_bf16},
-    [INPUT_GRADIENT] = {dr_conv_direct_dx, dr_conv_winograd_dx, NULL},
-    [WEIGHTS_GRADIENT] = {dr_conv_direct_dw, taps_f32, taps_bf16}};
+    [OUTPUT] = {forward_direct, dr_conv_winograd, forward_bf16, dr_conv_winograd16},
+    [INPUT_GRADIENT] = {dr_conv_direct_dx, dr_conv_winograd_dx, NULL, NULL},
+    [WEIGHTS_GRADIENT] = {dr_conv_direct_dw, dr_conv_taps_dw, dr_conv_winograd_dw, NULL}};
 static bool (*const fits_second[])(const dr_conv_args *) = {[OUTPUT] = dr_conv_winograd_fits,
                                                             [INPUT_GRADIENT] = dr_conv_winograd_dx_fits,
                                                             [WEIGHTS_GRADIENT] = dr_conv_taps_fits};
@@ -70,10 +61,15 @@ static dr_status try_bf16(const void *t)
     return try_one(t, BF16);
 }
 
+static dr_status try_whole(const void *t)
+{
+    return try_one(t, WHOLE);
+}
+
 static const dr_candidate candidates[][CANDIDATES] = {
-    [OUTPUT] = {{"direct", try_direct}, {"winograd", try_second}, {"bf16", try_bf16}},
+    [OUTPUT] = {{"direct", try_direct}, {"winograd", try_second}, {"bf16", try_bf16}, {"winograd16", try_whole}},
     [INPUT_GRADIENT] = {{"direct", try_direct}, {"winograd", try_second}},
-    [WEIGHTS_GRADIENT] = {{"direct", try_direct}, {"taps", try_second}, {"bf16", try_bf16}}};
+    [WEIGHTS_GRADIENT] = {{"direct", try_direct}, {"taps", try_second}, {"winograd", try_bf16}}};
 
 static double work(const dr_conv_args *a)
 {
@@ -129,27 +125,47 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
     return choice;
 }
 
+/* How many of the candidates may serve; EXACT never sees those that round more. */
+static int allowed(const dr_conv_args *a, pass what)
+{
+    bool bf16 = a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+    bool whole = a->precision == DR_PRECISION_AUTO && dr_conv_winograd16_fits(a);
+    if (what == OUTPUT && whole)
+        return CANDIDATES;
+    return run[what][BF16] && bf16 ? BF16 + 1 : BF16;
+}
+
+/* Where nothing is measured. */
+static int by_rule(const dr_conv_args *a, bool fits, int n)
+{
+    int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
+    if (!fits || a->I < 16 || a->O < 16 || tiles < 24)
+        return DIRECT;
+    return n > WHOLE ? WHOLE : SECOND;
+}
+
 static int choose(const dr_conv_args *a, pass what)
 {
     static const char *const names[] = {[OUTPUT] = "y", [INPUT_GRADIENT] = "dx", [WEIGHTS_GRADIENT] = "dw"};
+    static const char *const kinds[] = {[BF16] = "", [WHOLE] = " auto", [CANDIDATES] = " auto16"};
     bool transforms = what != WEIGHTS_GRADIENT; /* the second way of the two other passes is Winograd's */
     bool fits = fits_second[what](a) && !(transforms && a->precision == DR_PRECISION_DIRECT);
-    bool bf16 = run[what][BF16] && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
-    int64_t tiles = a->N * ((a->OH + 3) / 4) * ((a->OW + 3) / 4);
-    int rule = fits && a->I >= 16 && a->O >= 16 && tiles >= 24 ? SECOND : DIRECT;
-    if (!fits || a->I < 8 || a->O < 8 || work(a) < SMALL_WORK || !dr_tune_enabled())
+    int n = allowed(a, what), rule = by_rule(a, fits, n);
+    bool third = what == WEIGHTS_GRADIENT && n > BF16;
+    rule = third && rule == SECOND ? BF16 : rule;
+    bool other = fits || (what == OUTPUT && n > BF16); /* there is more than one way */
+    if (!other || a->I < 8 || a->O < 8 || work(a) < SMALL_WORK || !dr_tune_enabled())
         return rule;
 
     const dr_conv_geom *g = &a->geom;
     char problem[121];
     int len = snprintf(
         problem, sizeof problem, "conv %s %s%s%s n%lld h%lld w%lld i%lld o%lld oh%lld ow%lld k%dx%d s%d p%d.%d.%d.%d",
-        names[what], dr_dtype_name(a->w->dtype), a->w->constant ? " constant" : "", bf16 ? " auto" : "",
+        names[what], dr_dtype_name(a->w->dtype), a->w->constant ? " constant" : "", third ? " winograd" : kinds[n],
         (long long)a->N, (long long)a->H, (long long)a->W, (long long)a->I, (long long)a->O, (long long)a->OH,
         (long long)a->OW, g->kh, g->kw, g->stride, g->top, g->left, g->bottom, g->right);
     if (len < 0 || (size_t)len >= sizeof problem)
         return rule;
-    int n = bf16 ? CANDIDATES : BF16;
     int choice = dr_tune_recall(problem, candidates[what], n);
     if (choice < 0)
         choice = measure(problem, a, what, n);

@@ -38,37 +38,33 @@ static void copy_line(const taps *t, int64_t at, bool output, float *to)
         memcpy(to + left, from + (n * H + y) * W * C, (size_t)(W * C) * sizeof *to);
 }
 
-static dr_status add_tap(const taps *t, int tap, int64_t pixels, const void *x, const void *dy, dr_dtype type)
+static dr_status add_tap(const taps *t, int tap, int64_t pixels)
 {
     const dr_conv_args *a = t->a;
-    int64_t at = (tap / 3 * t->width + tap % 3) * a->I * (int64_t)dr_dtype_size(type);
-    return dr_linear_dw_of(pixels, a->O, a->I, (const char *)x + at, dy, type, t->dw + tap * a->O * a->I, a->scratch);
+    const float *x = t->x + (tap / 3 * t->width + tap % 3) * a->I;
+    return dr_linear_dw_of(pixels, a->O, a->I, x, t->dy, DR_F32, t->dw + tap * a->O * a->I, a->scratch);
 }
 
-static dr_status add_block(const taps *t, int64_t from, int64_t lines, dr_dtype type)
+static dr_status add_block(const taps *t, int64_t from, int64_t lines)
 {
     const dr_conv_args *a = t->a;
-    size_t mark = dr_arena_mark(a->scratch);
-    const void *x = t->x, *dy = t->dy;
-    for (int64_t i = 0; i < lines + 2; i++)
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < lines + 2; i++) {
         copy_line(t, from + i, false, t->x + i * t->width * a->I);
-    memset(t->x + (lines + 2) * t->width * a->I, 0, (size_t)(2 * a->I) * sizeof *t->x);
-    for (int64_t i = 0; i < lines; i++)
-        copy_line(t, from + i, true, t->dy + i * t->width * a->O);
-    if (type == DR_BF16) {
-        x = dr_bf16_copy(t->x, ((lines + 2) * t->width + 2) * a->I, a->scratch);
-        dy = dr_bf16_copy(t->dy, lines * t->width * a->O, a->scratch);
+        if (i < lines)
+            copy_line(t, from + i, true, t->dy + i * t->width * a->O);
     }
-    dr_status s = x && dy ? DR_OK : DR_ENOMEM;
+    memset(t->x + (lines + 2) * t->width * a->I, 0, (size_t)(2 * a->I) * sizeof *t->x);
+    dr_status s = DR_OK;
     for (int tap = 0; s == DR_OK && tap < TAPS; tap++)
-        s = add_tap(t, tap, lines * t->width, x, dy, type);
-    dr_arena_rewind(a->scratch, mark);
+        s = add_tap(t, tap, lines * t->width);
     return s;
 }
 
 static void add_to_gradient(const taps *t)
 {
     int64_t n = t->a->O * t->a->I;
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++)
         for (int tap = 0; tap < TAPS; tap++)
             t->a->dw[i * TAPS + tap] += t->dw[tap * n + i];
@@ -80,7 +76,7 @@ bool dr_conv_taps_fits(const dr_conv_args *a)
     return dr_conv_winograd_fits(a) && g->top <= 2 && g->left <= 2 && a->OH <= a->H + 2 && a->OW <= a->W + 2;
 }
 
-dr_status dr_conv_taps_dw(const dr_conv_args *a, dr_dtype type)
+dr_status dr_conv_taps_dw(const dr_conv_args *a)
 {
     if (!dr_conv_taps_fits(a))
         return DR_EUNSUPPORTED;
@@ -94,7 +90,7 @@ dr_status dr_conv_taps_dw(const dr_conv_args *a, dr_dtype type)
     t.dw = dr_arena_zalloc(a->scratch, (size_t)(TAPS * a->O * a->I) * sizeof *t.dw);
     dr_status s = t.x && t.dy && t.dw ? DR_OK : DR_ENOMEM;
     for (int64_t from = 0; s == DR_OK && from < t.total; from += t.block)
-        s = add_block(&t, from, min_i64(t.block, t.total - from), type);
+        s = add_block(&t, from, min_i64(t.block, t.total - from));
     if (s == DR_OK)
         add_to_gradient(&t);
     dr_arena_rewind(a->scratch, mark);

@@ -23,7 +23,8 @@ size_t dr_onednn_pack_bytes(void)
 
 static size_t pack_bytes(const dr_pack *p)
 {
-    return p->stored == DR_Q8_0 ? p->n + dr_pack8_bytes(p->q8) : p->n * dr_dtype_size(p->stored);
+    size_t size = p->stored == DR_Q8_0 ? p->n + dr_pack8_bytes(p->q8) : p->n * dr_dtype_size(p->stored);
+    return size + p->extras * sizeof *p->extra;
 }
 
 static void pack_free(void *pack)
@@ -34,6 +35,7 @@ static void pack_free(void *pack)
     if (p->data)
         atomic_fetch_sub(&resident, pack_bytes(p));
     free(p->data);
+    free(p->extra);
     dr_pack8_free(p->q8);
     dr_md_free(p->md);
     free(p);
@@ -190,6 +192,23 @@ const void *dr_pack_data(const dr_pack *p, dr_arena *scratch)
     if (f)
         dr_cpu_to_f32(p->data, p->stored, f, p->n);
     return f;
+}
+
+const float *dr_pack_extra(const dr_pack *pack, size_t n, void (*make)(const void *job, float *out), const void *job)
+{
+    dr_pack *p = (dr_pack *)(uintptr_t)pack;
+    if (__atomic_load_n(&p->extra, __ATOMIC_ACQUIRE))
+        return p->extra;
+    pthread_mutex_lock(&lock);
+    float *made = p->extra ? NULL : malloc(n * sizeof *made);
+    if (made) {
+        make(job, made);
+        p->extras = n;
+        atomic_fetch_add(&resident, n * sizeof *made);
+        __atomic_store_n(&p->extra, made, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&lock);
+    return p->extra;
 }
 
 dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, const float **out)

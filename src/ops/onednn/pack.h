@@ -16,6 +16,8 @@ typedef struct dr_pack {
     size_t n;        /* elements, padding of the layout included */
     void *data;      /* Q8_0: codes alone, a byte each */
     dr_pack8 *q8;    /* of Q8_0, else NULL */
+    float *extra;    /* what a kernel worked out about the weight, or NULL */
+    size_t extras;   /* floats */
 } dr_pack;
 
 /** The pack of w; NULL if it has none. */
@@ -28,6 +30,9 @@ dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, d
 
 /** The pack's elements in its arithmetic's type: its own data, or expanded into scratch. NULL when out of memory. */
 const void *dr_pack_data(const dr_pack *p, dr_arena *scratch);
+
+/** `n` floats about the weight, made at the first call and kept with the pack; NULL when out of memory. */
+const float *dr_pack_extra(const dr_pack *p, size_t n, void (*make)(const void *job, float *out), const void *job);
 
 /** w as f32 in PyTorch's order, whose layout is `plain`: its own data, or made in scratch. */
 dr_status dr_weights_plain(const dr_tensor *w, dr_cmd plain, dr_arena *scratch, const float **out);

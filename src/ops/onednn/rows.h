@@ -38,11 +38,18 @@ dr_status dr_conv_winograd_dx(const dr_conv_args *a);
 bool dr_conv_winograd_fits(const dr_conv_args *a);
 bool dr_conv_winograd_dx_fits(const dr_conv_args *a);
 
-/** The weights' gradient (dw +=): oneDNN's own, and as one matrix product a tap, in f32 or bf16 arithmetic: 3x3,
- *  stride 1, one group. */
+/** The forward with products of 16-bit whole numbers (ops/cpu/winograd.h), of constant weights, where the CPU has
+ *  them. */
+dr_status dr_conv_winograd16(const dr_conv_args *a);
+bool dr_conv_winograd16_fits(const dr_conv_args *a);
+
+/** The weights' gradient (dw +=), in f32: oneDNN's own; 3x3, stride 1, one group: as one matrix product a tap, and by
+ *  F(4x4,3x3) where this CPU has kernels. */
 dr_status dr_conv_direct_dw(const dr_conv_args *a);
-dr_status dr_conv_taps_dw(const dr_conv_args *a, dr_dtype type);
+dr_status dr_conv_taps_dw(const dr_conv_args *a);
 bool dr_conv_taps_fits(const dr_conv_args *a);
+dr_status dr_conv_winograd_dw(const dr_conv_args *a);
+bool dr_conv_winograd_dw_fits(const dr_conv_args *a);
 
 /** By the algorithm that is fastest for this shape; each computes one of the three results alone. */
 dr_status dr_conv_chosen(const dr_conv_args *a);

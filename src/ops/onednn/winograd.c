@@ -6,6 +6,32 @@
 
 #define PANEL_LAYOUT 1 /* the name of our own weight layout among dr_pack's */
 
+typedef struct unit_job {
+    const dr_winograd_kernels *k;
+    const dr_winograd_weights *w;
+    int64_t panels;
+} unit_job;
+
+static void make_units(const void *job, float *unit)
+{
+    const unit_job *j = job;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t panel = 0; panel < j->panels; panel++)
+        j->k->units(j->w, panel, unit + panel * DR_WINOGRAD_POSITIONS * j->k->outputs);
+}
+
+/* What the weights' whole numbers stand for: worked out once. */
+static dr_status forward_units(const dr_conv_args *a, const dr_winograd_kernels *k, dr_winograd_weights *w)
+{
+    int64_t panels = (a->O + k->outputs - 1) / k->outputs;
+    const dr_pack *pack = dr_pack_of(a->w);
+    if (!pack || pack->layout != PANEL_LAYOUT)
+        return DR_EUNSUPPORTED;
+    w->unit = dr_pack_extra(pack, (size_t)(panels * k->outputs * DR_WINOGRAD_POSITIONS), make_units,
+                            &(unit_job){.k = k, .w = w, .panels = panels});
+    return w->unit ? DR_OK : DR_ENOMEM;
+}
+
 static dr_status forward_weights(const dr_conv_args *a, dr_cmd plain, dr_winograd_weights *w, int width)
 {
     dr_md panels = dr_md_panels((int64_t[]){a->O, a->I, 3, 3}, width);
@@ -52,12 +78,12 @@ bool dr_conv_winograd_fits(const dr_conv_args *a)
     return g->kh == 3 && g->kw == 3 && g->stride == 1 && g->groups <= 1;
 }
 
-dr_status dr_conv_winograd(const dr_conv_args *a)
+static dr_status forward(const dr_conv_args *a, const dr_winograd_kernels *k)
 {
     if (!dr_conv_winograd_fits(a))
         return DR_EUNSUPPORTED;
     size_t mark = dr_arena_mark(a->scratch);
-    dr_winograd p = {.k = dr_cpu_winograd(),
+    dr_winograd p = {.k = k,
                      .w = {.dtype = DR_F32, .channels = a->I},
                      .N = a->N,
                      .H = a->H,
@@ -73,12 +99,29 @@ dr_status dr_conv_winograd(const dr_conv_args *a)
                      .residual = a->residual,
                      .y = a->y};
     dr_md plain = dr_conv_plain_md(a);
-    dr_status s = plain ? forward_weights(a, plain, &p.w, p.k->outputs) : DR_EUNSUPPORTED;
+    dr_status s = plain ? forward_weights(a, plain, &p.w, k->outputs) : DR_EUNSUPPORTED;
+    if (s == DR_OK && k->units)
+        s = forward_units(a, k, &p.w);
     if (s == DR_OK)
         s = dr_winograd_run(&p, a->scratch);
     dr_md_free(plain);
     dr_arena_rewind(a->scratch, mark);
     return s;
+}
+
+dr_status dr_conv_winograd(const dr_conv_args *a)
+{
+    return forward(a, dr_cpu_winograd());
+}
+
+dr_status dr_conv_winograd16(const dr_conv_args *a)
+{
+    return dr_conv_winograd16_fits(a) ? forward(a, dr_cpu_winograd16()) : DR_EUNSUPPORTED;
+}
+
+bool dr_conv_winograd16_fits(const dr_conv_args *a)
+{
+    return dr_conv_winograd_fits(a) && a->w->constant && dr_cpu_winograd16();
 }
 
 bool dr_conv_winograd_dx_fits(const dr_conv_args *a)

@@ -19,31 +19,33 @@
 #define SHARED_BYTES (10 << 20) /* transformed inputs that threads share */
 #define OWN_BYTES (3 << 19)     /* transformed inputs of a thread of its own */
 #define OWN_TILES 64            /* fewer tiles per thread are better shared */
-#define CHUNK_CHANNELS 128      /* most input channels whose weights are transformed at once */
+#define CHUNK_WORDS 128         /* most words of input channels whose weights are transformed at once */
 #define SUM_CHANNELS                                                                                                   \
-    128                   /* length of one chain of additions; such a part of a panel is half a                        \
-                             first-level cache */
+    DR_WINOGRAD_CHAIN     /* of one chain of additions; that part of a panel is half a first-level cache               \
+                           */
 #define PRODUCT_TILES 112 /* tiles whose products wait for the way back: half a usual second-level cache */
 #define UNITS_PER_THREAD 4
 
 typedef struct plan {
     dr_winograd p;
-    int64_t across, down, tiles;    /* tiles of a line, lines of an image, all tiles */
-    int64_t blocks;                 /* blocks of input channels */
+    int64_t across, down, tiles; /* tiles of a line, lines of an image, all tiles */
+    int64_t blocks;              /* blocks of input channels, of `wide` channels each */
+    int64_t wide;
     int64_t panels;                 /* panels of outputs */
-    int64_t chunk, chunks;          /* input channels transformed at once, a multiple of BLOCK, and their count */
+    int64_t chunk, chunks;          /* input channels transformed at once, whole blocks, and their count */
     bool keep;                      /* all transformed weights are kept */
     int64_t block_tiles, groups;    /* tiles of a block, in groups of `rows` */
     int rows;                       /* tiles of one product */
     int64_t parts;                  /* units of work into which a shared block's groups are split */
     int64_t wait_groups;            /* groups whose products wait at once */
-    int64_t v_step, u_step, m_step; /* floats from one position to the next */
+    int64_t v_step, u_step, m_step; /* words from one position to the next */
     float *kept;                    /* [panels][chunks][36][u_step] */
 } plan;
 
-/* v [36][groups][blocks][rows][16], u [36][chunk][outputs], m [36][groups][rows][outputs] */
+/* v [36][groups][blocks][rows][16], u [36][chunk words][outputs], m [36][groups][rows][outputs]; of whole numbers
+ * unit [tiles of a block][36] and workspace */
 typedef struct buffers {
-    float *v, *u, *m;
+    float *v, *u, *m, *unit, *work;
 } buffers;
 
 static int64_t div_up(int64_t a, int64_t b)
@@ -82,11 +84,12 @@ static void plan_make(plan *q)
     q->across = div_up(p->OW, 4);
     q->down = div_up(p->OH, 4);
     q->tiles = p->N * q->across * q->down;
-    q->blocks = div_up(p->I, BLOCK);
+    q->wide = BLOCK * p->k->per;
+    q->blocks = div_up(p->I, q->wide);
     q->panels = div_up(p->O, nr);
-    q->chunks = div_up(q->blocks * BLOCK, CHUNK_CHANNELS);
-    q->chunk = div_up(q->blocks, q->chunks) * BLOCK;
-    q->u_step = position_step(q->chunk * nr);
+    q->chunks = div_up(q->blocks * BLOCK, CHUNK_WORDS);
+    q->chunk = div_up(q->blocks, q->chunks) * q->wide;
+    q->u_step = position_step(q->chunk / p->k->per * nr);
     q->keep = q->panels * q->chunks * u_floats(q) * size <= WEIGHT_BYTES && q->tiles >= OWN_TILES * threads;
 
     int64_t most = (q->keep ? OWN_BYTES : SHARED_BYTES) / (POSITIONS * q->blocks * BLOCK * size);
@@ -107,7 +110,7 @@ static void plan_make(plan *q)
 /* --- tiles -------------------------------------------------------------------------------------------- */
 
 /* Tile t of the block that starts at tile `first`; tiles behind the last one are zero. */
-static void input_tile(const plan *q, int64_t first, int64_t t, float *v)
+static void input_tile(const plan *q, int64_t first, int64_t t, const buffers *b)
 {
     const dr_winograd *p = &q->p;
     const float *pixel[36] = {0};
@@ -123,10 +126,11 @@ static void input_tile(const plan *q, int64_t first, int64_t t, float *v)
             }
         }
     }
-    p->k->input(pixel, p->I, q->rows, (int)(t % q->rows), v + t / q->rows * q->rows * q->blocks * BLOCK, q->v_step);
+    p->k->input(pixel, p->I, q->rows, (int)(t % q->rows), b->v + t / q->rows * q->rows * q->blocks * BLOCK, q->v_step,
+                b->work, b->unit + t * POSITIONS);
 }
 
-static void output_tile(const plan *q, int64_t all, int64_t o, const float *m)
+static void output_tile(const plan *q, int64_t all, int64_t o, const float *m, const float *unit)
 {
     const dr_winograd *p = &q->p;
     int64_t n = all / (q->down * q->across), ty = all / q->across % q->down, tx = all % q->across;
@@ -134,6 +138,8 @@ static void output_tile(const plan *q, int64_t all, int64_t o, const float *m)
     dr_winograd_tile tile = {.y = p->y + at,
                              .bias = p->b ? p->b + o : NULL,
                              .residual = p->residual ? p->residual + at : NULL,
+                             .unit = unit,
+                             .weight_unit = p->w.unit ? p->w.unit + o * POSITIONS : NULL,
                              .line = p->OW * p->O,
                              .pixel = p->O,
                              .outputs = p->O - o,
@@ -153,13 +159,14 @@ static void transform_weights(const plan *q, int64_t panel, int64_t c, float *u)
  * first-level cache meets all groups. */
 static void multiply(const plan *q, int64_t g0, int64_t g1, int64_t c, const float *v, const float *u, float *m)
 {
-    int64_t nr = q->p.k->outputs, group = q->rows * q->blocks * BLOCK;
+    int64_t nr = q->p.k->outputs, per = q->p.k->per, group = q->rows * q->blocks * BLOCK;
     int64_t k0 = c * q->chunk, k1 = min_i64(q->p.I, k0 + q->chunk);
     for (int pos = 0; pos < POSITIONS; pos++)
         for (int64_t k = k0; k < k1; k += SUM_CHANNELS)
             for (int64_t g = g0; g < g1; g++)
-                q->p.k->product(q->rows, div_up(min_i64(k1 - k, SUM_CHANNELS), BLOCK),
-                                v + pos * q->v_step + g * group + k * q->rows, u + pos * q->u_step + (k - k0) * nr,
+                q->p.k->product(q->rows, div_up(min_i64(k1 - k, SUM_CHANNELS), q->wide),
+                                v + pos * q->v_step + g * group + k / per * q->rows,
+                                u + pos * q->u_step + (k - k0) / per * nr,
                                 m + pos * q->m_step + (g - g0) * q->rows * nr, k > 0);
 }
 
@@ -176,7 +183,7 @@ static void run_panel(const plan *q, int64_t first, int64_t panel, int64_t from,
             multiply(q, g0, g1, c, b->v, u, b->m);
         }
         for (int64_t t = g0 * q->rows; t < g1 * q->rows && first + t < q->tiles; t++)
-            output_tile(q, first + t, panel * nr, b->m + (t - g0 * q->rows) * nr);
+            output_tile(q, first + t, panel * nr, b->m + (t - g0 * q->rows) * nr, b->unit + t * POSITIONS);
     }
 }
 
@@ -191,7 +198,7 @@ static void run_kept(const plan *q, const buffers *b)
     for (int64_t first = 0; first < q->tiles; first += q->block_tiles) {
         int64_t groups = div_up(min_i64(q->block_tiles, q->tiles - first), q->rows);
         for (int64_t t = 0; t < groups * q->rows; t++)
-            input_tile(q, first, t, b->v);
+            input_tile(q, first, t, b);
         for (int64_t panel = 0; panel < q->panels; panel++)
             run_panel(q, first, panel, 0, groups, b);
     }
@@ -203,7 +210,7 @@ static void run_shared(const plan *q, const buffers *b)
         int64_t groups = div_up(min_i64(q->block_tiles, q->tiles - first), q->rows), share = div_up(groups, q->parts);
 #pragma omp for schedule(dynamic, 4)
         for (int64_t t = 0; t < groups * q->rows; t++)
-            input_tile(q, first, t, b->v);
+            input_tile(q, first, t, b);
 #pragma omp for schedule(dynamic, 1)
         for (int64_t unit = 0; unit < q->panels * q->parts; unit++) {
             int64_t from = unit % q->parts * share;
@@ -217,9 +224,11 @@ dr_status dr_winograd_run(const dr_winograd *p, dr_arena *scratch)
     plan q = {.p = *p};
     plan_make(&q);
     int threads = dr_threads();
-    size_t v_size = (size_t)(POSITIONS * q.v_step), u_size = q.keep ? 0 : (size_t)u_floats(&q);
-    size_t m_size = (size_t)(POSITIONS * q.m_step), own = (q.keep ? v_size : 0) + u_size + m_size;
-    size_t common = q.keep ? (size_t)(q.panels * q.chunks * u_floats(&q)) : v_size;
+    size_t u_size = q.keep ? 0 : (size_t)u_floats(&q), m_size = (size_t)(POSITIONS * q.m_step);
+    size_t v_size = (size_t)(POSITIONS * q.v_step), unit_size = (size_t)(POSITIONS * q.block_tiles);
+    size_t work_size = p->k->per > 1 ? (size_t)(POSITIONS * q.blocks * q.wide) : 0;
+    size_t kept = q.keep ? (size_t)(q.panels * q.chunks * u_floats(&q)) : 0, tiles = v_size + unit_size;
+    size_t common = kept + (q.keep ? 0 : tiles), own = u_size + m_size + work_size + (q.keep ? tiles : 0);
 
     size_t mark = dr_arena_mark(scratch);
     float *all = dr_arena_alloc(scratch, (common + (size_t)threads * own) * sizeof *all);
@@ -229,7 +238,8 @@ dr_status dr_winograd_run(const dr_winograd *p, dr_arena *scratch)
 #pragma omp parallel num_threads(threads)
     {
         float *mine = all + common + (size_t)omp_get_thread_num() * own;
-        buffers b = {.v = q.keep ? mine + u_size + m_size : all, .u = mine, .m = mine + u_size};
+        float *v = q.keep ? mine + u_size + m_size + work_size : all;
+        buffers b = {.v = v, .unit = v + v_size, .u = mine, .m = mine + u_size, .work = mine + u_size + m_size};
         if (q.keep)
             run_kept(&q, &b);
         else

@@ -2,9 +2,8 @@
  *
  * Keys and values are packed once per head; a task is a block of queries, which walks over tiles of keys:
  * scores of the tile, their softmax in place against the largest score so far, and the tile's share of y.
- * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast and no backward
- * follows, both products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
-#include "ops/cpu/isa.h"
+ * Scores are in units of log 2: q is packed times log2(e)/sqrt(D). Where bf16 is allowed and fast, both
+ * products take pairs of bf16 (attention_pairs.h); softmax and sums stay f32. */
 #include "ops/cpu/simd/attention_pairs.h"
 #include "ops/cpu/simd/attention_tile.h"
 #include "ops/cpu/simd/rows.h"
@@ -39,8 +38,7 @@ static void choose_tile(plan *p)
 static dr_status plan_alloc(plan *p, const dr_attention_args *a)
 {
     p->a = a;
-    /* an lse is asked for where a backward follows, which works in f32 and needs the y and lse of f32 scores */
-    p->pairs = VW == 16 && !a->lse && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+    p->pairs = attention_takes_pairs(a);
     p->NH = a->N * a->heads;
     p->Dp = round_up(a->D, VW);
     choose_tile(p);
@@ -73,6 +71,44 @@ static void multiply(const plan *p, int64_t groups, int64_t columns, int64_t K, 
     mul_groups(groups, columns, K, a, step, rs, ks, b, factor, c, ldc);
 }
 
+static void pack_queries(const plan *p, const block *b, const float *q)
+{
+    const dr_attention_args *a = p->a;
+    float scale = (float)(LOG2E / sqrt((double)a->D));
+#if defined(DR_ISA_avx512)
+    if (p->pairs) {
+        SIMD(pack_row_pairs)(b->count, b->groups * MR, a->D, q, a->ldq, scale, b->q);
+        return;
+    }
+#endif
+    pack_groups(b->count, a->D, q, a->ldq, scale, b->q);
+}
+
+/* Keys [0, rows) as one strip of `width` columns. */
+static void pack_keys(const plan *p, int64_t rows, int64_t width, const float *k, float *out)
+{
+    const dr_attention_args *a = p->a;
+#if defined(DR_ISA_avx512)
+    if (p->pairs) {
+        SIMD(pack_transposed_pairs)(rows, width, a->D, k, a->ldk, out);
+        return;
+    }
+#endif
+    pack_transposed(rows, width, a->D, k, a->ldk, out);
+}
+
+static void pack_values(const plan *p, const float *v, float *out)
+{
+    const dr_attention_args *a = p->a;
+#if defined(DR_ISA_avx512)
+    if (p->pairs) {
+        SIMD(pack_strip_pairs)(a->Lk, a->D, v, a->ldv, out);
+        return;
+    }
+#endif
+    pack_strips(a->Lk, a->Lk, a->D, v, a->ldv, 1.0f, out);
+}
+
 static void pack_head(const plan *p, int64_t nh)
 {
     const dr_attention_args *a = p->a;
@@ -81,14 +117,9 @@ static void pack_head(const plan *p, int64_t nh)
     float *to = p->k + nh * p->k_size;
     for (int64_t j = 0; j < a->Lk; j += STRIP) {
         int64_t rows = least(a->Lk - j, STRIP), width = round_up(rows, VW);
-        pack_transposed(rows, width, a->D, k + j * a->ldk, a->ldk, to + j * a->D);
-        if (p->pairs)
-            pair_rows(a->D, width, to + j * a->D);
+        pack_keys(p, rows, width, k + j * a->ldk, to + j * a->D);
     }
-    to = p->v + nh * p->v_size;
-    pack_strips(a->Lk, a->Lk, a->D, v, a->ldv, 1.0f, to);
-    for (int64_t c = 0; p->pairs && c < p->Dp; c += STRIP)
-        pair_rows(a->Lk, least(p->Dp - c, STRIP), to + c * a->Lk);
+    pack_values(p, v, p->v + nh * p->v_size);
 }
 
 /* s[queries, keys of the tile] = q kT for the tile that starts at key t of the packed head k. */
@@ -97,8 +128,33 @@ static void tile_scores(const plan *p, const block *b, const float *k, int64_t t
     int64_t D = p->a->D;
     for (int64_t j = 0; j < keys; j += STRIP) {
         int64_t columns = least(round_up(p->a->Lk - t - j, VW), STRIP);
-        multiply(p, b->groups, columns, D, b->q, MR * D, 1, MR, k + (t + j) * D, NULL, b->s + j, p->lds);
+        /* queries are packed transposed, in groups; those of pairs as rows */
+        int64_t rs = p->pairs ? depth(p, D) : 1, ks = p->pairs ? 1 : MR;
+        multiply(p, b->groups, columns, D, b->q, MR * depth(p, D), rs, ks, k + (t + j) * D, NULL, b->s + j, p->lds);
     }
+}
+
+/* 2^(s - top) in place; returns what the lanes add up to. */
+static vf exp_all(int64_t n, float top, float *s)
+{
+    vf total = vzero();
+    for (int64_t j = 0; j < n; j += VW) {
+        vf e = vexp2_neg(vload(s + j) - top);
+        vstore(s + j, e);
+        total += e;
+    }
+    return total;
+}
+
+static vf exp_pairs(int64_t n, float top, float *s)
+{
+#if defined(DR_ISA_avx512)
+    float total[VW];
+    SIMD(exp_pairs)(n, top, s, total);
+    return vload(total);
+#else
+    return exp_all(n, top, s);
+#endif
 }
 
 /* One row of scores to probabilities over the largest so far, of which the first `seen` count. Returns the
@@ -113,15 +169,7 @@ static float softmax_row(bool pairs, float *s, int64_t seen, int64_t keys, float
     for (int64_t j = 0; j < end; j += VW)
         high = vmax(high, vload(s + j));
     float now = vmaxlane(high);
-    vf total = vzero();
-    for (int64_t j = 0; j < end; j += VW) {
-        vf e = vexp2_neg(vload(s + j) - now);
-        if (pairs)
-            vstore_bf16((uint16_t *)s + j, e);
-        else
-            vstore(s + j, e);
-        total += e;
-    }
+    vf total = pairs ? exp_pairs(end, now, s) : exp_all(end, now, s);
     float factor = exp2f(*max - now);
     vstore(sum, vfma(vload(sum), vset1(factor), total));
     *max = now;
@@ -151,10 +199,7 @@ static void block_start(const plan *p, block *b, int64_t nh, int64_t first)
     b->sum = b->y + p->BQ * p->Dp;
     b->max = b->sum + p->BQ * VW;
     b->factor = b->max + p->BQ;
-    pack_groups(b->count, a->D, a->q + (n * a->Lq + first) * a->ldq + at, a->ldq, (float)(LOG2E / sqrt((double)a->D)),
-                b->q);
-    for (int64_t g = 0; p->pairs && g < b->groups; g++)
-        pair_rows(a->D, MR, b->q + g * MR * a->D);
+    pack_queries(p, b, a->q + (n * a->Lq + first) * a->ldq + at);
     memset(b->y, 0, (size_t)(p->BQ * (p->Dp + VW)) * sizeof *b->y);
     for (int64_t i = 0; i < p->BQ; i++)
         b->max[i] = -INFINITY;
