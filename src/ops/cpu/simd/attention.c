@@ -40,7 +40,7 @@ static dr_status plan_alloc(plan *p, const dr_attention_args *a)
 {
     p->a = a;
     /* an lse is asked for where a backward follows, which works in f32 and needs the y and lse of f32 scores */
-    p->pairs = VW == 16 && !a->lse && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+    p->pairs = VW == 16 && !a->lse && dr_precision_rounds(a->precision) && dr_cpu_has_bf16();
     p->NH = a->N * a->heads;
     p->Dp = round_up(a->D, VW);
     choose_tile(p);
