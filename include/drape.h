@@ -128,7 +128,8 @@ typedef struct drape_pipeline drape_pipeline;
 
 typedef enum drape_precision {
     DRAPE_EXACT, /* f32 arithmetic: PyTorch's numbers */
-    DRAPE_AUTO   /* bf16 products where this CPU gains by it */
+    DRAPE_AUTO,  /* products of 16 bits where this CPU gains by it */
+    DRAPE_FAST   /* and linear layers in 8 bits, where a layer's error keeps to a budget */
 } drape_precision;
 
 typedef enum drape_weights {

@@ -1,6 +1,7 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "drape.h"
 
+#include "api/precision.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -99,7 +100,7 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
                                                 .skip_misfits = o->skip_misfits,
                                                 .attention = attention,
                                                 .q8 = o->weights == DRAPE_WEIGHTS_Q8},
-                            o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT, o->keep_models,
+                            dr_precision_of(o->precision), o->keep_models,
                             &(dr_engine_notes){o->note, o->user});
     free(loras);
     free(words);

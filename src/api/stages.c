@@ -1,6 +1,7 @@
 /* The public functions that run a model's stages one by one, for timing. */
 #include "drape.h"
 
+#include "api/precision.h"
 #include "pipeline/parser.h"
 #include "tryon/engine.h"
 
@@ -149,7 +150,7 @@ drape_status drape_stages_open(drape_stages **out, const char *model, int width,
 {
     drape_load_options none = {0};
     const drape_load_options *o = options ? options : &none;
-    dr_precision how = o->precision == DRAPE_AUTO ? DR_PRECISION_AUTO : DR_PRECISION_EXACT;
+    dr_precision how = dr_precision_of(o->precision);
     *out = NULL;
     if (width < 1 || height < 1 || (int64_t)width * height > DRAPE_MAX_PIXELS)
         return (drape_status)dr_fail(DR_EINVAL, "the size %dx%d is not between 1x1 and %d pixels", width, height,

@@ -1,6 +1,7 @@
 /* drape bench: how long each stage of a model takes here, after a first run that packs weights and measures. */
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/preset.h"
 #include "drape.h"
 
 #include <jansson.h>
@@ -102,7 +103,7 @@ static int run(int argc, char **argv)
         {"size", DR_OPT_SIZE, size, NULL, "size of the picture", .shown_default = "512x512"},
         {"stages", DR_OPT_STRING, &list, "LIST", "any of text,vae-encode,unet,vae-decode"},
         {"runs", DR_OPT_INT, &b.runs, "N", "counted runs of each, after one that is not", 1, MAX_RUNS},
-        {"precision", DR_OPT_CHOICE, &how, "exact|auto", "auto: bf16 products where this CPU gains by it"},
+        {"precision", DR_OPT_CHOICE, &how, DR_CLI_PRECISIONS, DR_CLI_PRECISION_HELP},
         {"weights", DR_OPT_CHOICE, &weights, "file|q8", "in memory as in the files, or in 8 bits"},
         {"threads", DR_OPT_INT, &threads, "N", "threads to use", 0, 1024, .shown_default = DR_DEFAULT_THREADS},
         {"json", DR_OPT_FLAG, &b.json, NULL, "results as JSON"},
@@ -113,7 +114,7 @@ static int run(int argc, char **argv)
     drape_set_threads(threads);
     b.width = size[0];
     b.height = size[1];
-    o.precision = strcmp(how, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT;
+    o.precision = dr_cli_precision(how, DRAPE_PRESET_EXACT);
     o.weights = strcmp(weights, "q8") == 0 ? DRAPE_WEIGHTS_Q8 : DRAPE_WEIGHTS_FILE;
     drape_status st = drape_stages_open(&b.stages, model, b.width, b.height, &o, dr_cli_interrupted, NULL);
     if (st)

@@ -244,7 +244,7 @@ static const dr_own own[] = {
     {"preview_every",
      NULL,
      AT(precision),
-     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it",
+     {"precision", DR_OPT_CHOICE, NULL, DR_CLI_PRECISIONS, DR_CLI_PRECISION_HELP,
       .shown_default = "exact, or the preset's"}},
     {"preview_every",
      NULL,

@@ -5,8 +5,14 @@
 
 drape_precision dr_cli_precision(const char *said, drape_preset preset)
 {
-    bool fast = said ? strcmp(said, "auto") == 0 : preset != DRAPE_PRESET_EXACT;
-    return fast ? DRAPE_AUTO : DRAPE_EXACT;
+    if (!said)
+        return preset == DRAPE_PRESET_EXACT ? DRAPE_EXACT : DRAPE_AUTO;
+    return strcmp(said, "fast") == 0 ? DRAPE_FAST : strcmp(said, "auto") == 0 ? DRAPE_AUTO : DRAPE_EXACT;
+}
+
+const char *dr_cli_precision_name(drape_precision p)
+{
+    return p == DRAPE_FAST ? "fast" : p == DRAPE_AUTO ? "auto" : "exact";
 }
 
 bool dr_preset_doubt(const drape_pipeline *p, drape_preset preset, char *text, size_t size)

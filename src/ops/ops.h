@@ -18,10 +18,21 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
-/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: bf16 products where this CPU gains. DIRECT:
- * EXACT, and convolutions as plain sums of products: transforming tiles (Winograd) doubles or trebles what f32 rounds.
- */
-typedef enum dr_precision { DR_PRECISION_EXACT, DR_PRECISION_AUTO, DR_PRECISION_DIRECT } dr_precision;
+/* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: products of 16 bits (bf16; whole numbers in
+ * Winograd's convolutions) where this CPU gains. DIRECT: EXACT, and convolutions as plain sums of products: transforming
+ * tiles (Winograd) doubles or trebles what f32 rounds. FAST: AUTO, and linear layers in 8 bits where the layer's error
+ * keeps to a budget. */
+typedef enum dr_precision {
+    DR_PRECISION_EXACT,
+    DR_PRECISION_AUTO,
+    DR_PRECISION_DIRECT,
+    DR_PRECISION_FAST
+} dr_precision;
+
+static inline bool dr_precision_rounds(dr_precision p)
+{
+    return p == DR_PRECISION_AUTO || p == DR_PRECISION_FAST;
+}
 
 typedef enum dr_act {
     DR_ACT_NONE,

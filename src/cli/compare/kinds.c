@@ -4,6 +4,7 @@
 #include "base/choice.h"
 #include "cli/compare/painter.h"
 #include "cli/model_rows.h"
+#include "cli/preset.h"
 
 #include <string.h>
 
@@ -45,7 +46,7 @@ const dr_own dr_method_own[] = {
     {NULL,
      "preview_every",
      AT(precision),
-     {"precision", DR_OPT_CHOICE, NULL, "exact|auto", "auto: bf16 products where this CPU gains by it",
+     {"precision", DR_OPT_CHOICE, NULL, DR_CLI_PRECISIONS, DR_CLI_PRECISION_HELP,
       .shown_default = "exact, or the preset's"}},
 };
 const size_t dr_method_own_count = sizeof dr_method_own / sizeof *dr_method_own;

@@ -183,9 +183,8 @@ static json_t *settings_tryon(void *self)
         json_object_set_new(out, "tokenizer", dr_text_json(p->m->tokenizer));
     if (p->m->ema)
         json_object_set_new(out, "ema", json_true());
-    json_object_set_new(
-        out, "precision",
-        json_string(dr_cli_precision(p->m->precision, p->m->o.preset) == DRAPE_AUTO ? "auto" : "exact"));
+    json_object_set_new(out, "precision",
+                        json_string(dr_cli_precision_name(dr_cli_precision(p->m->precision, p->m->o.preset))));
     for (int i = 0; (row = drape_tryon_option(i)) != NULL; i++)
         if (!dr_is_choice("seed|preview_every", row->name) && has_row(p->m, row->name))
             json_object_set_new(out, row->name, value_of(row, &o));

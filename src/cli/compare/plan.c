@@ -156,7 +156,7 @@ static void add_settings(GChecksum *sum, const dr_method *m)
 {
     const drape_option *row;
     add_text(sum, m->kind->name);
-    add_text(sum, dr_cli_precision(m->precision, m->o.preset) == DRAPE_AUTO ? "auto" : "exact");
+    add_text(sum, dr_cli_precision_name(dr_cli_precision(m->precision, m->o.preset)));
     add_text(sum, m->ema ? "ema" : "");
     for (int i = 0; i < m->loras.count; i++)
         add_text(sum, m->loras.item[i]);

@@ -128,8 +128,8 @@ static int measure(const char *problem, const dr_conv_args *a, pass what, int n)
 /* How many of the candidates may serve; EXACT never sees those that round more. */
 static int allowed(const dr_conv_args *a, pass what)
 {
-    bool bf16 = a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
-    bool whole = a->precision == DR_PRECISION_AUTO && dr_conv_winograd16_fits(a);
+    bool bf16 = dr_precision_rounds(a->precision) && dr_cpu_has_bf16();
+    bool whole = dr_precision_rounds(a->precision) && dr_conv_winograd16_fits(a);
     if (what == OUTPUT && whole)
         return CANDIDATES;
     return run[what][BF16] && bf16 ? BF16 + 1 : BF16;

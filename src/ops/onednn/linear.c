@@ -3,8 +3,11 @@
 
 dr_status dr_onednn_linear(const dr_linear_args *a)
 {
+    dr_status s = dr_linear_whole(a) ? dr_linear_y8(a, false) : DR_EUNSUPPORTED;
+    if (s != DR_EUNSUPPORTED)
+        return s;
     dr_dtype type = dr_linear_type(a, DR_LINEAR_Y);
-    dr_status s = dr_linear_y(a, type);
+    s = dr_linear_y(a, type);
     return s == DR_EUNSUPPORTED && type == DR_BF16 ? dr_linear_y(a, DR_F32) : s;
 }
 

@@ -100,6 +100,18 @@ static dr_dtype stored_type(const dr_tensor *w, dr_dtype type)
     return type != DR_F32 || dr_dtype_block(w->dtype) > 1 ? type : w->dtype;
 }
 
+/* huge pages where they fit whole: a packed UNet is hundreds of thousands of small ones to fault in otherwise */
+void *dr_pack_memory(size_t size)
+{
+    size_t align = size >= LARGE / 4 ? HUGE_PAGE : 64;
+    void *p = NULL;
+    if (posix_memalign(&p, align, size) != 0)
+        return NULL;
+    if (align == HUGE_PAGE)
+        madvise(p, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return p;
+}
+
 static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_dtype stored,
                           dr_arena *scratch, dr_pack **out)
 {
@@ -111,12 +123,8 @@ static dr_status pack_new(const dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t 
     p->stored = stored;
     p->n = dnnl_memory_desc_get_size(md) / dr_dtype_size(type);
     p->md = dr_md_clone(md);
-    /* huge pages where they fit whole: a packed UNet is hundreds of thousands of small ones to fault in otherwise */
-    size_t size = p->n * (stored == DR_Q8_0 ? 1 : dr_dtype_size(stored)), align = size >= LARGE / 4 ? HUGE_PAGE : 64;
-    if (!p->md || posix_memalign(&p->data, align, size) != 0)
-        p->data = NULL;
-    else if (align == HUGE_PAGE)
-        madvise(p->data, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    size_t size = p->n * (stored == DR_Q8_0 ? 1 : dr_dtype_size(stored));
+    p->data = p->md ? dr_pack_memory(size) : NULL;
     if (!p->data) {
         pack_free(p);
         return dr_fail(DR_ENOMEM, "out of memory while packing '%s': %zu KiB", w->name ? w->name : "a weight",
@@ -180,6 +188,31 @@ dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, d
     pthread_mutex_unlock(&lock);
     *out = w->pack;
     return s;
+}
+
+dr_status dr_pack_adopt(dr_tensor *w, dr_dtype type, void *data, size_t n, float *extra, size_t extras,
+                        const dr_pack **out)
+{
+    dr_pack *p = calloc(1, sizeof *p);
+    if (!p) {
+        free(data);
+        free(extra);
+        return dr_fail(DR_ENOMEM, "out of memory while packing '%s'", w->name ? w->name : "a weight");
+    }
+    *p = (dr_pack){.type = type, .stored = type, .n = n, .data = data, .extra = extra, .extras = extras};
+    atomic_fetch_add(&resident, pack_bytes(p));
+    pthread_mutex_lock(&lock);
+    if (w->pack) { /* another thread was faster */
+        pack_free(p);
+    } else {
+        w->pack_free = pack_free;
+        __atomic_store_n(&w->pack, p, __ATOMIC_RELEASE);
+        if (w->mapped)
+            dr_map_drop(w->data, dr_nbytes(w));
+    }
+    *out = w->pack;
+    pthread_mutex_unlock(&lock);
+    return DR_OK;
 }
 
 const void *dr_pack_data(const dr_pack *p, dr_arena *scratch)

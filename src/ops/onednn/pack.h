@@ -9,9 +9,9 @@
 #include "ops/onednn/pack8.h"
 
 typedef struct dr_pack {
-    dr_md md;        /* f32 or bf16: the arithmetic's type */
+    dr_md md;        /* f32 or bf16: the arithmetic's type; of 8-bit whole numbers NULL */
     uint64_t layout; /* the name of md for dr_prim_key */
-    dr_dtype type;   /* DR_F32 or DR_BF16, the type of md */
+    dr_dtype type;   /* DR_F32 or DR_BF16, the type of md; DR_I8: linear8.c's own order */
     dr_dtype stored; /* the type of data: f16 and bf16 weights wait here in 16 bits, Q8_0 in 8 */
     size_t n;        /* elements, padding of the layout included */
     void *data;      /* Q8_0: codes alone, a byte each */
@@ -27,6 +27,13 @@ const dr_pack *dr_pack_of(const dr_tensor *w);
  *  whatever its layout. Sets *out to NULL, and packs nothing, if w is not constant. */
 dr_status dr_pack_make(dr_tensor *w, dr_cmd plain, dr_cmd md, uint64_t layout, dr_dtype type, dr_arena *scratch,
                        const dr_pack **out);
+
+/** Memory for a pack, to be freed; NULL when there is none. */
+void *dr_pack_memory(size_t size);
+/** data and extra, made by the caller and taken over, as the pack of a constant w; the existing pack if there is one.
+ */
+dr_status dr_pack_adopt(dr_tensor *w, dr_dtype type, void *data, size_t n, float *extra, size_t extras,
+                        const dr_pack **out);
 
 /** The pack's elements in its arithmetic's type: its own data, or expanded into scratch. NULL when out of memory. */
 const void *dr_pack_data(const dr_pack *p, dr_arena *scratch);

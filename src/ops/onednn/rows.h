@@ -23,9 +23,17 @@ dr_status dr_linear_dw(const dr_linear_args *a, dr_dtype type);
 dr_status dr_linear_dw_of(int64_t M, int64_t N, int64_t K, const void *x, const void *dy, dr_dtype type, float *dw,
                           dr_arena *scratch);
 
+/** y in 8-bit whole numbers. The first product of a weight packs it, unless its relative error on some rows of x is
+ *  beyond the budget: then DR_EUNSUPPORTED. `measuring` looks at no budget. */
+#define DR_LINEAR8_BUDGET 0.02
+dr_status dr_linear_y8(const dr_linear_args *a, bool measuring);
+bool dr_linear8_fits(const dr_linear_args *a);
+
 /** The arithmetic that is allowed and fastest for this shape and product. */
 typedef enum dr_linear_pass { DR_LINEAR_Y, DR_LINEAR_DX, DR_LINEAR_DW } dr_linear_pass;
 dr_dtype dr_linear_type(const dr_linear_args *a, dr_linear_pass pass);
+/** Whether 8-bit whole numbers are allowed, and were measured to be fastest; the budget is still to be kept to. */
+bool dr_linear_whole(const dr_linear_args *a);
 
 /** oneDNN's own convolution, in f32 or bf16, and its input gradient (dx +=). */
 dr_status dr_conv_direct(const dr_conv_args *a, dr_dtype type);

@@ -175,7 +175,7 @@ int dr_tune_recall(const char *problem, const dr_candidate *c, int n)
     return found;
 }
 
-static void remember(const char *problem, const char *choice)
+void dr_tune_remember(const char *problem, const char *choice)
 {
     pthread_mutex_lock(&lock);
     load();
@@ -226,7 +226,7 @@ int dr_tune_measure(const char *problem, const dr_candidate *c, int n, const voi
     if (choice < 0) {
         choice = fastest(c, n, args);
         if (choice >= 0)
-            remember(problem, c[choice].name);
+            dr_tune_remember(problem, c[choice].name);
     }
     pthread_mutex_unlock(&measuring);
     return choice;

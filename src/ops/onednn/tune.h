@@ -26,6 +26,9 @@ int dr_tune_recall(const char *problem, const dr_candidate *c, int n);
 /** Runs each candidate a few times and remembers the fastest; a candidate that fails is out. -1 if all fail. */
 int dr_tune_measure(const char *problem, const dr_candidate *c, int n, const void *args);
 
+/** Remembers a choice that something else than time decided; name as a candidate's, of at most 30 characters. */
+void dr_tune_remember(const char *problem, const char *name);
+
 /** Forgets what this process knows, and the name of the file; for tests. */
 void dr_tune_reset(void);
 

@@ -64,7 +64,7 @@ const dr_field dr_tryon_fields[] = {
     {"mask_blur", OPTION, TRYON},
     {"paste", OPTION, TRYON},
     {"color_match", OPTION, TRYON},
-    {"precision", DR_FIELD_CHOICE, "\"exact\"", .choices = "exact|auto"},
+    {"precision", DR_FIELD_CHOICE, "\"exact\"", .choices = "exact|auto|fast"},
     {"preview_every", OPTION, TRYON, .def = "1", .about = "steps between previews; 0: none"},
     {NULL},
 };

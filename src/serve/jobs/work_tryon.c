@@ -124,11 +124,11 @@ static dr_status open_pipeline(dr_work *w)
     const dr_lora_file *file = dr_studio_lora(w->s, id);
     if (!st && id && !file)
         st = dr_fail(DR_ENOENT, "adapter '%.100s' is not served any more: start drape serve with its --lora", id);
-    bool fast = strcmp(dr_json_text(w->settings, "precision"), "auto") == 0;
+    const char *precision = dr_json_text(w->settings, "precision");
     if (st)
         return st;
-    if (asprintf(&key, "%s|%s|%g|%s|%g|%d|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
-                 file ? more : 0, fast, o.garment) < 0)
+    if (asprintf(&key, "%s|%s|%g|%s|%g|%s|%d", dir, adapter, adapter[0] ? scale : 0, file ? file->path : "",
+                 file ? more : 0, precision, o.garment) < 0)
         return dr_fail(DR_ENOMEM, "out of memory");
     if (*w->pipeline && strcmp(*w->pipeline_key, key) == 0) {
         free(key);
@@ -152,7 +152,9 @@ static dr_status open_pipeline(dr_work *w)
         o.embedding_count = w->s->o->embedding_count;
         o.skip_misfits = true;
     }
-    o.precision = fast ? DRAPE_AUTO : DRAPE_EXACT;
+    o.precision = strcmp(precision, "fast") == 0   ? DRAPE_FAST
+                  : strcmp(precision, "auto") == 0 ? DRAPE_AUTO
+                                                   : DRAPE_EXACT;
     /* a large model is mapped again for each picture; small ones stay */
     o.keep_models = (int)dr_json_whole(w->settings, "count") > 1;
     return (dr_status)drape_pipeline_load(w->pipeline, dir, &o);
