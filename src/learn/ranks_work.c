@@ -238,11 +238,14 @@ static bool go_on(dr_ranks *r)
         tell_all(r, &r->own);
         return false;
     }
-    if (!notes(r, leaving) || !begin_queued(r) || !advance(r)) {
+    bool well = notes(r, leaving);
+    if (well && r->aborted) /* whoever waited has returned: his jobs are gone */
+        return false;
+    if (!well || !begin_queued(r) || !advance(r)) {
         link_failed(r);
         return false;
     }
-    return !r->aborted && !(r->bye_sent && !r->beating && r->bye_heard);
+    return !(r->bye_sent && !r->beating && r->bye_heard);
 }
 
 static void open_link(dr_ranks *r)
