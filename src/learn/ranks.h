@@ -76,6 +76,9 @@ struct dr_ranks_job {
     dr_ranks_job *next;
 };
 
+/* At work at once: what they need in between is bounded by that. They begin in the order in which they are started,
+ * which is that of all ranks. */
+#define DR_RANKS_AT_ONCE 4
 #define DR_RANKS_TAGS 30000 /* of jobs; MPI promises 32767 */
 
 /** Begins; all of the job stays where it is until it has been waited for. */

@@ -6,10 +6,6 @@
 
 #include <pthread.h>
 
-/* Jobs at work at once: what they need in between is bounded by that. They begin in the order in which they are
- * started, which is that of all ranks. */
-#define DR_RANKS_AT_ONCE 4
-
 typedef enum dr_ranks_stage { DR_RANKS_OPENING, DR_RANKS_OPEN, DR_RANKS_LEAVING, DR_RANKS_OVER } dr_ranks_stage;
 typedef enum dr_note_kind { DR_NOTE_BEAT = 1, DR_NOTE_BYE, DR_NOTE_ABORT } dr_note_kind;
 

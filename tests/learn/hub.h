@@ -2,6 +2,8 @@
 #ifndef TESTS_LEARN_HUB_H
 #define TESTS_LEARN_HUB_H
 
+#include "train/scratch.h"
+
 #include "learn/ranks.h"
 
 #include <pthread.h>
