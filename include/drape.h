@@ -614,6 +614,9 @@ typedef struct drape_train_callbacks {
     bool (*cancel)(void *user);
     /** After each look at the photos that are held out. Borrowed for the call. */
     void (*look)(void *user, const drape_train_look *look);
+    /** First of all, where an MPI launcher started several processes: which one this is, and of how many. All but
+     *  `cancel` are then called in that of rank 0 alone. */
+    void (*ranks)(void *user, int rank, int size);
 } drape_train_callbacks;
 
 /**
@@ -676,8 +679,9 @@ typedef struct drape_train_options {
                                     validation_steps; 0: none */
     const char *validation_data; /* or a folder of others: photos in it or in its images/, masks in its masks/ */
     const char
-        *validation_metrics; /* what pictures of them are judged by (drape_eval_metric_at()), "none": no pictures */
-    const char *keep_best;   /* "loss" or one of these: OUTPUT/best-STEP is the model that was best by it */
+        *validation_metrics;   /* what pictures of them are judged by (drape_eval_metric_at()), "none": no pictures */
+    const char *keep_best;     /* "loss" or one of these: OUTPUT/best-STEP is the model that was best by it */
+    const char *gradient_wire; /* how gradients travel between ranks: "f32", "bf16" */
 } drape_train_options;
 
 /** The defaults of every option. */

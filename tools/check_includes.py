@@ -17,18 +17,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.realpath(os.path.join(HERE, "..", "src"))
 # From the ground up: a folder may include itself and the ones before it.
 ORDER = ["base", "tensor", "ops", "autograd", "nn", "models", "diffusion", "io", "pipeline", "mask", "eval", "learn", "options", "tryon",
-         "train", "warp", "verify", "api", "serve", "cli"]
+         "train", "warp", "verify", "api", "serve", "cli", "mpi"]
 # The same within a folder; its own files, "", lie above its rooms.
 ROOMS = {"serve": ["http", "store", "jobs", "api", "a1111", ""]}
 # Narrower than the order: these see only what is named.
 ONLY = {"io": {"base", "tensor"}, "diffusion": {"base"}, "options": {"base", "diffusion", "learn"}, "serve": {"base"},
         "serve/store": {"base"}, "serve/http": {"base"},
-        "cli": {"base", "serve"}}
+        "cli": {"base", "serve"}, "mpi": {"learn"}}
 NEVER = {("train", "tryon"), ("tryon", "train"), ("warp", "tryon"), ("warp", "train"), ("serve/a1111", "serve/api")}
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
 PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops",
                    "ops/ref/": "ops", "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
-                   "sqlite3.h": "serve/store"}
+                   "sqlite3.h": "serve/store", "mpi.h": "mpi"}
 MOST_LINES = 500
 MOST_FUNCTION = 80
 

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "io/mask.h"
+#include "learn/ranks.h"
 #include "options/options.h"
 #include "pipeline/folder.h"
 #include "train/dataset_lint.h"
@@ -74,6 +75,11 @@ static void picture_of_pair(const train_call *c, const dr_engine *e, const dr_im
     o->inpaint.sampler.eta = e->schedule.advice_given ? 0 : 1; /* few steps want no noise of their own */
 }
 
+static bool first_rank(const train_call *c)
+{
+    return dr_ranks_rank(dr_trainer_ranks(c->trainer)) == 0;
+}
+
 static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, int step)
 {
     const drape_train_options *p = c->options;
@@ -83,6 +89,8 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
         st = dr_image_read(&garment, p->validation_garment, 3);
     if (!st)
         st = dr_mask_load(&mask, p->validation_mask, photo.width, photo.height, p->validation_image, NULL);
+    dr_status before = st; /* of this rank: the others hear of it with the first picture that they miss */
+    st = DR_OK;
     for (int i = 0; !st && i < p->num_validation_images; i++) {
         char path[PATH_MAX];
         dr_image out = {0};
@@ -91,10 +99,11 @@ static dr_status write_pictures(train_call *c, dr_engine *e, const char *dir, in
         c->done = i;
         if (garment.data)
             picture_of_pair(c, e, &garment, &o);
-        st = dr_tryon(e, &o, &photo, &mask, &out);
-        if (!st)
+        dr_status made = before || !dr_trainer_makes(c->trainer, i) ? before : dr_tryon(e, &o, &photo, &mask, &out);
+        st = dr_trainer_bring(c->trainer, i, made, &out);
+        if (!st && first_rank(c))
             st = dr_path_format(path, sizeof path, dir, "step-%06d-%d.png", step, i + 1);
-        if (!st)
+        if (!st && first_rank(c))
             st = dr_image_write(&out, path, &(dr_image_write_options){0});
         dr_image_clear(&out);
     }
@@ -160,9 +169,10 @@ static dr_status dress_one(train_call *c, dr_engine *e, const dr_example *x, int
     dr_tryon_options o = picture_options(c, e, x->prompt ? x->prompt : "", c->options->seed + (uint64_t)i);
     if (garment.data)
         picture_of_pair(c, e, &garment, &o);
-    if (!st)
+    if (!st && dr_trainer_makes(c->trainer, i))
         st = dr_tryon(e, &o, &photo, &mask, &out);
-    if (!st)
+    st = dr_trainer_bring(c->trainer, i, st, &out);
+    if (!st && first_rank(c))
         st = each(user, i, &photo, &mask, &out);
     dr_image_clear(&photo);
     dr_image_clear(&mask);
@@ -217,25 +227,53 @@ static dr_status make_one(train_call *c, dr_engine *e, const drape_train_options
     return st;
 }
 
+/* The numbers of those that are not there: all ranks look before one of them writes. */
+static dr_status list_missing(const drape_train_options *o, int *number, int missing)
+{
+    char path[PATH_MAX];
+    dr_status st = DR_OK;
+    for (int i = 0, n = 0; !st && i < missing; n++) {
+        st = dr_path_format(path, sizeof path, o->class_data_dir, "class-%05d.png", n);
+        if (!st && !dr_exists(path))
+            number[i++] = n;
+    }
+    return st;
+}
+
+static dr_status make_those(train_call *c, dr_engine *e, const dr_trainer *t, const drape_train_options *o,
+                            const int *number, int missing)
+{
+    char path[PATH_MAX];
+    dr_status st = DR_OK;
+    for (int i = 0; !st && i < missing; i++) {
+        c->done = i;
+        if (!dr_trainer_makes(t, i))
+            continue;
+        st = dr_path_format(path, sizeof path, o->class_data_dir, "class-%05d.png", number[i]);
+        if (!st)
+            st = make_one(c, e, o, o->seed + 1000 + (uint64_t)number[i], path);
+    }
+    return st;
+}
+
 static dr_status make_class_images(void *user, const dr_trainer *t, const drape_train_options *o, int missing)
 {
     train_call *c = user;
     dr_engine e;
-    dr_status st = dr_engine_open(&e, dr_trainer_source(t), NULL, DR_PRECISION_EXACT, true, NULL);
-    if (st)
-        return st;
-    c->what = "class images";
-    c->total = missing;
-    for (int i = 0, n = 0; !st && i < missing; n++) {
-        char path[PATH_MAX];
-        st = dr_path_format(path, sizeof path, o->class_data_dir, "class-%05d.png", n);
-        if (st || dr_exists(path))
-            continue;
-        c->done = i++;
-        st = make_one(c, &e, o, o->seed + 1000 + (uint64_t)n, path);
+    int *number = calloc((size_t)missing + 1, sizeof *number);
+    dr_status st = number ? list_missing(o, number, missing) : dr_fail(DR_ENOMEM, "out of memory");
+    if (!st)
+        st = dr_ranks_barrier(dr_trainer_ranks(t));
+    if (!st)
+        st = dr_engine_open(&e, dr_trainer_source(t), NULL, DR_PRECISION_EXACT, true, NULL);
+    if (!st) {
+        c->what = "class images";
+        c->total = missing;
+        st = make_those(c, &e, t, o, number, missing);
+        dr_engine_close(&e);
     }
-    dr_engine_close(&e);
-    return st;
+    free(number);
+    return st ? st : dr_ranks_barrier(dr_trainer_ranks(t));
 }
 
 /* --- the call ----------------------------------------------------------------------------------- */

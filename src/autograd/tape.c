@@ -176,6 +176,21 @@ static dr_node *push(dr_tape *g, dr_backward_fn *fn, dr_tensor *y)
     return n;
 }
 
+/* A block that runs again uses nothing that has not been counted. */
+static void count_uses(const dr_tape *g, const dr_node *n)
+{
+    for (int i = 0; g->complete && !g->returning && i < 4; i++)
+        if (n->in[i] && n->in[i]->name)
+            n->in[i]->uses++;
+}
+
+static void count_back(dr_tape *g, const dr_node *n)
+{
+    for (int i = 0; g->complete && !g->status && i < 4; i++)
+        if (n->in[i] && n->in[i]->name && --n->in[i]->uses == 0)
+            g->complete(g, g->owner, n->in[i]);
+}
+
 dr_node *dr_record(dr_tape *g, dr_backward_fn *fn, dr_tensor *y, dr_tensor *a, dr_tensor *b, dr_tensor *c, dr_tensor *d)
 {
     if (!g->recording || g->status || !(wants_grad(a) || wants_grad(b) || wants_grad(c) || wants_grad(d)))
@@ -186,6 +201,7 @@ dr_node *dr_record(dr_tape *g, dr_backward_fn *fn, dr_tensor *y, dr_tensor *a, d
         n->in[1] = b;
         n->in[2] = c;
         n->in[3] = d;
+        count_uses(g, n);
     }
     return n;
 }
@@ -207,9 +223,11 @@ float *dr_grad(dr_tape *g, dr_tensor *t)
 /* Runs the nodes from the last one back. */
 static void unwind(dr_tape *g)
 {
-    for (dr_node *n = g->last; n && !dr_tape_stopped(g); n = n->prev)
+    for (dr_node *n = g->last; n && !dr_tape_stopped(g); n = n->prev) {
         if (n->y->grad) /* otherwise nothing downstream depends on it */
             n->fn(g, n);
+        count_back(g, n);
+    }
     g->last = NULL;
 }
 
@@ -222,7 +240,9 @@ dr_status dr_backward(dr_tape *g, dr_tensor *y, float scale)
         g->ops->fill(dr_numel(y), scale, dy);
     bool recording = g->recording;
     g->recording = false;
+    g->returning = true;
     unwind(g);
+    g->returning = false;
     g->recording = recording;
     return dr_tape_status(g);
 }

@@ -48,6 +48,10 @@ struct dr_tape {
      * tape still exist; may be NULL. Lets an optimizer use and drop gradients as they come. */
     void (*block_done)(dr_tape *g, void *owner);
     void *owner;
+    /* called in the backward for each tensor with a name whose gradient is complete, as often as the forward has used
+     * it having been gone back through; may be NULL, and counts nothing then. Set it before the forward. */
+    void (*complete)(dr_tape *g, void *owner, const dr_tensor *t);
+    bool returning; /* in the backward */
     /* shown what each block of a model gives, under the name that published files have for it; may be NULL */
     void (*watch)(void *watcher, const char *block, const dr_tensor *y);
     void *watcher;

@@ -16,6 +16,7 @@ typedef struct train_cli {
     bool quiet;
     dr_progress bar;
     bool bar_open;
+    int rank, ranks;
     const char *what; /* of the bar */
 } train_cli;
 
@@ -72,6 +73,15 @@ static void on_look(void *user, const drape_train_look *l)
     on_message(user, text);
 }
 
+static void on_ranks(void *user, int rank, int size)
+{
+    train_cli *c = user;
+    c->rank = rank;
+    c->ranks = size;
+    if (rank == 0 && !c->quiet)
+        fprintf(stderr, "drape train: %d ranks train together\n", size);
+}
+
 /* --- options ------------------------------------------------------------------------------------ */
 
 #define AT(field) offsetof(train_cli, field)
@@ -112,15 +122,18 @@ static int run(int argc, char **argv)
     if (rc)
         return rc < 0 ? 0 : rc;
     dr_set_threads(c.threads);
-    c.o.callbacks = (drape_train_callbacks){&c, on_prepare, on_step, on_message, dr_cli_interrupted, on_look};
+    c.o.callbacks = (drape_train_callbacks){&c, on_prepare, on_step, on_message, dr_cli_interrupted, on_look, on_ranks};
     drape_status st = drape_train(&c.o);
     if (c.bar_open)
         dr_progress_end(&c.bar);
     if (st)
         return dr_cli_fail(&dr_cmd_train, (int)st);
+    if (!c.quiet && c.ranks)
+        fprintf(stderr, "rank %d: ", c.rank);
     if (!c.quiet)
         fprintf(stderr, "peak memory %.2f GiB\n", (double)dr_rss_peak() / (1 << 30));
-    printf("%s\n", c.o.output_dir);
+    if (c.rank == 0)
+        printf("%s\n", c.o.output_dir);
     return 0;
 }
 
@@ -131,5 +144,6 @@ const dr_command dr_cmd_train = {
     "    --instance_masks_data_dir=masks --output_dir=out --train_text_encoder --resolution=512 \\\n"
     "    --gradient_checkpointing --use_8bit_adam --learning_rate=2e-6 --max_train_steps=1000\n"
     "  drape train --pretrained_model_name_or_path=sd15-inpainting --vae=sd-vae-ft-mse --garment_pairs=pairs \\\n"
-    "    --size=384x512 --output_dir=dresser --gradient_checkpointing --learning_rate=1e-5 --max_train_steps=16000\n",
+    "    --size=384x512 --output_dir=dresser --gradient_checkpointing --learning_rate=1e-5 --max_train_steps=16000\n"
+    "  mpirun -n 2 drape train ...  (two processes, on one machine or on several, train together)\n",
     run};

@@ -199,16 +199,33 @@ static dr_status write_to(const dr_checkpoint *c, const char *path)
     return st;
 }
 
+/* Of several ranks the first one writes; the others hand it what they have. */
+static dr_status hand_over(const dr_checkpoint *c)
+{
+    dr_status st = DR_OK;
+    for (int i = 0; !st && i < c->trainings; i++)
+        st = dr_training_save_moments(c->training[i], "");
+    return st;
+}
+
 dr_status dr_checkpoint_save(dr_checkpoint *c)
 {
     char path[PATH_MAX];
+    dr_ranks *ranks = c->trainings ? c->training[0]->o.ranks : NULL;
     dr_status st = step_path(c, path, sizeof path, c->step);
-    if (st || (c->step == c->at_step && same_folder(c->at, path))) /* it is there already */
+    int there = c->step == c->at_step && same_folder(c->at, path);
+    if (!st)
+        st = dr_ranks_broadcast(ranks, 0, &there, sizeof there);
+    if (st || there)
         return st;
-    st = write_to(c, path);
+    bool writes = dr_ranks_rank(ranks) == 0;
+    st = writes ? write_to(c, path) : hand_over(c);
+    if (st && !writes)
+        return st;
     if (st)
         return dr_fail_prefix(st, "cannot write checkpoint '%s'", path);
-    drop_old(c);
+    if (writes)
+        drop_old(c);
     snprintf(c->at, sizeof c->at, "%s", path);
     c->at_step = c->step;
     return DR_OK;

@@ -5,30 +5,45 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int64_t total(dr_tensor *const *params, size_t count)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < count; i++)
-        n += dr_numel(params[i]);
-    return n;
-}
-
 dr_status dr_ema_init(dr_ema *e, dr_tensor *const *params, size_t count, double max_decay)
 {
+    return dr_ema_init_shares(e, params, count, max_decay, NULL);
+}
+
+/* Lists the parameters; the bytes of the average. */
+static size_t list_params(dr_ema *e, dr_tensor *const *params, const dr_span *own)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        e->param[i] = params[i];
+        e->own[i] = own ? own[i] : (dr_span){0, dr_numel(params[i])};
+        n += e->own[i].n;
+    }
+    return (size_t)n * sizeof(float);
+}
+
+static float *own_values(const dr_ema *e, size_t i)
+{
+    return dr_f32(e->param[i]) + e->own[i].from;
+}
+
+dr_status dr_ema_init_shares(dr_ema *e, dr_tensor *const *params, size_t count, double max_decay, const dr_span *own)
+{
     *e = (dr_ema){.count = count, .max_decay = max_decay};
-    size_t size = (size_t)total(params, count) * sizeof(float);
     e->param = calloc(count + 1, sizeof(dr_tensor *));
-    e->storage_size = size;
-    e->average = dr_ops_get()->take(size, false);
-    if (!e->param || !e->average) {
+    e->own = calloc(count + 1, sizeof *e->own);
+    e->storage_size = e->param && e->own ? list_params(e, params, own) : 0;
+    e->average = e->param && e->own ? dr_ops_get()->take(e->storage_size, false) : NULL;
+    if (!e->average) {
+        size_t size = e->storage_size;
         dr_ema_clear(e);
         return dr_fail(DR_ENOMEM, "out of memory: the average needs %zu MiB for a second set of weights", size >> 20);
     }
     float *at = e->average;
     for (size_t i = 0; i < count; i++) {
-        e->param[i] = params[i];
-        dr_ops_get()->move(at, dr_f32(params[i]), dr_nbytes(params[i]));
-        at += dr_numel(params[i]);
+        if (e->own[i].n)
+            dr_ops_get()->move(at, own_values(e, i), (size_t)e->own[i].n * sizeof *at);
+        at += e->own[i].n;
     }
     return DR_OK;
 }
@@ -38,6 +53,7 @@ void dr_ema_clear(dr_ema *e)
     if (e->average)
         dr_ops_get()->give(e->average, e->storage_size);
     free(e->param);
+    free(e->own);
     *e = (dr_ema){0};
 }
 
@@ -50,8 +66,9 @@ void dr_ema_update(dr_ema *e, int step)
 {
     float part = (float)(1 - dr_ema_decay(e->max_decay, step)), *average = e->average;
     for (size_t i = 0; i < e->count; i++) {
-        dr_ops_get()->average(dr_numel(e->param[i]), part, dr_f32(e->param[i]), average);
-        average += dr_numel(e->param[i]);
+        if (e->own[i].n)
+            dr_ops_get()->average(e->own[i].n, part, own_values(e, i), average);
+        average += e->own[i].n;
     }
 }
 
@@ -59,9 +76,10 @@ void dr_ema_swap(dr_ema *e)
 {
     float *average = e->average;
     for (size_t i = 0; i < e->count; i++) {
-        dr_ops_get()->exchange(dr_numel(e->param[i]), average, dr_f32(e->param[i]));
+        if (e->own[i].n)
+            dr_ops_get()->exchange(e->own[i].n, average, own_values(e, i));
         dr_weight_unpack(e->param[i]); /* a packed copy would keep the old values */
-        average += dr_numel(e->param[i]);
+        average += e->own[i].n;
     }
 }
 
@@ -71,19 +89,25 @@ static dr_status list(dr_state_file *s, const dr_ema *e, const char *const *pref
     float *at = e->average;
     for (size_t i = 0; !st && i < e->count; i++) {
         const dr_tensor *p = e->param[i];
-        dr_state_file_add(s, at, DR_F32, p->rank, p->dim, "ema", prefix[i], p->name);
-        at += dr_numel(p);
+        const dr_state_share share = {p, i, e->own[i], 1};
+        dr_state_file_add_share(s, at, DR_F32, p->rank, p->dim, "ema", prefix[i], &share);
+        at += e->own[i].n;
     }
     return st;
 }
 
 dr_status dr_ema_save(const dr_ema *e, const char *const *prefix, const char *path)
 {
+    return dr_ema_save_shares(e, prefix, path, NULL);
+}
+
+dr_status dr_ema_save_shares(const dr_ema *e, const char *const *prefix, const char *path, const dr_exchange *x)
+{
     dr_state_file s;
     dr_status st = list(&s, e, prefix);
     if (st)
         return st;
-    st = dr_state_file_save(&s, path);
+    st = dr_state_file_save_shares(&s, path, x);
     dr_state_file_clear(&s);
     return st;
 }

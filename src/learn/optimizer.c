@@ -11,17 +11,24 @@ static size_t aligned(size_t size)
     return (size + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-size_t dr_adamw_bytes(int64_t n, bool eight_bit)
+/* Of n values of a parameter of `of`. */
+static size_t bytes(int64_t n, int64_t of, bool eight_bit)
 {
-    if (!eight_bit || n < SMALL)
+    if (!eight_bit || of < SMALL)
         return 2 * aligned((size_t)n * sizeof(float));
     return 2 * aligned((size_t)n) + 2 * aligned((size_t)dr_quant8_blocks(n) * sizeof(float));
 }
 
-/* Points one parameter's moments at its part of the storage. */
-static void place(dr_moments *m, char *at, int64_t n, bool eight_bit)
+size_t dr_adamw_bytes(int64_t n, bool eight_bit)
 {
-    if (!eight_bit || n < SMALL) {
+    return bytes(n, n, eight_bit);
+}
+
+/* Points one parameter's moments at its part of the storage. */
+static void place(dr_moments *m, char *at, bool eight_bit)
+{
+    int64_t n = m->own.n;
+    if (!eight_bit || dr_numel(m->param) < SMALL) {
         m->m = (float *)(void *)at;
         m->v = (float *)(void *)(at + aligned((size_t)n * sizeof(float)));
         return;
@@ -35,12 +42,23 @@ static void place(dr_moments *m, char *at, int64_t n, bool eight_bit)
 
 dr_status dr_adamw_init(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const *params, size_t count)
 {
+    return dr_adamw_init_shares(a, o, params, count, NULL);
+}
+
+static dr_span own_of(const dr_span *own, dr_tensor *const *params, size_t i)
+{
+    return own ? own[i] : (dr_span){0, dr_numel(params[i])};
+}
+
+dr_status dr_adamw_init_shares(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const *params, size_t count,
+                               const dr_span *own)
+{
     *a = (dr_adamw){.options = *o, .count = count};
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         DR_ASSERT(params[i]->dtype == DR_F32, "'%s' is %s, only F32 is trained", params[i]->name,
                   dr_dtype_name(params[i]->dtype));
-        size += dr_adamw_bytes(dr_numel(params[i]), o->eight_bit);
+        size += bytes(own_of(own, params, i).n, dr_numel(params[i]), o->eight_bit);
     }
     a->moments = calloc(count + 1, sizeof *a->moments);
     a->storage_size = size;
@@ -52,10 +70,10 @@ dr_status dr_adamw_init(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const
     }
     char *at = a->storage; /* zero pages, made as they are first written */
     for (size_t i = 0; i < count; i++) {
-        int64_t n = dr_numel(params[i]);
         a->moments[i].param = params[i];
-        place(&a->moments[i], at, n, o->eight_bit);
-        at += dr_adamw_bytes(n, o->eight_bit);
+        a->moments[i].own = own_of(own, params, i);
+        place(&a->moments[i], at, o->eight_bit);
+        at += bytes(a->moments[i].own.n, dr_numel(params[i]), o->eight_bit);
     }
     return DR_OK;
 }
@@ -68,15 +86,20 @@ void dr_adamw_clear(dr_adamw *a)
     *a = (dr_adamw){0};
 }
 
-double dr_adamw_grad_norm(const dr_adamw *a, const dr_ops *ops)
+double dr_adamw_grad_squares(const dr_adamw *a, const dr_ops *ops)
 {
     double sum = 0;
     for (size_t i = 0; i < a->count; i++) {
-        const dr_tensor *p = a->moments[i].param;
-        if (p->grad)
-            sum += ops->sumsq(dr_numel(p), p->grad);
+        const dr_moments *m = &a->moments[i];
+        if (m->param->grad && m->own.n)
+            sum += ops->sumsq(m->own.n, m->param->grad + m->own.from);
     }
-    return sqrt(sum);
+    return sum;
+}
+
+double dr_adamw_grad_norm(const dr_adamw *a, const dr_ops *ops)
+{
+    return sqrt(dr_adamw_grad_squares(a, ops));
 }
 
 float dr_adamw_clip_scale(double norm, double max_norm)
@@ -95,16 +118,17 @@ void dr_adamw_apply(dr_adamw *a, const dr_ops *ops, size_t i, float lr, float sc
     dr_moments *m = &a->moments[i];
     dr_tensor *p = m->param;
     DR_ASSERT(a->step > 0, "'%s': an update before dr_adamw_begin", p->name);
-    if (!p->grad)
+    if (!p->grad || !m->own.n)
         return;
+    float *values = dr_f32(p) + m->own.from, *grad = p->grad + m->own.from;
     double bc1 = 1 - pow(o->beta1, (double)a->step), bc2 = 1 - pow(o->beta2, (double)a->step);
     if (m->m)
-        ops->adamw(dr_numel(p), p->data, p->grad, m->m, m->v, scale, lr, (float)o->beta1, (float)o->beta2,
-                   (float)o->eps, (float)o->weight_decay, bc1, bc2);
+        ops->adamw(m->own.n, values, grad, m->m, m->v, scale, lr, (float)o->beta1, (float)o->beta2, (float)o->eps,
+                   (float)o->weight_decay, bc1, bc2);
     else
-        ops->adamw8(&(dr_adamw8_args){.n = dr_numel(p),
-                                      .p = p->data,
-                                      .g = p->grad,
+        ops->adamw8(&(dr_adamw8_args){.n = m->own.n,
+                                      .p = values,
+                                      .g = grad,
                                       .m = m->m8,
                                       .v = m->v8,
                                       .m_scale = m->m_scale,

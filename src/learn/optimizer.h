@@ -6,6 +6,7 @@
 #ifndef DR_LEARN_OPTIMIZER_H
 #define DR_LEARN_OPTIMIZER_H
 
+#include "learn/exchange.h"
 #include "nn/params.h"
 #include "ops/quant8.h"
 
@@ -14,12 +15,13 @@ typedef struct dr_adamw_options {
     bool eight_bit;
 } dr_adamw_options;
 
-/* Moments of one parameter: either f32, or codes with a scale per block. */
+/* Moments of one parameter, or of the part of it that is this rank's: either f32, or codes with a scale per block. */
 typedef struct dr_moments {
     dr_tensor *param;         /* f32, with `grad` set when a step is taken */
-    float *m, *v;             /* [n] or NULL */
-    uint8_t *m8, *v8;         /* [n] or NULL */
-    float *m_scale, *v_scale; /* [ceil(n/256)] */
+    dr_span own;              /* of its values; begins with a block */
+    float *m, *v;             /* [own.n] or NULL */
+    uint8_t *m8, *v8;         /* [own.n] or NULL */
+    float *m_scale, *v_scale; /* [ceil(own.n/256)] */
 } dr_moments;
 
 typedef struct dr_adamw {
@@ -31,16 +33,21 @@ typedef struct dr_adamw {
     size_t storage_size;
 } dr_adamw;
 
-/** Bytes of moments for n values (for memory estimates). */
+/** Bytes of moments for n values of a parameter (for memory estimates). */
 size_t dr_adamw_bytes(int64_t n, bool eight_bit);
 
 /** Moments start at zero. `params` (count pointers) is only read during the call; tensors must outlive the optimizer.
  */
 dr_status dr_adamw_init(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const *params, size_t count);
+/** The same for a part of each parameter, own[count]. */
+dr_status dr_adamw_init_shares(dr_adamw *a, const dr_adamw_options *o, dr_tensor *const *params, size_t count,
+                               const dr_span *own);
 void dr_adamw_clear(dr_adamw *a);
 
 /** sqrt of the sum of squares of all gradients, in double. Parameters without a gradient count as zero. */
 double dr_adamw_grad_norm(const dr_adamw *a, const dr_ops *ops);
+/** Its square, of what is this rank's. */
+double dr_adamw_grad_squares(const dr_adamw *a, const dr_ops *ops);
 
 /** What torch's clip_grad_norm_ multiplies gradients with: max_norm / (norm + 1e-6), at most 1.
  *  A max_norm of 0 or less does not clip. */
@@ -55,8 +62,11 @@ void dr_adamw_step(dr_adamw *a, const dr_ops *ops, float lr, float scale);
 
 /** Saving and loading of the moments as a safetensors file: exp_avg/NAME, exp_avg_sq/NAME as F32, or U8 with
  *  exp_avg_scale/NAME, exp_avg_sq_scale/NAME; NAME is prefix[i] + the parameter's name (prefix may tell models apart).
- *  Loading checks names, dtypes and shapes (state_file.h). `step` is kept by the caller's state file. */
+ *  Loading checks names, dtypes and shapes (state_file.h), and takes what is this rank's. `step` is kept by the
+ * caller's state file. */
 dr_status dr_adamw_save(const dr_adamw *a, const char *const *prefix, const char *path);
 dr_status dr_adamw_load(dr_adamw *a, const char *const *prefix, const char *path);
+/** With moments in shares, on all ranks: rank 0 writes the same file, of all. `x` NULL: as above. */
+dr_status dr_adamw_save_shares(const dr_adamw *a, const char *const *prefix, const char *path, const dr_exchange *x);
 
 #endif

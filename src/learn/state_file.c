@@ -13,7 +13,8 @@ dr_status dr_state_file_init(dr_state_file *s, size_t room)
         return st;
     s->entry = dr_arena_zalloc(&s->arena, room * sizeof *s->entry);
     s->data = s->entry ? dr_arena_zalloc(&s->arena, room * sizeof *s->data) : NULL;
-    if (s->data)
+    s->share = s->data ? dr_arena_zalloc(&s->arena, room * sizeof *s->share) : NULL;
+    if (s->share)
         return DR_OK;
     dr_state_file_clear(s);
     return DR_ENOMEM;
@@ -23,6 +24,15 @@ void dr_state_file_clear(dr_state_file *s)
 {
     dr_arena_clear(&s->arena);
     *s = (dr_state_file){0};
+}
+
+void dr_state_file_add_share(dr_state_file *s, void *data, dr_dtype dtype, int rank, const int64_t *dim,
+                             const char *kind, const char *prefix, const dr_state_share *share)
+{
+    size_t at = s->count;
+    dr_state_file_add(s, data, dtype, rank, dim, kind, prefix, share->param->name);
+    if (!s->status)
+        s->share[at] = *share;
 }
 
 void dr_state_file_add(dr_state_file *s, void *data, dr_dtype dtype, int rank, const int64_t *dim, const char *kind,
@@ -60,16 +70,83 @@ static dr_status put_values(dr_st_writer *w, const char *values, size_t size)
     return st;
 }
 
+/* Bytes of entry i that are of a span of its parameter: where they begin, and how many. */
+static void bytes_of(const dr_state_file *s, size_t i, dr_span span, size_t *at, size_t *size)
+{
+    size_t width = dr_dtype_size(s->entry[i].dtype);
+    int64_t block = s->share[i].block;
+    *at = (size_t)(span.from / block) * width;
+    *size = (size_t)((span.n + block - 1) / block) * width;
+}
+
+/* What is here of it. */
+static void own_bytes(const dr_state_file *s, size_t i, size_t *at, size_t *size)
+{
+    *at = 0;
+    *size = s->entry[i].size;
+    if (s->share[i].param)
+        bytes_of(s, i, s->share[i].own, at, size);
+}
+
+/* Entry i of all ranks, in a buffer of the caller's. */
+static dr_status collect(const dr_state_file *s, size_t i, const dr_exchange *x, char *all)
+{
+    dr_ranks *ranks = dr_exchange_ranks(x);
+    size_t at, size;
+    dr_status st = DR_OK;
+    own_bytes(s, i, &at, &size);
+    dr_ops_get()->get(all + at, s->data[i], size);
+    for (int r = 1; !st && r < dr_ranks_size(ranks); r++) {
+        bytes_of(s, i, dr_exchange_span(x, s->share[i].param, s->share[i].i, r), &at, &size);
+        st = dr_ranks_receive(ranks, r, all + at, size);
+    }
+    return st;
+}
+
+static dr_status put_collected(dr_st_writer *w, const dr_state_file *s, size_t i, const dr_exchange *x)
+{
+    char *all = malloc(s->entry[i].size + 1);
+    dr_status st = all ? collect(s, i, x, all) : dr_fail(DR_ENOMEM, "out of memory writing a checkpoint");
+    if (!st)
+        st = dr_st_put_part(w, all, s->entry[i].size);
+    free(all);
+    return st;
+}
+
+/* Of the other ranks: all that is here, in the same order. */
+static dr_status hand_over(const dr_state_file *s, const dr_exchange *x)
+{
+    dr_status st = s->status;
+    for (size_t i = 0; !st && i < s->count; i++) {
+        size_t at, size;
+        own_bytes(s, i, &at, &size);
+        char *own = malloc(size + 1);
+        if (!own)
+            return dr_fail(DR_ENOMEM, "out of memory writing a checkpoint");
+        dr_ops_get()->get(own, s->data[i], size);
+        st = dr_ranks_send(dr_exchange_ranks(x), 0, own, size);
+        free(own);
+    }
+    return st;
+}
+
 dr_status dr_state_file_save(const dr_state_file *s, const char *path)
+{
+    return dr_state_file_save_shares(s, path, NULL);
+}
+
+dr_status dr_state_file_save_shares(const dr_state_file *s, const char *path, const dr_exchange *x)
 {
     if (s->status)
         return s->status;
+    if (dr_ranks_rank(dr_exchange_ranks(x)) > 0)
+        return hand_over(s, x);
     dr_st_writer w;
     dr_status st = dr_st_create(&w, path, s->entry, s->count, NULL, 0);
     if (st)
         return st;
     for (size_t i = 0; !st && i < s->count; i++)
-        st = put_values(&w, s->data[i], s->entry[i].size);
+        st = x ? put_collected(&w, s, i, x) : put_values(&w, s->data[i], s->entry[i].size);
     if (!st)
         return dr_st_commit(&w);
     dr_st_abort(&w);
@@ -115,12 +192,14 @@ dr_status dr_state_file_load(const dr_state_file *s, const char *path)
                      path, f.count, s->count);
     for (size_t i = 0; !st && i < s->count; i++) {
         const dr_st_entry *e = dr_st_find(&f, s->entry[i].name);
-        if (!e->size)
+        size_t at, size;
+        own_bytes(s, i, &at, &size);
+        if (!size)
             continue;
-        dr_ops_get()->put(s->data[i], e->data, e->size);
+        dr_ops_get()->put(s->data[i], (const char *)e->data + at, size);
         dr_map_drop(e->data, e->size); /* or the file would stay in memory beside its copy */
         if (e->dtype == DR_F32)
-            st = dr_check_finite(s->data[i], DR_F32, e->size / sizeof(float), e->name, path);
+            st = dr_check_finite(s->data[i], DR_F32, size / sizeof(float), e->name, path);
     }
     dr_st_close(&f);
     return st;

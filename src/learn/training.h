@@ -5,6 +5,10 @@
  *     dr_backward(tape, loss, 1), ...               once or more: they add up
  *     dr_training_end(t, tape, &norm);              complete: clipped, applied, averaged
  *
+ * With several ranks (learn/ranks.h) gradients are those of all: dr_training_last() comes before the forward of a
+ * step's last backward, so that they travel while that runs. Each rank has its share of moments and average; the
+ * functions below are then called on all ranks.
+ *
  * Two sets of parameters with an optimizer each, a generator and a critic, are two of these; learn/checkpoint.h keeps
  * them together. */
 #ifndef DR_LEARN_TRAINING_H
@@ -39,11 +43,9 @@ typedef struct dr_training_options {
     bool as_they_come; /* gradients are used block by block in the backward, and never there all at once: one backward
                           a step, with checkpointing, no clipping */
     const char *rate_flag; /* what lowers the rate, in messages: "--lr" */
+    dr_ranks *ranks;       /* that train together; NULL: alone. Not with gradients that are used as they come */
+    bool bf16_wire;        /* gradients travel as bf16 */
 } dr_training_options;
-
-/* Called where gradients are complete and not yet applied: with all of them, or where they are used as they come with
- * one parameter's after the other. Whoever adds up the gradients of several machines does it here. */
-typedef dr_status dr_training_reduce(void *user, float *gradient, size_t values);
 
 typedef struct dr_training {
     dr_part part[DR_TRAINING_PARTS];
@@ -54,9 +56,8 @@ typedef struct dr_training {
     const char **prefix; /* [gradients.count] */
     dr_adamw adamw;      /* adamw.step: the updates so far */
     dr_ema ema;
-    double rate; /* of the step at hand */
-    dr_training_reduce *reduce;
-    void *user;
+    double rate;           /* of the step at hand */
+    dr_exchange *exchange; /* NULL: alone */
 } dr_training;
 
 /** The parts' weights from their folders in `from`, or random where that is NULL; trainable. */
@@ -68,6 +69,8 @@ void dr_training_clear(dr_training *t);
 
 /** Before a step's backward on tape g. */
 void dr_training_begin(dr_training *t, dr_tape *g, double rate);
+/** Before the forward whose backward is the step's last on this rank; none need be. */
+void dr_training_last(dr_training *t, dr_tape *g);
 /**
  * Applies what the step's backwards gave.
  *
@@ -79,10 +82,12 @@ dr_status dr_training_end(dr_training *t, dr_tape *g, double *norm);
 /** DR_EINVAL, naming the step and what lowers the rate, when `value` is not a number. `what` is "the loss". */
 dr_status dr_training_check(const dr_training *t, const char *what, double value);
 
-/** Exchanges the parameters' values and the average's, if there is one; a second call brings them back. */
-void dr_training_swap(dr_training *t);
+/** Exchanges the parameters' values and the average's, if there is one; a second call brings them back. Fails only
+ *  with several ranks. */
+dr_status dr_training_swap(dr_training *t);
 
-/** Moments and average into, and from, a checkpoint's folder. Reading takes the number of updates along. */
+/** Moments and average into, and from, a checkpoint's folder; rank 0 writes. Reading takes the number of updates along.
+ */
 dr_status dr_training_save_moments(const dr_training *t, const char *dir);
 dr_status dr_training_load_moments(dr_training *t, const char *dir, int64_t updates);
 /** The parts' weights into a checkpoint's folder. */

@@ -77,16 +77,16 @@ dr_status dr_training_save_moments(const dr_training *t, const char *dir)
 {
     char path[PATH_MAX];
     dr_status st = path_of(t, path, sizeof path, dir, "");
-    if (!st)
+    if (!st && dr_ranks_rank(t->o.ranks) == 0)
         st = dr_mkdirs(path);
     if (!st)
         st = path_of(t, path, sizeof path, dir, "optimizer.safetensors");
     if (!st)
-        st = dr_adamw_save(&t->adamw, t->prefix, path);
+        st = dr_adamw_save_shares(&t->adamw, t->prefix, path, t->exchange);
     if (st || !t->o.average)
         return st;
     st = path_of(t, path, sizeof path, dir, "ema.safetensors");
-    return st ? st : dr_ema_save(&t->ema, t->prefix, path);
+    return st ? st : dr_ema_save_shares(&t->ema, t->prefix, path, t->exchange);
 }
 
 dr_status dr_training_load_moments(dr_training *t, const char *dir, int64_t updates)

@@ -37,6 +37,7 @@ const drape_train_options dr_train_defaults = {
     .train_layers = "attention",
     .garment_dropout = 0.1,
     .validation_metrics = "own",
+    .gradient_wire = "f32",
 };
 
 const drape_option dr_train_table[] = {
@@ -80,7 +81,7 @@ const drape_option dr_train_table[] = {
     {F(max_train_steps), DRAPE_OPTION_INT, 0, STEPS, "N", "optimizer steps", .unset = "from --num-train-epochs",
      .heading = "steps:"},
     {F(num_train_epochs), DRAPE_OPTION_INT, 1, 1e6, "N", "passes over the photos"},
-    {F(train_batch_size), DRAPE_OPTION_INT, 1, 1024, "N", "photos per step"},
+    {F(train_batch_size), DRAPE_OPTION_INT, 1, 1024, "N", "photos per step, of each rank (mpirun -n N drape train)"},
     {F(gradient_accumulation_steps), DRAPE_OPTION_INT, 1, 4096, "N", "batches per optimizer step"},
     {F(learning_rate), DRAPE_OPTION_NUMBER, 0, 1, "X", "size of a step"},
     {F(scale_lr), DRAPE_OPTION_BOOL, 0, 1, NULL, "multiply it by batch size and accumulation"},
@@ -141,5 +142,8 @@ const drape_option dr_train_table[] = {
      "what pictures of them are judged by, as in 'drape eval'; none: the loss alone"},
     {F(keep_best), DRAPE_OPTION_TEXT, 0, 0, "METRIC",
      "keep the model that is best by this, loss or one of the metrics, as OUT_DIR/best-STEP", .unset = ""},
+    {F(gradient_wire), DRAPE_OPTION_CHOICE, 0, 0, NULL,
+     "how gradients travel; bf16 is half as much on the way, sums stay f32", .choices = "f32|bf16",
+     .heading = "several machines, as ranks of an MPI launcher (docs/scale.md):"},
     {NULL},
 };

@@ -56,6 +56,7 @@ struct dr_tensor {
 
     bool needs_grad;
     float *grad; /* same shape, accumulated into by backward; NULL until needed */
+    int uses;    /* how often the forward used it that the backward has not come to yet; of tensors with a name */
 
     /* weights only */
     const char *name; /* the checkpoint's key; NULL for activations */

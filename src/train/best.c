@@ -36,6 +36,8 @@ static dr_status fill(dr_trainer *t, const char *dir)
 dr_status dr_trainer_keep_best(dr_trainer *t)
 {
     char path[PATH_MAX], tmp[PATH_MAX + 16];
+    if (dr_ranks_rank(t->ranks) > 0)
+        return t->o->lora_rank ? DR_OK : dr_trainer_write_parts(t, NULL);
     dr_status st = best_path(t, path, sizeof path, t->checkpoint.step);
     if (!st && dr_exists(path)) /* of a run that was killed before its checkpoint */
         st = dr_remove_tree(path);
@@ -67,7 +69,7 @@ void dr_trainer_drop_others(dr_trainer *t, int best)
 {
     char path[PATH_MAX];
     int step;
-    DIR *d = t->o->keep_best ? opendir(t->o->output_dir) : NULL;
+    DIR *d = t->o->keep_best && dr_ranks_rank(t->ranks) == 0 ? opendir(t->o->output_dir) : NULL;
     const struct dirent *f;
     while (d && (f = readdir(d)))
         if (is_ours(f->d_name, &step) && step != best && !dr_trainer_path(t, path, sizeof path, f->d_name))

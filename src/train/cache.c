@@ -137,6 +137,56 @@ static void add_lost(dr_findings *doubts, const dr_cache *c, int i, const dr_dat
                         lost > 0.01 ? 100 * lost : 1, dr_path_name(d->example[c->entry[i].item.example].mask));
 }
 
+/* `n` values that one rank has, to all. */
+static dr_status hand_out(const dr_cache *c, int root, float **values, size_t n)
+{
+    if (n && !*values)
+        *values = malloc(n * sizeof **values);
+    if (n && !*values)
+        return dr_fail(DR_ENOMEM, "out of memory for %zu latents", n);
+    return n ? dr_ranks_broadcast(c->ranks, root, *values, n * sizeof **values) : DR_OK;
+}
+
+/* What rank i % ranks has encoded. */
+static dr_status hand_out_entry(const dr_cache *c, int i, double *lost)
+{
+    dr_encoded *e = &c->entry[i];
+    int root = i % dr_ranks_size(c->ranks);
+    struct {
+        int h, w, garment;
+        double lost;
+    } head = {e->h, e->w, e->garment != NULL, *lost};
+    dr_status st = dr_ranks_broadcast(c->ranks, root, &head, sizeof head);
+    e->h = head.h;
+    e->w = head.w;
+    *lost = head.lost;
+    size_t cells = (size_t)e->h * (size_t)e->w, moments = 2 * (size_t)c->vae.latent * cells;
+    if (!st)
+        st = hand_out(c, root, &e->moments, moments);
+    if (!st)
+        st = hand_out(c, root, &e->masked, moments);
+    if (!st)
+        st = hand_out(c, root, &e->garment, head.garment ? moments : 0);
+    return st ? st : hand_out(c, root, &e->mask, head.garment ? 2 * cells : cells);
+}
+
+/* In order, so that doubts come as they would from one. */
+static dr_status hand_out_all(const dr_cache *c, double *lost, const dr_dataset *instances, dr_findings *doubts)
+{
+    dr_status st = DR_OK;
+    for (int i = 0; !st && i < c->count; i++) {
+        st = c->ranks ? hand_out_entry(c, i, &lost[i]) : DR_OK;
+        if (!st && !c->entry[i].item.class_image)
+            add_lost(doubts, c, i, instances, lost[i]);
+    }
+    return st;
+}
+
+static bool is_here(const dr_cache *c, int i)
+{
+    return i % dr_ranks_size(c->ranks) == dr_ranks_rank(c->ranks);
+}
+
 static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, const dr_dataset *instances,
                             const dr_dataset *classes, const dr_cache_callbacks *cb)
 {
@@ -144,6 +194,9 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, cons
     char text[4096] = "";
     dr_findings doubts;
     dr_findings_init(&doubts, text, sizeof text);
+    double *lost = calloc((size_t)c->count + 1, sizeof *lost);
+    if (!lost)
+        return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_tape_init(&g);
     g.precision = c->precision;
     g.cancelled = cb->cancelled;
@@ -153,11 +206,12 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, cons
         const dr_dataset *d = e->item.class_image ? classes : instances;
         if (cb->progress)
             cb->progress(cb->user, i, c->count);
-        double lost;
-        st = encode_entry(e, &d->example[e->item.example], any_white, &g, vae, &lost);
-        if (!st && !e->item.class_image)
-            add_lost(&doubts, c, i, instances, lost);
+        if (is_here(c, i))
+            st = encode_entry(e, &d->example[e->item.example], any_white, &g, vae, &lost[i]);
     }
+    if (!st)
+        st = hand_out_all(c, lost, instances, &doubts);
+    free(lost);
     if (!st && cb->progress)
         cb->progress(cb->user, c->count, c->count);
     if (!st && text[0] && cb->doubt)
@@ -194,6 +248,8 @@ dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *
     dr_status st = dr_tape_init(&g);
     g.precision = c->precision;
     for (int i = 0; !st && i < instances + classes; i++) {
+        if (!is_here(c, i))
+            continue;
         dr_tape_reset(&g);
         dr_tensor *h = dr_clip_forward(&g, &text->net, ids + i * DR_TOKENS, 1, DR_TOKENS);
         st = dr_tape_status(&g);
@@ -203,6 +259,8 @@ dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *
         if (!st)
             dr_tensor_get(&g, h, c->text[i]);
     }
+    for (int i = 0; !st && c->ranks && i < instances + classes; i++)
+        st = hand_out(c, i % dr_ranks_size(c->ranks), &c->text[i], (size_t)(DR_TOKENS * C));
     dr_tape_clear(&g);
     return st;
 }

@@ -5,6 +5,7 @@
 #ifndef DR_TRAIN_CACHE_H
 #define DR_TRAIN_CACHE_H
 
+#include "learn/ranks.h"
 #include "pipeline/models.h"
 #include "train/plan.h"
 
@@ -24,6 +25,7 @@ typedef struct dr_cache {
     float **text; /* [instances], [classes]: [77,C] per example, or NULL when the text encoder is trained */
     int instances, classes;
     dr_precision precision; /* in which it is filled */
+    dr_ranks *ranks;        /* who fill it together: each encodes its part for all. NULL: alone */
     dr_vae_config vae;
 } dr_cache;
 

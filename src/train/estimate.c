@@ -112,10 +112,11 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
 {
     const drape_train_options *o = in->options;
     trained t = count_trained(s, o);
-    bool come = dr_train_as_they_come(o);
+    bool come = in->ranks <= 1 && dr_train_as_they_come(o);
+    uint64_t ranks = in->ranks > 1 ? (uint64_t)in->ranks : 1;
 
     dr_rehearsed step;
-    *m = (dr_train_memory){.moments = t.moments, .program = program};
+    *m = (dr_train_memory){.moments = t.moments / ranks, .program = program + (ranks > 1 ? dr_exchange_bytes() : 0)};
     dr_status st = dr_rehearse_step(s, o, in->stored, come, &step);
     if (!st)
         st = validation_bytes(&m->validation, s, in);
@@ -125,7 +126,7 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
     if (in->distilled) /* what distilling changed, and room for the weights without it */
         m->weights += 2 * (uint64_t)dr_params_numel(&s->unet_params) * sizeof(float);
     m->gradients = come ? step.gradients : (uint64_t)t.values * sizeof(float);
-    m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) : 0;
+    m->average = o->use_ema ? (uint64_t)t.values * sizeof(float) / ranks : 0;
     m->latents = latent_bytes(in);
     m->activations = step.kept;
     m->scratch = step.peak - step.kept;

@@ -15,6 +15,7 @@ typedef struct dr_train_estimate_in {
     dr_dtype stored; /* of the weights in the files: what frozen ones keep in memory. Trained ones are f32 */
     bool distilled;  /* the folder has two UNets: train/distilled.h */
     int pairs;       /* whose latents are kept; 0: not known, or no pairs */
+    int ranks;       /* that train together, with the options' batch each; 0 or 1: alone */
 } dr_train_estimate_in;
 
 /* Bytes. */

@@ -163,6 +163,8 @@ dr_status dr_trainer_finish(dr_trainer *t)
 {
     char path[PATH_MAX];
     dr_status st;
+    if (dr_ranks_rank(t->ranks) > 0)
+        return t->o->lora_rank ? DR_OK : dr_trainer_write_parts(t, NULL);
     if (t->o->lora_rank) {
         st = dr_trainer_path(t, path, sizeof path, "pytorch_lora_weights.safetensors");
         if (!st)

@@ -67,7 +67,10 @@ static dr_status fixed_loss(dr_trainer *t, double *loss)
     *loss = 0;
     for (int i = 0; !st && i < p->item_count; i++)
         for (int k = 0; !st && k < TIMESTEPS; k++)
-            st = dr_trainer_cancelled(t) ? DR_ECANCELLED : one_loss(t, i, k, loss);
+            if (dr_trainer_makes(t, i * TIMESTEPS + k))
+                st = dr_trainer_cancelled(t) ? DR_ECANCELLED : one_loss(t, i, k, loss);
+    if (!st)
+        st = dr_ranks_sum(t->ranks, loss, 1);
     *loss /= p->item_count * TIMESTEPS;
     dr_tape_reset(&t->tape);
     dr_tape_trim(&t->tape);
@@ -126,7 +129,9 @@ static dr_status judge_pictures(dr_trainer *t, look *l)
         dr_distilled_leave(&t->distilled, &t->unet.params);
     }
     dr_subset_part(&t->pairs.subset);
-    return st;
+    if (!st) /* rank 0 has judged them */
+        st = dr_ranks_broadcast(t->ranks, 0, l->sum, sizeof l->sum);
+    return st ? st : dr_ranks_broadcast(t->ranks, 0, l->count, sizeof l->count);
 }
 
 /* --- what was found, and when -------------------------------------------------------------------------- */
@@ -199,6 +204,8 @@ static json_t *entry_of(const dr_trainer *t, double loss, const look *l)
 
 static dr_status log_look(dr_trainer *t, json_t *entry)
 {
+    if (dr_ranks_rank(t->ranks) > 0)
+        return DR_OK;
     const char *name;
     json_t *v;
     char tag[96];
@@ -256,12 +263,13 @@ static dr_status take_down(dr_trainer *t, double loss, const look *l)
 /* The average's weights are looked at, where there is one. */
 static dr_status measure(dr_trainer *t, double *loss, look *l)
 {
-    dr_training_swap(&t->training);
-    dr_status st = fixed_loss(t, loss);
+    dr_status st = dr_training_swap(&t->training);
+    if (!st)
+        st = fixed_loss(t, loss);
     if (!st)
         st = judge_pictures(t, l);
-    dr_training_swap(&t->training);
-    return st;
+    dr_status back = t->ranks && st && st != DR_ECANCELLED ? DR_OK : dr_training_swap(&t->training);
+    return st ? st : back;
 }
 
 dr_status dr_trainer_look(dr_trainer *t)
@@ -275,6 +283,8 @@ dr_status dr_trainer_look(dr_trainer *t)
     dr_status st = measure(t, &loss, &l);
     if (st == DR_ECANCELLED) /* the run that goes on looks again */
         return DR_OK;
+    if (st && t->ranks) /* which all must take together */
+        return st;
     if (st) {
         dr_trainer_say(t, "no look at the photos that are held out after step %d: %s", t->checkpoint.step, dr_error());
         return st == DR_ENOMEM ? st : DR_OK;

@@ -86,13 +86,15 @@ bool dr_trainer_part_alone(const dr_trainer *t)
 /* What is trained is as checkpoints have it. */
 dr_status dr_trainer_write_parts(dr_trainer *t, const char *dir)
 {
-    bool alone = dr_trainer_part_alone(t);
-    dr_training_swap(&t->training);
-    dr_status st = t->distilled.change && !alone ? dr_training_save_weights(&t->training, dir) : save_painting(t, dir);
-    if (!st && !alone)
+    bool alone = dr_trainer_part_alone(t), writes = dr_ranks_rank(t->ranks) == 0;
+    dr_status st = dr_training_swap(&t->training);
+    if (!st && writes)
+        st = t->distilled.change && !alone ? dr_training_save_weights(&t->training, dir) : save_painting(t, dir);
+    if (!st && writes && !alone)
         st = write_painter(t, dir);
-    dr_training_swap(&t->training);
-    if (alone)
+    if (!t->ranks || !st)
+        st = dr_training_swap(&t->training) ? DR_ENET : st;
+    if (alone || !writes)
         return st;
     for (size_t i = 0; !st && i < COPIED; i++) {
         bool trained = i == 0 || (i == 1 && t->o->train_text_encoder);

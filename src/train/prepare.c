@@ -170,8 +170,8 @@ static dr_status stored_type(const dr_source *s, dr_dtype *out)
     return st;
 }
 
-static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, int pairs, uint64_t available,
-                      uint64_t *total, char *text, size_t size)
+static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, int ranks, int pairs,
+                      uint64_t available, uint64_t *total, char *text, size_t size)
 {
     dr_train_memory m = {0};
     dr_train_estimate_in in = {.options = o,
@@ -180,7 +180,8 @@ static dr_status need(const drape_train_options *o, const dr_source *s, const co
                                .vae = &c->vae,
                                .stored = DR_F32,
                                .distilled = dr_source_has(s, DR_UNET_BASE),
-                               .pairs = pairs};
+                               .pairs = pairs,
+                               .ranks = ranks};
     dr_status st = stored_type(s, &in.stored);
     if (!st)
         st = dr_train_estimate(&in, &m);
@@ -200,7 +201,7 @@ dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64
     if (!st)
         st = read_configs(&own, s, &c);
     if (!st)
-        st = need(&own, s, &c, 0, available, total, text, size);
+        st = need(&own, s, &c, 1, 0, available, total, text, size);
     dr_source_close(s);
     return st;
 }
@@ -210,8 +211,10 @@ static dr_status tell_memory(const dr_trainer *t, const configs *c)
 {
     char text[1024];
     uint64_t total;
-    int pairs = t->o->garment_pairs ? t->instances.count : 0;
-    dr_status st = need(t->o, t->source, c, pairs, dr_mem_available(), &total, text, sizeof text);
+    int pairs = t->o->garment_pairs ? t->instances.count : 0, ranks = dr_ranks_size(t->ranks);
+    drape_train_options own = *t->o; /* of this rank */
+    own.train_batch_size = (own.train_batch_size + ranks - 1) / ranks;
+    dr_status st = need(&own, t->source, c, ranks, pairs, dr_mem_available(), &total, text, sizeof text);
     if (!st)
         dr_trainer_say(t, "%s", text);
     return st;
@@ -229,6 +232,20 @@ static dr_status lock_output(dr_trainer *t)
         return dr_fail(DR_EINVAL, "another run is training into '%s': wait for it, or choose another --output_dir",
                        t->o->output_dir);
     return DR_OK;
+}
+
+/* Of all ranks the first one alone writes into the output folder, but for pictures that others make. */
+static dr_status begin_output(dr_trainer *t)
+{
+    dr_status st = DR_OK;
+    if (dr_ranks_rank(t->ranks) == 0) {
+        st = dr_mkdirs(t->o->output_dir);
+        if (!st)
+            st = lock_output(t);
+        if (!st)
+            dr_checkpoint_sweep(t->o->output_dir, (const char *[]){"result", "pytorch_lora_weights.safetensors", NULL});
+    }
+    return st ? st : dr_ranks_barrier(t->ranks);
 }
 
 static dr_status make_schedule(dr_trainer *t)
@@ -258,13 +275,13 @@ dr_status dr_trainer_prepare(dr_trainer *t)
     if (!st)
         st = hold_out(t);
     if (!st)
+        st = dr_trainer_settle_batch(t);
+    if (!st)
+        st = dr_trainer_compare_ranks(t);
+    if (!st)
         st = tell_memory(t, &c);
     if (!st)
-        st = dr_mkdirs(t->o->output_dir);
-    if (!st)
-        st = lock_output(t);
-    if (!st)
-        dr_checkpoint_sweep(t->o->output_dir, (const char *[]){"result", "pytorch_lora_weights.safetensors", NULL});
+        st = begin_output(t);
     if (!st && t->o->with_prior_preservation)
         st = open_classes(t);
     if (!st)
@@ -320,6 +337,7 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
 {
     dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     dr_holdout *h = &t->holdout;
+    t->cache.ranks = h->cache.ranks = t->ranks;
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
     dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
                                    t->o->with_prior_preservation ? &t->classes : NULL, &cb);

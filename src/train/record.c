@@ -15,6 +15,8 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
 {
     char dir[PATH_MAX], path[PATH_MAX];
     const char *logs = t->o->logging_dir;
+    if (dr_ranks_rank(t->ranks) > 0)
+        return DR_OK;
     dr_status st = logs[0] == '/' ? dr_path(dir, sizeof dir, logs) : dr_trainer_path(t, dir, sizeof dir, logs);
     if (!st)
         st = dr_tb_open(&t->events, dir);
@@ -27,6 +29,8 @@ dr_status dr_trainer_open_logs(dr_trainer *t)
 
 dr_status dr_trainer_log(dr_trainer *t, const drape_train_report *r)
 {
+    if (dr_ranks_rank(t->ranks) > 0)
+        return DR_OK;
     dr_status st = dr_tb_scalar(t->events, "loss", r->step, (float)r->loss);
     if (!st)
         st = dr_tb_scalar(t->events, "lr", r->step, (float)r->learning_rate);
@@ -71,11 +75,12 @@ static dr_status make_pictures(dr_trainer *t)
 {
     char dir[PATH_MAX];
     dr_status st = dr_trainer_path(t, dir, sizeof dir, "validation");
-    if (!st)
+    bool first = dr_ranks_rank(t->ranks) == 0;
+    if (!st && first)
         st = dr_mkdirs(dir);
     if (!st)
         st = t->pictures->validate(t->pictures->user, t, t->checkpoint.step, dir);
-    return st ? st : log_pictures(t, dir);
+    return st || !first ? st : log_pictures(t, dir);
 }
 
 void dr_trainer_validate(dr_trainer *t)
@@ -84,7 +89,7 @@ void dr_trainer_validate(dr_trainer *t)
         return;
     dr_tape_reset(&t->tape); /* what a step takes and what pictures take is then not needed at once */
     dr_tape_trim(&t->tape);
-    dr_training_swap(&t->training);
+    (void)dr_training_swap(&t->training); /* ranks that have lost each other find out soon enough */
     dr_subset_join(&t->pairs.subset);
     dr_status st = dr_distilled_enter(&t->distilled, &t->unet.params);
     if (!st) {
@@ -92,7 +97,7 @@ void dr_trainer_validate(dr_trainer *t)
         dr_distilled_leave(&t->distilled, &t->unet.params);
     }
     dr_subset_part(&t->pairs.subset);
-    dr_training_swap(&t->training);
+    (void)dr_training_swap(&t->training);
     if (st && st != DR_ECANCELLED)
         dr_trainer_say(t, "no validation pictures after step %d: %s", t->checkpoint.step, dr_error());
 }

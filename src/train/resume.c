@@ -22,7 +22,7 @@ static json_t *pairs_fingerprint(const dr_trainer *t)
 }
 
 /* Resumed with other values it would be another run. */
-static json_t *fingerprint(const dr_trainer *t)
+json_t *dr_trainer_fingerprint(const dr_trainer *t)
 {
     const drape_train_options *o = t->o;
     json_t *photos = json_array();
@@ -45,6 +45,39 @@ static json_t *fingerprint(const dr_trainer *t)
     }
     json_decref(more);
     return j;
+}
+
+/* What the newest checkpoint's run had: photos of a step, and ranks. 0 where there is none that could be read, which is
+ * told later. */
+static void look_up_batch(const dr_trainer *t, int64_t *photos, int64_t *ranks)
+{
+    char path[PATH_MAX];
+    dr_checkpoint c = {.output = t->o->output_dir};
+    json_t *j = NULL;
+    *photos = *ranks = 0;
+    if (!dr_checkpoint_find(&c, t->o->resume_from_checkpoint) && !dr_path(path, sizeof path, c.at, "state.json") &&
+        !dr_json_load(path, &j)) {
+        *photos = dr_json_whole(json_object_get(j, "run"), "train_batch_size");
+        *ranks = dr_json_whole(json_object_get(j, "own"), "ranks");
+    }
+    dr_error_clear();
+    json_decref(j);
+}
+
+/* The same command with another number of ranks goes on with the same run: its steps have as many photos as before. */
+dr_status dr_trainer_settle_batch(dr_trainer *t)
+{
+    int size = dr_ranks_size(t->ranks), each = t->own.train_batch_size;
+    int64_t photos = 0, ranks = 0;
+    t->own.train_batch_size = each * size;
+    if (t->o->resume_from_checkpoint)
+        look_up_batch(t, &photos, &ranks);
+    if (ranks > 0 && ranks <= INT_MAX / each && photos == each * ranks && ranks != size) {
+        t->own.train_batch_size = (int)photos;
+        dr_trainer_say(t, "the run was begun by %d rank%s and goes on with %d: %d photos a step, as before", (int)ranks,
+                       ranks == 1 ? "" : "s", size, (int)photos);
+    }
+    return DR_OK;
 }
 
 static dr_status read_state(dr_trainer *t)
@@ -70,7 +103,7 @@ dr_status dr_trainer_find_checkpoint(dr_trainer *t)
                          .trainings = 1,
                          .keep = t->o->checkpoints_total_limit,
                          .format = FORMAT,
-                         .run = fingerprint(t),
+                         .run = dr_trainer_fingerprint(t),
                          .own = json_object()};
     if (!c->run || !c->own)
         return dr_fail(DR_ENOMEM, "out of memory");
@@ -106,7 +139,8 @@ dr_status dr_trainer_resume(dr_trainer *t)
 dr_status dr_trainer_save(dr_trainer *t)
 {
     dr_checkpoint *c = &t->checkpoint;
-    if (json_object_set_new(c->own, "smooth_loss", json_real(t->smooth_loss)))
+    if (json_object_set_new(c->own, "smooth_loss", json_real(t->smooth_loss)) ||
+        json_object_set_new(c->own, "ranks", json_integer(dr_ranks_size(t->ranks))))
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_checkpoint_save(c);
     if (!st)

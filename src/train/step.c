@@ -10,9 +10,12 @@
 #include <math.h>
 #include <string.h>
 
-/* One micro batch of N photos, on the host until all of it is there. */
+/* One micro batch of N photos, on the host until all of it is there. With several ranks it is this one's part: of the
+ * photos one behind the other, and of the class images. */
 typedef struct batch {
     int64_t N, h, w, C; /* h: of pairs both halves */
+    int photo, photos;  /* the first photo of the micro batch that is here, and how many */
+    int image;          /* the same of the class images */
     int before;         /* instance photos of the step in micro batches before this one */
     float *x;           /* [N,h,w,2C+1]: noisy latents, mask, masked latents */
     float *target;      /* [N,h,w,C]: noise, or v */
@@ -43,10 +46,31 @@ static bool weighted(const drape_train_options *o)
 }
 
 /* Photos of a step are counted through all its micro batches, class images downwards from -1: so each gets the same
- * noise however the step is cut into batches. */
-static int64_t sample_number(const batch *b, int64_t n, const dr_micro_batch *mb)
+ * noise however the step is cut into batches, and these over ranks. */
+static int64_t sample_number(const batch *b, int64_t n)
 {
-    return n < mb->instances ? b->before + n : -1 - (b->before + n - mb->instances);
+    return n < b->photos ? b->before + b->photo + n : -1 - (b->before + b->image + n - b->photos);
+}
+
+/* Where sample n is in the plan. */
+static int64_t item_of(const batch *b, int64_t n, const dr_micro_batch *mb)
+{
+    return n < b->photos ? mb->first + b->photo + n : mb->first + mb->instances + b->image + n - b->photos;
+}
+
+/* Where a rank's part of so many begins. */
+static int part(const dr_trainer *t, int of, int rank)
+{
+    return (int)((int64_t)of * rank / dr_ranks_size(t->ranks));
+}
+
+static void take_part(const dr_trainer *t, batch *b, const dr_micro_batch *mb)
+{
+    int rank = dr_ranks_rank(t->ranks);
+    b->photo = part(t, mb->instances, rank);
+    b->photos = part(t, mb->instances, rank + 1) - b->photo;
+    b->image = part(t, mb->class_images, rank);
+    b->N = b->photos + part(t, mb->class_images, rank + 1) - b->image;
 }
 
 /* Latents, noise and target of one photo. */
@@ -56,7 +80,7 @@ static dr_status fill_sample(dr_trainer *t, batch *b, int64_t n, const dr_micro_
     const dr_noisy photo = {&t->cache.vae, &t->schedule, e, t->o->noise_offset, t->o->garment_dropout};
     int step = -1;
     dr_rng rng;
-    dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n, mb));
+    dr_draw(&rng, t->o->seed, t->checkpoint.step, sample_number(b, n));
     dr_status st = dr_noisy_fill(&photo, &t->tape.arena, &rng, &step, b->x + (size_t)n * cells * (size_t)(2 * b->C + 1),
                                  b->target + (size_t)n * count);
     if (st)
@@ -82,7 +106,7 @@ static dr_status fill_text(dr_trainer *t, batch *b, const dr_micro_batch *mb)
     if (!b->ids || (t->cache.text && !b->text))
         return DR_ENOMEM;
     for (int64_t n = 0; n < b->N; n++) {
-        const dr_plan_item *item = &t->plan.item[mb->first + n];
+        const dr_plan_item *item = &t->plan.item[item_of(b, n, mb)];
         int i = item->class_image ? t->instances.count + item->example : item->example;
         memcpy(b->ids + n * DR_TOKENS, t->ids + i * DR_TOKENS, DR_TOKENS * sizeof *b->ids);
         if (b->text)
@@ -93,12 +117,11 @@ static dr_status fill_text(dr_trainer *t, batch *b, const dr_micro_batch *mb)
 
 static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int before)
 {
-    const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]];
-    *b = (batch){.N = mb->instances + mb->class_images,
-                 .h = dr_encoded_rows(first),
-                 .w = first->w,
-                 .C = t->cache.vae.latent,
-                 .before = before};
+    const dr_encoded *first = &t->cache.entry[t->cache.of_item[mb->first]]; /* all are of one size */
+    *b = (batch){.h = dr_encoded_rows(first), .w = first->w, .C = t->cache.vae.latent, .before = before};
+    take_part(t, b, mb);
+    if (!b->N)
+        return DR_OK;
     int64_t cells = b->N * b->h * b->w;
     bool weights = weighted(t->o);
     b->x = floats(t, cells * (2 * b->C + 1));
@@ -109,19 +132,23 @@ static dr_status fill(dr_trainer *t, batch *b, const dr_micro_batch *mb, int bef
         return DR_ENOMEM;
     dr_status st = DR_OK;
     for (int64_t n = 0; !st && n < b->N; n++)
-        st = fill_sample(t, b, n, mb, &t->cache.entry[t->cache.of_item[mb->first + n]]);
+        st = fill_sample(t, b, n, mb, &t->cache.entry[t->cache.of_item[item_of(b, n, mb)]]);
     return st || first->garment ? st : fill_text(t, b, mb);
 }
 
-/* Forward and back over one micro batch; gradients are added up. */
+/* Forward and back over one micro batch, or this rank's part of it; gradients are added up. The loss is that part's
+ * contribution to the mean of all. */
 static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before, double *loss)
 {
     dr_tape *g = &t->tape;
     batch b;
     dr_tape_reset(g);
     dr_status st = fill(t, &b, mb, before);
-    if (st)
+    if (st || !b.N)
         return st;
+    double share = (double)b.N / (mb->instances + mb->class_images);
+    if (mb->last)
+        dr_training_last(&t->training, g);
     const int64_t dim[] = {b.N, b.h, b.w, b.C}, dim_x[] = {b.N, b.h, b.w, 2 * b.C + 1};
     const int64_t dim_text[] = {b.N, DR_TOKENS, t->unet.net.config.context[0]};
     dr_tensor *x = dr_input(g, b.x, 4, dim_x), *target = dr_input(g, b.target, 4, dim);
@@ -134,12 +161,23 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
     dr_tensor *mse = dr_mse(g, pred, target, weight);
     st = dr_tape_status(g);
     if (!st) {
-        *loss = (double)dr_tensor_value(g, mse);
+        *loss = share * (double)dr_tensor_value(g, mse);
         st = dr_training_check(&t->training, "the loss", *loss);
     }
     if (!st)
-        st = dr_backward(g, mse, 1.0f / (float)t->o->gradient_accumulation_steps);
+        st = dr_backward(g, mse, (float)share / (float)t->o->gradient_accumulation_steps);
     g->recording = false;
+    return st;
+}
+
+/* The loss of all ranks; and whether the user of one of them wants to stop, which all then do after this step. */
+static dr_status agree(dr_trainer *t, double *loss)
+{
+    const drape_train_callbacks *cb = &t->o->callbacks;
+    double both[2] = {*loss, cb->cancel && cb->cancel(cb->user)};
+    dr_status st = dr_ranks_sum(t->ranks, both, 2);
+    *loss = both[0];
+    t->stop = both[1] > 0;
     return st;
 }
 
@@ -159,6 +197,8 @@ dr_status dr_trainer_step(dr_trainer *t, drape_train_report *r)
     }
     if (!st)
         st = dr_training_end(&t->training, &t->tape, &r->gradient_norm);
+    if (!st && t->ranks)
+        st = agree(t, &sum);
     if (st)
         return st;
     r->step = ++t->checkpoint.step;

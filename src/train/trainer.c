@@ -93,8 +93,10 @@ static dr_status make_training(dr_trainer *t)
                                                    .max_norm = o->max_grad_norm,
                                                    .average = o->use_ema,
                                                    .ema_decay = 0.9999,
-                                                   .as_they_come = dr_train_as_they_come(o),
-                                                   .rate_flag = "--learning_rate"});
+                                                   .as_they_come = !t->ranks && dr_train_as_they_come(o),
+                                                   .rate_flag = "--learning_rate",
+                                                   .ranks = t->ranks,
+                                                   .bf16_wire = strcmp(o->gradient_wire, "bf16") == 0});
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
@@ -181,6 +183,8 @@ static dr_status run(dr_trainer *t)
     if (!st)
         st = t->o->garment_pairs ? dr_garment_pairs_load_models(t) : load_models(t);
     if (!st)
+        st = dr_trainer_compare_weights(t);
+    if (!st)
         st = make_training(t);
     if (!st)
         st = dr_trainer_resume(t);
@@ -191,6 +195,7 @@ static dr_status run(dr_trainer *t)
     if (st)
         return st;
     dr_trainer_miss_best(t, dr_trainer_best_step(t));
+    t->agrees = t->ranks != NULL;
     t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;
@@ -198,11 +203,26 @@ static dr_status run(dr_trainer *t)
     return st ? st : dr_trainer_finish(t);
 }
 
+/* Whoever trains with us; of all ranks the first one alone speaks to the user. */
+static dr_status meet(dr_trainer *t)
+{
+    drape_train_callbacks *cb = &t->own.callbacks;
+    dr_status st = dr_ranks_open(&t->ranks, &(dr_ranks_options){.interrupted = cb->cancel, .user = cb->user});
+    if (st || !t->ranks)
+        return st;
+    if (cb->ranks)
+        cb->ranks(cb->user, dr_ranks_rank(t->ranks), dr_ranks_size(t->ranks));
+    if (dr_ranks_rank(t->ranks) > 0) {
+        cb->prepare = NULL;
+        cb->step = NULL;
+        cb->message = NULL;
+        cb->look = NULL;
+    }
+    return DR_OK;
+}
+
 dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictures)
 {
-    dr_status st = dr_train_check(o);
-    if (st)
-        return st;
     dr_trainer *t = calloc(1, sizeof *t);
     if (!t)
         return dr_fail(DR_ENOMEM, "out of memory");
@@ -210,10 +230,17 @@ dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictur
     t->o = &t->own;
     t->pictures = pictures;
     t->lock = -1;
-    st = dr_garment_pairs_settle(&t->own);
+    dr_status st = meet(t);
+    if (!st)
+        st = dr_train_check(o);
+    if (!st)
+        st = dr_garment_pairs_settle(&t->own);
     if (!st)
         st = run(t);
+    dr_ranks *ranks = t->ranks;
+    dr_ranks_abort(ranks, st); /* before what travels goes */
     trainer_clear(t);
     free(t);
+    dr_ranks_close(ranks);
     return st;
 }

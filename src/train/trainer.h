@@ -55,6 +55,18 @@ struct dr_unet_model *dr_trainer_unet(dr_trainer *t);
 struct dr_text_model *dr_trainer_text(dr_trainer *t);
 /** Where the training starts from; borrowed. */
 const struct dr_source *dr_trainer_source(const dr_trainer *t);
+/** Who trains together; NULL: alone. */
+struct dr_ranks;
+struct dr_ranks *dr_trainer_ranks(const dr_trainer *t);
+/** Whether picture number i is made here: pictures are shared out over ranks. */
+bool dr_trainer_makes(const dr_trainer *t, int i);
+/**
+ * Picture number i for rank 0, who gets it there if another one made it. On all ranks, in the order of numbers.
+ *
+ * @param made  whether that went well where it was made
+ */
+dr_status dr_trainer_bring(const dr_trainer *t, int i, dr_status made, struct dr_image *picture);
+
 /** Whether it learns from pairs, and the size of their pictures, which may be NULL. */
 bool dr_trainer_pair_size(const dr_trainer *t, int *width, int *height);
 /** In which they are trained. */

@@ -2,6 +2,8 @@
 
 #include "base/path.h"
 
+#include "io/image.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +53,38 @@ void dr_trainer_say(const dr_trainer *t, const char *fmt, ...)
         t->o->callbacks.message(t->o->callbacks.user, text);
 }
 
+struct dr_ranks *dr_trainer_ranks(const dr_trainer *t)
+{
+    return t->ranks;
+}
+
+bool dr_trainer_makes(const dr_trainer *t, int i)
+{
+    return i % dr_ranks_size(t->ranks) == dr_ranks_rank(t->ranks);
+}
+
+dr_status dr_trainer_bring(const dr_trainer *t, int i, dr_status made, struct dr_image *picture)
+{
+    int from = i % dr_ranks_size(t->ranks), here = dr_ranks_rank(t->ranks);
+    int head[4] = {(int)made, picture->width, picture->height, picture->channels};
+    if (from == 0 || (here != 0 && here != from))
+        return here == from ? made : DR_OK;
+    dr_status st =
+        here ? dr_ranks_send(t->ranks, 0, head, sizeof head) : dr_ranks_receive(t->ranks, from, head, sizeof head);
+    if (!st && head[0])
+        return here ? made : dr_fail((dr_status)head[0], "rank %d could not make picture %d", from, i + 1);
+    if (!st && !here)
+        st = dr_image_alloc(picture, head[1], head[2], head[3]);
+    size_t size = (size_t)head[1] * (size_t)head[2] * (size_t)head[3];
+    if (st)
+        return st;
+    return here ? dr_ranks_send(t->ranks, 0, picture->data, size)
+                : dr_ranks_receive(t->ranks, from, picture->data, size);
+}
+
 bool dr_trainer_cancelled(const dr_trainer *t)
 {
+    if (t->agrees)
+        return t->stop;
     return t->o->callbacks.cancel && t->o->callbacks.cancel(t->o->callbacks.user);
 }

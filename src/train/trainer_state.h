@@ -47,10 +47,23 @@ struct dr_trainer {
     dr_tape tape;
     double smooth_loss;
 
+    dr_ranks *ranks; /* that train together; NULL: alone */
+    bool agrees;     /* ranks stop together: `stop` tells whether, and no longer the callback */
+    bool stop;
+
     dr_tb *events;
     dr_jsonl log;
     int lock; /* the output folder, locked; -1 */
 };
+
+/** How many photos a step has over all ranks: own.train_batch_size from then on. */
+dr_status dr_trainer_settle_batch(dr_trainer *t);
+/** DR_EINVAL where ranks differ in version, instruction set, options or photos; and later in the weights that they
+ * start from, or the checkpoint. On all ranks. */
+dr_status dr_trainer_compare_ranks(dr_trainer *t);
+dr_status dr_trainer_compare_weights(dr_trainer *t);
+/** What a run's course depends on; new, NULL out of memory. */
+json_t *dr_trainer_fingerprint(const dr_trainer *t);
 
 /** Photos, prompts, schedules, plan, and the checkpoint to go on from, if there is one. */
 dr_status dr_trainer_prepare(dr_trainer *t);

@@ -1,3 +1,4 @@
+#include "learn/hub.h"
 #include "learn/toy.h"
 
 #include <math.h>
@@ -148,113 +149,136 @@ static void without_an_average_there_is_nothing_to_exchange(void **state)
 
 /* --- several machines ------------------------------------------------------------------------------ */
 
-/* The other machine's gradients, added where they are complete. */
-typedef struct other {
-    toy *of;
-    size_t seen; /* values that came by */
-    int calls;
-} other;
-
-static dr_status add_others(void *user, float *gradient, size_t values)
+static double distance(const float *a, const float *b, size_t n)
 {
-    other *o = user;
-    const dr_gradients *mine = &o->of->t.gradients;
-    for (size_t i = 0; i < values; i++)
-        gradient[i] += mine->flat[o->seen + i];
-    o->seen += values;
-    o->calls++;
-    return DR_OK;
+    double most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    return most;
 }
 
-/* Machine 0 draws sample 0, machine 1 sample 1: together a step of two samples. */
-static void two_machines_make_one_step(void **state)
-{
-    (void)state;
-    toy alone, mine, theirs;
-    double norm, norm_of_both;
-    dr_training_options o = TOY_OPTIONS;
-    start(&alone, &o);
-    start(&mine, &o);
-    start(&theirs, &o);
-    for (int step = 0; step < 3; step++) {
-        dr_training_begin(&alone.t, &alone.g, 0.01);
-        toy_sample(&alone, 1, step, 0, 0.5f);
-        toy_sample(&alone, 1, step, 1, 0.5f);
-        assert_int_equal(dr_training_end(&alone.t, &alone.g, &norm), DR_OK);
+/* A failed assertion on another thread would leave the test by longjmp. */
+static _Atomic int wrong;
 
-        other both = {.of = &theirs};
-        memcpy(dr_f32(theirs.w1), dr_f32(mine.w1), dr_nbytes(mine.w1));
-        memcpy(dr_f32(theirs.b1), dr_f32(mine.b1), dr_nbytes(mine.b1));
-        memcpy(dr_f32(theirs.w2), dr_f32(mine.w2), dr_nbytes(mine.w2));
-        dr_training_begin(&theirs.t, &theirs.g, 0.01);
-        toy_sample(&theirs, 1, step, 1, 0.5f);
-        mine.t.reduce = add_others;
-        mine.t.user = &both;
-        dr_training_begin(&mine.t, &mine.g, 0.01);
-        toy_sample(&mine, 1, step, 0, 0.5f);
-        assert_int_equal(dr_training_end(&mine.t, &mine.g, &norm_of_both), DR_OK);
-        assert_int_equal(both.calls, 1);
-        assert_int_equal(both.seen, mine.t.gradients.values);
-        assert_true(norm == norm_of_both);
-    }
-    toy_same(&alone, &mine);
-    toy_close(&alone);
-    toy_close(&mine);
-    toy_close(&theirs);
-}
+#define STEPS 12
+#define SAMPLES 4
 
-static dr_status count(void *user, float *gradient, size_t values)
-{
-    (void)gradient;
-    *(size_t *)user += values;
-    return DR_OK;
-}
+typedef struct together {
+    dr_training_options o;
+    toy *alone;
+    bool loose; /* what travels is rounded */
+} together;
 
-static dr_status lost(void *user, float *gradient, size_t values)
+/* Of a step's samples each rank takes its part, the last one what is left. */
+static void train_together(hub_rank *me)
 {
-    (void)user, (void)gradient, (void)values;
-    return dr_fail(DR_ENET, "the other machine does not answer");
-}
-
-static void gradients_that_are_used_as_they_come_pass_there_too(void **state)
-{
-    (void)state;
+    const together *c = me->shared;
     toy m;
     double norm;
-    size_t seen = 0;
-    dr_training_options o = TOY_OPTIONS;
-    o.max_norm = 0;
-    o.as_they_come = true;
+    dr_training_options o = c->o;
+    o.ranks = me->ranks;
     start(&m, &o);
-    m.t.reduce = count;
-    m.t.user = &seen;
-    dr_training_begin(&m.t, &m.g, 0.01);
-    toy_sample(&m, 1, 0, 0, 1);
-    assert_int_equal(dr_training_end(&m.t, &m.g, &norm), DR_OK);
-    assert_int_equal(seen, m.t.gradients.values);
-    m.t.reduce = lost;
-    dr_training_begin(&m.t, &m.g, 0.01);
-    toy_sample(&m, 1, 1, 0, 1);
-    assert_int_equal(dr_training_end(&m.t, &m.g, &norm), DR_ENET);
+    int n = me->at->size, each = SAMPLES / n, first = me->rank * each, last = me->rank + 1 < n ? first + each : SAMPLES;
+    for (int step = 0; step < STEPS; step++) {
+        dr_training_begin(&m.t, &m.g, 0.01);
+        for (int k = first; k < last; k++) {
+            if (k == last - 1)
+                dr_training_last(&m.t, &m.g);
+            toy_sample(&m, 1, step, k, 1.0f / SAMPLES);
+        }
+        wrong += dr_training_end(&m.t, &m.g, &norm) != DR_OK;
+    }
+    const float *const mine[] = {dr_f32(m.w1), dr_f32(m.b1), dr_f32(m.w2)};
+    const dr_tensor *const theirs[] = {c->alone->w1, c->alone->b1, c->alone->w2};
+    for (int i = 0; i < 3; i++)
+        wrong += distance(mine[i], dr_f32(theirs[i]), (size_t)dr_numel(theirs[i])) > (c->loose ? 2e-3 : 2e-6);
+    wrong += dr_training_swap(&m.t) != DR_OK; /* the average is everywhere, too */
+    for (int i = 0, at = 0; i < 3; at += (int)dr_numel(theirs[i]), i++)
+        wrong += o.average && distance(mine[i], c->alone->t.ema.average + at, (size_t)dr_numel(theirs[i])) >
+                                  (c->loose ? 2e-3 : 2e-6);
+    wrong += dr_training_swap(&m.t) != DR_OK;
     toy_close(&m);
 }
 
-static void a_sum_that_fails_stops_the_step(void **state)
+static void train_alone(toy *m, const dr_training_options *o)
+{
+    double norm;
+    start(m, o);
+    for (int step = 0; step < STEPS; step++) {
+        dr_training_begin(&m->t, &m->g, 0.01);
+        for (int k = 0; k < SAMPLES; k++)
+            toy_sample(m, 1, step, k, 1.0f / SAMPLES);
+        assert_int_equal(dr_training_end(&m->t, &m->g, &norm), DR_OK);
+    }
+}
+
+static void compare(const dr_training_options *o, int ranks, bool loose)
+{
+    toy alone;
+    train_alone(&alone, o);
+    together c = {*o, &alone, loose};
+    wrong = 0;
+    hub_all(ranks, train_together, &c);
+    assert_int_equal(wrong, 0);
+    toy_close(&alone);
+}
+
+static void several_ranks_make_the_steps_of_one(void **state)
 {
     (void)state;
-    toy m, untouched;
+    dr_training_options o = TOY_OPTIONS;
+    for (int ranks = 2; ranks <= 6; ranks++) /* with more than there are samples some have none */
+        compare(&o, ranks, false);
+}
+
+static void clipping_is_by_the_length_of_all_gradients(void **state)
+{
+    (void)state;
+    dr_training_options o = TOY_OPTIONS;
+    o.max_norm = 0.01;
+    compare(&o, 3, false);
+}
+
+static void gradients_may_travel_as_bf16(void **state)
+{
+    (void)state;
+    dr_training_options o = TOY_OPTIONS;
+    o.bf16_wire = true;
+    compare(&o, 2, true);
+}
+
+static void moments_in_8_bits_are_shared_out_in_blocks(void **state)
+{
+    (void)state;
+    dr_training_options o = TOY_OPTIONS;
+    o.adamw.eight_bit = true;
+    compare(&o, 2, false);
+}
+
+static void one_whose_loss_is_no_number_stops_all(hub_rank *me)
+{
+    toy m;
     double norm;
     dr_training_options o = TOY_OPTIONS;
+    o.ranks = me->ranks;
     start(&m, &o);
-    start(&untouched, &o);
-    m.t.reduce = lost;
     dr_training_begin(&m.t, &m.g, 0.01);
-    toy_sample(&m, 1, 0, 0, 1);
-    assert_int_equal(dr_training_end(&m.t, &m.g, &norm), DR_ENET);
-    m.t.adamw.step = 0;
-    toy_same(&m, &untouched);
+    toy_sample(&m, 1, 0, me->rank, 0.5f);
+    if (me->rank == 1) {
+        wrong += dr_ranks_abort(me->ranks, dr_training_check(&m.t, "the loss", NAN)) != DR_EINVAL;
+    } else {
+        wrong += dr_training_end(&m.t, &m.g, &norm) != DR_EINVAL;
+        wrong += !strstr(dr_error(), "' stopped: the loss is not a number at step 1: try a lower --rate");
+    }
     toy_close(&m);
-    toy_close(&untouched);
+}
+
+static void a_rank_that_stops_stops_the_step_of_all(void **state)
+{
+    (void)state;
+    wrong = 0;
+    hub_all(3, one_whose_loss_is_no_number_stops_all, NULL);
+    assert_int_equal(wrong, 0);
 }
 
 int main(void)
@@ -266,9 +290,11 @@ int main(void)
         cmocka_unit_test(gradients_used_as_they_come_change_no_bit),
         cmocka_unit_test(what_is_not_a_number_is_told_and_not_applied),
         cmocka_unit_test(without_an_average_there_is_nothing_to_exchange),
-        cmocka_unit_test(two_machines_make_one_step),
-        cmocka_unit_test(gradients_that_are_used_as_they_come_pass_there_too),
-        cmocka_unit_test(a_sum_that_fails_stops_the_step),
+        cmocka_unit_test(several_ranks_make_the_steps_of_one),
+        cmocka_unit_test(clipping_is_by_the_length_of_all_gradients),
+        cmocka_unit_test(gradients_may_travel_as_bf16),
+        cmocka_unit_test(moments_in_8_bits_are_shared_out_in_blocks),
+        cmocka_unit_test(a_rank_that_stops_stops_the_step_of_all),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
