@@ -52,6 +52,7 @@ typedef struct dr_request {
     int arg_count;
     const char *content_type, *last_event_id; /* may be NULL */
     char client[64];                          /* address */
+    char who[64];                             /* the client's name, by its token; "": it has none of its own */
     const char *origin;                       /* of another site's page that may read the answer; NULL: none */
     const char *body;
     size_t size;

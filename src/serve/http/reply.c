@@ -132,6 +132,7 @@ enum MHD_Result dr_exchange_send(dr_exchange *x)
     if (!m)
         return MHD_NO;
     add_headers(m, a, x);
+    atomic_fetch_add(&x->server->o->counts->answers[a->status / 100 % 6], 1);
     enum MHD_Result rc = MHD_queue_response(x->connection, (unsigned)a->status, m);
     MHD_destroy_response(m);
     return rc;
