@@ -53,8 +53,8 @@ static int parse(serve_cli *c, int argc, char **argv)
         {"host", DR_OPT_STRING, &c->host, "ADDRESS", "address to listen at; one that others can reach needs a token"},
         {"token", DR_OPT_STRING, &c->token, "SECRET",
          "what clients must show; drape store token gives each a token of its own", .shown_default = ""},
-        {"workers", DR_OPT_INT, &c->workers, "N", "0: compute nothing here, leave it to drape work; 1: compute here, too",
-         0, 1},
+        {"workers", DR_OPT_INT, &c->workers, "N",
+         "0: compute nothing here, leave it to drape work; 1: compute here, too", 0, 1},
         {"keep", DR_OPT_STRING, &c->keep, "30d|20GB",
          "jobs that ended longer ago go, or the oldest beyond this size; "
          "both with a comma",

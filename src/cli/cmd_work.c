@@ -55,5 +55,6 @@ static int run(int argc, char **argv)
     return st ? dr_cli_fail(&dr_cmd_work, (int)st) : 0;
 }
 
-const dr_command dr_cmd_work = {"work", "computes for drape serve on other machines", "--store URL [--model DIR|FILE]...",
+const dr_command dr_cmd_work = {"work", "computes for drape serve on other machines",
+                                "--store URL [--model DIR|FILE]...",
                                 "  drape work --store postgresql://drape@db.example/drape --model models/sd2\n", run};

@@ -39,8 +39,10 @@ void dr_studio_store_rows(dr_studio_cli *c, const char *folder, dr_opt *rows)
         {"store", DR_OPT_STRING, &c->store, "URL",
          "where jobs and pictures are: postgresql://HOST/DATABASE for several machines; docs/scale.md",
          .shown_default = "a database in the folder of --data"},
-        {"data", DR_OPT_STRING, &c->data, "DIR", "where jobs and pictures are kept; with --store no more than trainings",
-         .shown_default = folder},
+        {"data", DR_OPT_STRING, &c->data, "DIR",
+         "where jobs and pictures are kept; with --store no more than trainings", .shown_default = folder},
+        {"lease", DR_OPT_INT, &c->lease, "SECONDS",
+         "a worker of --store that says nothing for so long loses its job to another one", 5, 3600},
         {"parser", DR_OPT_STRING, &c->parser, "DIR", "folder of another clothes parser",
          .shown_default = "DRAPE_PARSER, or the one that comes with drape"},
         {"threads", DR_OPT_INT, &c->threads, "N", "threads to compute with", 0, 1024,
@@ -81,6 +83,7 @@ dr_status dr_studio_cli_options(dr_studio_cli *c, const char *name, dr_studio_op
                              .store = c->store,
                              .data = c->data,
                              .parser = c->parser,
+                             .lease = c->lease,
                              .threads = c->threads};
     return st;
 }

@@ -10,15 +10,18 @@
 typedef struct dr_studio_cli {
     dr_opt_list models, loras, embeddings;
     const char *store, *data, *parser, *tokenizer, *vae, *folder, *attention, *weights;
-    int threads;
+    int threads, lease;
     bool quiet, ema;
     char data_path[PATH_MAX];
     drape_embedding *words;
 } dr_studio_cli;
 
-#define DR_STUDIO_CLI_DEFAULTS {.weights = "file"}
+#define DR_STUDIO_CLI_DEFAULTS                                                                                         \
+    {                                                                                                                  \
+        .weights = "file", .lease = 30                                                                                 \
+    }
 
-enum { DR_MODEL_OPTIONS = 9, DR_STORE_OPTIONS = 5 };
+enum { DR_MODEL_OPTIONS = 9, DR_STORE_OPTIONS = 6 };
 
 /** The rows of models: DR_MODEL_OPTIONS of them. */
 void dr_studio_model_rows(dr_studio_cli *c, dr_opt *rows);

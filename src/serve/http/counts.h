@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 typedef struct dr_http_counts {
-    atomic_ullong answers[6];    /* by the status' first digit */
+    atomic_ullong answers[6];        /* by the status' first digit */
     atomic_int connections, streams; /* that are open */
 } dr_http_counts;
 

@@ -59,7 +59,7 @@ static bool log_in(dr_exchange *x)
 {
     const char *token = dr_request_arg(&x->r, "token");
     if (!token || strlen(token) > 150 || strcmp(x->r.path, "/") != 0 ||
-        !dr_guard_knows(&x->server->guard, token, x->r.who))
+        !dr_guard_knows(&x->server->guard, token, &x->r.who))
         return false;
     x->r.answer = (dr_answer){.status = 303, .type = "text/plain", .bytes = ""};
     snprintf(x->r.answer.location, sizeof x->r.answer.location, "/");
@@ -81,7 +81,7 @@ static void check_guard(dr_exchange *x)
         dr_answer_error(a, 429, "too_many", NULL, "too many wrong tokens: wait a minute");
         return;
     }
-    dr_verdict verdict = dr_guard_check(&v->guard, &who, x->r.method, x->r.who);
+    dr_verdict verdict = dr_guard_check(&v->guard, &who, x->r.method, &x->r.who);
     if (verdict != DR_WRONG_HOST && dr_guard_lists(&v->guard, who.origin))
         x->r.origin = who.origin;
     if (x->r.origin && dr_exchange_is_preflight(x)) { /* it never brings the token */
@@ -121,6 +121,13 @@ static void check_length(dr_exchange *x)
                         length, x->route->max_body);
 }
 
+/* A token for numbers gets nothing else. */
+static void check_rights(dr_exchange *x)
+{
+    if (strcmp(x->r.who.rights, "metrics") == 0 && !(x->route->flags & DR_ROUTE_NUMBERS))
+        dr_answer_error(&x->r.answer, 403, "no_right", NULL, "this token is for /metrics and nothing else");
+}
+
 static void check_limits(dr_exchange *x)
 {
     bool stream = x->route->flags & DR_ROUTE_STREAM;
@@ -143,6 +150,8 @@ static void judge(dr_exchange *x)
         dr_answer_error(&x->r.answer, 503, "stopping", NULL, "the server is stopping");
     if (!x->r.answer.status)
         x->route = dr_route_find(x->server->o->routes, x->server->o->page, &x->r);
+    if (!x->r.answer.status && x->route)
+        check_rights(x);
     if (!x->r.answer.status && x->route)
         check_length(x);
     if (!x->r.answer.status && x->route)

@@ -23,12 +23,13 @@ typedef struct dr_link dr_link;
 
 /* What the server stands between. Jobs are numbers here: nothing in this room knows what they are. */
 typedef struct dr_server_options {
-    const char *host;    /* address or name to listen at */
-    int port;            /* 0: any that is free */
-    const char *token;   /* NULL: none for all; without clients' own ones either, only this machine may ask */
+    const char *host;  /* address or name to listen at */
+    int port;          /* 0: any that is free */
+    const char *token; /* NULL: none for all; without clients' own ones either, only this machine may ask */
     /* Tokens of clients, see dr_guard; may be NULL. They get `studio`. */
     bool (*has_clients)(void *studio);
-    bool (*client)(void *studio, const char *token, char name[DR_CLIENT_NAME]);
+    bool (*client)(void *studio, const char *token, dr_caller *who);
+    bool open;           /* it tells nothing that others may not know: they may reach it without a token */
     const char *proxies; /* addresses that speak for others, with commas; NULL: none */
     const char *origins; /* of other sites' pages that may ask, see dr_guard; NULL: none */
     int threads;         /* to compute with, in what our own threads do */
@@ -98,6 +99,8 @@ bool dr_exchange_hand_over(dr_exchange *x);
 
 /** A job is over: requests that wait for it are answered. Any thread. */
 void dr_server_job_over(dr_server *v, int64_t job);
+/** The same for every job that is waited for and is over: its end may have been missed. */
+void dr_server_look_again(dr_server *v);
 
 /* --- replies ------------------------------------------------------------------------------------ */
 

