@@ -12,12 +12,14 @@
 
 #include <string.h>
 
+static dr_caller nobody;
+
 static dr_verdict ask(const char *token, const char *host, const char *origin, const char *site,
                       const char *authorization, const char *cookie)
 {
     dr_guard g = {"studio.local", 7860, token};
     dr_credentials c = {host, origin, site, NULL, authorization, cookie};
-    return dr_guard_check(&g, &c, "POST");
+    return dr_guard_check(&g, &c, "POST", &nobody);
 }
 
 static void only_our_own_names_are_answered(void **state)
@@ -47,7 +49,7 @@ static dr_verdict ask_listed(const char *list, const char *token, const char *ho
 {
     dr_guard g = {"studio.local", 7860, token, list};
     dr_credentials c = {host, origin, "cross-site", "cors"};
-    return dr_guard_check(&g, &c, "POST");
+    return dr_guard_check(&g, &c, "POST", &nobody);
 }
 
 static void pages_of_listed_sites_may_ask(void **state)
