@@ -56,7 +56,6 @@ json_t *dr_studio_job_json(dr_studio *s, const dr_job *j)
         return NULL;
     json_object_set_new(o, "garment", j->garment ? json_string(id) : json_null());
     json_object_set_new(o, "client", j->client[0] ? json_string(j->client) : json_null());
-    json_object_set_new(o, "priority", json_integer(j->priority));
     json_object_set_new(o, "worker", j->worker[0] ? json_string(j->worker) : json_null());
     json_t *live = dr_live_json(j->id, &none), *said = NULL;
     json_object_update(o, live);

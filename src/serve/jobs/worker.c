@@ -4,7 +4,7 @@
 
 #include "base/progress.h"
 #include "serve/jobs/kinds.h"
-#include "serve/jobs/models.h"
+#include "serve/jobs/numbers.h"
 #include "serve/jobs/taught.h"
 
 #include <stdio.h>
