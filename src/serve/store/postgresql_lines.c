@@ -3,6 +3,7 @@
 #include "serve/store/db_postgresql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,8 @@ dr_status dr_db_postgresql_listen(dr_db *db)
     dr_pg *d = (dr_pg *)db;
     if (pipe(d->wake) != 0)
         return dr_fail(DR_EIO, "cannot make a pipe: %s", strerror(errno));
+    fcntl(d->wake[0], F_SETFD, FD_CLOEXEC);
+    fcntl(d->wake[1], F_SETFD, FD_CLOEXEC);
     if (pthread_create(&d->thread, NULL, listen_on, d) != 0) {
         close(d->wake[0]);
         close(d->wake[1]);
