@@ -41,7 +41,7 @@ static dr_status finish(dr_store *s, const dr_attempt *a, dr_status st, bool *ou
     else if (!a->read)
         st = d->commit(s->db);
     if (!d->notify && !d->inside(s->db)) /* the lock is held still: what is pending is ours */
-        dr_hub_flush(&s->hub, !st);
+        dr_board_flush(&s->board, !st);
     *outer = d->leave(s->db);
     return st;
 }

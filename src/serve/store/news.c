@@ -10,7 +10,7 @@
 #include <time.h>
 
 struct dr_listener {
-    dr_hub *hub;
+    dr_board *board;
     dr_listener *next;
     pthread_cond_t some;
     bool woken;
@@ -18,12 +18,12 @@ struct dr_listener {
     int count;
 };
 
-void dr_hub_init(dr_hub *h)
+void dr_board_init(dr_board *h)
 {
     pthread_mutex_init(&h->mutex, NULL);
 }
 
-void dr_hub_clear(dr_hub *h)
+void dr_board_clear(dr_board *h)
 {
     DR_ASSERT(!h->first, "the store is closed before its listeners");
     pthread_mutex_destroy(&h->mutex);
@@ -37,20 +37,21 @@ static bool has(const dr_news *list, int count, const dr_news *n)
     return false;
 }
 
-/* Adds to a list that has room for `room`; when it is full all of it becomes "all". */
+/* Adds to a list that has room for `room`; when it is full all of it becomes "all", which has all else in it. */
 static void add_to(dr_news *list, int *count, int room, const dr_news *n)
 {
-    if (has(list, *count, n))
+    static const dr_news all = {.what = "all"};
+    if (has(list, *count, n) || has(list, *count, &all))
         return;
     if (*count == room) {
-        list[0] = (dr_news){.what = "all"};
+        list[0] = all;
         *count = 1;
     } else {
         list[(*count)++] = *n;
     }
 }
 
-void dr_hub_tell(dr_hub *h, const dr_news *n)
+void dr_board_tell(dr_board *h, const dr_news *n)
 {
     pthread_mutex_lock(&h->mutex);
     for (dr_listener *l = h->first; l; l = l->next) {
@@ -60,7 +61,7 @@ void dr_hub_tell(dr_hub *h, const dr_news *n)
     pthread_mutex_unlock(&h->mutex);
 }
 
-void dr_hub_heard(void *store, const char *text)
+void dr_board_heard(void *store, const char *text)
 {
     static const char known[] = "job|queue|live|preview|line|cancel|deleted|garments|all";
     dr_store *s = store;
@@ -75,7 +76,7 @@ void dr_hub_heard(void *store, const char *text)
         if (!dr_is_choice(known, n.what)) /* of a newer program */
             return;
     }
-    dr_hub_tell(&s->hub, &n);
+    dr_board_tell(&s->board, &n);
 }
 
 dr_status dr_say(dr_store *s, const char *what, int64_t job)
@@ -87,14 +88,14 @@ dr_status dr_say(dr_store *s, const char *what, int64_t job)
         return s->db->driver->notify(s->db, text);
     }
     snprintf(n.what, sizeof n.what, "%s", what);
-    add_to(s->hub.pending, &s->hub.pending_count, DR_MAX_PENDING, &n);
+    add_to(s->board.pending, &s->board.pending_count, DR_MAX_PENDING, &n);
     return DR_OK;
 }
 
-void dr_hub_flush(dr_hub *h, bool committed)
+void dr_board_flush(dr_board *h, bool committed)
 {
     for (int i = 0; committed && i < h->pending_count; i++)
-        dr_hub_tell(h, &h->pending[i]);
+        dr_board_tell(h, &h->pending[i]);
     h->pending_count = 0;
 }
 
@@ -103,12 +104,12 @@ dr_status dr_store_listen(dr_store *s, dr_listener **out)
     dr_listener *l = *out = calloc(1, sizeof *l);
     if (!l)
         return dr_fail(DR_ENOMEM, "out of memory");
-    l->hub = &s->hub;
+    l->board = &s->board;
     pthread_cond_init(&l->some, NULL);
-    pthread_mutex_lock(&s->hub.mutex);
-    l->next = s->hub.first;
-    s->hub.first = l;
-    pthread_mutex_unlock(&s->hub.mutex);
+    pthread_mutex_lock(&s->board.mutex);
+    l->next = s->board.first;
+    s->board.first = l;
+    pthread_mutex_unlock(&s->board.mutex);
     return DR_OK;
 }
 
@@ -116,12 +117,12 @@ void dr_listener_free(dr_listener *l)
 {
     if (!l)
         return;
-    pthread_mutex_lock(&l->hub->mutex);
-    dr_listener **at = &l->hub->first;
+    pthread_mutex_lock(&l->board->mutex);
+    dr_listener **at = &l->board->first;
     while (*at != l)
         at = &(*at)->next;
     *at = l->next;
-    pthread_mutex_unlock(&l->hub->mutex);
+    pthread_mutex_unlock(&l->board->mutex);
     pthread_cond_destroy(&l->some);
     free(l);
 }
@@ -133,22 +134,22 @@ int dr_listener_wait(dr_listener *l, double seconds, dr_news *out, int room)
     double end = (double)until.tv_sec + 1e-9 * (double)until.tv_nsec + seconds;
     until.tv_sec = (time_t)end;
     until.tv_nsec = (long)(1e9 * (end - (double)until.tv_sec));
-    pthread_mutex_lock(&l->hub->mutex);
-    while (l->count == 0 && !l->woken && pthread_cond_timedwait(&l->some, &l->hub->mutex, &until) == 0)
+    pthread_mutex_lock(&l->board->mutex);
+    while (l->count == 0 && !l->woken && pthread_cond_timedwait(&l->some, &l->board->mutex, &until) == 0)
         continue;
     l->woken = false;
     int n = l->count < room ? l->count : room;
     memcpy(out, l->list, (size_t)n * sizeof *out);
     memmove(l->list, l->list + n, (size_t)(l->count - n) * sizeof *l->list);
     l->count -= n;
-    pthread_mutex_unlock(&l->hub->mutex);
+    pthread_mutex_unlock(&l->board->mutex);
     return n;
 }
 
 void dr_listener_wake(dr_listener *l)
 {
-    pthread_mutex_lock(&l->hub->mutex);
+    pthread_mutex_lock(&l->board->mutex);
     l->woken = true;
     pthread_cond_signal(&l->some);
-    pthread_mutex_unlock(&l->hub->mutex);
+    pthread_mutex_unlock(&l->board->mutex);
 }

@@ -114,7 +114,7 @@ static dr_status read_id(dr_store *s, char *id, size_t n)
 static dr_status open_postgresql(dr_store *s, const dr_store_options *o)
 {
     char id[32] = "", path[PATH_MAX];
-    dr_status st = dr_db_postgresql(&s->db, o->url, dr_hub_heard, s);
+    dr_status st = dr_db_postgresql(&s->db, o->url, dr_board_heard, s);
     if (!st)
         st = reach(s);
     if (!st)
@@ -140,7 +140,7 @@ dr_status dr_store_open(dr_store **out, const dr_store_options *o)
         return st ? st : dr_fail(DR_ENOMEM, "out of memory");
     s->lock_fd = -1;
     pthread_mutex_init(&s->files, NULL);
-    dr_hub_init(&s->hub);
+    dr_board_init(&s->board);
     if (o->host)
         snprintf(s->host, sizeof s->host, "%s", o->host);
     else if (gethostname(s->host, sizeof s->host - 1) != 0)
@@ -163,7 +163,7 @@ void dr_store_close(dr_store *s)
         s->db->driver->close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
-    dr_hub_clear(&s->hub);
+    dr_board_clear(&s->board);
     pthread_mutex_destroy(&s->files);
     free(s->dir);
     free(s);

@@ -10,20 +10,20 @@
 enum { DR_MAX_PENDING = 64, DR_MAX_NEWS = 512 };
 
 /* Who hears of what. */
-typedef struct dr_hub {
+typedef struct dr_board {
     pthread_mutex_t mutex;
     dr_listener *first;
     /* of a transaction that is not through, where the database does not keep them itself; under its lock */
     dr_news pending[DR_MAX_PENDING];
     int pending_count;
-} dr_hub;
+} dr_board;
 
 struct dr_store {
     dr_db *db;
     char *dir;
     char host[128];
     int lock_fd;
-    dr_hub hub;
+    dr_board board;
     pthread_mutex_t files; /* of local copies against their removal */
 };
 
@@ -47,14 +47,14 @@ bool dr_attempt_next(dr_store *s, dr_attempt *a, dr_status *st);
 /** News of this transaction. */
 dr_status dr_say(dr_store *s, const char *what, int64_t job);
 
-void dr_hub_init(dr_hub *h);
-void dr_hub_clear(dr_hub *h);
+void dr_board_init(dr_board *h);
+void dr_board_clear(dr_board *h);
 /** To all listeners. */
-void dr_hub_tell(dr_hub *h, const dr_news *n);
+void dr_board_tell(dr_board *h, const dr_news *n);
 /** What another process said; NULL: the line was cut. */
-void dr_hub_heard(void *store, const char *text);
+void dr_board_heard(void *store, const char *text);
 /** At the end of a transaction. */
-void dr_hub_flush(dr_hub *h, bool committed);
+void dr_board_flush(dr_board *h, bool committed);
 
 /** The columns that dr_job_read() reads, of table jobs as `a`. */
 extern const char dr_job_columns[];
