@@ -54,8 +54,8 @@ static void tidy(dr_studio *s, int64_t id, const char *path)
 {
     dr_job j;
     dr_status st = dr_store_get(s->store, id, &j);
-    bool over = !st && strcmp(j.state, "waiting") != 0 && strcmp(j.state, "running") != 0;
-    if (st == DR_ENOENT || (over && !j.garment))
+    bool done = !st && strcmp(j.state, "done") == 0; /* one that was stopped may go on */
+    if (st == DR_ENOENT || (done && !j.garment))
         (void)dr_remove_tree(path);
     dr_job_clear(&j);
 }
