@@ -138,11 +138,13 @@ class Chaos(threading.Thread):
         self.links.set(i, "up")
 
     def run(self):
-        kinds = [("worker killed", self.worker)] * 4 + [("front killed", self.front)] * 2 + [("database killed", self.power)]
+        kinds = [("worker killed", self.worker)] * 4 + [("front killed", self.front)] * 2 + [("database killed", self.power)] * 2
         kinds += [("link cut", self.link)] * 3 if self.links.made else []
+        deck = []
         try:
             while not self.over.wait(self.random.expovariate(1 / self.o.every)):
-                name, act = self.random.choice(kinds)
+                deck = deck or self.random.sample(kinds, len(kinds))  # each kind comes up, in no order
+                name, act = deck.pop()
                 act()
                 self.done[name] += 1
         except Exception as e:  # pylint: disable=broad-except
