@@ -102,7 +102,8 @@ int main(int argc, char **argv)
     double seconds = dr_now() - began - 2; /* they wait for more */
     long long done = ended(s) - (before > 0 ? before : 0);
     dr_store_close(s);
-    printf("%d jobs, %d workers: queued in %.1f s, all done after %.1f s: %.0f jobs a second; %lld ended, %d workers failed\n",
+    printf("%d jobs, %d workers: queued in %.1f s, all done after %.1f s: %.0f jobs a second; %lld ended, %d workers "
+           "failed\n",
            jobs, workers, adding, seconds, jobs / seconds, done, bad);
     return bad || done != jobs;
 }

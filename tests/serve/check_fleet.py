@@ -198,7 +198,7 @@ class Fleet(unittest.TestCase):
         self.assertEqual(client.request("GET", "/healthz")[::2], (200, b"ok\n"))
         self.assertEqual(fleet.numbers(client.request("GET", "/metrics")[2].decode())["drape_working"], 0)
         self.assertEqual(client.request("GET", "/")[0], 404)
-        self.assertEqual(client.request("GET", "/api/v1/jobs")[0], 404)
+        self.assertEqual(client.request("GET", "/js/main.js")[0], 404)
 
 
 @unittest.skipUnless(fleet.programs(), "PostgreSQL's server is not installed")
@@ -247,7 +247,7 @@ class Clients(unittest.TestCase):
         self.assertEqual((status, json.loads(body)["error"]["code"]), (403, "not_yours"))
         status, _, body = as_["bert"].request("POST", "/api/v1/jobs", json.dumps(settings(photo, mask, priority=1)),
                                               {"Content-Type": "application/json"})
-        self.assertEqual((status, json.loads(body)["error"]["field"]), (400, "priority"))
+        self.assertEqual((status, json.loads(body)["error"]["field"]), (409, "priority"))
         urgent = as_["boss"].submit(**settings(photo, mask, seed=1, priority=50))
         self.assertEqual(as_["boss"].job(urgent)["position"], 0)
         as_["boss"].json("POST", f"/api/v1/jobs/{hers[0]}/cancel", status=200)

@@ -18,10 +18,12 @@ from client import BOUND, NANO, ROOT
 
 def programs():
     """The folder of PostgreSQL's server programs; None where there is none."""
+    folders = [f for pattern in ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+               for f in sorted(glob.glob(pattern), reverse=True)]
     found = shutil.which("initdb")
-    folders = [os.path.dirname(found)] if found else []
-    folders += sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: -int(p.split("/")[4].split(".")[0]))
-    return next((f for f in folders if os.path.exists(f"{f}/initdb") and os.path.exists(f"{f}/postgres")), None)
+    folders += [os.path.dirname(os.path.realpath(found))] if found else []
+    needed = ("initdb", "postgres", "pg_isready", "psql")
+    return next((f for f in folders if all(os.path.exists(f"{f}/{p}") for p in needed)), None)
 
 
 def free_port():

@@ -153,11 +153,10 @@ static void tell(dr_reporter *r, const dr_news *n)
     } else if (strcmp(n->what, "deleted") == 0) {
         dr_studio_say_deleted(s, n->job);
         answer_if_over(s, n->job);
-        dr_taught_tidy(s, n->job);
+        dr_taught_tidy(s);
     } else if (strcmp(n->what, "garments") == 0) {
         dr_studio_say_garments(s);
-        if (n->job)
-            dr_taught_tidy(s, n->job);
+        dr_taught_tidy(s);
     } else if (strcmp(n->what, "all") == 0) {
         tell_all(r);
     }

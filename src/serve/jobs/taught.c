@@ -6,6 +6,7 @@
 #include "serve/jobs/models.h"
 #include "serve/store/ids.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,17 +50,30 @@ dr_status dr_taught_path(dr_studio *s, const dr_job *j, char out[PATH_MAX])
                    dr_teaches_model(j->settings) ? "out" : "out/pytorch_lora_weights.safetensors");
 }
 
-void dr_taught_tidy(dr_studio *s, int64_t id)
+static void tidy(dr_studio *s, int64_t id, const char *path)
 {
-    char path[PATH_MAX];
     dr_job j;
-    if (!s->shared[0] || shared_folder(s, id, path) || !dr_is_dir(path))
-        return;
     dr_status st = dr_store_get(s->store, id, &j);
-    bool over = !st && strcmp(j.state, "waiting") != 0 && strcmp(j.state, "running") != 0;
-    if (st == DR_ENOENT || (over && !j.garment))
+    bool done = !st && strcmp(j.state, "done") == 0; /* one that was stopped may go on */
+    if (st == DR_ENOENT || (done && !j.garment))
         (void)dr_remove_tree(path);
     dr_job_clear(&j);
+}
+
+void dr_taught_tidy(dr_studio *s)
+{
+    char folder[PATH_MAX], path[PATH_MAX];
+    if (!s->shared[0] || dr_path(folder, sizeof folder, s->o->model_folder, ".taught"))
+        return;
+    DIR *d = opendir(folder);
+    const struct dirent *f;
+    while (d && (f = readdir(d))) {
+        int64_t id = dr_job_number(f->d_name);
+        if (id > 0 && !shared_folder(s, id, path))
+            tidy(s, id, path);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* --- what jobs need and workers have --------------------------------------------------------------- */

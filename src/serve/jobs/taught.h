@@ -20,8 +20,8 @@ dr_status dr_taught_path(dr_studio *s, const dr_job *j, char out[PATH_MAX]);
 /** True for a training of a whole model. */
 bool dr_teaches_model(const json_t *settings);
 
-/** What is left of training `id` in the shared folder goes, if it is no garment any more. */
-void dr_taught_tidy(dr_studio *s, int64_t id);
+/** What is left in the shared folder of trainings that are no garments any more goes. */
+void dr_taught_tidy(dr_studio *s);
 
 /** Lines for dr_new_job.needs; malloc'ed. NULL: out of memory. */
 char *dr_job_needs(dr_studio *s, const json_t *settings);
