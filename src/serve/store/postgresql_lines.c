@@ -49,10 +49,10 @@ PGconn *dr_pg_connect(const dr_pg *d)
         PGresult *r = d->pq->PQexec(c, "SET search_path TO drape");
         bool good = d->pq->PQresultStatus(r) == PGRES_COMMAND_OK;
         d->pq->PQclear(r);
-        if (good && d->pq->PQserverVersion(c) >= 100000)
+        if (good && d->pq->PQserverVersion(c) >= 130000)
             return c;
         dr_db_try_again = !good;
-        snprintf(why, sizeof why, "it is PostgreSQL %d, 10 or newer is needed", d->pq->PQserverVersion(c) / 10000);
+        snprintf(why, sizeof why, "it is PostgreSQL %d, 13 or newer is needed", d->pq->PQserverVersion(c) / 10000);
     }
     if (d->pq->PQstatus(c) != CONNECTION_OK)
         first_line(d->pq->PQerrorMessage(c), why, sizeof why);
