@@ -2,10 +2,11 @@
 """Many open connections to a server of our own while it computes, on loopback and within bounds.
 
     bench/serve_load.py [--drape build/drape] [--connections 1000] [--requests 2000] [--model DIR]
+                        [--streams N] [--store postgresql://... [--workers 1]]
 
 Opens the connections (a third of them streams of events, the rest kept alive), queues pictures, asks for the page, the
 status and the list of jobs over the kept ones, and reports the times of the answers, the memory of the server, and
-whether every job was done. Exit status 1: a median above 100 ms, an answer that failed, or a job that was lost.
+whether every job was done. With --store the server is a front without a worker of its own, and drape work computes. Exit status 1: a median above 100 ms, an answer that failed, or a job that was lost.
 """
 
 import argparse
@@ -34,15 +35,28 @@ def options():
     p.add_argument("--connections", type=int, default=1000)
     p.add_argument("--requests", type=int, default=2000)
     p.add_argument("--jobs", type=int, default=20)
+    p.add_argument("--streams", type=int, help="of the connections; a third")
+    p.add_argument("--store", help="of an empty database")
+    p.add_argument("--workers", type=int, default=1)
     o = p.parse_args()
     if o.connections > MOST_CONNECTIONS or o.requests > MOST_REQUESTS:
         p.error(f"at most {MOST_CONNECTIONS} connections and {MOST_REQUESTS} requests")
     return o
 
 
+def start_workers(o, folder):
+    """Those of --store, all ready."""
+    workers = [subprocess.Popen([o.drape, "work", "--store", o.store, "--model", o.model, "--data", f"{folder}/work{i}", "-q"],
+                                stdout=subprocess.PIPE) for i in range(o.workers if o.store else 0)]
+    if not all(w.stdout.readline() for w in workers):
+        sys.exit("serve_load: drape work does not start")
+    return workers
+
+
 def start(o, folder):
-    process = subprocess.Popen([o.drape, "serve", "--model", o.model, "--port", "0", "--data", folder + "/data", "--quiet"],
-                               stdout=subprocess.PIPE)
+    store = ["--store", o.store, "--workers", "0"] if o.store else []
+    process = subprocess.Popen([o.drape, "serve", "--model", o.model, "--port", "0", "--data", folder + "/data", "--quiet",
+                                *store], stdout=subprocess.PIPE)
     url = process.stdout.readline().decode()
     if not url.startswith("http://127.0.0.1:"):
         sys.exit("serve_load: drape serve does not start")
@@ -98,11 +112,13 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, MOST_CONNECTIONS + 100)), hard))
     with tempfile.TemporaryDirectory(prefix="drape-load-") as folder:
         process, port = start(o, folder)
+        workers = start_workers(o, folder)
         try:
             bad = load(o, process, port)
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            for p in [process, *workers]:
+                p.send_signal(signal.SIGTERM)
+                p.wait(60)
     sys.exit(bad)
 
 
@@ -114,6 +130,8 @@ def load(o, process, port):
     began = time.monotonic()
     lines = [Line(port) for _ in range(o.connections)]
     streams, kept = lines[::3], [l for i, l in enumerate(lines) if i % 3]
+    if o.streams is not None:
+        streams, kept = lines[:o.streams], lines[o.streams:]
     selector = selectors.DefaultSelector()
     for line in streams:
         line.listen()

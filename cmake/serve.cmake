@@ -38,3 +38,11 @@ target_link_libraries(drape_serve PUBLIC drape_lib PkgConfig::MICROHTTPD PkgConf
 if(DRAPE_TSAN)
   target_compile_options(drape_serve PRIVATE -fsanitize=thread -fno-omit-frame-pointer)
 endif()
+
+# PostgreSQL as the store: libpq's header is needed here, the library only where such a store is used (src/serve/store/libpq.h).
+pkg_check_modules(POSTGRESQL QUIET IMPORTED_TARGET libpq)
+if(POSTGRESQL_FOUND)
+  target_compile_definitions(drape_serve PRIVATE DRAPE_POSTGRESQL)
+  target_include_directories(drape_serve PRIVATE ${POSTGRESQL_INCLUDE_DIRS})
+endif()
+message(STATUS "PostgreSQL for drape serve --store: ${POSTGRESQL_FOUND}")

@@ -75,7 +75,7 @@ static void check_answer(const dr_answer *a)
 
 static void handle(dr_request *r)
 {
-    const dr_route *route = dr_route_find(dr_routes, r);
+    const dr_route *route = dr_route_find(dr_routes, true, r);
     if (route && r->size <= route->max_body + 1)
         route->handle(&studio, r);
     if (route && route->flags & DR_ROUTE_STREAM && !r->answer.status) {

@@ -5,7 +5,8 @@
 #include "cli/opt.h"
 
 extern const dr_command dr_cmd_tryon, dr_cmd_warp, dr_cmd_mask, dr_cmd_train, dr_cmd_init, dr_cmd_info, dr_cmd_verify,
-    dr_cmd_bench, dr_cmd_pull, dr_cmd_convert, dr_cmd_serve, dr_cmd_compare, dr_cmd_completion, dr_cmd_eval;
+    dr_cmd_bench, dr_cmd_pull, dr_cmd_convert, dr_cmd_serve, dr_cmd_work, dr_cmd_store, dr_cmd_compare,
+    dr_cmd_completion, dr_cmd_eval;
 
 /** Once, before a command runs. `commands` are all of them in the order of --help, NULL at the end. */
 void dr_cli_begin(const dr_command *const *commands);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 /* In the order of --help. */
-static const dr_command *const commands[] = {&dr_cmd_tryon,   &dr_cmd_warp,       &dr_cmd_mask,  &dr_cmd_train,
-                                             &dr_cmd_eval,    &dr_cmd_compare,    &dr_cmd_serve, &dr_cmd_pull,
-                                             &dr_cmd_convert, &dr_cmd_init,       &dr_cmd_info,  &dr_cmd_verify,
-                                             &dr_cmd_bench,   &dr_cmd_completion, NULL};
+static const dr_command *const commands[] = {
+    &dr_cmd_tryon, &dr_cmd_warp,       &dr_cmd_mask, &dr_cmd_train,   &dr_cmd_eval, &dr_cmd_compare, &dr_cmd_serve,
+    &dr_cmd_work,  &dr_cmd_store,      &dr_cmd_pull, &dr_cmd_convert, &dr_cmd_init, &dr_cmd_info,    &dr_cmd_verify,
+    &dr_cmd_bench, &dr_cmd_completion, NULL};
 
 static void print_help(FILE *f)
 {

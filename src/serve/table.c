@@ -6,7 +6,20 @@
 
 enum { SMALL = 1 << 20, PICTURE = 64 << 20, BASE64 = 96 << 20 };
 
+/* Those of a worker without a page. */
+#define WATCHING                                                                                                       \
+    {"GET", "/healthz", dr_get_health, DR_ROUTE_SLOW | DR_ROUTE_OPEN, 0},                                              \
+    {                                                                                                                  \
+        "GET", "/metrics", dr_get_numbers, DR_ROUTE_SLOW | DR_ROUTE_NUMBERS, 0                                         \
+    }
+
+const dr_route dr_worker_routes[] = {
+    WATCHING,
+    {NULL},
+};
+
 const dr_route dr_routes[] = {
+    WATCHING,
     {"GET", "/api/v1/info", dr_get_info, 0, 0},
     {"GET", "/api/v1/openapi.json", dr_get_description, 0, 0},
     {"GET", "/openapi.json", dr_get_description, 0, 0},
@@ -21,14 +34,14 @@ const dr_route dr_routes[] = {
     {"POST", "/api/v1/jobs/{id}/retry", dr_retry_job, 0, SMALL},
     {"POST", "/api/v1/jobs/{id}/move", dr_move_job, 0, SMALL},
     {"GET", "/api/v1/jobs/{id}/loss", dr_get_loss, DR_ROUTE_SLOW, 0},
-    {"GET", "/api/v1/jobs/{id}/preview", dr_get_preview, 0, 0},
+    {"GET", "/api/v1/jobs/{id}/preview", dr_get_preview, DR_ROUTE_SLOW, 0},
     {"GET", "/api/v1/jobs/{id}/events", dr_get_job_events, DR_ROUTE_STREAM, 0},
     {"GET", "/api/v1/events", dr_get_events, DR_ROUTE_STREAM, 0},
     {"GET", "/api/v1/garments", dr_get_garments, 0, 0},
     {"DELETE", "/api/v1/garments/{id}", dr_delete_garment, DR_ROUTE_SLOW, 0},
     {"POST", "/api/v1/lint", dr_post_lint, DR_ROUTE_SLOW, SMALL},
     {"POST", "/sdapi/v1/img2img", dr_a1111_img2img, DR_ROUTE_SLOW, BASE64},
-    {"GET", "/sdapi/v1/progress", dr_a1111_progress, 0, 0},
+    {"GET", "/sdapi/v1/progress", dr_a1111_progress, DR_ROUTE_SLOW, 0},
     {"POST", "/sdapi/v1/interrupt", dr_a1111_interrupt, 0, SMALL},
     {"POST", "/sdapi/v1/png-info", dr_a1111_png_info, DR_ROUTE_SLOW, BASE64},
     {"GET", "/sdapi/v1/samplers", dr_a1111_samplers, 0, 0},

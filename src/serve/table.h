@@ -4,7 +4,7 @@
 
 #include "serve/http/routes.h"
 
-/** Ends with a path of NULL. */
-extern const dr_route dr_routes[];
+/** Each ends with a path of NULL: a front's, and a worker's. */
+extern const dr_route dr_routes[], dr_worker_routes[];
 
 #endif

@@ -467,7 +467,7 @@ class Killed(Case):
         strange, after = self.tryon(seed=1), self.tryon(seed=2)
         self.server.kill()
         row("UPDATE jobs SET type='other' WHERE id=?", strange)
-        row("UPDATE jobs SET state='cancelled', place=NULL WHERE state='running'")
+        row("UPDATE jobs SET state='cancelled' WHERE state='running'")
         self.server.start()
         self.client.ended(after)
         self.assertEqual(row("SELECT state, error FROM jobs WHERE id=?", strange),

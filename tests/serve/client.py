@@ -31,6 +31,7 @@ class Server:
         self.log = f"{data}.log"
         self.process = None
         self.port = 0
+        self.token = ""  # one that the store knows, where there is one
 
     def start(self):
         with open(self.log, "ab") as log:
@@ -45,7 +46,7 @@ class Server:
 
     def learn(self):
         """What this server says of itself is what answers are checked against."""
-        token = self.command[self.command.index("--token") + 1] if "--token" in self.command else ""
+        token = self.command[self.command.index("--token") + 1] if "--token" in self.command else self.token
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
         connection.request("GET", "/api/v1/openapi.json", headers={"Authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()

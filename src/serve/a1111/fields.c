@@ -39,6 +39,7 @@ static const dr_field fields[] = {
     {"disable_extra_networks", DR_FIELD_BOOL, "false"},
     {"send_images", DR_FIELD_BOOL, "true"},
     {"include_init_images", DR_FIELD_BOOL, "false"},
+    {"priority", DR_FIELD_INT, "0", -DR_MAX_PRIORITY, DR_MAX_PRIORITY},
     {NULL},
 };
 

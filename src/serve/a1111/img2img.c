@@ -149,6 +149,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
                           q->karras, "eta", q->eta);
     if (!s)
         return NULL;
+    json_object_set(s, "priority", json_object_get(o, "priority"));
     json_object_set(s, "guidance_start", json_object_get(o, "guidance_start"));
     json_object_set(s, "guidance_end", json_object_get(o, "guidance_end"));
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
@@ -172,7 +173,7 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
 }
 
 /* Keeps the pictures and queues the job. */
-static dr_status submit(dr_studio *s, const dr_img2img *q, char *field, int64_t *id)
+static dr_status submit(dr_studio *s, const dr_request *r, const dr_img2img *q, char *field, int64_t *id)
 {
     drape_image photo = {0}, mask = {0};
     dr_blob photo_blob, mask_blob, garment_blob;
@@ -196,7 +197,7 @@ static dr_status submit(dr_studio *s, const dr_img2img *q, char *field, int64_t 
         st = settings ? dr_fields_read(dr_kinds[DR_KIND_TRYON].fields, settings, &all, field)
                       : dr_fail(DR_ENOMEM, "out of memory");
     if (!st)
-        st = dr_studio_submit(s, all, field, id);
+        st = dr_studio_submit(s, r, all, field, id);
     json_decref(settings);
     json_decref(all);
     return st;
@@ -207,8 +208,8 @@ static dr_status submit(dr_studio *s, const dr_img2img *q, char *field, int64_t 
 static char *read_png(dr_studio *s, const char *id, size_t *size)
 {
     char path[4096], *data;
-    dr_store_blob_path(s->store, id, path, sizeof path);
-    return dr_file_read(path, (size_t)1 << 30, &data, size) ? NULL : data;
+    return dr_store_file(s->store, id, path, sizeof path) || dr_file_read(path, (size_t)1 << 30, &data, size) ? NULL
+                                                                                                              : data;
 }
 
 /* Pictures as base64, their seeds and texts. */
@@ -319,7 +320,7 @@ void dr_a1111_img2img(dr_studio *s, dr_request *r)
         return;
     dr_status st = dr_img2img_read(s, body, &q, field);
     if (!st)
-        st = submit(s, &q, field, &id);
+        st = submit(s, r, &q, field, &id);
     if (st) {
         dr_answer_failure(&r->answer, st, field);
         if (st == DR_EINVAL)

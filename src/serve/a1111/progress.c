@@ -2,56 +2,66 @@
 #include "serve/a1111/a1111.h"
 
 #include "base/json.h"
+#include "serve/jobs/clients.h"
 #include "serve/jobs/kinds.h"
 #include "serve/jobs/submit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* That is still running: its end is written down a moment before the worker lets go of it. */
-static bool is_tryon(dr_studio *s, int64_t id)
+/* The picture that is made now: the asking client's own where clients have tokens; 0: none. */
+static int64_t running(dr_studio *s, const dr_request *r)
 {
-    dr_job j = {0};
-    bool tryon = id && !dr_store_get(s->store, id, &j) && dr_kind_of(j.type) == &dr_kinds[DR_KIND_TRYON] &&
-                 strcmp(j.state, "running") == 0;
-    dr_job_clear(&j);
-    return tryon;
+    return dr_studio_running(s, dr_kinds[DR_KIND_TRYON].name, r->who.name);
+}
+
+static json_t *preview(dr_studio *s, int64_t id)
+{
+    int step;
+    void *png;
+    size_t size;
+    if (dr_store_preview(s->store, id, &step, &png, &size))
+        return json_null();
+    json_t *text = dr_a1111_to_base64(png, size);
+    free(png);
+    return text;
 }
 
 void dr_a1111_progress(dr_studio *s, dr_request *r)
 {
     const char *skip = dr_request_arg(r, "skip_current_image");
     bool picture = !skip || (strcmp(skip, "true") != 0 && strcmp(skip, "1") != 0);
-    pthread_mutex_lock(&s->mutex);
-    int64_t id = s->live.job;
-    pthread_mutex_unlock(&s->mutex);
-    bool tryon = is_tryon(s, id);
+    int64_t id = running(s, r);
     int waiting = dr_store_waiting(s->store);
-    pthread_mutex_lock(&s->mutex);
-    const dr_live *l = &s->live;
-    bool runs = tryon && l->job == id;
-    json_t *image = runs && picture && l->preview ? dr_a1111_to_base64(l->preview, l->preview_size) : json_null();
-    double fraction = runs && l->fraction > 0 ? l->fraction : runs ? 0.001 : 0;
-    bool denoises = runs && l->stage == DR_WORK_DENOISE;
-    json_t *state = json_pack("{s:b, s:b, s:b, s:s, s:i, s:s, s:i, s:i, s:i}", "skipped", 0, "interrupted",
-                              runs && atomic_load(&s->cancel), "stopping_generation", 0, "job", runs ? "img2img" : "",
-                              "job_count", waiting + runs, "job_timestamp", "0", "job_no", runs ? l->picture : 0,
-                              "sampling_step", denoises ? l->done : 0, "sampling_steps", denoises ? l->total : 0);
-    json_t *o = json_pack("{s:f, s:f, s:o, s:o, s:n, s:n}", "progress", fraction, "eta_relative",
-                          runs && l->seconds_left > 0 ? l->seconds_left : 0, "state", state, "current_image", image,
-                          "textinfo", "current_task");
-    pthread_mutex_unlock(&s->mutex);
+    dr_job j = {0};
+    json_t *job = id && !dr_store_get(s->store, id, &j) ? dr_studio_job_json(s, &j) : NULL;
+    bool runs = job && strcmp(j.state, "running") == 0;
+    const char *stage = runs ? dr_json_text(job, "stage") : NULL;
+    bool denoises = stage && strcmp(stage, "denoise") == 0;
+    double fraction = runs ? dr_json_number(job, "fraction") : 0, left = runs ? dr_json_number(job, "seconds_left") : 0;
+    json_t *state =
+        json_pack("{s:b, s:b, s:b, s:s, s:i, s:s, s:i, s:i, s:i}", "skipped", 0, "interrupted", runs && j.cancel,
+                  "stopping_generation", 0, "job", runs ? "img2img" : "", "job_count", waiting + runs, "job_timestamp",
+                  "0", "job_no", runs ? (int)dr_json_whole(job, "picture") : 0, "sampling_step",
+                  denoises ? (int)dr_json_whole(job, "done") : 0, "sampling_steps",
+                  denoises ? (int)dr_json_whole(job, "total") : 0);
+    json_t *o = json_pack("{s:f, s:f, s:o, s:o, s:n, s:n}", "progress",
+                          fraction > 0 ? fraction
+                          : runs       ? 0.001
+                                       : 0,
+                          "eta_relative", left > 0 ? left : 0, "state", state, "current_image",
+                          runs && picture ? preview(s, id) : json_null(), "textinfo", "current_task");
+    json_decref(job);
+    dr_job_clear(&j);
     dr_answer_json(&r->answer, 200, o);
 }
 
 /* Stops the picture that is made. A training is nobody's but its owner's to stop. */
 void dr_a1111_interrupt(dr_studio *s, dr_request *r)
 {
-    pthread_mutex_lock(&s->mutex);
-    int64_t id = s->live.job;
-    pthread_mutex_unlock(&s->mutex);
-    if (is_tryon(s, id))
-        (void)dr_studio_cancel(s, id);
+    int64_t id = running(s, r);
+    if (id && !dr_studio_cancel(s, id))
+        dr_studio_note(s, r, "cancel", id);
     dr_answer_json(&r->answer, 200, json_object());
 }
 

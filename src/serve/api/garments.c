@@ -3,30 +3,34 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "serve/api/api.h"
+#include "serve/jobs/clients.h"
 #include "serve/jobs/complete.h"
 #include "serve/jobs/fields.h"
 #include "serve/jobs/models.h"
 #include "serve/jobs/settings.h"
+#include "serve/jobs/taught.h"
 #include "serve/jobs/train_set.h"
 #include "serve/store/ids.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static int64_t garment_bytes(dr_studio *s, int64_t id)
+/* 0 of a model that lies on another machine. */
+static int64_t garment_bytes(dr_studio *s, const dr_job *j)
 {
-    static const char *const files[] = {"out/pytorch_lora_weights.safetensors",
-                                        "out/unet/diffusion_pytorch_model.safetensors"};
-    char path[4096];
+    char path[PATH_MAX], file[PATH_MAX];
+    dr_blob b;
     struct stat st;
-    for (int i = 0; i < 2; i++) {
-        dr_store_train_path(s->store, id, files[i], path, sizeof path);
-        if (stat(path, &st) == 0)
-            return (int64_t)st.st_size;
-    }
-    return 0;
+    if (j->adapter[0])
+        return dr_store_blob(s->store, j->adapter, &b) ? 0 : b.bytes;
+    if (dr_taught_path(s, j, path))
+        return 0;
+    bool model =
+        dr_teaches_model(j->settings) && !dr_path(file, sizeof file, path, "unet/diffusion_pytorch_model.safetensors");
+    return stat(model ? file : path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
 static json_t *garment_json(dr_studio *s, const dr_job *j)
@@ -38,7 +42,7 @@ static json_t *garment_json(dr_studio *s, const dr_job *j)
                      json_object_get(o, "name"), "prompt", json_object_get(o, "prompt"), "method",
                      json_object_get(o, "method"), "model", json_object_get(o, "model"), "category",
                      json_object_get(o, "category"), "image", json_object_get(first, "photo"), "steps",
-                     json_object_get(o, "steps"), "created", j->ended, "bytes", (json_int_t)garment_bytes(s, j->id));
+                     json_object_get(o, "steps"), "created", j->ended, "bytes", (json_int_t)garment_bytes(s, j));
 }
 
 void dr_get_garments(dr_studio *s, dr_request *r)
@@ -60,13 +64,14 @@ void dr_get_garments(dr_studio *s, dr_request *r)
 void dr_delete_garment(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
+    if (!dr_client_may(s, r, id))
+        return;
     dr_status st = dr_store_forget_garment(s->store, id);
     if (st) {
         dr_answer_failure(&r->answer, st, NULL);
         return;
     }
-    dr_studio_say_garments(s);
-    dr_studio_say_job(s, id);
+    dr_studio_note(s, r, "forget", id);
     r->answer = (dr_answer){.status = 204, .type = "application/json", .bytes = ""};
 }
 

@@ -123,9 +123,11 @@ void dr_get_image(dr_studio *s, dr_request *r)
         st = shrink(s, &b, w, &r->answer);
         pthread_mutex_unlock(&s->decode);
     } else {
-        dr_store_blob_path(s->store, b.id, path, sizeof path);
-        r->answer = (dr_answer){.status = 200, .type = static_type(b.type), .path = strdup(path)};
-        st = r->answer.path ? DR_OK : dr_fail(DR_ENOMEM, "out of memory");
+        st = dr_store_file(s->store, b.id, path, sizeof path);
+        if (!st)
+            r->answer = (dr_answer){.status = 200, .type = static_type(b.type), .path = strdup(path)};
+        if (!st && !r->answer.path)
+            st = dr_fail(DR_ENOMEM, "out of memory");
     }
     if (st) {
         dr_answer_failure(&r->answer, st, NULL);

@@ -4,6 +4,7 @@
 #include "serve/api/api.h"
 #include "serve/jobs/kinds.h"
 #include "serve/jobs/settings.h"
+#include "serve/jobs/submit.h"
 #include "serve/jobs/train_set.h"
 #include "serve/store/ids.h"
 
@@ -56,9 +57,7 @@ static json_t *loras_json(const dr_studio *s)
 void dr_get_info(dr_studio *s, dr_request *r)
 {
     char running[24];
-    pthread_mutex_lock(&s->mutex);
-    int64_t job = s->live.job;
-    pthread_mutex_unlock(&s->mutex);
+    int64_t job = dr_studio_running(s, NULL, "");
     snprintf(running, sizeof running, "%lld", (long long)job);
     json_t *limits =
         json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "upload_bytes", 64 << 20, "pixels", DRAPE_MAX_PIXELS, "photos",

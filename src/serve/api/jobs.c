@@ -2,6 +2,7 @@
 #include "base/choice.h"
 #include "base/json.h"
 #include "serve/api/api.h"
+#include "serve/jobs/clients.h"
 #include "serve/jobs/kinds.h"
 #include "serve/jobs/submit.h"
 #include "serve/jobs/train_set.h"
@@ -124,7 +125,7 @@ void dr_post_job(dr_studio *s, dr_request *r)
     if (!wrong)
         wrong = dr_fields_read(kind->fields, in, &settings, field);
     if (!wrong)
-        st = dr_studio_submit(s, settings, field, &id);
+        st = dr_studio_submit(s, r, settings, field, &id);
     json_decref(in);
     json_decref(settings);
     if (wrong)
@@ -140,18 +141,23 @@ void dr_post_job(dr_studio *s, dr_request *r)
 void dr_cancel_job(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
-    answer_change(s, r, dr_studio_cancel(s, id), id);
+    if (!dr_client_may(s, r, id))
+        return;
+    dr_status st = dr_studio_cancel(s, id);
+    if (!st)
+        dr_studio_note(s, r, "cancel", id);
+    answer_change(s, r, st, id);
 }
 
 void dr_retry_job(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
-    dr_status st = dr_store_retry(s->store, id);
-    answer_change(s, r, st, id);
-    if (st)
+    if (!dr_client_may(s, r, id))
         return;
-    dr_studio_say_queue(s);
-    dr_studio_wake(s);
+    dr_status st = dr_store_retry(s->store, id);
+    if (!st)
+        dr_studio_note(s, r, "retry", id);
+    answer_change(s, r, st, id);
 }
 
 void dr_move_job(dr_studio *s, dr_request *r)
@@ -159,31 +165,26 @@ void dr_move_job(dr_studio *s, dr_request *r)
     static const dr_field table[] = {{"position", DR_FIELD_INT, NULL, 0, 1e6}, {NULL}};
     int64_t id = dr_job_number(r->param);
     json_t *o;
-    if (dr_request_fields(r, table, &o))
+    if (!dr_client_may(s, r, id) || dr_request_fields(r, table, &o))
         return;
     dr_status st = dr_store_move(s->store, id, (int)dr_json_whole(o, "position"));
     json_decref(o);
-    answer_change(s, r, st, id);
     if (!st)
-        dr_studio_say_queue(s);
+        dr_studio_note(s, r, "move", id);
+    answer_change(s, r, st, id);
 }
 
 void dr_delete_job(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
-    dr_job j;
-    dr_status st = dr_store_get(s->store, id, &j);
-    bool garment = !st && j.garment;
-    dr_job_clear(&j);
-    if (!st)
-        st = dr_store_delete(s->store, id);
+    if (!dr_client_may(s, r, id))
+        return;
+    dr_status st = dr_store_delete(s->store, id);
     if (st) {
         answer_change(s, r, st, id);
         return;
     }
-    dr_studio_say_deleted(s, id);
-    if (garment)
-        dr_studio_say_garments(s);
+    dr_studio_note(s, r, "delete", id);
     r->answer = (dr_answer){.status = 204, .type = "application/json", .bytes = ""};
 }
 
@@ -207,19 +208,15 @@ void dr_get_preview(dr_studio *s, dr_request *r)
 {
     int64_t id = dr_job_number(r->param);
     const char *step = dr_request_arg(r, "step");
-    int ignored;
-    if (step && !dr_query_int(step, 0, INT_MAX, &ignored)) {
+    int number;
+    void *png;
+    size_t size;
+    if (step && !dr_query_int(step, 0, INT_MAX, &number)) {
         dr_answer_error(&r->answer, 400, "bad_field", "step", "step must be a whole number from 0 to 2147483647");
         return;
     }
-    pthread_mutex_lock(&s->mutex);
-    bool have = id > 0 && s->live.job == id && s->live.preview;
-    void *copy = have ? malloc(s->live.preview_size) : NULL;
-    if (copy) {
-        memcpy(copy, s->live.preview, s->live.preview_size);
-        r->answer = (dr_answer){.status = 200, .type = "image/png", .data = copy, .size = s->live.preview_size};
-    }
-    pthread_mutex_unlock(&s->mutex);
-    if (!copy)
+    if (id == 0 || dr_store_preview(s->store, id, &number, &png, &size))
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is no preview of this job");
+    else
+        r->answer = (dr_answer){.status = 200, .type = "image/png", .data = png, .size = size};
 }

@@ -4,6 +4,7 @@
 #define DR_SERVE_HTTP_ANSWER_H
 
 #include "base/status.h"
+#include "serve/http/guard.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -52,7 +53,8 @@ typedef struct dr_request {
     int arg_count;
     const char *content_type, *last_event_id; /* may be NULL */
     char client[64];                          /* address */
-    const char *origin;                       /* of another site's page that may read the answer; NULL: none */
+    dr_caller who;
+    const char *origin; /* of another site's page that may read the answer; NULL: none */
     const char *body;
     size_t size;
     char param[80]; /* what stood for {id} in the route */

@@ -23,10 +23,10 @@ struct dr_events {
     size_t bytes;
     uint64_t run; /* ids of another run mean nothing here */
     bool stopped;
-    dr_listener *listeners;
+    dr_stream *listeners;
 };
 
-struct dr_listener {
+struct dr_stream {
     dr_events *e;
     int64_t job;
     uint64_t at;   /* number of the event that is read next */
@@ -35,7 +35,7 @@ struct dr_listener {
     bool waiting;
     void (*wake)(void *user);
     void *user;
-    dr_listener *previous, *following;
+    dr_stream *previous, *following;
 };
 
 dr_status dr_events_new(dr_events **out)
@@ -89,7 +89,7 @@ char *dr_event_text(const char *id, const char *name, const json_t *data)
 
 static void wake_all(dr_events *e)
 {
-    for (dr_listener *l = e->listeners; l; l = l->following)
+    for (dr_stream *l = e->listeners; l; l = l->following)
         if (l->waiting) {
             l->waiting = false;
             l->wake(l->user);
@@ -148,17 +148,16 @@ static uint64_t after(const dr_events *e, const char *last)
     return n + 1 >= e->first && n < e->next ? n + 1 : 0;
 }
 
-dr_listener *dr_listener_new(dr_events *e, int64_t job, const char *last, char *first, void (*wake)(void *user),
-                             void *user)
+dr_stream *dr_stream_new(dr_events *e, int64_t job, const char *last, char *first, void (*wake)(void *user), void *user)
 {
-    dr_listener *l = calloc(1, sizeof *l);
+    dr_stream *l = calloc(1, sizeof *l);
     if (!l) {
         free(first);
         return NULL;
     }
     pthread_mutex_lock(&e->mutex);
     uint64_t at = after(e, last);
-    *l = (dr_listener){.e = e, .job = job, .at = at ? at : e->next, .first = first, .wake = wake, .user = user};
+    *l = (dr_stream){.e = e, .job = job, .at = at ? at : e->next, .first = first, .wake = wake, .user = user};
     if (at) {
         free(first);
         l->first = NULL;
@@ -171,7 +170,7 @@ dr_listener *dr_listener_new(dr_events *e, int64_t job, const char *last, char *
     return l;
 }
 
-void dr_listener_free(dr_listener *l)
+void dr_stream_free(dr_stream *l)
 {
     if (!l)
         return;
@@ -188,7 +187,7 @@ void dr_listener_free(dr_listener *l)
 }
 
 /* Copies on from `text`; true when all of it has been read. */
-static bool copy(dr_listener *l, const char *text, size_t size, char *buf, size_t max, size_t *n)
+static bool copy(dr_stream *l, const char *text, size_t size, char *buf, size_t max, size_t *n)
 {
     *n = size - l->offset < max ? size - l->offset : max;
     memcpy(buf, text + l->offset, *n);
@@ -199,7 +198,7 @@ static bool copy(dr_listener *l, const char *text, size_t size, char *buf, size_
     return true;
 }
 
-static ssize_t read_first(dr_listener *l, char *buf, size_t max)
+static ssize_t read_first(dr_stream *l, char *buf, size_t max)
 {
     size_t n;
     if (copy(l, l->first, strlen(l->first), buf, max, &n)) {
@@ -210,19 +209,19 @@ static ssize_t read_first(dr_listener *l, char *buf, size_t max)
 }
 
 /* What a listener missed is gone: it begins again behind it. */
-static void resync(dr_listener *l)
+static void resync(dr_stream *l)
 {
     l->at = l->e->next;
     l->first = strdup("event: sync\ndata: {}\n\n");
 }
 
-static bool concerns(const dr_listener *l, const event *v)
+static bool concerns(const dr_stream *l, const event *v)
 {
     return l->job == 0 ? !v->only : v->job == 0 || v->job == l->job;
 }
 
 /* Something, 0 for nothing now, -1 for the end. The mutex is held. */
-static ssize_t read_on(dr_listener *l, char *buf, size_t max)
+static ssize_t read_on(dr_stream *l, char *buf, size_t max)
 {
     dr_events *e = l->e;
     if (e->stopped || (l->at < e->first && l->offset > 0)) /* within an event that is gone */
@@ -242,7 +241,7 @@ static ssize_t read_on(dr_listener *l, char *buf, size_t max)
     return 0;
 }
 
-ssize_t dr_listener_read(dr_listener *l, char *buf, size_t max, void (*pause)(void *user))
+ssize_t dr_stream_read(dr_stream *l, char *buf, size_t max, void (*pause)(void *user))
 {
     pthread_mutex_lock(&l->e->mutex);
     ssize_t n = read_on(l, buf, max);

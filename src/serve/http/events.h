@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 typedef struct dr_events dr_events;
-typedef struct dr_listener dr_listener;
+typedef struct dr_stream dr_stream;
 
 dr_status dr_events_new(dr_events **out);
 void dr_events_free(dr_events *e);
@@ -38,14 +38,14 @@ void dr_events_stop(dr_events *e);
  * @param job    0: all jobs
  * @param last   Last-Event-ID, or NULL
  * @param first  what it hears first (events as text), when it has missed something or is new; malloc'ed, taken
- * @param wake   called when there is something to read again, after dr_listener_read() said 0; any thread
+ * @param wake   called when there is something to read again, after dr_stream_read() said 0; any thread
  */
-dr_listener *dr_listener_new(dr_events *e, int64_t job, const char *last, char *first, void (*wake)(void *user),
-                             void *user);
-void dr_listener_free(dr_listener *l);
+dr_stream *dr_stream_new(dr_events *e, int64_t job, const char *last, char *first, void (*wake)(void *user),
+                         void *user);
+void dr_stream_free(dr_stream *l);
 
 /** Up to `max` bytes. 0: nothing now, `pause` was called and wake() will be; -1: the end. */
-ssize_t dr_listener_read(dr_listener *l, char *buf, size_t max, void (*pause)(void *user));
+ssize_t dr_stream_read(dr_stream *l, char *buf, size_t max, void (*pause)(void *user));
 
 /** One event as text, malloc'ed; NULL when out of memory. `id` "" has none. */
 char *dr_event_text(const char *id, const char *event, const json_t *data);

@@ -18,13 +18,27 @@ static const char *header(struct MHD_Connection *c, const char *name)
     return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
 }
 
-static void client_address(struct MHD_Connection *c, char out[64])
+/* Whom a proxy speaks for: the last address of X-Forwarded-For, which is what that proxy itself saw. */
+static void look_behind(const dr_server *v, struct MHD_Connection *c, char address[64])
+{
+    const char *list = header(c, "X-Forwarded-For"), *comma = list ? strrchr(list, ',') : NULL;
+    const char *last = comma ? comma + 1 : list;
+    if (!list || !v->o->proxies || !dr_list_has(v->o->proxies, address))
+        return;
+    last += strspn(last, " ");
+    size_t n = strspn(last, "0123456789abcdefABCDEF.:");
+    if (n > 0 && n < 64 && last[n + strspn(last + n, " ")] == 0)
+        snprintf(address, 64, "%.*s", (int)n, last);
+}
+
+static void client_address(const dr_server *v, struct MHD_Connection *c, char out[64])
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *a = info ? info->client_addr : NULL;
     socklen_t n = a && a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     if (!a || getnameinfo(a, n, out, 64, NULL, 0, NI_NUMERICHOST) != 0)
         snprintf(out, 64, "unknown");
+    look_behind(v, c, out);
 }
 
 static enum MHD_Result take_argument(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -43,14 +57,14 @@ static enum MHD_Result take_argument(void *user, enum MHD_ValueKind kind, const 
 /* A browser's way in with a token: /?token=T sets the cookie. */
 static bool log_in(dr_exchange *x)
 {
-    const dr_guard *g = &x->server->guard;
     const char *token = dr_request_arg(&x->r, "token");
-    if (!g->token || !token || strcmp(x->r.path, "/") != 0 || !dr_same_secret(g->token, token))
+    if (!token || strlen(token) > 150 || strcmp(x->r.path, "/") != 0 ||
+        !dr_guard_knows(&x->server->guard, token, &x->r.who))
         return false;
     x->r.answer = (dr_answer){.status = 303, .type = "text/plain", .bytes = ""};
     snprintf(x->r.answer.location, sizeof x->r.answer.location, "/");
     snprintf(x->r.answer.cookie, sizeof x->r.answer.cookie, "drape_token=%.150s; HttpOnly; SameSite=Strict; Path=/",
-             g->token);
+             token);
     return true;
 }
 
@@ -61,11 +75,13 @@ static void check_guard(dr_exchange *x)
     dr_credentials who = {header(c, "Host"),           header(c, "Origin"),        header(c, "Sec-Fetch-Site"),
                           header(c, "Sec-Fetch-Mode"), header(c, "Authorization"), header(c, "Cookie")};
     dr_answer *a = &x->r.answer;
-    if (v->guard.token && dr_limits_failed(&v->limits, x->r.client, x->began)) {
+    if (dr_route_is_open(v->o->routes, x->r.path) && !who.origin)
+        return;
+    if (dr_guard_needs_token(&v->guard) && dr_limits_failed(&v->limits, x->r.client, x->began)) {
         dr_answer_error(a, 429, "too_many", NULL, "too many wrong tokens: wait a minute");
         return;
     }
-    dr_verdict verdict = dr_guard_check(&v->guard, &who, x->r.method);
+    dr_verdict verdict = dr_guard_check(&v->guard, &who, x->r.method, &x->r.who);
     if (verdict != DR_WRONG_HOST && dr_guard_lists(&v->guard, who.origin))
         x->r.origin = who.origin;
     if (x->r.origin && dr_exchange_is_preflight(x)) { /* it never brings the token */
@@ -105,6 +121,13 @@ static void check_length(dr_exchange *x)
                         length, x->route->max_body);
 }
 
+/* A token for numbers gets nothing else. */
+static void check_rights(dr_exchange *x)
+{
+    if (strcmp(x->r.who.rights, "metrics") == 0 && !(x->route->flags & DR_ROUTE_NUMBERS))
+        dr_answer_error(&x->r.answer, 403, "no_right", NULL, "this token is for /metrics and nothing else");
+}
+
 static void check_limits(dr_exchange *x)
 {
     bool stream = x->route->flags & DR_ROUTE_STREAM;
@@ -115,6 +138,8 @@ static void check_limits(dr_exchange *x)
     x->entered = dr_limits_enter(&x->server->limits, x->r.client, stream ? DR_LIMIT_STREAM : DR_LIMIT_POST, x->began);
     if (!x->entered)
         dr_answer_error(&x->r.answer, 429, "too_many", NULL, "too many requests at once or in a minute: slow down");
+    else if (stream)
+        atomic_fetch_add(&x->server->o->counts->streams, 1);
 }
 
 /* The first look at a request, with its headers only. Sets the answer if it is refused, or needs no handler. */
@@ -124,7 +149,9 @@ static void judge(dr_exchange *x)
     if (!x->r.answer.status && x->server->closing)
         dr_answer_error(&x->r.answer, 503, "stopping", NULL, "the server is stopping");
     if (!x->r.answer.status)
-        x->route = dr_route_find(x->server->o->routes, &x->r);
+        x->route = dr_route_find(x->server->o->routes, x->server->o->page, &x->r);
+    if (!x->r.answer.status && x->route)
+        check_rights(x);
     if (!x->r.answer.status && x->route)
         check_length(x);
     if (!x->r.answer.status && x->route)
@@ -145,7 +172,7 @@ static dr_exchange *begin(dr_server *v, struct MHD_Connection *c, const char *ur
     x->r.path = url;
     x->r.content_type = header(c, "Content-Type");
     x->r.last_event_id = header(c, "Last-Event-ID");
-    client_address(c, x->r.client);
+    client_address(v, c, x->r.client);
     MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_argument, &x->r);
     if (link) {
         pthread_mutex_lock(&v->mutex);
@@ -250,8 +277,11 @@ void dr_exchange_done(void *server, struct MHD_Connection *c, void **exchange, e
     pthread_mutex_unlock(&v->mutex);
     if (!x)
         return;
+    bool stream = x->entered && x->route->flags & DR_ROUTE_STREAM;
     if (x->entered)
-        dr_limits_leave(&v->limits, x->r.client, x->route->flags & DR_ROUTE_STREAM ? DR_LIMIT_STREAM : DR_LIMIT_POST);
+        dr_limits_leave(&v->limits, x->r.client, stream ? DR_LIMIT_STREAM : DR_LIMIT_POST);
+    if (stream)
+        atomic_fetch_sub(&v->o->counts->streams, 1);
     dr_limits_give(&v->limits, x->room);
     dr_answer_clear(&x->r.answer);
     json_decref(x->r.kept);

@@ -6,6 +6,7 @@
 #ifndef DR_SERVE_HTTP_EXCHANGE_H
 #define DR_SERVE_HTTP_EXCHANGE_H
 
+#include "serve/http/counts.h"
 #include "serve/http/events.h"
 #include "serve/http/guard.h"
 #include "serve/http/limits.h"
@@ -22,17 +23,24 @@ typedef struct dr_link dr_link;
 
 /* What the server stands between. Jobs are numbers here: nothing in this room knows what they are. */
 typedef struct dr_server_options {
-    const char *host;    /* address or name to listen at */
-    int port;            /* 0: any that is free */
-    const char *token;   /* NULL: none is needed, and only this machine may ask */
+    const char *host;  /* address or name to listen at */
+    int port;          /* 0: any that is free */
+    const char *token; /* NULL: none for all; without clients' own ones either, only this machine may ask */
+    /* Tokens of clients, see dr_guard; may be NULL. They get `studio`. */
+    bool (*has_clients)(void *studio);
+    bool (*client)(void *studio, const char *token, dr_caller *who);
+    bool open;           /* it tells nothing that others may not know: they may reach it without a token */
+    const char *proxies; /* addresses that speak for others, with commas; NULL: none */
     const char *origins; /* of other sites' pages that may ask, see dr_guard; NULL: none */
     int threads;         /* to compute with, in what our own threads do */
     const dr_route *routes;
+    bool page;         /* what is no route is looked for among the page's files */
     dr_studio *studio; /* that handlers get */
     dr_events *events;
     /** What a new listener of a route's events hears first, malloc'ed; *job is the one it listens to, 0 for all. */
     char *(*first)(dr_studio *s, const dr_request *r, int64_t *job);
     bool (*is_over)(dr_studio *s, int64_t job);
+    dr_http_counts *counts;
 } dr_server_options;
 
 typedef struct dr_server {
@@ -44,7 +52,6 @@ typedef struct dr_server {
     pthread_cond_t task;
     dr_exchange *first_task, *last_task, *waiting; /* waiting: for the end of a job */
     dr_link *links;
-    atomic_int link_count;
     atomic_bool closing;
     pthread_t thread[DR_TASK_THREADS];
     int threads;
@@ -92,6 +99,8 @@ bool dr_exchange_hand_over(dr_exchange *x);
 
 /** A job is over: requests that wait for it are answered. Any thread. */
 void dr_server_job_over(dr_server *v, int64_t job);
+/** The same for every job that is waited for and is over: its end may have been missed. */
+void dr_server_look_again(dr_server *v);
 
 /* --- replies ------------------------------------------------------------------------------------ */
 

@@ -132,6 +132,7 @@ enum MHD_Result dr_exchange_send(dr_exchange *x)
     if (!m)
         return MHD_NO;
     add_headers(m, a, x);
+    atomic_fetch_add(&x->server->o->counts->answers[a->status / 100 % 6], 1);
     enum MHD_Result rc = MHD_queue_response(x->connection, (unsigned)a->status, m);
     MHD_destroy_response(m);
     return rc;
@@ -152,13 +153,13 @@ static void sleep_on(void *user)
 static ssize_t read_stream(void *user, uint64_t at, char *buf, size_t max)
 {
     (void)at;
-    ssize_t n = dr_listener_read(user, buf, max, sleep_on);
+    ssize_t n = dr_stream_read(user, buf, max, sleep_on);
     return n < 0 ? (ssize_t)MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
 static void free_stream(void *user)
 {
-    dr_listener_free(user);
+    dr_stream_free(user);
 }
 
 enum MHD_Result dr_exchange_stream(dr_exchange *x)
@@ -166,11 +167,11 @@ enum MHD_Result dr_exchange_stream(dr_exchange *x)
     int64_t job;
     const dr_server_options *o = x->server->o;
     char *first = o->first(o->studio, &x->r, &job);
-    dr_listener *l = dr_listener_new(o->events, job, x->r.last_event_id, first, wake, x->connection);
+    dr_stream *l = dr_stream_new(o->events, job, x->r.last_event_id, first, wake, x->connection);
     struct MHD_Response *m =
         l ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, l, free_stream) : NULL;
     if (!m) {
-        dr_listener_free(l);
+        dr_stream_free(l);
         return MHD_NO;
     }
     dr_answer a = {.status = 200, .type = "text/event-stream"};

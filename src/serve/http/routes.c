@@ -25,7 +25,15 @@ static bool match(const char *pattern, const char *path, char param[80])
     return *pattern == *path;
 }
 
-const dr_route *dr_route_find(const dr_route *routes, dr_request *r)
+bool dr_route_is_open(const dr_route *routes, const char *path)
+{
+    for (const dr_route *t = routes; t->path; t++)
+        if (t->flags & DR_ROUTE_OPEN && strcmp(t->path, path) == 0)
+            return true;
+    return false;
+}
+
+const dr_route *dr_route_find(const dr_route *routes, bool page, dr_request *r)
 {
     bool get = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
     char allow[sizeof r->answer.allow] = "";
@@ -43,7 +51,7 @@ const dr_route *dr_route_find(const dr_route *routes, dr_request *r)
         memcpy(r->answer.allow, allow, sizeof allow);
     } else if (!get)
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is nothing here that could be asked so");
-    else if (!dr_asset_answer(r->path, &r->answer))
+    else if (!page || !dr_asset_answer(r->path, &r->answer))
         dr_answer_error(&r->answer, 404, "not_found", NULL, "there is nothing at this address");
     return NULL;
 }

@@ -28,7 +28,7 @@ static void open_link(dr_server *v, int fd, void **context)
         v->links->previous = l;
     v->links = l;
     pthread_mutex_unlock(&v->mutex);
-    atomic_fetch_add(&v->link_count, 1);
+    atomic_fetch_add(&v->o->counts->connections, 1);
     *context = l;
 }
 
@@ -45,7 +45,7 @@ static void close_link(dr_server *v, void **context)
     if (l->next)
         l->next->previous = l->previous;
     pthread_mutex_unlock(&v->mutex);
-    atomic_fetch_sub(&v->link_count, 1);
+    atomic_fetch_sub(&v->o->counts->connections, 1);
     free(l);
     *context = NULL;
 }
@@ -94,7 +94,7 @@ static enum MHD_Result have_room(void *user, const struct sockaddr *address, soc
 {
     dr_server *v = user;
     (void)address, (void)size;
-    return atomic_load(&v->link_count) < CONNECTIONS ? MHD_YES : MHD_NO;
+    return atomic_load(&v->o->counts->connections) < CONNECTIONS ? MHD_YES : MHD_NO;
 }
 
 static void be_quiet(void *user, const char *format, va_list ap)
@@ -114,8 +114,8 @@ static dr_status listen_at(dr_server *v, const struct sockaddr *address)
         on_connection, v, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(CONNECTIONS * HTTP_THREADS),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)DR_IDLE_SECONDS, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS, MHD_OPTION_LISTEN_BACKLOG_SIZE,
-        (unsigned)1024, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)(loopback_address(address) ? 0 : 256),
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        (unsigned)1024, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)(o->proxies || loopback_address(address) ? 0 : 256), MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (!v->daemon)
         return dr_fail(DR_EIO, "cannot listen at %s, port %d: %s", o->host, o->port,
                        errno == EADDRINUSE ? "another program does; choose another --port" : strerror(errno));
@@ -137,8 +137,10 @@ static dr_status listen_by_name(dr_server *v)
     while (a->ai_next && a->ai_family != AF_INET) /* IPv4 where there is a choice, as browsers try it */
         a = a->ai_next;
     dr_status st;
-    if (!o->token && !loopback_address(a->ai_addr))
-        st = dr_fail(DR_EINVAL, "--host %s can be reached from other machines: choose a secret and add --token",
+    if (!o->open && !dr_guard_needs_token(&v->guard) && !loopback_address(a->ai_addr))
+        st = dr_fail(DR_EINVAL,
+                     "--host %s can be reached from other machines: choose a secret and add --token, or give clients "
+                     "tokens of their own with drape store token add",
                      o->host);
     else
         st = listen_at(v, a->ai_addr);
@@ -148,7 +150,14 @@ static dr_status listen_by_name(dr_server *v)
 
 dr_status dr_server_start(dr_server *v, const dr_server_options *o)
 {
-    *v = (dr_server){.o = o, .guard = {o->host, o->port, o->token, o->origins}};
+    *v = (dr_server){.o = o,
+                     .guard = {.host = o->host,
+                               .port = o->port,
+                               .token = o->token,
+                               .origins = o->origins,
+                               .has_clients = o->has_clients,
+                               .client = o->client,
+                               .user = o->studio}};
     pthread_mutex_init(&v->mutex, NULL);
     pthread_cond_init(&v->task, NULL);
     dr_limits_init(&v->limits, MAX_BODIES);

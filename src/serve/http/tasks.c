@@ -51,6 +51,20 @@ void dr_server_job_over(dr_server *v, int64_t job)
     pthread_mutex_unlock(&v->mutex);
 }
 
+void dr_server_look_again(dr_server *v)
+{
+    enum { AT_ONCE = 64 };
+    int64_t job[AT_ONCE];
+    int n = 0;
+    pthread_mutex_lock(&v->mutex);
+    for (const dr_exchange *x = v->waiting; x && n < AT_ONCE; x = x->next)
+        job[n++] = x->r.wait_for;
+    pthread_mutex_unlock(&v->mutex);
+    while (n-- > 0)
+        if (v->o->is_over(v->o->studio, job[n]))
+            dr_server_job_over(v, job[n]);
+}
+
 static void wait_for_job(dr_server *v, dr_exchange *x)
 {
     int64_t job = x->r.wait_for; /* x may be gone when the mutex is let go */

@@ -12,7 +12,7 @@ typedef struct dr_kind {
     bool teaches;           /* has losses, and what it makes is a garment */
     dr_status (*complete)(dr_studio *s, json_t *settings, char *field);
     dr_status (*run)(dr_work *w);
-    void (*done)(dr_studio *s, int64_t id); /* once it is written down as done; NULL: nothing more */
+    void (*done)(dr_studio *s, const dr_work *w); /* once it is written down as done; NULL: nothing more */
 } dr_kind;
 
 enum { DR_KIND_TRYON, DR_KIND_MASK, DR_KIND_TRAIN, DR_KINDS };

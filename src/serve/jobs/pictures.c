@@ -59,8 +59,11 @@ dr_status dr_studio_keep_picture(dr_studio *s, const void *data, size_t size, co
 static dr_status read_file(dr_studio *s, const char *id, const char *name, char **data, size_t *size)
 {
     char path[4096];
-    dr_store_blob_path(s->store, id, path, sizeof path);
-    dr_status st = dr_file_read(path, (size_t)1 << 30, data, size);
+    dr_status st = dr_store_file(s->store, id, path, sizeof path);
+    if (st == DR_EIO) /* the database is away, which is another thing */
+        return st;
+    if (!st)
+        st = dr_file_read(path, (size_t)1 << 30, data, size);
     return st ? dr_fail(DR_ENOENT, "%s is not there any more", name) : DR_OK;
 }
 

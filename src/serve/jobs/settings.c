@@ -19,8 +19,16 @@ const dr_field dr_auto_fields[] = {
     {NULL},
 };
 
+/* Of every kind of job. What a client's token allows may be less. */
+#define PRIORITY                                                                                                       \
+    {                                                                                                                  \
+        "priority", DR_FIELD_INT, "0", -DR_MAX_PRIORITY, DR_MAX_PRIORITY,                                              \
+            .about = "jobs of a higher one go first; above 0 only as far as the client's token allows"                 \
+    }
+
 const dr_field dr_tryon_fields[] = {
     {"type", DR_FIELD_CHOICE, NULL, .choices = "tryon"},
+    PRIORITY,
     {"model", DR_FIELD_STRING, "\"\"", 0, 200, .about = "id; the first model if left out"},
     {"photo", DR_FIELD_IMAGE, NULL},
     {"mask", DR_FIELD_IMAGE, "null",
@@ -71,6 +79,7 @@ const dr_field dr_tryon_fields[] = {
 
 const dr_field dr_mask_fields[] = {
     {"type", DR_FIELD_CHOICE, NULL, .choices = "mask"},
+    PRIORITY,
     {"photo", DR_FIELD_IMAGE, NULL},
     {"what", OPTION, MASK, .about = "agnostic: where a new garment may go; garment: the one that is worn"},
     {"category", OPTION, MASK},
@@ -120,6 +129,7 @@ const dr_field dr_train_fields[] = {
     {"checkpoint_every", OPTION, "50", 1, DR_MAX_TRAIN_STEPS, TRAIN, .option = "checkpointing_steps",
      .about = "steps; a killed training goes on from the last one"},
     {"category", OPTION, MASK},
+    PRIORITY,
     {"validation", DR_FIELD_OBJECT, "null", .of = validation_fields,
      .about = "pictures on the way; null: the first photo with its mask, about five times"},
     {NULL},

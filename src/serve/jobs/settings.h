@@ -9,6 +9,7 @@ enum {
     DR_MAX_COUNT = 16,
     DR_MAX_TRAIN_STEPS = 100000,
     DR_MAX_PHOTOS = 100,
+    DR_MAX_PRIORITY = 100,
 };
 
 extern const dr_field dr_tryon_fields[], dr_mask_fields[], dr_train_fields[];

@@ -25,28 +25,26 @@ static json_t *training_json(const dr_live *l)
                      l->seconds_per_step, "memory", (json_int_t)r->memory);
 }
 
-static void add_live(json_t *o, const dr_live *l)
+json_t *dr_live_json(int64_t job, const dr_live *l)
 {
     char url[80];
+    json_t *o = json_object();
     json_object_set_new(o, "stage", l->stage ? json_string(stage_name[l->stage]) : json_null());
     json_object_set_new(o, "stage_text", l->stage ? json_string(stage_text[l->stage]) : json_null());
     json_object_set_new(o, "done", json_integer(l->done));
     json_object_set_new(o, "total", json_integer(l->total));
-    json_object_set_new(o, "fraction", number_or_null(l->fraction, l->job && l->fraction >= 0));
-    json_object_set_new(o, "seconds_left", number_or_null(l->seconds_left, l->job && l->seconds_left >= 0));
+    json_object_set_new(o, "fraction", number_or_null(l->fraction, l->fraction >= 0));
+    json_object_set_new(o, "seconds_left", number_or_null(l->seconds_left, l->seconds_left >= 0));
     json_object_set_new(o, "picture", json_integer(l->picture));
-    snprintf(url, sizeof url, "api/v1/jobs/%lld/preview?step=%d", (long long)l->job, l->preview_step);
-    json_object_set_new(o, "preview", l->preview ? json_string(url) : json_null());
+    snprintf(url, sizeof url, "api/v1/jobs/%lld/preview?step=%d", (long long)job, l->preview);
+    json_object_set_new(o, "preview", l->preview >= 0 ? json_string(url) : json_null());
     json_object_set_new(o, "training", l->training ? training_json(l) : json_null());
-    if (l->results)
-        json_object_set_new(o, "results", json_deep_copy(l->results));
-    if (l->warnings)
-        json_object_set_new(o, "warnings", json_deep_copy(l->warnings));
+    return o;
 }
 
 json_t *dr_studio_job_json(dr_studio *s, const dr_job *j)
 {
-    static const dr_live none = {0};
+    static const dr_live none = {.fraction = -1, .seconds_left = -1, .preview = -1};
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)j->id);
     json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:f, s:o, s:o, s:s?, s:O, s:O, s:O}", "id", id, "type", j->type,
@@ -57,9 +55,14 @@ json_t *dr_studio_job_json(dr_studio *s, const dr_job *j)
     if (!o)
         return NULL;
     json_object_set_new(o, "garment", j->garment ? json_string(id) : json_null());
-    pthread_mutex_lock(&s->mutex);
-    add_live(o, s->live.job == j->id && strcmp(j->state, "running") == 0 ? &s->live : &none);
-    pthread_mutex_unlock(&s->mutex);
+    json_object_set_new(o, "client", j->client[0] ? json_string(j->client) : json_null());
+    json_object_set_new(o, "worker", j->worker[0] ? json_string(j->worker) : json_null());
+    json_t *live = dr_live_json(j->id, &none), *said = NULL;
+    json_object_update(o, live);
+    json_decref(live);
+    if (strcmp(j->state, "running") == 0 && !dr_store_live(s->store, j->id, &said))
+        json_object_update_existing(o, said);
+    json_decref(said);
     return o;
 }
 
@@ -104,12 +107,4 @@ void dr_studio_say_garments(dr_studio *s)
     json_t *nothing = json_object();
     dr_events_say(s->events, "garments", 0, false, nothing);
     json_decref(nothing);
-}
-
-void dr_studio_ended(dr_studio *s, int64_t id)
-{
-    dr_studio_say_job(s, id);
-    dr_studio_say_queue(s);
-    if (s->on_end)
-        s->on_end(s->user, id);
 }

@@ -1,9 +1,11 @@
-/* What the parts of the server share: store, events, models, and how far the running job is. */
+/* What the parts of the server share: store, events, models, clients. */
 #ifndef DR_SERVE_JOBS_STUDIO_H
 #define DR_SERVE_JOBS_STUDIO_H
 
 #include "drape.h"
+#include "serve/http/counts.h"
 #include "serve/http/events.h"
+#include "serve/http/guard.h"
 #include "serve/store/store.h"
 
 #include <pthread.h>
@@ -24,9 +26,11 @@ typedef struct dr_studio_options {
     const drape_embedding *embeddings; /* words that all models know whose width they have */
     int embedding_count;
     const char *attention; /* weights that dress from a photo of the garment, for the models that they fit; or NULL */
+    const char *store;     /* URL, see dr_store_options; NULL: SQLite in `data` */
     const char *data;      /* folder */
     const char *parser;    /* folder, NULL: the one that comes with drape */
     dr_keep keep;
+    double lease; /* seconds without a sign of life after which a worker's job goes to another one */
     int threads;
 } dr_studio_options;
 
@@ -65,21 +69,27 @@ typedef enum dr_work_stage {
     DR_WORK_VALIDATE
 } dr_work_stage;
 
-/* How far the running job is. Guarded by the studio's mutex. */
+/* How far a running job is. */
 typedef struct dr_live {
-    int64_t job; /* 0: none runs */
     dr_work_stage stage;
     int done, total, picture;
     double fraction, seconds_left; /* below 0: not known */
     bool training;
     drape_train_report report;
     double seconds_per_step;
-    void *preview; /* PNG */
-    size_t preview_size;
-    int preview_step;
-    json_t *results, *warnings; /* so far */
-    double said;                /* when the last event went out */
+    int preview; /* number of the newest one; -1: none yet */
+    double said; /* when it was told last */
 } dr_live;
+
+enum { DR_KNOWN_CLIENTS = 64 };
+
+/* A token that was asked for lately. */
+typedef struct dr_known_client {
+    char hash[65]; /* SHA-256 of the token; "": a free place */
+    bool known;    /* it is somebody's */
+    dr_caller who;
+    double until; /* then it is looked up again */
+} dr_known_client;
 
 typedef struct dr_studio {
     const dr_studio_options *o;
@@ -89,11 +99,19 @@ typedef struct dr_studio {
     int model_count;
     dr_lora_file lora[DR_MAX_LORAS];
     int lora_count;
-    bool parser; /* there is one */
+    bool parser;     /* there is one */
+    char shared[72]; /* "models:ID": what all machines call the folder of models, when it is theirs together; or "" */
     pthread_mutex_t mutex;
-    pthread_cond_t work; /* a job waits, or the end has come */
-    dr_live live;
-    atomic_bool stopping, cancel;            /* cancel: the running job is not wanted */
+    pthread_cond_t work;          /* a job waits, or the end has come */
+    bool news;                    /* there may be a job that nobody has looked for yet; guarded by mutex */
+    pthread_mutex_t turn;         /* held while a job is taken, so that a cancellation finds it waiting or running */
+    int64_t running;              /* the job that is computed here, 0: none; guarded by turn */
+    atomic_bool stopping, cancel; /* cancel: the running job is not wanted */
+    atomic_bool lost;             /* it is not ours any more */
+    dr_http_counts counts;
+    pthread_mutex_t clients_mutex;
+    dr_known_client client[DR_KNOWN_CLIENTS];
+    atomic_bool has_clients;
     void (*on_end)(void *user, int64_t job); /* a job is over or gone */
     void *user;
     pthread_mutex_t decode; /* one picture from a client is decoded at a time: memory is bounded */
@@ -111,6 +129,9 @@ void dr_studio_wake(dr_studio *s);
 /** A job as schema Job, with what runs. New; NULL when out of memory. */
 json_t *dr_studio_job_json(dr_studio *s, const dr_job *j);
 
+/** What it says of how far it is, for the store: those fields of schema Job. New. */
+json_t *dr_live_json(int64_t job, const dr_live *l);
+
 /** The event `job` for one that changed; nothing if it is not there. */
 void dr_studio_say_job(dr_studio *s, int64_t id);
 /** The same for all that wait, whose places changed. */
@@ -119,8 +140,5 @@ void dr_studio_say_queue(dr_studio *s);
 void dr_studio_say_deleted(dr_studio *s, int64_t id);
 /** The event `garments`: there is one more or one less. */
 void dr_studio_say_garments(dr_studio *s);
-
-/** Says that a job has ended, to listeners and to whoever waits for it. */
-void dr_studio_ended(dr_studio *s, int64_t id);
 
 #endif

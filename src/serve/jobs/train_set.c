@@ -41,7 +41,9 @@ static dr_status place(dr_studio *s, const char *id, const char *dir, const char
     dr_status st = dr_store_blob(s->store, id, &b);
     if (st)
         return st;
-    dr_store_blob_path(s->store, id, from, sizeof from);
+    st = dr_store_file(s->store, id, from, sizeof from);
+    if (st)
+        return st;
     if (dr_path_format(path, 512, dir, "%s%s", stem, extension(b.type)))
         return dr_fail(DR_EINVAL, "the path of --data is too long");
     if (link(from, path) == 0 || errno == EEXIST)
@@ -90,20 +92,22 @@ dr_status dr_train_folders(dr_studio *s, const json_t *settings, const char *dir
 }
 
 /* Validation pictures: as asked for, else of the first photo, about five times. */
-static void set_validation(dr_studio *s, const json_t *settings, dr_train_paths *paths, drape_train_options *o)
+static dr_status set_validation(dr_studio *s, const json_t *settings, dr_train_paths *paths, drape_train_options *o)
 {
     const json_t *v = json_object_get(settings, "validation");
     bool given = json_is_object(v);
     const json_t *from = given ? v : json_array_get(json_object_get(settings, "photos"), 0);
     int steps = (int)dr_json_whole(settings, "steps");
-    dr_store_blob_path(s->store, dr_json_text(from, "photo"), paths->photo, sizeof paths->photo);
-    dr_store_blob_path(s->store, dr_json_text(from, "mask"), paths->mask, sizeof paths->mask);
+    dr_status st = dr_store_file(s->store, dr_json_text(from, "photo"), paths->photo, sizeof paths->photo);
+    if (!st)
+        st = dr_store_file(s->store, dr_json_text(from, "mask"), paths->mask, sizeof paths->mask);
     o->validation_image = paths->photo;
     o->validation_mask = paths->mask;
     o->validation_prompt =
         given && dr_json_text(v, "prompt")[0] ? dr_json_text(v, "prompt") : dr_json_text(settings, "prompt");
     o->validation_steps = given ? (int)dr_json_whole(v, "every") : steps > 5 ? (steps + 4) / 5 : steps;
     o->num_validation_images = given ? (int)dr_json_whole(v, "count") : 1;
+    return st;
 }
 
 dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *dir, dr_train_paths *paths,
@@ -132,8 +136,7 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
     o->lr_warmup_steps = 0;
     o->checkpoints_total_limit = 1;
     o->resume_from_checkpoint = "latest"; /* where a killed server stopped; a new run has none */
-    set_validation(s, settings, paths, o);
-    return DR_OK;
+    return set_validation(s, settings, paths, o);
 }
 
 void dr_train_speed_name(const json_t *settings, char *out, size_t n)
@@ -143,7 +146,35 @@ void dr_train_speed_name(const json_t *settings, char *out, size_t n)
              dr_json_flag(settings, "gradient_checkpointing"));
 }
 
-/* The lines of train.jsonl that `take` makes something of. */
+/* A training that went on from a checkpoint says some steps again: the later word counts. Takes `item`. */
+static void append_step(json_t *all, json_t *item)
+{
+    int64_t step = dr_json_whole(item, "step");
+    while (json_array_size(all) > 0 && dr_json_whole(json_array_get(all, json_array_size(all) - 1), "step") >= step)
+        json_array_remove(all, json_array_size(all) - 1);
+    json_array_append_new(all, item);
+}
+
+/* Of the lines that the worker told: all points, or all looks. */
+static json_t *from_lines(dr_studio *s, int64_t id, const char *what)
+{
+    json_t *lines, *all = json_array(), *line, *item;
+    int64_t last;
+    size_t i, k;
+    if (dr_store_lines(s->store, id, 0, &lines, &last))
+        return all;
+    json_array_foreach(lines, i, line)
+    {
+        json_array_foreach(json_object_get(line, what), k, item)
+        {
+            append_step(all, json_incref(item));
+        }
+    }
+    json_decref(lines);
+    return all;
+}
+
+/* The lines of train.jsonl that `take` makes something of: of trainings from before such lines were in the store. */
 static json_t *from_log(dr_studio *s, int64_t id, json_t *(*take)(const json_t *line))
 {
     char path[4096], *text, *rest = NULL;
@@ -172,6 +203,10 @@ static json_t *take_point(const json_t *line)
 
 json_t *dr_loss_points(dr_studio *s, int64_t id)
 {
+    json_t *all = from_lines(s, id, "points");
+    if (json_array_size(all) > 0)
+        return all;
+    json_decref(all);
     return from_log(s, id, take_point);
 }
 
@@ -199,5 +234,9 @@ static json_t *take_look(const json_t *line)
 
 json_t *dr_looks(dr_studio *s, int64_t id)
 {
+    json_t *all = from_lines(s, id, "looks");
+    if (json_array_size(all) > 0)
+        return all;
+    json_decref(all);
     return from_log(s, id, take_look);
 }

@@ -10,28 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TELL_SECONDS 0.2
+
 bool dr_work_cancelled(void *work)
 {
     const dr_work *w = work;
-    return atomic_load(&w->s->cancel) || atomic_load(&w->s->stopping);
+    return atomic_load(&w->s->cancel) || atomic_load(&w->s->stopping) || atomic_load(&w->s->lost);
+}
+
+/* Whoever looks on can do without it when the database is away; the work cannot wait. */
+void dr_work_tell(dr_work *w)
+{
+    json_t *live = dr_live_json(w->job->id, &w->live);
+    w->live.said = dr_now();
+    dr_store_patience(0);
+    (void)dr_store_set_live(w->s->store, w->lease, live);
+    dr_store_patience(DR_WORK_PATIENCE);
+    json_decref(live);
 }
 
 void dr_work_progress(dr_work *w, dr_work_stage stage, int done, int total, double fraction, double left)
 {
-    dr_live *l = &w->s->live;
-    double now = dr_now();
-    pthread_mutex_lock(&w->s->mutex);
-    bool tell = stage != l->stage || done == total || now - l->said > 0.2;
+    dr_live *l = &w->live;
+    bool tell = stage != l->stage || done == total || dr_now() - l->said > TELL_SECONDS;
     l->stage = stage;
     l->done = done;
     l->total = total;
     l->fraction = fraction;
     l->seconds_left = left;
     if (tell)
-        l->said = now;
-    pthread_mutex_unlock(&w->s->mutex);
-    if (tell)
-        dr_studio_say_job(w->s, w->job->id);
+        dr_work_tell(w);
 }
 
 json_t *dr_result_json(const dr_blob *b, const char *kind)
@@ -41,24 +49,12 @@ json_t *dr_result_json(const dr_blob *b, const char *kind)
 
 static dr_status write_down(dr_work *w)
 {
-    pthread_mutex_lock(&w->s->mutex);
-    json_t *results = json_deep_copy(w->s->live.results), *warnings = json_deep_copy(w->s->live.warnings);
-    pthread_mutex_unlock(&w->s->mutex);
-    dr_status st = dr_store_results(w->s->store, w->job->id, results, warnings);
-    json_decref(results);
-    json_decref(warnings);
-    return st;
+    return dr_store_results(w->s->store, w->lease, w->results, w->warnings);
 }
 
 dr_status dr_work_result(dr_work *w, json_t *result)
 {
-    pthread_mutex_lock(&w->s->mutex);
-    int bad = json_array_append_new(w->s->live.results, result);
-    pthread_mutex_unlock(&w->s->mutex);
-    dr_status st = bad ? dr_fail(DR_ENOMEM, "out of memory") : write_down(w);
-    if (!st)
-        dr_studio_say_job(w->s, w->job->id);
-    return st;
+    return json_array_append_new(w->results, result) ? dr_fail(DR_ENOMEM, "out of memory") : write_down(w);
 }
 
 static bool said_already(const json_t *list, const char *text)
@@ -75,11 +71,9 @@ static bool said_already(const json_t *list, const char *text)
 
 void dr_work_warn(dr_work *w, const char *text)
 {
-    pthread_mutex_lock(&w->s->mutex);
-    json_t *list = w->s->live.warnings;
-    if (text[0] && json_array_size(list) < 50 && !said_already(list, text))
-        json_array_append_new(list, json_string(text));
-    pthread_mutex_unlock(&w->s->mutex);
+    if (!text[0] || json_array_size(w->warnings) >= 50 || said_already(w->warnings, text))
+        return;
+    json_array_append_new(w->warnings, json_string(text));
     (void)write_down(w);
 }
 

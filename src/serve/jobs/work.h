@@ -4,11 +4,18 @@
 
 #include "serve/jobs/studio.h"
 
+#define DR_WORK_PATIENCE 900 /* seconds that a result waits for a database that is away */
+
 /* One job while it runs, on the worker's thread. */
 typedef struct dr_work {
     dr_studio *s;
     const dr_job *job;
+    const dr_lease *lease;
     const json_t *settings;
+    dr_live live;
+    json_t *results, *warnings; /* so far */
+    char adapter[65];           /* what it taught, a file in the store; "": none */
+    char home[128];             /* where a folder lies that it taught (taught.h); "": nowhere */
     /* what is kept in memory from job to job */
     drape_parser **parser;
     drape_pipeline **pipeline;
@@ -23,11 +30,14 @@ dr_status dr_work_tryon(dr_work *w);
 dr_status dr_work_train(dr_work *w);
 
 /** Once a training is written down as done: its checkpoints go, gigabytes that nobody resumes from. */
-void dr_work_train_done(dr_studio *s, int64_t id);
+void dr_work_train_done(dr_studio *s, const dr_work *w);
 
 /** Sets the stage and how much of it is done, and tells at most a few times a second. `fraction` and `left` below 0:
  * not known. */
 void dr_work_progress(dr_work *w, dr_work_stage stage, int done, int total, double fraction, double left);
+
+/** Tells now how far it is. */
+void dr_work_tell(dr_work *w);
 
 /** Adds a result, in memory and in the store, and tells. Takes `result`. */
 dr_status dr_work_result(dr_work *w, json_t *result);

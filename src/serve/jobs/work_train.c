@@ -6,9 +6,11 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "serve/jobs/pictures.h"
+#include "serve/jobs/taught.h"
 #include "serve/jobs/train_set.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +32,10 @@ static bool have_step(dr_work *w, int step, int number)
     size_t i;
     json_t *v;
     bool have = false;
-    pthread_mutex_lock(&w->s->mutex);
-    json_array_foreach(w->s->live.results, i, v)
+    json_array_foreach(w->results, i, v)
     {
         have = have || (dr_json_whole(v, "step") == step && number-- == 1);
     }
-    pthread_mutex_unlock(&w->s->mutex);
     return have;
 }
 
@@ -89,25 +89,21 @@ static void on_prepare(void *user, const char *what, int done, int total)
 {
     train_run *r = user;
     bool pictures = strcmp(what, "validation pictures") == 0 || strcmp(what, "photos held out") == 0;
-    pthread_mutex_lock(&r->w->s->mutex);
-    double fraction = r->w->s->live.fraction, left = r->w->s->live.seconds_left;
-    pthread_mutex_unlock(&r->w->s->mutex);
+    double fraction = r->w->live.fraction, left = r->w->live.seconds_left;
     dr_work_progress(r->w, pictures ? DR_WORK_VALIDATE : DR_WORK_PREPARE, done, total, pictures ? fraction : -1,
                      pictures ? left : -1);
 }
 
-/* Points go out a few times a second: a small model makes hundreds. `look` (taken over) may be NULL. */
+/* Points go out now and then: a small model makes hundreds a second. `look` (taken over) may be NULL. */
 static void say_loss(train_run *r, json_t *look)
 {
-    char id[24];
     if (json_array_size(r->points) == 0 && !look)
         return;
-    snprintf(id, sizeof id, "%lld", (long long)r->w->job->id);
-    json_t *o = json_pack("{s:s, s:b, s:O, s:[]}", "job", id, "whole", 0, "points", r->points, "looks");
+    json_t *line = json_pack("{s:O, s:[]}", "points", r->points, "looks");
     if (look)
-        json_array_append_new(json_object_get(o, "looks"), look);
-    dr_events_say(r->w->s->events, "loss", r->w->job->id, true, o);
-    json_decref(o);
+        json_array_append_new(json_object_get(line, "looks"), look);
+    (void)dr_store_add_line(r->w->s->store, r->w->lease, line); /* a curve with a gap is no reason to stop */
+    json_decref(line);
     json_array_clear(r->points);
     r->said = dr_now();
 }
@@ -115,16 +111,14 @@ static void say_loss(train_run *r, json_t *look)
 static void on_step(void *user, const drape_train_report *p)
 {
     train_run *r = user;
-    dr_studio *s = r->w->s;
+    dr_live *l = &r->w->live;
     r->seconds = r->seconds > 0 ? 0.9 * r->seconds + 0.1 * p->seconds : p->seconds;
-    pthread_mutex_lock(&s->mutex);
-    s->live.training = true;
-    s->live.report = *p;
-    s->live.seconds_per_step = r->seconds;
-    pthread_mutex_unlock(&s->mutex);
+    l->training = true;
+    l->report = *p;
+    l->seconds_per_step = r->seconds;
     json_array_append_new(
         r->points, json_pack("{s:i, s:f, s:f}", "step", p->step, "loss", p->loss, "smooth_loss", p->smooth_loss));
-    if (dr_now() - r->said > 0.2 || p->step == p->steps)
+    if (dr_now() - r->said > 0.5 || p->step == p->steps)
         say_loss(r, NULL);
     if (r->every > 0 && (p->step - 1) % r->every == 0)
         collect_pictures(r);
@@ -156,11 +150,11 @@ static bool on_cancel(void *user)
 
 /* --- the job ------------------------------------------------------------------------------------ */
 
-void dr_work_train_done(dr_studio *s, int64_t id)
+void dr_work_train_done(dr_studio *s, const dr_work *w)
 {
-    char out[512], path[1024];
-    dr_store_train_path(s->store, id, "out", out, sizeof out);
-    DIR *d = opendir(out);
+    char dir[PATH_MAX], out[PATH_MAX], path[PATH_MAX];
+    dr_training_folder(s, w->settings, w->job->id, dir);
+    DIR *d = dr_path(out, sizeof out, dir, "out") ? NULL : opendir(out);
     const struct dirent *f;
     while (d && (f = readdir(d))) {
         if (strncmp(f->d_name, "checkpoint-", 11) == 0 && !dr_path(path, sizeof path, out, f->d_name))
@@ -170,9 +164,25 @@ void dr_work_train_done(dr_studio *s, int64_t id)
         closedir(d);
 }
 
+/* An adapter goes into the store, where every worker finds it; a whole model stays in its folder. */
+static dr_status hand_in(dr_work *w, const char *dir)
+{
+    char path[PATH_MAX];
+    dr_blob b = {.type = "application/x-safetensors"};
+    dr_training_home(w->s, w->settings, w->home);
+    if (dr_teaches_model(w->settings))
+        return DR_OK;
+    dr_status st = dr_path(path, sizeof path, dir, "out/pytorch_lora_weights.safetensors");
+    if (!st)
+        st = dr_store_put_file(w->s->store, &b, path);
+    if (!st)
+        snprintf(w->adapter, sizeof w->adapter, "%s", b.id);
+    return st;
+}
+
 dr_status dr_work_train(dr_work *w)
 {
-    char dir[512], what[300];
+    char dir[PATH_MAX], what[300];
     drape_train_options o;
     train_run r = {.w = w, .steps = (int)dr_json_whole(w->settings, "steps"), .points = json_array()};
     /* all memory for the training */
@@ -180,7 +190,7 @@ dr_status dr_work_train(dr_work *w)
     drape_parser_free(*w->parser);
     *w->pipeline = NULL;
     *w->parser = NULL;
-    dr_store_train_path(w->s->store, w->job->id, "", dir, sizeof dir);
+    dr_training_folder(w->s, w->settings, w->job->id, dir);
     dr_work_progress(w, DR_WORK_LOAD, 0, 1, -1, -1);
     dr_status st = dr_train_folders(w->s, w->settings, dir, NULL, NULL);
     if (!st)
@@ -192,6 +202,8 @@ dr_status dr_work_train(dr_work *w)
     r.every = o.validation_steps;
     o.callbacks = (drape_train_callbacks){&r, on_prepare, on_step, on_message, on_cancel, on_look};
     st = (dr_status)drape_train(&o);
+    if (!st)
+        st = hand_in(w, dir);
     say_loss(&r, NULL);
     json_decref(r.points);
     char *kept = st ? strdup(dr_error()) : NULL; /* what follows may fail, too, and matters less */

@@ -8,8 +8,10 @@
 #include "serve/jobs/models.h"
 #include "serve/jobs/pictures.h"
 #include "serve/jobs/settings.h"
+#include "serve/jobs/taught.h"
 #include "serve/store/ids.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,26 +56,21 @@ static void on_progress(void *user, drape_stage stage, int done, int total)
 static void on_preview(void *user, int step, const drape_image *picture)
 {
     tryon_run *r = user;
-    dr_studio *s = r->w->s;
+    dr_work *w = r->w;
     void *png;
     size_t size;
     double now = dr_now();
-    if (now - r->preview_at < 0.25 || drape_image_encode(picture, ".png", NULL, &png, &size))
+    if (now - r->preview_at < (dr_store_is_shared(w->s->store) ? 1 : 0.25) ||
+        drape_image_encode(picture, ".png", NULL, &png, &size))
         return;
     r->preview_at = now;
-    int number = r->picture * 10000 + step;
-    char id[24], url[80];
-    snprintf(id, sizeof id, "%lld", (long long)r->w->job->id);
-    snprintf(url, sizeof url, "api/v1/jobs/%s/preview?step=%d", id, number);
-    pthread_mutex_lock(&s->mutex);
-    free(s->live.preview);
-    s->live.preview = png;
-    s->live.preview_size = size;
-    s->live.preview_step = number;
-    pthread_mutex_unlock(&s->mutex);
-    json_t *o = json_pack("{s:s, s:i, s:s}", "job", id, "step", step, "url", url);
-    dr_events_say(s->events, "preview", r->w->job->id, false, o);
-    json_decref(o);
+    w->live.preview = r->picture * 10000 + step;
+    dr_store_patience(0); /* nobody needs it later */
+    dr_status st = dr_store_set_preview(w->s->store, w->lease, w->live.preview, png, size);
+    dr_store_patience(DR_WORK_PATIENCE);
+    if (!st)
+        dr_work_tell(w);
+    free(png);
 }
 
 static bool on_cancel(void *user)
@@ -86,7 +83,7 @@ static bool on_cancel(void *user)
 
 /* Which model and adapter the settings mean, and what takes the place of the model's own parts: of one that was taught
  * here nothing does, it has them. */
-static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drape_load_options *o)
+static dr_status find_model(dr_work *w, char dir[PATH_MAX], char adapter[PATH_MAX], drape_load_options *o)
 {
     const char *garment = dr_json_text(w->settings, "garment"), *id = dr_json_text(w->settings, "model");
     const dr_model *m = dr_studio_model(w->s, id);
@@ -94,21 +91,17 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drap
     adapter[0] = 0;
     *o = (drape_load_options){0};
     dr_status st = garment ? dr_store_get(w->s->store, dr_job_number(garment), &j) : DR_OK;
-    if (!st && garment && !j.garment)
-        st = dr_fail(DR_ENOENT, "garment %s has been deleted", garment);
-    bool full = !st && garment && strcmp(dr_json_text(j.settings, "method"), "full") == 0;
+    bool full = !st && garment && dr_teaches_model(j.settings);
     if (!st && !full && !m)
         st = dr_fail(DR_ENOENT, "model '%.100s' is not served any more: start drape serve with its --model", id);
-    if (!st && full)
-        dr_store_train_path(w->s->store, j.id, "out", dir, 4096);
-    else if (!st)
-        snprintf(dir, 4096, "%s", m->dir);
+    if (!st && garment)
+        st = dr_taught_path(w->s, &j, full ? dir : adapter);
+    if (!st && !full)
+        snprintf(dir, PATH_MAX, "%s", m->dir);
     if (!st && dr_json_text(w->settings, "garment_photo"))
         dr_studio_garment_options(w->s, dir, o);
     else if (!st && !full)
         dr_studio_load_options(w->s, dir, o);
-    if (!st && garment && !full)
-        dr_store_train_path(w->s->store, j.id, "out/pytorch_lora_weights.safetensors", adapter, 4096);
     dr_job_clear(&j);
     return st;
 }
@@ -116,7 +109,7 @@ static dr_status find_model(dr_work *w, char dir[4096], char adapter[4096], drap
 /* Opens the pipeline, or keeps the one that is open if it is the same. */
 static dr_status open_pipeline(dr_work *w)
 {
-    char dir[4096], adapter[4096], *key;
+    char dir[PATH_MAX], adapter[PATH_MAX], *key;
     drape_load_options o;
     dr_status st = find_model(w, dir, adapter, &o);
     double scale = dr_json_number(w->settings, "garment_scale"), more = dr_json_number(w->settings, "lora_scale");
@@ -275,9 +268,7 @@ dr_status dr_work_tryon(dr_work *w)
         st = check_prompts(&r);
     r.began = dr_now();
     for (r.picture = r.first; !st && r.picture < r.count; r.picture++) {
-        pthread_mutex_lock(&w->s->mutex);
-        w->s->live.picture = r.picture;
-        pthread_mutex_unlock(&w->s->mutex);
+        w->live.picture = r.picture;
         r.o.seed = seed + (uint64_t)r.picture;
         st = make_picture(&r, &photo, &mask);
     }

@@ -28,21 +28,23 @@ static int64_t bytes_of(const char *path)
 static int64_t all_bytes(dr_store *s)
 {
     char path[PATH_MAX];
-    dr_store_lock(s);
-    int64_t n = dr_sql_int(s, 0, "SELECT SUM(bytes) FROM images", NULL);
-    dr_store_unlock(s);
+    int64_t n = 0;
+    dr_status st;
+    for (dr_attempt a = {.read = true}; dr_attempt_next(s, &a, &st);)
+        n = dr_sql_int(s->db, 0, "SELECT CAST(SUM(bytes) AS BIGINT) FROM images", NULL);
     return dr_path(path, sizeof path, s->dir, "train") ? n : n + bytes_of(path);
 }
 
-/* The job that goes first: over, not a garment; 0: none. */
-static int64_t oldest(dr_store *s, double ended_before)
+/* The job that goes first: over for so long, not a garment; 0: none. */
+static int64_t oldest(dr_store *s, double seconds)
 {
-    dr_store_lock(s);
-    int64_t id = dr_sql_int(s, 0,
-                            "SELECT id FROM jobs WHERE state IN ('done','failed','cancelled') AND garment=0 AND "
-                            "ended<? ORDER BY ended LIMIT 1",
-                            "d", ended_before);
-    dr_store_unlock(s);
+    int64_t id = 0;
+    dr_status st;
+    for (dr_attempt a = {.read = true}; dr_attempt_next(s, &a, &st);)
+        id = dr_sql_int(s->db, 0,
+                        "SELECT id FROM jobs WHERE state IN ('done','failed','cancelled') AND garment=0 AND "
+                        "ended<@now-$1 ORDER BY ended LIMIT 1",
+                        "d", seconds);
     return id;
 }
 
@@ -55,20 +57,21 @@ static dr_status drop(dr_store *s, int64_t id, int64_t **gone, int *count)
     dr_status st = dr_store_delete(s, id);
     if (!st)
         more[(*count)++] = id;
-    return st;
+    return st == DR_ENOENT ? DR_OK : st; /* another machine was quicker */
 }
 
 dr_status dr_store_sweep(dr_store *s, const dr_keep *keep, int64_t **gone, int *count)
 {
-    double now = dr_time();
     int64_t id;
     *gone = NULL;
     *count = 0;
-    dr_status st = dr_store_drop_blobs(s, now - 24 * 3600);
-    while (!st && keep->seconds > 0 && (id = oldest(s, now - (double)keep->seconds)) != 0)
+    dr_status st = dr_store_drop_blobs(s, 24 * 3600);
+    while (!st && keep->seconds > 0 && (id = oldest(s, (double)keep->seconds)) != 0)
         st = drop(s, id, gone, count);
-    while (!st && keep->bytes > 0 && all_bytes(s) > keep->bytes && (id = oldest(s, now)) != 0)
+    while (!st && keep->bytes > 0 && all_bytes(s) > keep->bytes && (id = oldest(s, 0)) != 0)
         st = drop(s, id, gone, count);
+    if (!st && dr_store_is_shared(s))
+        dr_store_remove_strays(s);
     return st;
 }
 

@@ -35,17 +35,17 @@ static void say(dr_events *e, const char *name, int64_t job, bool only, int valu
 }
 
 /* All that there is to read, in pieces of 7 bytes. malloc'ed. */
-static char *read_all(dr_listener *l)
+static char *read_all(dr_stream *l)
 {
     char piece[8], *text = calloc(1, 1 << 20);
     ssize_t n;
     assert_non_null(text);
-    while ((n = dr_listener_read(l, piece, 7, on_pause)) > 0)
+    while ((n = dr_stream_read(l, piece, 7, on_pause)) > 0)
         strncat(text, piece, (size_t)n);
     return text;
 }
 
-static void check(dr_listener *l, const char *has, const char *has_not)
+static void check(dr_stream *l, const char *has, const char *has_not)
 {
     char *text = read_all(l);
     if (has && !strstr(text, has))
@@ -61,8 +61,8 @@ static void everybody_hears_what_concerns_him(void **state)
     sleeper s = {0};
     (void)state;
     assert_int_equal(dr_events_new(&e), DR_OK);
-    dr_listener *all = dr_listener_new(e, 0, NULL, strdup("hello\n\n"), on_wake, &s);
-    dr_listener *one = dr_listener_new(e, 5, NULL, NULL, on_wake, &s);
+    dr_stream *all = dr_stream_new(e, 0, NULL, strdup("hello\n\n"), on_wake, &s);
+    dr_stream *one = dr_stream_new(e, 5, NULL, NULL, on_wake, &s);
     check(all, "hello", NULL);
     check(one, NULL, "hello");
     assert_int_equal(s.pauses, 2);
@@ -75,8 +75,8 @@ static void everybody_hears_what_concerns_him(void **state)
     check(one, "event: loss\ndata: {\"n\":3}\n\n", "{\"n\":1}");
     say(e, "garments", 0, false, 5);
     check(one, "garments", NULL);
-    dr_listener_free(all);
-    dr_listener_free(one);
+    dr_stream_free(all);
+    dr_stream_free(one);
     dr_events_free(e);
 }
 
@@ -93,20 +93,20 @@ static void a_listener_that_comes_back_hears_what_it_missed(void **state)
     sleeper s = {0};
     (void)state;
     assert_int_equal(dr_events_new(&e), DR_OK);
-    dr_listener *l = dr_listener_new(e, 0, NULL, NULL, on_wake, &s);
+    dr_stream *l = dr_stream_new(e, 0, NULL, NULL, on_wake, &s);
     say(e, "job", 1, false, 1);
     char *text = read_all(l);
     first_id(text, id);
-    dr_listener_free(l);
+    dr_stream_free(l);
     say(e, "job", 1, false, 2);
-    l = dr_listener_new(e, 0, id, strdup("all anew\n\n"), on_wake, &s);
+    l = dr_stream_new(e, 0, id, strdup("all anew\n\n"), on_wake, &s);
     check(l, "{\"n\":2}", "all anew");
-    dr_listener_free(l);
+    dr_stream_free(l);
     static const char *const unknown[] = {"1-1", "x", "", "99999999999999-99999999", "-", "18446744073709551615-1"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
-        l = dr_listener_new(e, 0, unknown[i], strdup("all anew\n\n"), on_wake, &s);
+        l = dr_stream_new(e, 0, unknown[i], strdup("all anew\n\n"), on_wake, &s);
         check(l, "all anew", "{\"n\":2}");
-        dr_listener_free(l);
+        dr_stream_free(l);
     }
     free(text);
     dr_events_free(e);
@@ -119,20 +119,20 @@ static void one_that_falls_behind_is_told_to_begin_anew(void **state)
     sleeper s = {0};
     (void)state;
     assert_int_equal(dr_events_new(&e), DR_OK);
-    dr_listener *l = dr_listener_new(e, 0, NULL, NULL, on_wake, &s);
-    dr_listener *within = dr_listener_new(e, 0, NULL, NULL, on_wake, &s);
+    dr_stream *l = dr_stream_new(e, 0, NULL, NULL, on_wake, &s);
+    dr_stream *within = dr_stream_new(e, 0, NULL, NULL, on_wake, &s);
     say(e, "job", 1, false, 0);
-    assert_int_equal(dr_listener_read(within, piece, 7, on_pause), 7);
+    assert_int_equal(dr_stream_read(within, piece, 7, on_pause), 7);
     for (int i = 1; i < 3000; i++)
         say(e, "job", 1, false, i);
-    assert_int_equal(dr_listener_read(within, piece, 7, on_pause), -1); /* half an event is no event */
+    assert_int_equal(dr_stream_read(within, piece, 7, on_pause), -1); /* half an event is no event */
     check(l, "event: sync", "{\"n\":2999}");
     say(e, "job", 1, false, 3000);
     check(l, "{\"n\":3000}", NULL);
     dr_events_stop(e);
-    assert_int_equal(dr_listener_read(l, piece, 7, on_pause), -1);
-    dr_listener_free(l);
-    dr_listener_free(within);
+    assert_int_equal(dr_stream_read(l, piece, 7, on_pause), -1);
+    dr_stream_free(l);
+    dr_stream_free(within);
     dr_events_free(e);
 }
 

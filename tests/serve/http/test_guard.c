@@ -12,12 +12,14 @@
 
 #include <string.h>
 
+static dr_caller nobody;
+
 static dr_verdict ask(const char *token, const char *host, const char *origin, const char *site,
                       const char *authorization, const char *cookie)
 {
     dr_guard g = {"studio.local", 7860, token};
     dr_credentials c = {host, origin, site, NULL, authorization, cookie};
-    return dr_guard_check(&g, &c, "POST");
+    return dr_guard_check(&g, &c, "POST", &nobody);
 }
 
 static void only_our_own_names_are_answered(void **state)
@@ -47,7 +49,7 @@ static dr_verdict ask_listed(const char *list, const char *token, const char *ho
 {
     dr_guard g = {"studio.local", 7860, token, list};
     dr_credentials c = {host, origin, "cross-site", "cors"};
-    return dr_guard_check(&g, &c, "POST");
+    return dr_guard_check(&g, &c, "POST", &nobody);
 }
 
 static void pages_of_listed_sites_may_ask(void **state)
@@ -121,6 +123,61 @@ static void the_token_is_taken_in_three_forms_and_nothing_near_it(void **state)
         assert_int_equal(ask(token, "any", NULL, NULL, wrong[i], NULL), DR_WRONG_TOKEN);
     assert_int_equal(ask(token, "any", NULL, NULL, NULL, "xdrape_token=secret-1"), DR_WRONG_TOKEN);
     assert_int_equal(ask(token, "any", NULL, NULL, NULL, "drape_token="), DR_WRONG_TOKEN);
+}
+
+static bool there_are_clients = true;
+
+static bool have_clients(void *user)
+{
+    (void)user;
+    return there_are_clients;
+}
+
+static bool is_annas(void *user, const char *token, dr_caller *who)
+{
+    (void)user;
+    if (strcmp(token, "of-anna") != 0)
+        return false;
+    *who = (dr_caller){.name = "anna", .rights = "use", .priority = 3};
+    return true;
+}
+
+static dr_verdict ask_as(const char *own, const char *authorization, const char *cookie, dr_caller *who)
+{
+    dr_guard g = {.host = "studio.local", .port = 7860, .token = own, .has_clients = have_clients, .client = is_annas};
+    dr_credentials c = {.host = "any", .authorization = authorization, .cookie = cookie};
+    return dr_guard_check(&g, &c, "GET", who);
+}
+
+static void a_clients_token_says_who_asks(void **state)
+{
+    dr_caller who;
+    (void)state;
+    assert_int_equal(ask_as(NULL, "Bearer of-anna", NULL, &who), DR_ALLOWED);
+    assert_string_equal(who.name, "anna");
+    assert_string_equal(who.rights, "use");
+    assert_int_equal(who.priority, 3);
+    assert_int_equal(ask_as(NULL, NULL, "drape_token=of-anna", &who), DR_ALLOWED);
+    assert_string_equal(who.name, "anna");
+    assert_int_equal(ask_as("secret-1", "Bearer secret-1", NULL, &who), DR_ALLOWED);
+    assert_string_equal(who.name, "");
+    assert_string_equal(who.rights, "admin");
+    assert_int_equal(ask_as(NULL, NULL, NULL, &who), DR_WRONG_TOKEN);
+    assert_int_equal(ask_as(NULL, "Bearer of-bert", NULL, &who), DR_WRONG_TOKEN);
+    there_are_clients = false; /* then it is as without: names of this machine alone */
+    assert_int_equal(ask_as(NULL, NULL, NULL, &who), DR_WRONG_HOST);
+    there_are_clients = true;
+}
+
+static void a_list_has_whole_entries(void **state)
+{
+    (void)state;
+    assert_true(dr_list_has("10.0.0.1, 10.0.0.2", "10.0.0.2"));
+    assert_true(dr_list_has("FE80::1", "fe80::1"));
+    assert_false(dr_list_has("10.0.0.12", "10.0.0.1"));
+    assert_false(dr_list_has("10.0.0.1", "10.0.0.12"));
+    assert_false(dr_list_has("", "10.0.0.1"));
+    assert_false(dr_list_has(NULL, "10.0.0.1"));
 }
 
 static void one_client_leaves_room_for_others(void **state)
@@ -223,6 +280,8 @@ int main(void)
         cmocka_unit_test(pages_of_listed_sites_may_ask),
         cmocka_unit_test(a_list_of_origins_has_no_paths),
         cmocka_unit_test(the_token_is_taken_in_three_forms_and_nothing_near_it),
+        cmocka_unit_test(a_clients_token_says_who_asks),
+        cmocka_unit_test(a_list_has_whole_entries),
         cmocka_unit_test(one_client_leaves_room_for_others),
         cmocka_unit_test(a_minute_has_so_many_requests),
         cmocka_unit_test(wrong_tokens_are_counted_for_a_minute),

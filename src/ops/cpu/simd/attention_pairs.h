@@ -14,7 +14,7 @@
  *  forward's. */
 static inline bool attention_takes_pairs(const dr_attention_args *a)
 {
-    return VW == 16 && a->precision == DR_PRECISION_AUTO && dr_cpu_has_bf16();
+    return VW == 16 && dr_precision_rounds(a->precision) && dr_cpu_has_bf16();
 }
 
 /** Rows of x[rows,width] joined two by two in place; an odd last row is joined with zeros. */
