@@ -32,6 +32,7 @@ set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "drape paints another garment into a photo 
  rest of the photo as it was. It finds the clothes by itself, learns a
  garment from a few photos, and has a studio for the browser. A small
  model comes with it.")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS libpq5) # for a store in PostgreSQL
 set(CPACK_DEBIAN_SHARED_PACKAGE_NAME libdrape0)
 set(CPACK_DEBIAN_SHARED_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_SHARED_PACKAGE_RECOMMENDS drape) # the small model

@@ -13,22 +13,22 @@ set -euo pipefail
 packages() { # MANAGER GROUP
     case $1-$2 in
     apt-build) echo build-essential cmake ninja-build pkg-config libdnnl-dev libvips-dev libjansson-dev \
-        libcurl4-openssl-dev libmicrohttpd-dev libsqlite3-dev liblapacke-dev ;;
-    apt-test) echo libcmocka-dev python3 ;;
+        libcurl4-openssl-dev libmicrohttpd-dev libsqlite3-dev libpq-dev liblapacke-dev ;;
+    apt-test) echo libcmocka-dev python3 postgresql ;;
     apt-check) echo clang clang-format "libclang-rt-*-dev" python3 zsh fish groff ;;
     apt-package) echo dpkg-dev file ;;
     apt-web) echo chromium chromium-driver python3-selenium fonts-dejavu-core ;;
     dnf-build) echo gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel \
-        libmicrohttpd-devel sqlite-devel lapack-devel ;;
-    dnf-test) echo libcmocka-devel python3 ;;
+        libmicrohttpd-devel sqlite-devel libpq-devel lapack-devel ;;
+    dnf-test) echo libcmocka-devel python3 postgresql-server ;;
     dnf-check) echo clang clang-tools-extra compiler-rt python3 ;;
     dnf-web) echo chromium chromedriver python3-selenium ;;
-    pacman-build) echo base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite lapacke ;;
-    pacman-test) echo cmocka python ;;
+    pacman-build) echo base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite postgresql-libs lapacke ;;
+    pacman-test) echo cmocka python postgresql ;;
     pacman-check) echo clang compiler-rt python ;;
     pacman-web) echo chromium python-selenium ;;
     brew-build) echo cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite lapack libomp ;;
-    brew-test) echo cmocka python3 ;;
+    brew-test) echo cmocka python3 postgresql@17 ;;
     brew-check) echo clang-format python3 ;;
     esac
 }

@@ -28,7 +28,7 @@ NEVER = {("train", "tryon"), ("tryon", "train"), ("warp", "tryon"), ("warp", "tr
 # oneDNN's types stay in their folder, and only ops/ knows which backends there are.
 PRIVATE_HEADERS = {"oneapi/": "ops/onednn", "ops/onednn/": "ops", "ops/cpu/simd/": "ops/cpu", "ops/cpu/": "ops",
                    "ops/ref/": "ops", "ops/far/": "ops", "serve/store/store_impl.h": "serve/store", "microhttpd.h": "serve/http",
-                   "sqlite3.h": "serve/store"}
+                   "sqlite3.h": "serve/store", "libpq-fe.h": "serve/store", "serve/store/db.h": "serve/store"}
 MOST_LINES = 500
 MOST_FUNCTION = 80
 

@@ -8,6 +8,7 @@
 
 #include "serve/store/layout.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,9 +273,11 @@ static void close_db(dr_db *db)
 {
     dr_pg *d = (dr_pg *)db;
     if (d->listening) {
-        close(d->wake[1]);
+        while (write(d->wake[1], "", 1) < 0 && errno == EINTR)
+            continue;
         pthread_join(d->thread, NULL);
         close(d->wake[0]);
+        close(d->wake[1]);
     }
     for (int i = 0; i < DR_PG_CONNECTIONS; i++)
         if (d->line[i].c)

@@ -29,7 +29,7 @@ typedef struct dr_pg {
     void *user;
     pthread_t thread;
     bool listening;
-    int wake[2]; /* a pipe: its end ends the thread */
+    int wake[2]; /* a pipe: a byte in it ends the thread */
 } dr_pg;
 
 /** Connects, or NULL with the message set (never the URL, which may have a password in it). */

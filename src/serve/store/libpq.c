@@ -38,7 +38,7 @@ dr_status dr_libpq_load(const dr_libpq **out)
     if (loaded)
         return DR_OK;
     if (missing)
-        return dr_fail(DR_EUNSUPPORTED, "this machine's libpq has no %s: install that of a PostgreSQL from 9.5 on",
+        return dr_fail(DR_EUNSUPPORTED, "this machine's libpq has no %s: install that of PostgreSQL 13 or newer",
                        missing);
     return dr_fail(DR_EUNSUPPORTED, "a PostgreSQL store needs libpq, which is not here: install libpq5 (Debian, "
                                     "Ubuntu) or libpq (Fedora, Homebrew, Arch: postgresql-libs)");

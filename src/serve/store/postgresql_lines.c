@@ -3,6 +3,7 @@
 #include "serve/store/db_postgresql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,10 +49,10 @@ PGconn *dr_pg_connect(const dr_pg *d)
         PGresult *r = d->pq->PQexec(c, "SET search_path TO drape");
         bool good = d->pq->PQresultStatus(r) == PGRES_COMMAND_OK;
         d->pq->PQclear(r);
-        if (good && d->pq->PQserverVersion(c) >= 100000)
+        if (good && d->pq->PQserverVersion(c) >= 130000)
             return c;
         dr_db_try_again = !good;
-        snprintf(why, sizeof why, "it is PostgreSQL %d, 10 or newer is needed", d->pq->PQserverVersion(c) / 10000);
+        snprintf(why, sizeof why, "it is PostgreSQL %d, 13 or newer is needed", d->pq->PQserverVersion(c) / 10000);
     }
     if (d->pq->PQstatus(c) != CONNECTION_OK)
         first_line(d->pq->PQerrorMessage(c), why, sizeof why);
@@ -182,6 +183,8 @@ dr_status dr_db_postgresql_listen(dr_db *db)
     dr_pg *d = (dr_pg *)db;
     if (pipe(d->wake) != 0)
         return dr_fail(DR_EIO, "cannot make a pipe: %s", strerror(errno));
+    fcntl(d->wake[0], F_SETFD, FD_CLOEXEC);
+    fcntl(d->wake[1], F_SETFD, FD_CLOEXEC);
     if (pthread_create(&d->thread, NULL, listen_on, d) != 0) {
         close(d->wake[0]);
         close(d->wake[1]);
