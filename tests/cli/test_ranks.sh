@@ -171,7 +171,7 @@ apart() { # WORDS COMMAND OF RANK 0 : COMMAND OF RANK 1
     [ ! -e apart/checkpoint-1 ] || fail "trained all the same"
 }
 cp -r images other
-cp "other/suit (1).jpg" "other/suit (2).jpg"
+printf x >>"other/suit (1).jpg" # which changes no pixel: what is compared is the file
 own=(--output_dir=apart --max_train_steps=1)
 apart 'ranks must have the same photos, masks and captions: rank 0 has 4 of hash' \
     -n 1 "$drape" "${flags[@]}" "${own[@]}" : -n 1 "$drape" "${flags[@]}" "${own[@]}" --instance_data_dir=other
@@ -179,7 +179,7 @@ apart 'ranks must have the same instruction set: rank 0 has baseline, rank 1 has
     -n 1 env DRAPE_ISA=base "$drape" "${flags[@]}" "${own[@]}" : -n 1 "$drape" "${flags[@]}" "${own[@]}"
 apart 'ranks must have the same options: .*seed 3.*seed 4' \
     -n 1 "$drape" "${flags[@]}" "${own[@]}" : -n 1 "$drape" "${flags[@]}" "${own[@]}" --seed=4
-cp -r "$model" another
+cp -rL "$model" another
 python3 - another/unet/diffusion_pytorch_model.safetensors <<'END'
 import sys
 data = bytearray(open(sys.argv[1], "rb").read())
