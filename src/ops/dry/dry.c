@@ -74,7 +74,8 @@ static dr_status attention(const dr_attention_args *a)
  * shared out as well, and every share has sums of its own of the queries' gradients: cpu/simd/attention_bwd.c. */
 static dr_status attention_bwd(const dr_attention_args *a)
 {
-    int64_t threads = dr_threads(), NH = a->N * a->heads, Dp = (a->D + 15) / 16 * 16, tiles = 1 << 14;
+    int64_t threads = dr_threads(), NH = a->N * a->heads, Dp = (a->D + 15) / 16 * 16;
+    int64_t tiles = 5 * 192 * Dp + 5 * 48 * 208; /* 96 queries by 192 keys */
     int64_t shares = NH % threads != 0 && NH < 4 * threads ? (4 * threads + NH - 1) / NH : 1;
     int64_t sums = shares > 1 ? NH * shares : threads;
     return workspace(a->scratch, threads * (a->Lq * (2 * a->D + 2 * Dp + 2) + tiles) + sums * a->Lq * Dp);
