@@ -16,7 +16,7 @@ cd "$dir"
 export DRAPE_CACHE_DIR=$dir/cache TMPDIR=$dir # where an MPI keeps its sockets
 # In a container there is nobody but root; more ranks than cores are no matter here.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_hwloc_base_binding_policy=none OMP_WAIT_POLICY=passive
+export OMPI_MCA_hwloc_base_binding_policy=none OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 # an MPI's own
 model=$root/tests/golden/nano
 
@@ -231,7 +231,13 @@ goes_on stopped
 
 works 2 disk --max_train_steps=2 --checkpointing_steps=2
 cp -r disk/checkpoint-2 before
-if (ulimit -f 200 && ranks 2 disk --max_train_steps=8 --checkpointing_steps=4 --resume_from_checkpoint=latest); then
+cat >small <<END
+#!/bin/sh
+ulimit -f 200 # of the rank alone: an MPI has larger files of its own
+exec "$drape" "\$@"
+END
+chmod +x small
+if (drape=./small && export OMPI_MCA_btl=self,tcp && ranks 2 disk --max_train_steps=8 --checkpointing_steps=4 --resume_from_checkpoint=latest); then
     fail "a full disk is no failure"
 fi
 grep -q "cannot write" err || fail "a full disk is not said"
