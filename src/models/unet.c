@@ -195,18 +195,30 @@ static dr_tensor *attend(dr_tape *g, const dr_transformer2d *t, dr_tensor *h, dr
 typedef struct skips {
     dr_tensor *t[1 + DR_UNET_MAX_LEVELS * (DR_UNET_MAX_LAYERS + 1)];
     int n;
+    dr_unet_cache *cache; /* NULL: none */
+    int shallow;          /* skips above what the cache stands for; 0 in a call that computes all */
 } skips;
+
+/* Whether the way down is at the depth from which on the cache has what comes back up. */
+static bool deep_enough(const skips *s)
+{
+    return s->shallow && s->n == s->shallow;
+}
 
 static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text,
                              skips *s)
 {
     int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
+        if (deep_enough(s))
+            return h;
         h = dr_block(g, resnet_block, &b->layer[k].resnet, 2, (dr_tensor *[]){h, emb});
         if (b->layer[k].cross)
             h = attend(g, &b->layer[k].attention, h, text);
         s->t[s->n++] = h;
     }
+    if (deep_enough(s))
+        return h;
     if (b->resizes)
         s->t[s->n++] = h = dr_conv_forward(g, &b->resize, h, NULL);
     int64_t step = b->resizes ? 2 : 1; /* an odd size is rounded up */
@@ -222,21 +234,38 @@ static dr_tensor *mid_block(dr_tape *g, const dr_unet *u, dr_tensor *h, dr_tenso
     return dr_block_gave4(g, h, "mid_block", samples(h, text), H, W, C);
 }
 
+/* What comes up to skip s->n: computed, and kept where the cache's branch is; or in its place what is kept. */
+static dr_tensor *come_up(dr_tape *g, const skips *s, dr_tensor *h, const dr_tensor *text)
+{
+    dr_unet_cache *c = s->cache;
+    const dr_tensor *top = s->t[0];
+    if (!c || s->n != c->branch)
+        return h;
+    if (s->shallow)
+        return dr_unet_cache_take(g, c, samples(top, text));
+    dr_unet_cache_keep(g, c, h, top->dim[1], top->dim[2]);
+    return h;
+}
+
 static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, dr_tensor *emb, dr_tensor *text, skips *s)
 {
-    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         dr_tensor *skip = s->t[--s->n];
+        if (s->shallow && s->n >= s->shallow)
+            continue;
+        h = come_up(g, s, h, text);
         if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */
             skip = dr_repeat(g, skip, h->dim[0]);
         h = dr_block(g, skip_resnet_block, &b->layer[k].resnet, 3, (dr_tensor *[]){h, skip, emb});
         if (b->layer[k].cross)
             h = attend(g, &b->layer[k].attention, h, text);
     }
-    if (!b->resizes)
-        return dr_block_gave4(g, h, b->name, N, H, W, b->width);
-    const int64_t *d = s->t[s->n - 1]->dim; /* an odd size came from a larger one: back to that */
-    h = dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
+    if (s->shallow && s->n >= s->shallow)
+        return h;
+    int64_t N = b->layer[0].cross ? samples(h, text) : h->dim[0];
+    const int64_t *d = s->t[b->resizes ? s->n - 1 : s->n]->dim; /* an odd size came from a larger one: back to that */
+    if (b->resizes)
+        h = dr_conv_forward(g, &b->resize, dr_resize_nearest(g, h, d[1], d[2]), NULL);
     return dr_block_gave4(g, h, b->name, N, d[1], d[2], b->width);
 }
 
@@ -250,20 +279,43 @@ void dr_unet_join_input(const float *noisy, const float *mask, const float *mask
     }
 }
 
-dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
+int dr_unet_skips(const dr_unet_config *c)
 {
+    int n = c->levels; /* conv_in, and a halving for all levels but one */
+    for (int i = 0; i < c->levels; i++)
+        n += c->layers[i];
+    return n;
+}
+
+dr_tensor *dr_unet_forward_cached(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text,
+                                  dr_unet_cache *c)
+{
+    int total = dr_unet_skips(&u->config);
+    DR_ASSERT(!c || (!g->recording && c->branch >= 0 && c->branch < total), "a cache of branch %d of %d", c->branch,
+              total);
     dr_tensor *emb = time_embed(g, u, timestep, x->dim[0]);  /* [N,4*c0] */
     dr_tensor *h = dr_conv_forward(g, &u->conv_in, x, NULL); /* [N,h,w,c0] */
-    skips s = {.t = {h}, .n = 1};
+    skips s = {.t = {h}, .n = 1, .cache = c};
+    if (c)
+        c->reused = c->reuse && dr_unet_cache_serves(c, samples(x, text), x->dim[1], x->dim[2]);
+    if (c && c->reused)
+        s.shallow = c->branch + 1;
 
     for (int i = 0; i < u->config.levels; i++)
         h = down_block(g, &u->down[i], h, emb, text, &s);
 
-    h = mid_block(g, u, h, emb, text);
+    if (!s.shallow)
+        h = mid_block(g, u, h, emb, text);
+    s.n = total;
 
     for (int i = 0; i < u->config.levels; i++) /* up[0] is the deepest */
         h = up_block(g, &u->up[i], h, emb, text, &s);
 
     h = dr_norm_forward(g, &u->norm_out, h, DR_ACT_SILU);
     return dr_conv_forward(g, &u->conv_out, h, NULL);
+}
+
+dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
+{
+    return dr_unet_forward_cached(g, u, x, timestep, text, NULL);
 }

@@ -97,8 +97,10 @@ dr_status dr_engine_open(dr_engine *e, const dr_source *source, const dr_engine_
                          bool keep, const dr_engine_notes *notes);
 void dr_engine_close(dr_engine *e);
 
-/** The same without a text, for an engine that dresses: x [h,w,in] -> out [h,w,out]. */
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int h, int w, float *out);
+/** The same without a text, for an engine that dresses: x [h,w,in] -> out [h,w,out]. `cache` as in dr_engine_predict().
+ */
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int h, int w, dr_unet_cache *cache,
+                                     float *out);
 
 /** As dr_engine_encode(); what place `at` of e->encoded has of the same picture is taken, or kept there. */
 dr_status dr_engine_encode_once(dr_engine *e, int at, const float *rgb, int H, int W, float *moments);
@@ -125,8 +127,9 @@ dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, in
 /** Loads the UNet, with attention weights and adapters; otherwise done when it is first needed. */
 dr_status dr_engine_load_unet(dr_engine *e);
 
-/** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. */
+/** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. `cache`: see
+ *  dr_unet_forward_cached(); NULL for none. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
-                            float *out);
+                            dr_unet_cache *cache, float *out);
 
 #endif
