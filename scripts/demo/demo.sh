@@ -40,6 +40,11 @@ dress() { # PERSON NAME PROMPT MODEL TITLE
         --seed 1 --quiet -o "$out/$1-$2.png"
 }
 
+put_on() { # PERSON GARMENT: its photo in examples/garments
+    run "From one photo: ${2//-/ }" "$drape" tryon --model "$model" --image "examples/$1.jpg" \
+        --mask "$out/$1-mask.png" --garment "examples/garments/$2.jpg" --seed 1 --quiet -o "$out/$1-$2.png"
+}
+
 garment="orange suit"
 run "Find the garment to learn" "$drape" mask examples/astronaut.jpg --what garment --category outer \
     -o "$out/garment.png" --overlay "$out/garment-seen.jpg" --quiet
@@ -49,6 +54,11 @@ for person in grace_hopper astronaut; do
     run "Find where a new garment may go ($person)" "$drape" mask "examples/$person.jpg" --category upper \
         -o "$out/$person-mask.png" --overlay "$out/$person-seen.jpg" --quiet
 done
+if [ -d "$model/garment" ]; then # others dress from words alone
+    for photo in examples/garments/*.jpg; do
+        for person in grace_hopper astronaut; do put_on "$person" "$(basename "$photo" .jpg)"; done
+    done
+fi
 dress grace_hopper before "$garment" "$model" "Dress without having learnt the garment"
 run "Learn the garment" "$drape" train --pretrained_model_name_or_path "$model" --instance_data_dir "$out/lesson/photos" \
     --instance_masks_data_dir "$out/lesson/masks" --output_dir "$out/taught" --resolution 256 --center_crop \

@@ -20,6 +20,19 @@ compare() { # BEFORE AFTER CAPTION
 <figcaption>$3</figcaption></figure>
 END
 }
+# Each garment's photo beside the people in it.
+from_photos() {
+    local photo name
+    for photo in examples/garments/*.jpg; do
+        name=$(basename "$photo" .jpg)
+        [ -e "$out/grace_hopper-$name.png" ] || continue
+        echo '<div class="row three">'
+        picture "$photo" "The photo: ${name//-/ }"
+        compare examples/grace_hopper.jpg "$out/grace_hopper-$name.png" "Put on"
+        compare examples/astronaut.jpg "$out/astronaut-$name.png" "And on her"
+        echo '</div>'
+    done
+}
 # The loss of every step (faint) and its running mean, from the training's log.
 curve() {
     tr ',{}' '\n\n\n' <"$out/taught/logs/train.jsonl" | awk -F: '
@@ -82,6 +95,8 @@ $(for f in "$out"/lesson/photos/*.png; do printf '<img src="%s" alt="a crop of t
 $(picture "$out/grace_hopper-seen.jpg" "Where a new garment may go")
 $(picture "$out/astronaut-seen.jpg" "And in the other photo")
 </div>
+<p>By one photo of the garment, without a lesson:</p>
+$(from_photos)
 <p>By words alone, without a lesson:</p>
 <div class="row">
 $(while read -r person name prompt; do compare "examples/$person.jpg" "$out/$person-$name.png" "$prompt"; done <"$here/prompts.txt")
@@ -100,7 +115,8 @@ model: see README.md.</li>
 <li>Faces are never repainted: what is outside the mask stays as it was.</li>
 <li>A garment known from a single photo is known from one side. Five to ten photos make a better lesson.</li>
 </ul>
-<p class="soft">Photos: Eileen Collins (NASA) and Grace Hopper (US Navy), in the public domain.</p>
+<p class="soft">Photos: Eileen Collins (NASA) and Grace Hopper (US Navy), in the public domain.
+Garments: the Clothing Dataset of Alexey Grigorev and its many contributors (CC0), with thanks.</p>
 </main>
 <script>
 $(cat "$here/page.js")

@@ -46,6 +46,18 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
+/* A model that dresses from photos, in the folder of one that reads prompts, may do with that one's VAE. */
+static dr_status vae_of_parent(const char *model, const char *dir, char out[PATH_MAX], const char **vae)
+{
+    char own[PATH_MAX];
+    dr_status st = dr_path(own, sizeof own, dir, "vae");
+    if (!st && strcmp(model, dir) != 0 && !dr_is_dir(own)) {
+        st = dr_path(out, PATH_MAX, model);
+        *vae = out;
+    }
+    return st;
+}
+
 drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
@@ -65,17 +77,19 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     for (int i = 0; !st && i < o->embedding_count; i++)
         words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
-    char own[PATH_MAX];
-    const char *attention = o->attention;
+    char own[PATH_MAX], dir[PATH_MAX], parent[PATH_MAX];
+    const char *attention = o->attention, *vae = o->vae;
     if (!st && !attention && o->garment) {
-        st = dr_garment_attention_find(path, own);
+        st = dr_garment_model_find(path, dir, own);
         attention = own;
+        if (!st && !vae)
+            st = vae_of_parent(path, dir, parent, &vae);
+        path = dir;
     }
     if (!st) /* a model that reads no prompt needs no text encoder: the folder may be without */
         st = dr_source_open(
             &p->source, path,
-            &(dr_source_options){
-                .tokenizer = o->tokenizer, .vae = o->vae, .ema = o->ema, .unchecked = attention != NULL});
+            &(dr_source_options){.tokenizer = o->tokenizer, .vae = vae, .ema = o->ema, .unchecked = attention != NULL});
     if (!st)
         st = dr_engine_open(&p->engine, p->source,
                             &(dr_engine_extras){.lora = loras,
@@ -156,8 +170,8 @@ void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options
         options->steps = p->engine.schedule.advised_steps;
     if (options->guidance_scale < 0)
         options->guidance_scale = p->engine.schedule.advised_guidance;
-    if (options->eta < 0) /* published with DDIM; other samplers have none */
-        options->eta = p->engine.dresses && is_ddim(p, options->scheduler) ? 1 : 0;
+    if (options->eta < 0) /* published with DDIM; other samplers have none, and few steps want none */
+        options->eta = p->engine.dresses && !p->engine.schedule.advice_given && is_ddim(p, options->scheduler) ? 1 : 0;
 }
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)

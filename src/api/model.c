@@ -239,9 +239,9 @@ static json_t *attention_json(const dr_garment_attention *a)
 /* What `path` has of such weights: itself, or below it. */
 static bool open_attention(dr_garment_attention *a, const char *path)
 {
-    char file[PATH_MAX];
+    char dir[PATH_MAX], file[PATH_MAX];
     bool folder = dr_is_dir(path);
-    bool found = !folder || !dr_garment_attention_find(path, file);
+    bool found = !folder || !dr_garment_model_find(path, dir, file);
     return found && !dr_garment_attention_open(a, folder ? file : path);
 }
 

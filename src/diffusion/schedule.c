@@ -186,6 +186,8 @@ static dr_status parse_advice(dr_schedule *s, const json_t *config, const char *
     dr_status st = dr_json_int(config, where, "_drape_steps", 50, 1, 1000, &steps);
     if (!st)
         st = dr_json_double(config, where, "_drape_guidance_scale", 7.5, &s->advised_guidance);
+    if (!st)
+        st = dr_json_bool(config, where, "_drape_place_code", false, &s->place_code);
     if (st)
         return st;
     if (!(s->advised_guidance >= 0 && s->advised_guidance <= 100))

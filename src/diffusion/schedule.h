@@ -34,6 +34,7 @@ typedef struct dr_schedule {
     int advised_steps;       /* _drape_steps: what suits the model best; diffusers skips keys that begin with "_" */
     double advised_guidance; /* _drape_guidance_scale */
     bool advice_given;       /* the config names the steps: the model is made for them */
+    bool place_code;         /* _drape_place_code: its noise says where a place is, place_code.h */
     float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
                                 the defaults of DDPMScheduler */
 } dr_schedule;

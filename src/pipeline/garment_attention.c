@@ -64,6 +64,14 @@ dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX])
                    model);
 }
 
+dr_status dr_garment_model_find(const char *model, char dir[PATH_MAX], char attention[PATH_MAX])
+{
+    if (!dr_path(dir, PATH_MAX, model, "garment") && dr_garment_attention_in(dir, attention))
+        return DR_OK;
+    dr_status st = dr_path(dir, PATH_MAX, model);
+    return st ? st : dr_garment_attention_find(dir, attention);
+}
+
 static dr_status find(dr_garment_attention *a, const char *path)
 {
     if (!dr_exists(path))

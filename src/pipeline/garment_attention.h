@@ -32,6 +32,10 @@ bool dr_garment_attention_in(const char *dir, char out[PATH_MAX]);
  *  CatVTON/) where there is one version. `out` is the file. */
 dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX]);
 
+/** The folder whose UNet dresses from a photo, and its attention weights: `model` itself, or garment/ in it, which a
+ * model that reads prompts may bring along for that (without a VAE it takes the model's). Errors as above. */
+dr_status dr_garment_model_find(const char *model, char dir[PATH_MAX], char attention[PATH_MAX]);
+
 /** Whether an opened file is such a file, by its tensors' names. */
 bool dr_garment_attention_is(const dr_tensor_file *f);
 

@@ -1,5 +1,6 @@
 #include "train/noisy.h"
 
+#include "diffusion/place_code.h"
 #include "diffusion/sampler.h"
 #include "train/pairs.h"
 
@@ -27,6 +28,8 @@ dr_status dr_noisy_fill(const dr_noisy *n, dr_arena *a, dr_rng *rng, int *timest
         for (size_t i = 0; i < count; i++)
             noise[i] += (float)n->noise_offset * offset[i % (size_t)C];
     }
+    if (n->schedule->place_code && e->garment)
+        dr_place_code_mix(noise, e->h, e->w, (int)C);
     if (*timestep < 0)
         *timestep = (int)dr_rng_below(rng, n->schedule->train_timesteps);
     if (e->garment)

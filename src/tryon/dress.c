@@ -1,5 +1,6 @@
 #include "tryon/dress.h"
 
+#include "diffusion/place_code.h"
 #include "io/prepare.h"
 
 #include <stdlib.h>
@@ -112,6 +113,8 @@ void dr_dress_start(dr_dress_run *r, const float *noise)
         memcpy(r->x, noise, r->n * sizeof *noise);
     else
         dr_randn_nhwc(&r->rng, r->x, 1, 2 * r->h, r->w, r->latent);
+    if (r->e->schedule.place_code && !noise)
+        dr_place_code_mix(r->x, r->h, r->w, r->latent);
     float sigma = dr_sampler_init_sigma(r->sampler);
     for (size_t k = 0; k < r->n; k++)
         r->x[k] *= sigma;

@@ -116,6 +116,51 @@ static void a_picture_does_not_depend_on_those_before_it(void **state)
     drape_image_free(&other);
 }
 
+static void run(const char *dir, const char *commands)
+{
+    char line[2048];
+    snprintf(line, sizeof line, "set -e; set='%s'; cd '%s'; %s", SET, dir, commands);
+    assert_int_equal(system(line), 0);
+}
+
+/* As the small model is laid out that comes with drape. */
+static void a_model_brings_one_that_dresses_in_a_folder_of_its_own(void **state)
+{
+    char dir[] = "/tmp/drape-test-XXXXXX", text[64];
+    drape_load_options load = {.garment = true};
+    drape_tryon_options o = options(), advised = {.guidance_scale = -1, .eta = -1};
+    drape_image out = {0}, same = {0};
+    drape_pipeline *own;
+    drape_model_info info;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    run(dir, "mkdir garment; cp -r ${set}sd-vae-ft-mse vae; "
+             "cp -r ${set}base/unet ${set}base/scheduler ${set}CatVTON/tiny-4k-32/attention garment; "
+             "sed -i 's/{/{\"_drape_steps\": 4, \"_drape_guidance_scale\": 1.0, /' garment/scheduler/*.json");
+    if (drape_pipeline_load(&own, dir, &load))
+        fail_msg("%s", drape_error());
+    assert_int_equal(drape_pipeline_info(own, &info), DRAPE_OK);
+    snprintf(text, sizeof text, "%s/garment", dir);
+    assert_string_equal(info.dir, text);
+    drape_pipeline_advise(own, &advised);
+    assert_true(advised.steps == 4 && advised.guidance_scale == 1 && advised.eta == 0);
+    assert_int_equal(drape_tryon(own, &photo, &mask, &o, &out), DRAPE_OK);
+    assert_int_equal(drape_tryon(p, &photo, &mask, &o, &same), DRAPE_OK);
+    assert_memory_equal(out.data, same.data, (size_t)(out.width * out.height * 3));
+    drape_pipeline_free(own);
+    drape_image_free(&out);
+    run(dir, "sed -i 's/{/{\"_drape_place_code\": true, /' garment/scheduler/*.json"); /* noise of its own */
+    assert_int_equal(drape_pipeline_load(&own, dir, &load), DRAPE_OK);
+    assert_int_equal(drape_tryon(own, &photo, &mask, &o, &out), DRAPE_OK);
+    assert_true(memcmp(out.data, same.data, (size_t)(out.width * out.height * 3)) != 0);
+    drape_pipeline_free(own);
+    run(dir, "rm garment/attention/model.safetensors");
+    assert_int_equal(drape_pipeline_load(&own, dir, &load), DRAPE_ENOENT);
+    run(dir, "rm -r \"$PWD\"");
+    drape_image_free(&out);
+    drape_image_free(&same);
+}
+
 /* What diffusers and Pillow made with the published rules; see tools/golden/make_catvton.py. */
 static void published_pictures_come_out(void **state)
 {
@@ -351,6 +396,7 @@ int main(void)
         cmocka_unit_test(the_pipeline_says_what_it_is),
         cmocka_unit_test(a_photo_of_any_size_keeps_all_around_the_mask),
         cmocka_unit_test(a_picture_does_not_depend_on_those_before_it),
+        cmocka_unit_test(a_model_brings_one_that_dresses_in_a_folder_of_its_own),
         cmocka_unit_test(published_pictures_come_out),
         cmocka_unit_test(a_preset_dresses_too),
         cmocka_unit_test(what_makes_no_sense_is_refused),

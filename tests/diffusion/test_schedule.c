@@ -124,11 +124,12 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_false(s.spacing_given || s.clip_sample_given || s.set_alpha_to_one_given || s.beta_schedule_given);
     assert_int_equal(s.advised_steps, 50);
     assert_float_equal(s.advised_guidance, 7.5, 0);
+    assert_false(s.place_code);
     dr_schedule_clear(&s);
     assert_int_equal(parse(&s, "{\"_class_name\":\"DDIMScheduler\",\"timestep_spacing\":\"trailing\",\"clip_sample\":"
                                "false,\"set_alpha_to_one\":true,\"skip_prk_steps\":true,\"steps_offset\":1,"
                                "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true,\"_drape_steps\":4,"
-                               "\"_drape_guidance_scale\":3," SD_BETAS "}"),
+                               "\"_drape_guidance_scale\":3,\"_drape_place_code\":true," SD_BETAS "}"),
                      DR_OK);
     assert_string_equal(s.class_name, "DDIMScheduler");
     assert_int_equal(s.prediction, DR_PREDICT_V);
@@ -139,6 +140,7 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_false(s.clip_sample);
     assert_int_equal(s.advised_steps, 4);
     assert_float_equal(s.advised_guidance, 3, 0);
+    assert_true(s.place_code);
     dr_schedule_clear(&s);
 }
 

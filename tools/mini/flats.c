@@ -13,17 +13,20 @@
 static const struct {
     const char *kind;
     uint8_t label;
-} kinds[] = {{"tshirt-", DR_LABEL_UPPER},  {"longsleeve-", DR_LABEL_UPPER}, {"shirt-", DR_LABEL_UPPER},
-             {"outwear-", DR_LABEL_UPPER}, {"dress-", DR_LABEL_DRESS},      {"skirt-", DR_LABEL_SKIRT},
-             {"pants-", DR_LABEL_PANTS}};
+    bool short_sleeves;
+} kinds[] = {{"tshirt-", DR_LABEL_UPPER, true}, {"longsleeve-", DR_LABEL_UPPER, false},
+             {"shirt-", DR_LABEL_UPPER, false}, {"outwear-", DR_LABEL_UPPER, false},
+             {"dress-", DR_LABEL_DRESS, false}, {"skirt-", DR_LABEL_SKIRT, false},
+             {"pants-", DR_LABEL_PANTS, false}};
 
 /* Whether a file is one to train on, and of what. */
-static bool is_flat(const char *name, uint8_t *label)
+static bool is_flat(const char *name, mini_flat *flat)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].kind);
         if (strncmp(name, kinds[i].kind, n) == 0) {
-            *label = kinds[i].label;
+            flat->label = kinds[i].label;
+            flat->short_sleeves = kinds[i].short_sleeves;
             return strtol(name + n, NULL, 10) % MINI_FLATS_TEST != 0;
         }
     }
@@ -44,7 +47,7 @@ dr_status mini_flats_open(mini_flats *f, const char *dir)
         return st ? st : dr_fail(DR_ENOENT, "cannot read '%s': %s", dir, strerror(errno));
     for (struct dirent *e; !st && (e = readdir(d));) {
         mini_flat flat;
-        if (!is_flat(e->d_name, &flat.label) ||
+        if (!is_flat(e->d_name, &flat) ||
             snprintf(flat.name, sizeof flat.name, "%s", e->d_name) >= (int)sizeof flat.name)
             continue;
         mini_flat *more = realloc(f->flat, (size_t)(f->count + 1) * sizeof *more);
@@ -69,14 +72,19 @@ void mini_flats_clear(mini_flats *f)
     *f = (mini_flats){0};
 }
 
-const mini_flat *mini_flats_choose(const mini_flats *f, uint8_t label, dr_rng *r)
+static bool fits(const mini_flat *flat, uint8_t label, bool short_sleeves)
+{
+    return flat->label == label && (label != DR_LABEL_UPPER || flat->short_sleeves == short_sleeves);
+}
+
+const mini_flat *mini_flats_choose(const mini_flats *f, uint8_t label, bool short_sleeves, dr_rng *r)
 {
     int n = 0;
     for (int i = 0; i < f->count; i++)
-        n += f->flat[i].label == label;
+        n += fits(&f->flat[i], label, short_sleeves);
     int64_t at = n ? dr_rng_below(r, n) : 0;
     for (int i = 0; n && i < f->count; i++)
-        if (f->flat[i].label == label && at-- == 0)
+        if (fits(&f->flat[i], label, short_sleeves) && at-- == 0)
             return &f->flat[i];
     return NULL;
 }

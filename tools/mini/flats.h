@@ -10,7 +10,8 @@
 
 typedef struct mini_flat {
     char name[48];
-    uint8_t label; /* dr_label of what it covers: upper, dress, skirt or pants */
+    uint8_t label;      /* dr_label of what it covers: upper, dress, skirt or pants */
+    bool short_sleeves; /* of an upper garment: arms are bare in it */
 } mini_flat;
 
 typedef struct mini_flats {
@@ -22,8 +23,8 @@ typedef struct mini_flats {
 dr_status mini_flats_open(mini_flats *f, const char *dir);
 /** Safe on a zeroed struct. */
 void mini_flats_clear(mini_flats *f);
-/** One of those for a label; NULL when there is none. */
-const mini_flat *mini_flats_choose(const mini_flats *f, uint8_t label, dr_rng *r);
+/** One of those for a label, of upper garments with short sleeves or without; NULL when there is none. */
+const mini_flat *mini_flats_choose(const mini_flats *f, uint8_t label, bool short_sleeves, dr_rng *r);
 dr_status mini_flat_read(const mini_flats *f, const mini_flat *flat, dr_image *out);
 
 #endif

@@ -259,7 +259,37 @@ static void cut_out(dr_image *out, const dr_image *photo, const mini_person *p, 
         }
 }
 
+/* What the mask hides, nearly in its place. */
+static void lay_in_place(dr_image *out, const mini_example *e, dr_rng *r)
+{
+    int size = out->width;
+    bend b = draw_bend(r, (float)size, 0.03f);
+    float dx = (float)size * between(r, -0.05f, 0.05f), dy = (float)size * between(r, -0.05f, 0.05f);
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++) {
+            float px = (float)x + dx, py = (float)y + dy, rgb[3];
+            bend_place(&b, &px, &py);
+            float alpha = part_of(&e->mask, px, py, 255);
+            uint8_t *to = out->data + 3 * ((size_t)y * (size_t)size + (size_t)x);
+            sample(&e->photo, px, py, rgb);
+            for (int k = 0; k < 3; k++)
+                to[k] = (uint8_t)lrintf((float)to[k] + alpha * (rgb[k] - (float)to[k]));
+        }
+}
+
 /* --- the whole ----------------------------------------------------------------------------------------- */
+
+/* Whether arms are bare where the garment is worn: its photo should then show a garment that leaves them so. */
+static bool has_short_sleeves(const mini_person *p, int garment)
+{
+    int64_t arms = 0, cloth = 0;
+    for (int64_t i = 0; i < (int64_t)p->labels.width * p->labels.height; i++)
+        arms += p->labels.data[i] == DR_LABEL_LEFT_ARM || p->labels.data[i] == DR_LABEL_RIGHT_ARM;
+    for (int64_t i = 0; i < (int64_t)p->garments.width * p->garments.height; i++)
+        cloth += p->garments.data[i] == garment + 1;
+    double scale = (double)p->garments.width / p->labels.width;
+    return (double)arms * scale * scale > 0.2 * (double)cloth;
+}
 
 /* Dresses the person's garment i in `photo`, and makes the picture of it. */
 static dr_status make_garment(dr_image *garment, int size, dr_image *photo, const mini_person *p, int i,
@@ -267,8 +297,9 @@ static dr_status make_garment(dr_image *garment, int size, dr_image *photo, cons
 {
     dr_rect box;
     dr_image flat = {0};
-    const mini_flat *choice =
-        chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS ? mini_flats_choose(f, p->garment[i].label, r) : NULL;
+    const mini_flat *choice = chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS
+                                  ? mini_flats_choose(f, p->garment[i].label, has_short_sleeves(p, i), r)
+                                  : NULL;
     dr_status st = choice ? mini_flat_read(f, choice, &flat) : DR_OK;
     if (!st && choice) {
         st = dress(photo, p, i, &flat, r);
@@ -286,11 +317,21 @@ static dr_status make_garment(dr_image *garment, int size, dr_image *photo, cons
     return st;
 }
 
+/* One of the upper garments if there is one: they are what people try on most. */
+static int choose_garment(const mini_person *p, dr_rng *r)
+{
+    int upper[MINI_GARMENTS], n = 0;
+    for (int i = 0; i < p->count; i++)
+        if (p->garment[i].look.pixels && p->garment[i].label == DR_LABEL_UPPER)
+            upper[n++] = i;
+    return n && chance(r, 0.7f) ? upper[dr_rng_below(r, n)] : mini_choose_garment(p, r);
+}
+
 /* A mask that hides one garment above all, and which: what lies under a coat is no garment to ask for. */
 static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_rng *r)
 {
     int64_t hidden[MINI_GARMENTS + 1], all = 0;
-    *garment = mini_choose_garment(p, r);
+    *garment = choose_garment(p, r);
     dr_status st = mini_draw_mask(mask, p, *garment, r);
     if (st)
         return st;
@@ -306,8 +347,8 @@ static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_r
     return mini_mask_garment(mask, p, *garment, r);
 }
 
-dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, uint64_t seed,
-                         int64_t k)
+dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, float aligned,
+                         uint64_t seed, int64_t k)
 {
     dr_rng r;
     dr_image photo = {0}, mask = {0};
@@ -329,6 +370,12 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
         st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);
     if (!st && mirrored)
         dr_image_mirror(garment);
+    if (!st && chance(&r, aligned)) {
+        dr_image_clear(garment);
+        st = draw_ground(garment, w->size, f, &r);
+        if (!st)
+            lay_in_place(garment, e, &r);
+    }
     dr_image_clear(&photo);
     dr_image_clear(&mask);
     if (st) {

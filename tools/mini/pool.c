@@ -96,7 +96,7 @@ static dr_status encode(mini_pool *p, const dr_image *photo, const dr_image *mas
 static dr_status draw(const mini_pool *p, int64_t k, mini_example *e, dr_image *garment)
 {
     *garment = (dr_image){0};
-    return p->flats ? mini_pair_draw(e, garment, p->wardrobe, p->flats, p->seed, k)
+    return p->flats ? mini_pair_draw(e, garment, p->wardrobe, p->flats, p->aligned, p->seed, k)
                     : mini_example_draw(e, p->wardrobe, p->seed, k);
 }
 

@@ -27,6 +27,7 @@ typedef struct mini_entry {
 typedef struct mini_pool {
     const mini_wardrobe *wardrobe;
     const mini_flats *flats; /* NULL: examples without a garment's photo */
+    float aligned;           /* share of garments that lie in their place already: pair.h */
     dr_vae_model *vae;
     mini_layout layout;
     uint64_t seed;

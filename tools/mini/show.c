@@ -17,7 +17,7 @@
 static dr_status draw(const mini_wardrobe *w, const mini_flats *f, uint64_t seed, int k, dr_image *tile)
 {
     mini_example e;
-    dr_status st = f->count ? mini_pair_draw(&e, &tile[2], w, f, seed, k) : mini_example_draw(&e, w, seed, k);
+    dr_status st = f->count ? mini_pair_draw(&e, &tile[2], w, f, 0, seed, k) : mini_example_draw(&e, w, seed, k);
     if (!st)
         st = dr_mask_overlay(&tile[0], &e.photo, &e.mask);
     if (!st && f->count)

@@ -25,6 +25,8 @@ static int parse(unet_options *o, const dr_command *cmd, int argc, char **argv)
         {"init", DR_OPT_STRING, &o->init, "DIR", "start from this model instead of random weights"},
         {"garments", DR_OPT_STRING, &o->garments, "DIR",
          "photos of garments, KIND-N.jpg: dress from one, without words"},
+        {"aligned", DR_OPT_DOUBLE, &o->aligned, "X",
+         "share of garments' photos that lie in their place already, to begin with", 0, 1},
         {"grow", DR_OPT_FLAG, &o->grow, NULL, "--init may lack transformers, which begin as if they were not there"},
         {"output", DR_OPT_STRING, &o->output, "DIR", "checkpoints, log and model/", .required = true},
         {"resume", DR_OPT_FLAG, &o->resume, NULL, "go on from the newest checkpoint in the output folder"},

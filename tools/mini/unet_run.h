@@ -29,6 +29,7 @@
 typedef struct unet_options {
     const char *photos, *labels, *vae, *arch, *init, *output;
     const char *garments;    /* photos of garments: the net dresses from one, without words; NULL: from words */
+    double aligned;          /* share of garments' photos that lie in their place already */
     bool grow;               /* `init` may lack transformers */
     int photo_limit;         /* 0: all */
     int size;                /* of the examples' pictures, pixels */
@@ -104,6 +105,8 @@ dr_status unet_batch_put(unet_run *r, mini_batch *b, int64_t n, const mini_entry
 /** Weights of another UNet: what it has in the same shape. Transformers that it lacks begin as if they were not there.
  */
 dr_status unet_grow(dr_params *p, const char *init, uint64_t seed);
+/** Noise [values] as the model's scheduler wants it. */
+void unet_noise(const unet_run *r, dr_rng *rng, float *noise);
 /** The photos that a step may draw its examples from: [*from, *to). */
 void unet_examples(const unet_run *r, int64_t *from, int64_t *to);
 /** What an error at place i of a sample counts: inside the mask 1. */

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "pipeline/folder.h"
+#include "pipeline/garment_attention.h"
 #include "train/distilled.h"
 
 #include <limits.h>
@@ -11,14 +12,14 @@
 
 json_t *unet_fingerprint(const unet_options *o)
 {
-    return json_pack(
-        "{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f, s:b, s:i}",
-        "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh, "pool",
-        o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm", o->max_norm,
-        "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption", o->no_caption, "arch", o->arch,
-        "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight", o->walk_weight, "freeze_text", o->freeze_text,
-        "pull", o->adversary.pull, "critic_features", o->adversary.features, "garments", o->garments != NULL, "size",
-        o->size);
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f, "
+                     "s:b, s:i, s:f}",
+                     "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh,
+                     "pool", o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
+                     o->max_norm, "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption",
+                     o->no_caption, "arch", o->arch, "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight",
+                     o->walk_weight, "freeze_text", o->freeze_text, "pull", o->adversary.pull, "critic_features",
+                     o->adversary.features, "garments", o->garments != NULL, "size", o->size, "aligned", o->aligned);
 }
 
 static dr_status write_part(const dr_params *p, const char *dir, const char *part, const char *file, const char *prefix)
@@ -71,6 +72,18 @@ static dr_status drop_words(const char *dir)
     return st;
 }
 
+/* As attention weights that were trained on another model lie beside it: they make try-on dress from a photo. */
+static dr_status write_attention(unet_run *r, const char *dir)
+{
+    char path[PATH_MAX];
+    dr_status st = dr_path(path, sizeof path, dir, "attention");
+    if (!st)
+        st = dr_mkdirs(path);
+    if (!st)
+        st = dr_path(path, sizeof path, dir, "attention", "model.safetensors");
+    return st ? st : dr_garment_attention_save(&r->unet, path, MINI_SIZE, MINI_SIZE);
+}
+
 static dr_status write_models(unet_run *r, const char *dir)
 {
     char from[PATH_MAX], vae[PATH_MAX];
@@ -78,6 +91,8 @@ static dr_status write_models(unet_run *r, const char *dir)
     if (!st)
         st = r->o->garments ? drop_words(dir)
                             : write_part(&r->text_params, dir, "text_encoder", "model.safetensors", "text_model.");
+    if (!st && r->o->garments)
+        st = write_attention(r, dir);
     if (!st)
         st = dr_path(vae, sizeof vae, dir, "vae");
     if (!st)

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "diffusion/place_code.h"
 #include "learn/draw.h"
 #include "learn/lr.h"
 #include "pipeline/folder.h"
@@ -91,9 +92,11 @@ static uint64_t hash_encoder(const dr_params *p)
 static dr_status open_pools(unet_run *r)
 {
     char path[PATH_MAX];
-    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed;
+    uint64_t tag = hash_encoder(&r->vae.params) ^ (uint64_t)r->train.count << 32 ^ r->o->seed ^
+                   (uint64_t)(1000 * r->o->aligned) << 48;
     const mini_flats *flats = r->o->garments ? &r->flats : NULL;
-    r->pool = (mini_pool){.wardrobe = &r->train, .flats = flats, .vae = &r->vae, .seed = r->o->seed};
+    r->pool = (mini_pool){
+        .wardrobe = &r->train, .flats = flats, .aligned = (float)r->o->aligned, .vae = &r->vae, .seed = r->o->seed};
     r->look_pool = (mini_pool){.wardrobe = &r->test, .flats = flats, .vae = &r->vae, .seed = 1};
     dr_status st = dr_path(path, sizeof path, r->o->output, "pool.bin");
     if (!st)
@@ -281,6 +284,14 @@ static dr_status new_batch(unet_run *r, mini_batch *b, int64_t N, int64_t plain)
     return g->status ? g->status : b->timestep && (b->ids || !words) && b->target && b->mask ? DR_OK : DR_ENOMEM;
 }
 
+void unet_noise(const unet_run *r, dr_rng *rng, float *noise)
+{
+    const mini_layout *l = &r->pool.layout;
+    dr_rng_normal(rng, noise, (size_t)l->values);
+    if (r->schedule.place_code)
+        dr_place_code_mix(noise, l->side, l->side, MINI_CHANNELS);
+}
+
 /* A plain sample: noisy latents and the velocity that they have. */
 static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *pool, int64_t k, dr_rng *rng,
                             double no_caption)
@@ -293,7 +304,7 @@ static dr_status fill_plain(unet_run *r, mini_batch *b, int64_t n, mini_pool *po
     bool wordless = (double)dr_rng_uniform(rng) < no_caption;
     if (!noise)
         return dr_fail(DR_ENOMEM, "out of memory");
-    dr_rng_normal(rng, noise, (size_t)values);
+    unet_noise(r, rng, noise);
     dr_status st = mini_pool_get(pool, k, &e);
     if (st)
         return st;

@@ -50,7 +50,7 @@ static void begin(unet_run *r, mini_walk *w, int64_t slot)
     unet_examples(r, &from, &to);
     w->example = from + dr_rng_below(&rng, to - from);
     w->phase = 0;
-    dr_rng_normal(&rng, w->x, (size_t)values_of(r));
+    unet_noise(r, &rng, w->x);
 }
 
 /* The first walks start one after another, so that every batch has all phases. */
