@@ -260,19 +260,24 @@ typedef struct drape_tryon_options {
     double guidance_start, guidance_end; /* guided are the calls that lie between these parts of the run, 0..1; the
                                             others take half the time (Kynkaanniemi et al. 2024, arXiv:2404.07724) */
     drape_preset preset; /* for drape_pipeline_advise(); goes with DRAPE_AUTO, and drape_tryon() does not look at it */
+    int cache_interval;  /* every how many calls the UNet is computed whole; the others reuse what its deep part gave
+                            (DeepCache, Ma et al. 2024, arXiv:2312.00858). 1: all calls are whole */
+    int cache_branch; /* how much a call that reuses computes itself: as far down as this skip connection, counted from
+                         0 as the paper does; 0 is the least */
+    double cache_start, cache_end; /* the calls that lie between these parts of the run may reuse */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
     {                                                                                                                  \
         .steps = 50, .guidance_scale = 7.5, .strength = 1.0, .padding = -1, .mask_blur = -1, .paste = true,            \
-        .guidance_end = 1.0                                                                                            \
+        .guidance_end = 1.0, .cache_interval = 1, .cache_end = 1.0                                                     \
     }
 
 /* The published settings for dressing from a photo of the garment. */
 #define DRAPE_GARMENT_DEFAULTS                                                                                         \
     {                                                                                                                  \
         .steps = 50, .guidance_scale = 2.5, .strength = 1.0, .eta = 1.0, .padding = -1, .mask_blur = -1,               \
-        .paste = true, .guidance_end = 1.0                                                                             \
+        .paste = true, .guidance_end = 1.0, .cache_interval = 1, .cache_end = 1.0                                      \
     }
 
 /**

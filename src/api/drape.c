@@ -220,6 +220,11 @@ const char *drape_scheduler_name(int index)
 
 /* --- try-on ------------------------------------------------------------------------------------- */
 
+static dr_step_plan plan_of(const drape_tryon_options *o)
+{
+    return (dr_step_plan){o->cache_interval, o->cache_branch, o->cache_start, o->cache_end};
+}
+
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
 {
     int f = dr_vae_factor(&p->engine.vae_config);
@@ -237,7 +242,11 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
         return dr_fail(DR_EINVAL,
                        "guidance_start is %.10g and guidance_end %.10g: guidance cannot end before it begins",
                        o->guidance_start, o->guidance_end);
-    return st;
+    if (!st && o->cache_start > o->cache_end)
+        return dr_fail(DR_EINVAL, "cache_start is %.10g and cache_end %.10g: reuse cannot end before it begins",
+                       o->cache_start, o->cache_end);
+    const dr_step_plan plan = plan_of(o);
+    return st ? st : dr_step_plan_check(&plan, dr_unet_skips(&p->engine.unet_config));
 }
 
 static bool has_text(const char *s)
@@ -358,6 +367,7 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
              .how = (options->long_prompt ? DR_PROMPT_LONG : 0) | (options->prompt_weights ? DR_PROMPT_WEIGHTS : 0),
              .clip_skip = options->clip_skip,
              .guidance = {options->guidance_scale, options->guidance_start, options->guidance_end},
+             .cache = plan_of(options),
              .sampler = {.steps = options->steps,
                          .karras = options->karras,
                          .eta = options->eta,
@@ -424,6 +434,9 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
             drape_version());
     if (options->guidance_scale > 1 && (options->guidance_start > 0 || options->guidance_end < 1))
         fprintf(f, ", Guidance interval: %g-%g", options->guidance_start, options->guidance_end);
+    if (options->cache_interval > 1)
+        fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
+                options->cache_branch, options->cache_start, options->cache_end);
     if (p->engine.dresses)
         fprintf(f, ", Garment model: %s",
                 p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));

@@ -46,7 +46,8 @@ static dr_status run_unet(drape_stages *s)
     if (!st && !s->engine.unet.loaded) /* the UNet alone, as in a try-on */
         dr_text_unload(&s->engine.text);
     return st ? st
-              : dr_engine_predict(&s->engine, s->in, 500, s->engine.context, 2, s->height / f, s->width / f, s->out);
+              : dr_engine_predict(&s->engine, s->in, 500, s->engine.context, 2, s->height / f, s->width / f, NULL,
+                                  s->out);
 }
 
 static dr_status run_parser(drape_stages *s)

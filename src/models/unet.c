@@ -184,6 +184,8 @@ typedef struct call {
     int64_t most;          /* values that a map of all samples may have for these to be computed together */
     dr_tensor *skip[1 + DR_UNET_MAX_LEVELS * (DR_UNET_MAX_LAYERS + 1)]; /* the down path's, popped by the up path */
     int skips;
+    dr_unet_cache *cache; /* NULL: none */
+    int shallow;          /* skips above what the cache stands for; 0 in a call that computes all */
 } call;
 
 /* Without a text a guided call has two samples of many tokens. Where the map is large, together they would gain nothing
@@ -217,6 +219,12 @@ static dr_tensor *resnet(dr_tape *g, const call *c, const dr_resnet *r, dr_tenso
     return run(g, c, resnet_block, r, r->name, r->conv2.w->dim[0], 2, (dr_tensor *[]){h, c->emb});
 }
 
+/* Whether the way down is at the depth from which on the cache has what comes back up. */
+static bool deep_enough(const call *c)
+{
+    return c->shallow && c->skips == c->shallow;
+}
+
 static dr_tensor *attend(dr_tape *g, const call *c, const dr_transformer2d *t, dr_tensor *h)
 {
     if (!c->text)
@@ -228,11 +236,15 @@ static dr_tensor *down_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, c
 {
     int64_t N = b->layer[0].cross ? samples(h, c->text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
+        if (deep_enough(c))
+            return h;
         h = resnet(g, c, &b->layer[k].resnet, h);
         if (b->layer[k].cross)
             h = attend(g, c, &b->layer[k].attention, h);
         c->skip[c->skips++] = h;
     }
+    if (deep_enough(c))
+        return h;
     if (b->resizes)
         c->skip[c->skips++] = h = dr_conv_forward(g, &b->resize, h, NULL);
     int64_t step = b->resizes ? 2 : 1; /* an odd size is rounded up */
@@ -280,23 +292,41 @@ static dr_tensor *up_size(dr_tape *g, const call *c, const dr_conv *conv, dr_ten
     return dr_block_each(g, up_size_block, conv, 2, in, 4, (int64_t[]){N, H, W, C});
 }
 
+/* What comes up to the skip that is next: computed, and kept where the cache's branch is; or in its place what is kept.
+ */
+static dr_tensor *come_up(dr_tape *g, const call *c, dr_tensor *h)
+{
+    const dr_tensor *top = c->skip[0];
+    if (!c->cache || c->skips != c->cache->branch)
+        return h;
+    if (c->shallow)
+        return dr_unet_cache_take(g, c->cache, samples(top, c->text));
+    dr_unet_cache_keep(g, c->cache, h, top->dim[1], top->dim[2]);
+    return h;
+}
+
 /* In inference a layer is one more block around its two: of what it gave only the last stays. */
 static dr_tensor *up_block(dr_tape *g, const dr_unet_level *b, dr_tensor *h, call *c)
 {
-    int64_t N = b->layer[0].cross ? samples(h, c->text) : h->dim[0], H = h->dim[1], W = h->dim[2];
     for (int k = 0; k < b->layers; k++) {
         dr_tensor *skip = c->skip[--c->skips];
+        if (c->shallow && c->skips >= c->shallow)
+            continue;
+        h = come_up(g, c, h);
         if (skip->dim[0] < h->dim[0]) /* from before the first look at the text */
             skip = dr_repeat(g, skip, h->dim[0]);
         up_layer u = {&b->layer[k], c};
         dr_tensor *in[] = {h, skip};
         h = g->recording ? up_layer_block(g, &u, in) : dr_block(g, up_layer_block, &u, 2, in);
     }
-    if (!b->resizes)
-        return dr_block_gave4(g, h, b->name, N, H, W, b->width);
-    dr_tensor *next = c->skip[c->skips - 1];
-    h = up_size(g, c, &b->resize, h, next);
-    return dr_block_gave4(g, h, b->name, N, next->dim[1], next->dim[2], b->width);
+    if (c->shallow && c->skips >= c->shallow)
+        return h;
+    int64_t N = b->layer[0].cross ? samples(h, c->text) : h->dim[0];
+    dr_tensor *last =
+        c->skip[b->resizes ? c->skips - 1 : c->skips]; /* an odd size came from a larger one: back to that */
+    if (b->resizes)
+        h = up_size(g, c, &b->resize, h, last);
+    return dr_block_gave4(g, h, b->name, N, last->dim[1], last->dim[2], b->width);
 }
 
 void dr_unet_join_input(const float *noisy, const float *mask, const float *masked, int64_t cells, int64_t C, float *x)
@@ -309,21 +339,44 @@ void dr_unet_join_input(const float *noisy, const float *mask, const float *mask
     }
 }
 
-dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
+int dr_unet_skips(const dr_unet_config *c)
 {
-    call c = {.text = text, .most = most_together(g, u, x, text)};
+    int n = c->levels; /* conv_in, and a halving for all levels but one */
+    for (int i = 0; i < c->levels; i++)
+        n += c->layers[i];
+    return n;
+}
+
+dr_tensor *dr_unet_forward_cached(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text,
+                                  dr_unet_cache *cache)
+{
+    int total = dr_unet_skips(&u->config);
+    DR_ASSERT(!cache || (!g->recording && cache->branch >= 0 && cache->branch < total), "a cache of branch %d of %d",
+              cache->branch, total);
+    call c = {.text = text, .most = most_together(g, u, x, text), .cache = cache};
     c.emb = time_embed(g, u, timestep, x->dim[0]);           /* [N,4*c0] */
     dr_tensor *h = dr_conv_forward(g, &u->conv_in, x, NULL); /* [N,h,w,c0] */
     c.skip[c.skips++] = h;
+    if (cache)
+        cache->reused = cache->reuse && dr_unet_cache_serves(cache, samples(x, text), x->dim[1], x->dim[2]);
+    if (cache && cache->reused)
+        c.shallow = cache->branch + 1;
 
     for (int i = 0; i < u->config.levels; i++)
         h = down_block(g, &u->down[i], h, &c);
 
-    h = mid_block(g, u, h, &c);
+    if (!c.shallow)
+        h = mid_block(g, u, h, &c);
+    c.skips = total;
 
     for (int i = 0; i < u->config.levels; i++) /* up[0] is the deepest */
         h = up_block(g, &u->up[i], h, &c);
 
     h = dr_norm_forward(g, &u->norm_out, h, DR_ACT_SILU);
     return dr_conv_forward(g, &u->conv_out, h, NULL);
+}
+
+dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text)
+{
+    return dr_unet_forward_cached(g, u, x, timestep, text, NULL);
 }

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "models/resnet.h"
 #include "models/transformer2d.h"
+#include "models/unet_cache.h"
 
 #define DR_UNET_MAX_LEVELS 8
 #define DR_UNET_MAX_LAYERS 8
@@ -86,5 +87,13 @@ void dr_unet_join_input(const float *noisy, const float *mask, const float *mask
  *  cross-attention (at the widest level, with its costliest self-attention) is then computed once, with the same
  *  result. Without a text (NULL) cross-attention is skipped, as in dr_transformer2d_forward(). */
 dr_tensor *dr_unet_forward(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text);
+
+/** How many skip connections lead from the down path to the up path: branches that a cache may have. */
+int dr_unet_skips(const dr_unet_config *c);
+
+/** The same with a cache, for calls of one run in their order; not on a tape that records. With NULL, and in a call
+ * that reuses nothing, the result is dr_unet_forward()'s, bit for bit. */
+dr_tensor *dr_unet_forward_cached(dr_tape *g, const dr_unet *u, dr_tensor *x, const float *timestep, dr_tensor *text,
+                                  dr_unet_cache *c);
 
 #endif

@@ -9,15 +9,27 @@ typedef struct row {
     bool karras;
     int steps;         /* 0: the model's */
     double start, end; /* of guidance */
+    int interval;      /* of the cache */
+    double from, to;   /* it is used */
 } row;
 
 /* The end of a run settles what hardly depends on the words. Guidance begins with the run: with the photo around the
  * mask the first calls decide what is put on, and without guidance there the picture is nearly that of none at all. */
 static const row rows[] = {
-    [DRAPE_PRESET_EXACT] = {NULL, false, 0, 0, 1},
-    [DRAPE_PRESET_BALANCED] = {"dpm++2m", true, 20, 0, 0.75},
-    [DRAPE_PRESET_FAST] = {"unipc", false, 10, 0, 0.5},
+    [DRAPE_PRESET_EXACT] = {NULL, false, 0, 0, 1, 1, 0, 1},
+    [DRAPE_PRESET_BALANCED] = {"dpm++2m", true, 20, 0, 0.75, 1, 0, 1},
+    [DRAPE_PRESET_FAST] = {"unipc", false, 10, 0, 0.5, 1, 0, 1},
 };
+
+/* Where one end of a part of the run is given, the other is the run's. */
+static void fill_part(double *start, double *end, double from, double to)
+{
+    bool open = *start < 0 && *end < 0;
+    if (*start < 0)
+        *start = open ? from : 0;
+    if (*end < 0)
+        *end = open ? to : 1;
+}
 
 void dr_preset_fill(drape_tryon_options *o, bool few_steps, bool from_pure_noise)
 {
@@ -29,9 +41,8 @@ void dr_preset_fill(drape_tryon_options *o, bool few_steps, bool from_pure_noise
     }
     if (o->steps == 0)
         o->steps = r->steps;
-    bool open = o->guidance_start < 0 && o->guidance_end < 0;
-    if (o->guidance_start < 0)
-        o->guidance_start = open ? r->start : 0;
-    if (o->guidance_end < 0)
-        o->guidance_end = open ? r->end : 1;
+    if (o->cache_interval == 0)
+        o->cache_interval = r->interval;
+    fill_part(&o->guidance_start, &o->guidance_end, r->start, r->end);
+    fill_part(&o->cache_start, &o->cache_end, r->from, r->to);
 }

@@ -18,6 +18,7 @@ static void progress(const dr_dress_run *r, dr_stage stage, int done, int total)
 void dr_dress_end(dr_dress_run *r)
 {
     dr_sampler_free(r->sampler);
+    dr_step_cache_end(&r->cache);
     free(r->moments);
     free(r->x);
     free(r->mask);
@@ -38,6 +39,7 @@ dr_status dr_dress_begin(dr_dress_run *r, dr_engine *e, const dr_dress_options *
     size_t cells = (size_t)r->h * (size_t)r->w;
     r->half = cells * (size_t)latent;
     r->n = 2 * r->half;
+    dr_step_cache_begin(&r->cache, &o->cache);
     r->moments = malloc(2 * r->half * sizeof(float));
     r->draw = malloc(r->half * sizeof(float));
     r->x = malloc(r->n * sizeof(float));
@@ -120,13 +122,15 @@ dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts)
 {
     int64_t cells = 2 * (int64_t)r->h * r->w;
     size_t in = (size_t)cells * (size_t)r->e->unet_config.in;
-    int N = dr_is_guided(&r->o->guidance, i, dr_sampler_calls(r->sampler)) ? 2 : 1, first = 2 - N;
+    int calls = dr_sampler_calls(r->sampler), N = dr_is_guided(&r->o->guidance, i, calls) ? 2 : 1, first = 2 - N;
     float t = dr_sampler_timestep(r->sampler, i);
+    dr_step_cache_next(&r->cache, i, calls, N);
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
     for (int k = 0; k < N; k++)
         dr_unet_join_input(r->scaled, r->mask, r->condition + (size_t)(first + k) * r->n, cells, r->latent,
                            r->in + (size_t)k * in);
-    dr_status st = dr_engine_predict_textless(r->e, r->in, t, N, 2 * r->h, r->w, r->out);
+    dr_status st =
+        dr_engine_predict_textless(r->e, r->in, t, N, 2 * r->h, r->w, dr_step_cache_of(&r->cache, 0), r->out);
     if (st)
         return st;
     if (parts)

@@ -15,9 +15,11 @@
 #include "io/image.h"
 #include "tryon/engine.h"
 #include "tryon/guidance.h"
+#include "tryon/step_cache.h"
 
 typedef struct dr_dress_options {
     dr_guidance guidance;
+    dr_step_plan cache;
     dr_sampler_options sampler;
     uint64_t seed;
     int width, height; /* of the person alone, pixels; multiples of the VAE's factor */
@@ -47,6 +49,7 @@ typedef struct dr_dress_run {
     dr_rng rng;       /* of all draws */
     dr_rng *vae_rng;  /* of the first two, &rng unless another one is put here */
     dr_sampler *sampler;
+    dr_step_cache cache;
     float *moments;   /* [h,w,2*latent] */
     float *x;         /* [2h,w,latent]: the sample on its way */
     float *mask;      /* [2h,w] */

@@ -455,7 +455,7 @@ dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, in
 }
 
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
-                            float *out)
+                            dr_unet_cache *cache, float *out)
 {
     dr_status st = dr_engine_load_unet(e);
     if (st)
@@ -463,11 +463,12 @@ dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const 
     dr_tape_reset(&e->tape);
     dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){1, h, w, e->unet_config.in});
     dr_tensor *c = dr_input(&e->tape, text, 3, (int64_t[]){N, e->length, e->text_config.width});
-    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, &timestep, c);
+    dr_tensor *y = dr_unet_forward_cached(&e->tape, &e->unet.net, in, &timestep, c, cache);
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }
 
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w, float *out)
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w,
+                                     dr_unet_cache *cache, float *out)
 {
     const float times[2] = {timestep, timestep};
     DR_ASSERT(e->dresses && N >= 1 && N <= 2, "%d samples of '%s' without a text", N, dr_source_path(e->source));
@@ -478,7 +479,7 @@ dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timeste
     dr_tensor *in = dr_input(&e->tape, x, 4, (int64_t[]){N, h, w, e->unet_config.in});
     e->tape.watch = let_go;
     e->tape.watcher = e;
-    dr_tensor *y = dr_unet_forward(&e->tape, &e->unet.net, in, times, NULL);
+    dr_tensor *y = dr_unet_forward_cached(&e->tape, &e->unet.net, in, times, NULL, cache);
     e->tape.watch = NULL;
     return take_output(e, y, out, &e->unet.params, "UNet", "unet");
 }

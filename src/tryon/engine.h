@@ -122,11 +122,13 @@ dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, in
 /** Loads the UNet, with attention weights and adapters; otherwise done when it is first needed. */
 dr_status dr_engine_load_unet(dr_engine *e);
 
-/** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. */
+/** One model call: x [h,w,in] with each of N texts [N,e->length,C] -> out [N,h,w,out]. `cache`: see
+ *  dr_unet_forward_cached(); NULL for none. */
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,
-                            float *out);
+                            dr_unet_cache *cache, float *out);
 
 /** The same without a text, for an engine that dresses: x [N,h,w,in] -> out [N,h,w,out], N 1 or 2. */
-dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w, float *out);
+dr_status dr_engine_predict_textless(dr_engine *e, const float *x, float timestep, int N, int h, int w,
+                                     dr_unet_cache *cache, float *out);
 
 #endif

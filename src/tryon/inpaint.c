@@ -14,6 +14,7 @@ typedef struct run {
     size_t n;         /* h*w*latent */
     dr_rng rng;
     dr_sampler *sampler;
+    dr_step_cache cache;
     float *x;        /* [h,w,latent]: the sample on its way */
     float *mask;     /* [h,w] */
     float *masked;   /* [h,w,latent]: the masked photo's latents; of a text-to-image model the photo's */
@@ -31,6 +32,7 @@ static void progress(const run *r, dr_stage stage, int done, int total)
 static void run_clear(run *r)
 {
     dr_sampler_free(r->sampler);
+    dr_step_cache_end(&r->cache);
     free(r->x);
     free(r->mask);
     free(r->masked);
@@ -49,6 +51,7 @@ static dr_status run_init(run *r, dr_engine *e, const dr_inpaint_options *o)
                        o->height, f);
     size_t cells = (size_t)r->h * (size_t)r->w;
     r->n = cells * (size_t)r->latent;
+    dr_step_cache_begin(&r->cache, &o->cache);
     r->x = malloc(r->n * sizeof(float));
     r->scaled = malloc(r->n * sizeof(float));
     r->masked = malloc(r->n * sizeof(float));
@@ -143,16 +146,19 @@ static void keep_surroundings(run *r, int i)
 /* One step: predict, guide, move. */
 static dr_status step(run *r, int i)
 {
-    bool guided = dr_is_guided(&r->o->guidance, i, dr_sampler_calls(r->sampler));
+    int calls = dr_sampler_calls(r->sampler);
+    bool guided = dr_is_guided(&r->o->guidance, i, calls);
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
+    dr_step_cache_next(&r->cache, i, calls, N);
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
     if (dr_engine_inpaints(r->e))
         dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
     else
         memcpy(r->in, r->scaled, r->n * sizeof *r->in);
-    dr_status st = dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i),
-                                     r->e->context + (guided ? 0 : context), N, r->h, r->w, r->out);
+    dr_status st =
+        dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i), r->e->context + (guided ? 0 : context), N,
+                          r->h, r->w, dr_step_cache_of(&r->cache, 0), r->out);
     if (st)
         return st;
     if (guided)

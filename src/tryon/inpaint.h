@@ -7,12 +7,14 @@
 #include "io/image.h"
 #include "tryon/engine.h"
 #include "tryon/guidance.h"
+#include "tryon/step_cache.h"
 
 typedef struct dr_inpaint_options {
     const char *prompt, *negative_prompt;
     unsigned how;  /* the prompts are read; see dr_engine_text() */
     int clip_skip; /* the same */
     dr_guidance guidance;
+    dr_step_plan cache;
     dr_sampler_options sampler;
     uint64_t seed;
     int width, height; /* pixels; multiples of the VAE's factor */

@@ -169,6 +169,7 @@ static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint
                        const dr_image *mask, dr_image *out)
 {
     const dr_dress_options d = {.guidance = in->guidance,
+                                .cache = in->cache,
                                 .sampler = in->sampler,
                                 .seed = in->seed,
                                 .width = in->width,

@@ -65,6 +65,10 @@ static drape_tryon_options options_of(const json_t *j)
     o.width = (int)json_integer_value(json_object_get(j, "width"));
     o.height = (int)json_integer_value(json_object_get(j, "height"));
     o.long_prompt = json_is_true(json_object_get(j, "long_prompt"));
+    if (json_object_get(j, "cache_interval")) {
+        o.cache_interval = (int)json_integer_value(json_object_get(j, "cache_interval"));
+        o.cache_branch = (int)json_integer_value(json_object_get(j, "cache_branch"));
+    }
     o.whole = true;
     o.paste = false;
     return o;
@@ -100,12 +104,12 @@ static int is_run(const struct dirent *f)
     return strstr(f->d_name, ".json") != NULL;
 }
 
-static void check_runs(const char *name, int least)
+static void check_runs(const char *name, const char *runs, int least)
 {
     char dir[512];
     struct dirent **files;
     drape_pipeline *p = load(name, NULL);
-    snprintf(dir, sizeof dir, GOLDEN "%s-cases/runs", name);
+    snprintf(dir, sizeof dir, GOLDEN "%s-cases/%s", name, runs);
     int n = scandir(dir, &files, is_run, alphasort);
     assert_true(n >= least);
     for (int i = 0; i < n; i++) {
@@ -119,22 +123,30 @@ static void check_runs(const char *name, int least)
 static void pictures_are_diffusers(void **state)
 {
     (void)state;
-    check_runs("nano", 5); /* two of them with prompts of more than 75 tokens */
-    check_runs("nano1", 2);
+    check_runs("nano", "runs", 5); /* two of them with prompts of more than 75 tokens */
+    check_runs("nano1", "runs", 2);
 }
 
 /* Its latents are no draw: no random number is used up for them, and the masked photo is what it is. */
 static void a_tiny_vae_paints_as_diffusers_does_with_it(void **state)
 {
     (void)state;
-    check_runs("nanot", 2);
+    check_runs("nanot", "runs", 2);
+}
+
+/* The DeepCache package's pictures: with and without guidance, of some branches, from noise and from the photo. */
+static void a_run_that_reuses_deep_features_is_deepcaches(void **state)
+{
+    (void)state;
+    check_runs("nano", "cached-runs", 3);
+    check_runs("nano1", "cached-runs", 2);
 }
 
 /* A UNet that knows nothing of masks: the photo is held around the mask, in every form of sample. */
 static void a_text_to_image_model_paints_as_diffusers_does_with_it(void **state)
 {
     (void)state;
-    check_runs("nano4", 6);
+    check_runs("nano4", "runs", 6);
 }
 
 /* --- a photo larger than the model's size ------------------------------------------------------------ */
@@ -293,6 +305,22 @@ static void guidance_in_an_interval_stands_in_the_parameters(void **state)
     close_scene(&s);
 }
 
+static void a_cache_stands_in_the_parameters(void **state)
+{
+    (void)state;
+    scene s = open_scene(NULL);
+    char *text = drape_tryon_parameters(s.p, &s.o, 32, 32);
+    assert_null(strstr(text, "Cache"));
+    free(text);
+    s.o.cache_interval = 3;
+    s.o.cache_branch = 2;
+    s.o.cache_start = 0.25;
+    text = drape_tryon_parameters(s.p, &s.o, 32, 32);
+    assert_non_null(strstr(text, ", Cache interval: 3, Cache branch: 2, Cached part: 0.25-1"));
+    free(text);
+    close_scene(&s);
+}
+
 /* --- callbacks ---------------------------------------------------------------------------------------- */
 
 typedef struct heard {
@@ -410,6 +438,14 @@ static void bad_arguments_are_named(void **state)
     s.o.guidance_start = 0.8;
     s.o.guidance_end = 0.4;
     check_refused(&s, "guidance_start is 0.8 and guidance_end 0.4: guidance cannot end before it begins");
+    s.o.cache_interval = 0;
+    check_refused(&s, "cache_interval is 0");
+    s.o.cache_start = 0.8;
+    s.o.cache_end = 0.4;
+    check_refused(&s, "cache_start is 0.8 and cache_end 0.4: reuse cannot end before it begins");
+    s.o.cache_interval = 2;
+    s.o.cache_branch = 6;
+    check_refused(&s, "cache_branch is 6, but this model's UNet has branches 0 to 5");
     s.o.mask_grow = -30;
     check_refused(&s, "all black after shrinking");
     s.mask.width--;
@@ -527,10 +563,12 @@ int main(void)
         cmocka_unit_test(without_paste_the_result_has_the_models_size),
         cmocka_unit_test(the_seed_alone_makes_the_picture),
         cmocka_unit_test(guidance_in_an_interval_stands_in_the_parameters),
+        cmocka_unit_test(a_cache_stands_in_the_parameters),
         cmocka_unit_test(callbacks_hear_of_every_stage_and_step),
         cmocka_unit_test(a_cancelled_run_leaves_the_result_alone),
         cmocka_unit_test(bad_arguments_are_named),
         cmocka_unit_test(a_folder_that_is_none_is_refused),
+        cmocka_unit_test(a_run_that_reuses_deep_features_is_deepcaches),
         cmocka_unit_test(a_text_to_image_model_paints_as_diffusers_does_with_it),
         cmocka_unit_test(the_pipelines_class_is_only_a_label),
         cmocka_unit_test(a_cut_prompt_is_told_and_a_byte_order_mark_is_none_of_it),

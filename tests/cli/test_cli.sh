@@ -74,6 +74,14 @@ dressed --guidance-start 0.5
 ! cmp -s r.png first.png || fail "--guidance-start changes nothing"
 grep -aq 'Guidance interval: 0.5-1' r.png || fail "the parameters do not say when guidance began"
 
+dressed --cache-interval 1
+cmp r.png first.png || fail "--cache-interval 1 is not the default"
+dressed --cache-interval 2
+! cmp -s r.png first.png || fail "--cache-interval changes nothing"
+dressed --cache-interval 2 --cache-end 0
+cmp r.png first.png || fail "a cache for no part of the run is one after all"
+refused 1 "cache_branch is 40, but this model's UNet has branches 0 to 5" dress --cache-interval 2 --cache-branch 40
+
 # --- presets: a row of defaults, which what is said goes before ---
 plain() { # [OPTION...], without steps
     "$drape" tryon --model "$model" --image in/photo.png --mask in/mask.png --prompt "red t-shirt" --seed 7 --threads 1 \

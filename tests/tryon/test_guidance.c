@@ -186,7 +186,7 @@ static dr_image by_hand(scene *s, double scale, const char *guided)
         dr_sampler_scale(sampler, i, x, n, scaled);
         dr_unet_join_input(scaled, mask, masked, (int64_t)h * w, L, in);
         assert_int_equal(dr_engine_predict(&s->e, in, dr_sampler_timestep(sampler, i), pair ? negative : positive,
-                                           pair ? 2 : 1, h, w, out),
+                                           pair ? 2 : 1, h, w, NULL, out),
                          DR_OK);
         for (size_t k = 0; pair && k < n; k++)
             out[k] += (float)scale * (out[n + k] - out[k]);
