@@ -106,50 +106,29 @@ static float pattern_at(pattern kind, float u, float v, float width, float garme
     }
 }
 
-/* A picture of the photo's size with a pattern of two colours where the garment is. */
-static dr_status draw_pattern(dr_image *cloth, dr_rect box, dr_rng *r)
+/* A swatch: cloth with a pattern of two colours. */
+static dr_status draw_swatch(dr_image *cloth, int size, dr_rng *r)
 {
     dr_lab shade[2];
-    float size = (float)(box.width < box.height ? box.width : box.height), turn = between(r, -0.15f, 0.15f);
-    float period = size / between(r, 3, 14), width = between(r, 0.25f, 0.6f);
+    float middle = 0.5f * (float)size, turn = between(r, -0.15f, 0.15f);
+    float period = (float)size / between(r, 6, 26), width = between(r, 0.25f, 0.6f);
     pattern kind = (pattern)dr_rng_below(r, PATTERNS);
-    bend b = draw_bend(r, size, 0.05f);
+    bend b = draw_bend(r, (float)size, 0.03f);
     mini_colour_draw(r, &shade[0]);
     do
         mini_colour_draw(r, &shade[1]);
     while (dr_lab_distance(shade[0], shade[1]) < 25);
-    for (int y = box.y; y < box.y + box.height; y++)
-        for (int x = box.x; x < box.x + box.width; x++) {
-            float px = (float)(x - box.x) - 0.5f * (float)box.width, py = (float)(y - box.y) - 0.5f * (float)box.height;
+    dr_status st = dr_image_alloc(cloth, size, size, 3);
+    for (int y = 0; !st && y < size; y++)
+        for (int x = 0; x < size; x++) {
+            float px = (float)x - middle, py = (float)y - middle;
             bend_place(&b, &px, &py);
             float u = (px * cosf(turn) - py * sinf(turn)) / period, v = (px * sinf(turn) + py * cosf(turn)) / period;
-            float t = pattern_at(kind, u, v, width, 0.22f * size / period);
+            float t = pattern_at(kind, u, v, width, 0.11f * (float)size / period);
             dr_lab c = {shade[0].L + t * (shade[1].L - shade[0].L), shade[0].a + t * (shade[1].a - shade[0].a),
                         shade[0].b + t * (shade[1].b - shade[0].b)};
-            dr_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)cloth->width + (size_t)x));
+            dr_lab_to_rgb(c, cloth->data + 3 * ((size_t)y * (size_t)size + (size_t)x));
         }
-    return DR_OK;
-}
-
-/* The same with the cloth of a flat garment: the middle of its photo is laid over the garment's height, and mirrored
- * where the garment is wider. */
-static dr_status lay_flat(dr_image *cloth, dr_rect box, const dr_image *flat, dr_rng *r)
-{
-    dr_rect of = dr_cloth_of(flat->width, flat->height);
-    float w = (float)of.width, scale = (float)of.height / (float)box.height;
-    dr_image middle = {0};
-    dr_status st = dr_image_crop(&middle, flat, of.x, of.y, of.width, of.height);
-    bend b = draw_bend(r, (float)box.height, 0.03f);
-    float aspect = between(r, 0.85f, 1.15f);
-    for (int y = box.y; !st && y < box.y + box.height; y++)
-        for (int x = box.x; x < box.x + box.width; x++) {
-            float px = (float)(x - box.x) - 0.5f * (float)box.width, py = (float)(y - box.y), rgb[3];
-            bend_place(&b, &px, &py);
-            sample(&middle, 0.5f * w + px * scale * aspect, py * scale, rgb);
-            for (int k = 0; k < 3; k++)
-                cloth->data[3 * ((size_t)y * (size_t)cloth->width + (size_t)x) + (size_t)k] = (uint8_t)lrintf(rgb[k]);
-        }
-    dr_image_clear(&middle);
     return st;
 }
 
@@ -169,17 +148,15 @@ static bool place_of(const dr_image *map, uint8_t value, dr_rect *box)
     return x1 >= 0;
 }
 
-/* Gives garment i of the person the cloth of `flat`, or a pattern. */
-static dr_status dress(dr_image *photo, const mini_person *p, int i, const dr_image *flat, dr_rng *r)
+/* Gives garment i of the person the cloth of a photo, laid over the mask as the net will see it laid: all that it has
+ * to add is what makes it worn. */
+static dr_status dress(dr_image *photo, const dr_image *mask, const mini_person *p, int i, const dr_image *flat)
 {
-    dr_rect box;
     dr_image cloth = {0};
     uint8_t value = (uint8_t)(i + 1);
-    if (!place_of(&p->garments, value, &box))
-        return DR_OK;
-    dr_status st = dr_image_copy(&cloth, photo); /* around the box nothing changes */
+    dr_status st = dr_image_copy(&cloth, photo); /* around the mask nothing changes */
     if (!st)
-        st = flat ? lay_flat(&cloth, box, flat, r) : draw_pattern(&cloth, box, r);
+        st = dr_lay_cloth(&cloth, mask, flat);
     if (!st) {
         mini_look look = mini_look_of(photo, &p->garments, value);
         mini_dress(photo, &p->garments, value, &look, &cloth);
@@ -274,21 +251,27 @@ static bool has_short_sleeves(const mini_person *p, int garment)
     return (double)arms * scale * scale > 0.2 * (double)cloth;
 }
 
+/* A photo of a garment that could be worn in the place of garment i, or a swatch; left empty: the garment itself. */
+static dr_status choose_cloth(dr_image *raw, const mini_person *p, int i, const mini_flats *f, dr_rng *r)
+{
+    float kind = dr_rng_uniform(r);
+    uint8_t label = p->garment[i].label;
+    const mini_flat *flat = kind < 0.6f ? mini_flats_choose(f, label, has_short_sleeves(p, i), r) : NULL;
+    if (flat)
+        return mini_flat_read(f, flat, raw);
+    return kind < 0.8f ? draw_swatch(raw, 320, r) : DR_OK;
+}
+
 /* Dresses the person's garment i in `photo`, and makes the picture of it; `raw` is the photo that it is of. */
-static dr_status make_garment(dr_image *garment, dr_image *raw, int size, dr_image *photo, const mini_person *p, int i,
-                              const mini_flats *f, dr_rng *r)
+static dr_status make_garment(dr_image *garment, dr_image *raw, int size, dr_image *photo, const dr_image *mask,
+                              const mini_person *p, int i, const mini_flats *f, dr_rng *r)
 {
     dr_rect box;
-    const mini_flat *choice = chance(r, 0.45f) && p->garment[i].label != DR_LABEL_PANTS
-                                  ? mini_flats_choose(f, p->garment[i].label, has_short_sleeves(p, i), r)
-                                  : NULL;
-    dr_status st = choice ? mini_flat_read(f, choice, raw) : DR_OK;
-    if (!st && choice) {
-        st = dress(photo, p, i, raw, r);
+    dr_status st = choose_cloth(raw, p, i, f, r);
+    if (!st && raw->data) {
+        st = dress(photo, mask, p, i, raw);
         return st ? st : mini_garment_fit(garment, raw, size);
     }
-    if (!st && chance(r, 0.45f))
-        st = dress(photo, p, i, NULL, r);
     if (!st)
         st = draw_ground(garment, size, f, r);
     if (!st && place_of(&p->garments, (uint8_t)(i + 1), &box))
@@ -306,7 +289,8 @@ static int choose_garment(const mini_person *p, dr_rng *r)
     return n && chance(r, 0.7f) ? upper[dr_rng_below(r, n)] : mini_choose_garment(p, r);
 }
 
-/* A mask that hides one garment above all, and which: what lies under a coat is no garment to ask for. */
+/* A mask that hides one garment above all, nearly all of it, and which: what lies under a coat is no garment to ask
+ * for. */
 static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_rng *r)
 {
     int64_t hidden[MINI_GARMENTS + 1], all = 0;
@@ -320,7 +304,8 @@ static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_r
         if (p->garment[i].look.pixels && hidden[i + 1] > hidden[*garment + 1])
             *garment = i;
     }
-    if (3 * hidden[*garment + 1] >= 2 * all)
+    bool whole = 100 * hidden[*garment + 1] >= 97 * p->garment[*garment].look.pixels;
+    if (whole && 3 * hidden[*garment + 1] >= 2 * all)
         return DR_OK;
     dr_image_clear(mask);
     return mini_mask_garment(mask, p, *garment, r);
@@ -343,7 +328,7 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
         st = dr_image_copy(&photo, &p->photo);
     if (!st) {
         mini_recolour_all(&photo, p, &r, colour);
-        st = make_garment(garment, &raw, w->size, &photo, p, i, f, &r);
+        st = make_garment(garment, &raw, w->size, &photo, &mask, p, i, f, &r);
     }
     if (!st)
         st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);

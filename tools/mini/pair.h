@@ -1,11 +1,14 @@
 /* A person, what is masked, and a photo of the garment that belongs there: what a net learns dressing from.
  *
- * Nobody has photos of the same garment worn and lying flat for us, so pairs are made, of two kinds:
+ * Nobody has photos of the same garment worn and lying flat for us, so pairs are made. The net sees the garment's cloth
+ * laid over the mask (mask/lay_cloth.h), and the target is one of three kinds:
  *
- *   worn   the garment is cut out of the person's photo, turned, stretched and bent, and laid on a ground; often it
- *          got another colour or a pattern before. Collars, hems and folds agree, the light too: too easy alone.
- *   flat   a true photo of a garment; its cloth is painted onto the person's garment, with that one's folds. Nothing
- *          but the cloth agrees: colours, stripes, prints, about where they are. */
+ *   flat    the cloth of a true photo of a garment, or of a swatch with a pattern, laid in the same way, where the
+ * person's garment is, with that one's folds: colours, stripes and prints go through as they are worn    the person's
+ * own garment; its photo is cut out of the person's, turned, stretched and bent, on a ground
+ *
+ * Flat garments have long sleeves where the person's are long: else the net could not know.
+ */
 #ifndef MINI_PAIR_H
 #define MINI_PAIR_H
 
