@@ -100,8 +100,7 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
                                                 .skip_misfits = o->skip_misfits,
                                                 .attention = attention,
                                                 .q8 = o->weights == DRAPE_WEIGHTS_Q8},
-                            dr_precision_of(o->precision), o->keep_models,
-                            &(dr_engine_notes){o->note, o->user});
+                            dr_precision_of(o->precision), o->keep_models, &(dr_engine_notes){o->note, o->user});
     free(loras);
     free(words);
     if (st) {

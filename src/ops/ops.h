@@ -19,9 +19,9 @@
 #include "tensor/tensor.h"
 
 /* How numbers may be computed. EXACT: f32 arithmetic throughout. AUTO: products of 16 bits (bf16; whole numbers in
- * Winograd's convolutions) where this CPU gains. DIRECT: EXACT, and convolutions as plain sums of products: transforming
- * tiles (Winograd) doubles or trebles what f32 rounds. FAST: AUTO, and linear layers in 8 bits where the layer's error
- * keeps to a budget. */
+ * Winograd's convolutions) where this CPU gains. DIRECT: EXACT, and convolutions as plain sums of products:
+ * transforming tiles (Winograd) doubles or trebles what f32 rounds. FAST: AUTO, and linear layers in 8 bits where the
+ * layer's error keeps to a budget. */
 typedef enum dr_precision {
     DR_PRECISION_EXACT,
     DR_PRECISION_AUTO,

@@ -442,7 +442,7 @@ class Killed(Case):
         self.assertEqual([r["image"] for r in whole["results"]], [r["image"] for r in job["results"]])
 
     def test_2_a_training_goes_on_from_its_checkpoint(self):
-        settings = self.training(steps=40, checkpoint_every=1, validation={"photo": self.photo, "mask": self.mask,
+        settings = self.training(steps=120, checkpoint_every=1, validation={"photo": self.photo, "mask": self.mask,
                                                                             "every": 100000})
         job = self.client.submit(**settings)
         for least in (3, 8):
@@ -455,7 +455,7 @@ class Killed(Case):
             events.close()
         self.client.ended(job)
         points = self.client.get(f"/api/v1/jobs/{job}/loss")["points"]
-        self.assertEqual([p["step"] for p in points], list(range(1, 41)))
+        self.assertEqual([p["step"] for p in points], list(range(1, 121)))
 
 
     def test_3_a_job_of_a_kind_from_another_version_fails_and_the_next_one_runs(self):

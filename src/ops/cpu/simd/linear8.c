@@ -12,8 +12,9 @@
 #define NV 4
 #define PANEL DR_LINEAR8_PANEL
 #define GROUP DR_LINEAR8_GROUP
-#define BLOCK_BYTES (448 << 10) /* codes of a block of rows: with a panel of weights in a second-level cache of 1 MiB  \
-                                 */
+#define BLOCK_BYTES                                                                                                    \
+    (448 << 10) /* codes of a block of rows: with a panel of weights in a second-level cache of 1 MiB                  \
+                 */
 #define UNITS_PER_THREAD 4
 
 #if defined(DR_ISA_avx512)
