@@ -433,7 +433,7 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
             drape_version());
     if (options->guidance_scale > 1 && (options->guidance_start > 0 || options->guidance_end < 1))
         fprintf(f, ", Guidance interval: %g-%g", options->guidance_start, options->guidance_end);
-    if (options->cache_interval > 1)
+    if (options->cache_interval > 1 && options->cache_start < options->cache_end)
         fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
                 options->cache_branch, options->cache_start, options->cache_end);
     if (p->engine.dresses)
