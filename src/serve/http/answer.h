@@ -51,6 +51,7 @@ typedef struct dr_request {
         const char *name, *value;
     } arg[DR_MAX_ARGS]; /* of the query */
     int arg_count;
+    const char *cut_arg;                      /* name of one with a NUL character in it; NULL: none */
     const char *content_type, *last_event_id; /* may be NULL */
     char client[64];                          /* address */
     dr_caller who;

@@ -41,10 +41,15 @@ static void client_address(const dr_server *v, struct MHD_Connection *c, char ou
     look_behind(v, c, out);
 }
 
-static enum MHD_Result take_argument(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+/* "%00" in a query ends a C string early: what stands behind it would pass every check unseen, so such a query is
+ * refused. */
+static enum MHD_Result take_argument(void *user, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                     const char *value, size_t value_size)
 {
     dr_request *r = user;
     (void)kind;
+    if (strlen(name) != name_size || (value && strlen(value) != value_size))
+        r->cut_arg = name;
     if (r->arg_count == DR_MAX_ARGS)
         return MHD_NO;
     r->arg[r->arg_count].name = name;
@@ -146,6 +151,8 @@ static void check_limits(dr_exchange *x)
 static void judge(dr_exchange *x)
 {
     check_guard(x);
+    if (!x->r.answer.status && x->r.cut_arg)
+        dr_answer_error(&x->r.answer, 400, "bad_field", x->r.cut_arg, "a NUL character (%%00) has no place in a query");
     if (!x->r.answer.status && x->server->closing)
         dr_answer_error(&x->r.answer, 503, "stopping", NULL, "the server is stopping");
     if (!x->r.answer.status)
@@ -173,7 +180,7 @@ static dr_exchange *begin(dr_server *v, struct MHD_Connection *c, const char *ur
     x->r.content_type = header(c, "Content-Type");
     x->r.last_event_id = header(c, "Last-Event-ID");
     client_address(v, c, x->r.client);
-    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, take_argument, &x->r);
+    MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_argument, &x->r);
     if (link) {
         pthread_mutex_lock(&v->mutex);
         link->busy = true;
