@@ -37,7 +37,7 @@ static float signal_of(const unet_run *r, int phase)
 
 static bool is_late(const unet_run *r, const mini_walk *w)
 {
-    return 2 * w->phase >= r->o->walk_steps;
+    return 2 * (w->phase + 1) > r->o->walk_steps;
 }
 
 /* --- the batch's places ------------------------------------------------------------------------------ */
