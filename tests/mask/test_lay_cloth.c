@@ -17,7 +17,7 @@ static dr_image filled(int width, int height, int channels, int value)
 {
     dr_image im;
     assert_int_equal(dr_image_alloc(&im, width, height, channels), DR_OK);
-    memset(im.data, value, (size_t)width * height * channels);
+    memset(im.data, value, (size_t)width * (size_t)height * (size_t)channels);
     return im;
 }
 
