@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-#define STREAM 8 /* of dr_draw: other than the examples' */
+#define STREAM 8       /* of dr_draw: other than the examples' */
+#define PORTRAITS 0.4f /* of the pairs end in the garment, as pictures of a face and shoulders do */
 
 static float between(dr_rng *r, float low, float high)
 {
@@ -311,6 +312,36 @@ static dr_status choose(const mini_person *p, dr_image *mask, int *garment, dr_r
     return mini_mask_garment(mask, p, *garment, r);
 }
 
+/* What a portrait would show of the photo: it ends somewhere in the garment. The mask becomes black outside. */
+static dr_rect draw_portrait(dr_image *mask, dr_rng *r)
+{
+    dr_rect box, all = {0, 0, mask->width, mask->height};
+    if (!chance(r, PORTRAITS) || !dr_mask_bbox(mask, &box))
+        return all;
+    float width = (float)box.width, middle = (float)box.x + width * between(r, 0.4f, 0.6f);
+    float half = width * between(r, 0.38f, 0.8f), over = width * between(r, 0.2f, 1.2f);
+    int left = (int)fmaxf(middle - half, 0), right = (int)fminf(middle + half, (float)all.width);
+    int top = (int)fmaxf((float)box.y - over, 0);
+    int bottom = box.y + (int)((float)box.height * between(r, 0.4f, 0.95f));
+    dr_rect part = {left, top, right - left, bottom - top};
+    for (int y = 0; y < all.height; y++)
+        for (int x = 0; x < all.width; x++)
+            if (x < left || x >= right || y < top || y >= bottom)
+                mask->data[(size_t)y * (size_t)all.width + (size_t)x] = 0;
+    return part;
+}
+
+static dr_status crop(dr_image *im, dr_rect part)
+{
+    dr_image out = {0};
+    dr_status st = dr_image_crop(&out, im, part.x, part.y, part.width, part.height);
+    if (!st) {
+        dr_image_clear(im);
+        *im = out;
+    }
+    return st;
+}
+
 dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe *w, const mini_flats *f, uint64_t seed,
                          int64_t k)
 {
@@ -318,6 +349,7 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
     dr_image photo = {0}, mask = {0}, raw = {0};
     const char *colour[MINI_GARMENTS];
     bool mirrored = false;
+    dr_rect part = {0};
     *e = (mini_example){0};
     *garment = (dr_image){0};
     dr_draw(&r, seed, k, STREAM);
@@ -328,8 +360,13 @@ dr_status mini_pair_draw(mini_example *e, dr_image *garment, const mini_wardrobe
         st = dr_image_copy(&photo, &p->photo);
     if (!st) {
         mini_recolour_all(&photo, p, &r, colour);
+        part = draw_portrait(&mask, &r);
         st = make_garment(garment, &raw, w->size, &photo, &mask, p, i, f, &r);
     }
+    if (!st)
+        st = crop(&photo, part);
+    if (!st)
+        st = crop(&mask, part);
     if (!st)
         st = mini_example_cut(e, &photo, &mask, w->size, &r, &mirrored);
     if (!st && mirrored) {
