@@ -174,7 +174,7 @@ class Events:
             if value:
                 return value
             time.sleep(0.02)
-        raise AssertionError(f"waited in vain for {what}; events so far: {[e for _, e, _ in self.list]}")
+        raise AssertionError(f"waited in vain for {what}; events so far: {[e for _, e, _ in self.list]}, the last: {self.list[-1:]}")
 
     def close(self):
         try:

@@ -26,12 +26,14 @@ stage() { # NAME OPTIONS...
         --arch tools/mini/arch_garment.json --output "$out" --threads "${THREADS:-0}" "$@" "${resume[@]}"
     touch "$out/finished"
 }
-# It begins as the small model's own denoiser, without words.
+# It begins as the small model's own denoiser, without words; what it sees in the hole is the garment's cloth, laid there.
 mkdir -p "$work/begin"
 [ -e "$work/begin/unet" ] || cp -r models/mini/unet_base "$work/begin/unet"
-# What a garment's photo is for is learnt where nothing else helps: from pure noise, in one step, on small pictures.
-stage first --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --walk-steps 1 --outside-weight 0.05 --lr 4e-4 \
-    --warmup 200 --steps 20000 --cool 2000
-# Then the four steps that pictures are made with, and the size that they have.
-stage four --init "$work/first/model" --size 192 --batch 8 --walks 5 --lr 6e-4 --steps 20000 --cool 4000
-stage last --init "$work/four/model" --batch 8 --walks 6 --lr 2e-4 --steps 6000 --cool 3000
+one_step=(--fresh 1 --pool 3000 --walk-steps 1 --ema-decay 0.998 --outside-weight 0.05 --warmup 50)
+# From pure noise in one step, small pictures first: the cloth's colours and where it ends.
+stage small --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --lr 5e-4 --steps 1200 "${one_step[@]}"
+# The size that pictures have: prints and stripes.
+stage large --init "$work/small/model" --batch 6 --walks 5 --lr 4e-4 --steps 1100 --cool 200 "${one_step[@]}"
+# Against a critic of latents: edges, and cloth that is not woolly.
+stage last --init "$work/large/model" --batch 6 --walks 5 --lr 2e-4 --steps 4300 --cool 900 --pull 1 --critic-warmup 60 \
+    "${one_step[@]}"
