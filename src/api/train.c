@@ -157,7 +157,7 @@ static dr_status load_held(const train_call *c, const dr_example *x, dr_image *p
 {
     dr_crop whole = {0};
     if (dr_trainer_pair_size(c->trainer, &whole.width, &whole.height))
-        return dr_garment_pair_load(x, &whole, photo, mask, garment);
+        return dr_garment_pair_load(x, &whole, photo, mask, garment, NULL);
     dr_status st = dr_image_read(photo, x->image, 3);
     return st ? st : dr_mask_load(mask, x->mask, photo->width, photo->height, x->image, NULL);
 }

@@ -85,29 +85,29 @@ static dr_status middle_box(dr_image *mask, int width, int height)
     return DR_OK;
 }
 
-/* The pictures of an entry; `garment` stays empty where it has none. */
-static dr_status load_entry(const dr_encoded *e, const dr_example *example, bool any_white, dr_image *photo,
-                            dr_image *mask, dr_image *garment)
+/* The pictures of an entry; `garment` and `seen` stay empty where it has none, or the model wants none. */
+static dr_status load_entry(const dr_cache *c, const dr_encoded *e, const dr_example *example, bool any_white,
+                            dr_image *photo, dr_image *mask, dr_image *garment, dr_image *seen)
 {
     if (example->garment)
-        return dr_garment_pair_load(example, &e->item.crop, photo, mask, garment);
+        return dr_garment_pair_load(example, &e->item.crop, photo, mask, garment, c->lay_cloth ? seen : NULL);
     dr_status st = dr_example_load(example, &e->item.crop, any_white, photo, example->mask ? mask : NULL);
     return !st && !example->mask ? middle_box(mask, photo->width, photo->height) : st;
 }
 
 /* `lost`: the part of the mask that the latents' grid does not show. */
-static dr_status encode_entry(dr_encoded *e, const dr_example *example, bool any_white, dr_tape *g, const dr_vae *vae,
-                              double *lost)
+static dr_status encode_entry(const dr_cache *c, dr_encoded *e, const dr_example *example, bool any_white, dr_tape *g,
+                              const dr_vae *vae, double *lost)
 {
-    dr_image photo = {0}, mask = {0}, garment = {0};
+    dr_image photo = {0}, mask = {0}, garment = {0}, seen = {0};
     int f = dr_vae_factor(&vae->config);
     e->w = e->item.crop.width / f;
     e->h = e->item.crop.height / f;
-    dr_status st = load_entry(e, example, any_white, &photo, &mask, &garment);
+    dr_status st = load_entry(c, e, example, any_white, &photo, &mask, &garment, &seen);
     if (!st)
         st = encode(g, vae, &photo, NULL, &e->moments);
     if (!st)
-        st = encode(g, vae, &photo, &mask, &e->masked);
+        st = seen.data ? encode(g, vae, &seen, NULL, &e->masked) : encode(g, vae, &photo, &mask, &e->masked);
     if (!st && garment.data)
         st = encode(g, vae, &garment, NULL, &e->garment);
     if (!st) {
@@ -121,6 +121,7 @@ static dr_status encode_entry(dr_encoded *e, const dr_example *example, bool any
     dr_image_clear(&photo);
     dr_image_clear(&mask);
     dr_image_clear(&garment);
+    dr_image_clear(&seen);
     return st;
 }
 
@@ -207,7 +208,7 @@ static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, cons
         if (cb->progress)
             cb->progress(cb->user, i, c->count);
         if (is_here(c, i))
-            st = encode_entry(e, &d->example[e->item.example], any_white, &g, vae, &lost[i]);
+            st = encode_entry(c, e, &d->example[e->item.example], any_white, &g, vae, &lost[i]);
     }
     if (!st)
         st = hand_out_all(c, lost, instances, &doubts);

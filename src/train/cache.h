@@ -13,7 +13,7 @@ typedef struct dr_encoded {
     dr_plan_item item;
     int h, w;       /* of the latents */
     float *moments; /* [h,w,2*latent] of the photo */
-    float *masked;  /* the same of the photo with the garment greyed out */
+    float *masked;  /* the same of the photo with the garment greyed out, or cloth laid there */
     float *mask;    /* [h,w]: 1 where the garment is; of a pair [2h,w] */
     float *garment; /* the moments of the garment's photo, of a pair; else NULL */
 } dr_encoded;
@@ -26,6 +26,7 @@ typedef struct dr_cache {
     int instances, classes;
     dr_precision precision; /* in which it is filled */
     dr_ranks *ranks;        /* who fill it together: each encodes its part for all. NULL: alone */
+    bool lay_cloth;         /* pairs: cloth in the hole instead of grey, as the model's schedule has it */
     dr_vae_config vae;
 } dr_cache;
 

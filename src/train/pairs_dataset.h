@@ -15,8 +15,8 @@
 dr_status dr_garment_pairs_open(dr_dataset *d, const char *dir, char *warnings, size_t size);
 
 /** One pair's three pictures at the size of `crop`: person and mask cut in the middle, the garment on white. The mask
- *  is binary. */
+ *  is binary. `seen`, unless NULL: the person with the garment's cloth laid in the hole, mask/lay_cloth.h. */
 dr_status dr_garment_pair_load(const dr_example *e, const dr_crop *crop, dr_image *person, dr_image *mask,
-                               dr_image *garment);
+                               dr_image *garment, dr_image *seen);
 
 #endif

@@ -338,6 +338,7 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
     dr_cache_callbacks cb = {t, on_encoded, on_cancel, on_doubt};
     dr_holdout *h = &t->holdout;
     t->cache.ranks = h->cache.ranks = t->ranks;
+    t->cache.lay_cloth = h->cache.lay_cloth = t->schedule.lay_cloth;
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
     dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
                                    t->o->with_prior_preservation ? &t->classes : NULL, &cb);

@@ -2,9 +2,12 @@
 #include "base/path.h"
 #include "drape.h"
 #include "io/safetensors.h"
+#include "mask/lay_cloth.h"
 #include "scratch.h"
+#include "train/pairs_dataset.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define MODEL DR_SOURCE_DIR "/tests/golden/nano"
 
@@ -151,6 +154,45 @@ static void the_garment_is_seen_and_may_be_left_out(void **state)
     assert_true(with != without);
 }
 
+/* A model that wants cloth in the hole is taught with it: as try-on lays it, from the garment's photo as it is. */
+static void cloth_is_laid_where_the_model_wants_it(void **state)
+{
+    (void)state;
+    char command[2000], person[600], mask[600], garment[600];
+    watch w;
+    snprintf(command, sizeof command,
+             "cd '%s' && cp -rL '%s' laid && chmod -R u+w laid && "
+             "sed -i 's/{/{\"_drape_lay_cloth\": true, /' laid/scheduler/scheduler_config.json",
+             scratch("."), MODEL);
+    assert_int_equal(system(command), 0);
+    drape_train_options o = options(&w, "grey-hole");
+    train(&o);
+    double grey = w.loss;
+    o = options(&w, "cloth-hole");
+    snprintf(command, sizeof command, "%s", scratch("laid"));
+    o.pretrained_model_name_or_path = command;
+    train(&o);
+    assert_true(w.loss != grey);
+
+    snprintf(person, sizeof person, "%s", scratch("pairs/person/a.png"));
+    snprintf(mask, sizeof mask, "%s", scratch("pairs/mask/a.png"));
+    snprintf(garment, sizeof garment, "%s", scratch("pairs/garment/a.png"));
+    dr_example e = {.image = person, .mask = mask, .garment = garment, .width = 40, .height = 60};
+    dr_image p, m, g, seen, photo;
+    assert_int_equal(dr_garment_pair_load(&e, &(dr_crop){.width = 24, .height = 32, .flip = true}, &p, &m, &g, &seen),
+                     DR_OK);
+    assert_int_equal(dr_image_read(&photo, garment, 3), DR_OK);
+    dr_image_mirror(&photo);
+    assert_int_equal(dr_lay_cloth(&p, &m, &photo), DR_OK);
+    int off = 0; /* by a pixel, where the middle of a row lies between two */
+    for (int i = 0; i < 3 * 24 * 32; i++)
+        off += abs(p.data[i] - seen.data[i]) > 24;
+    assert_true(off < 24);
+    dr_image *const all[] = {&p, &m, &g, &seen, &photo};
+    for (int i = 0; i < 5; i++)
+        dr_image_clear(all[i]);
+}
+
 static void training_begins_where_attention_weights_are(void **state)
 {
     (void)state;
@@ -194,6 +236,7 @@ int main(void)
         cmocka_unit_test(the_result_is_an_attention_file_in_the_published_form),
         cmocka_unit_test(a_cancelled_run_goes_on),
         cmocka_unit_test(the_garment_is_seen_and_may_be_left_out),
+        cmocka_unit_test(cloth_is_laid_where_the_model_wants_it),
         cmocka_unit_test(training_begins_where_attention_weights_are),
         cmocka_unit_test(all_faults_are_named),
     };
