@@ -3,7 +3,9 @@
  *     judge GARMENT GARMENT_MASK PHOTO MASK RESULT REACH
  *
  * Prints how many pixels of RESULT farther than REACH pixels from MASK are not PHOTO's, of how many, and how far the
- * mean colour under MASK is from that of the photographed garment, in CIELAB. */
+ * mean colour under MASK is from that of the photographed garment, in CIELAB. GARMENT_MASK may be '-': the garment lies
+ * in the middle of its photo. */
+#include "mask/lay_cloth.h"
 #include "mask/mask_shape.h"
 #include "mini/colour.h"
 
@@ -47,6 +49,20 @@ static dr_status count_outside(const dr_image *photo, const dr_image *mask, cons
     return st;
 }
 
+static dr_status read_flat(dr_image *photo, dr_image *mask, const char *path)
+{
+    dr_status st = dr_image_read(photo, path, 3);
+    if (!st)
+        st = dr_image_alloc(mask, photo->width, photo->height, 1);
+    if (st)
+        return st;
+    dr_rect cloth = dr_cloth_of(photo->width, photo->height);
+    memset(mask->data, 0, (size_t)mask->width * (size_t)mask->height);
+    for (int y = cloth.y; y < cloth.y + cloth.height; y++)
+        memset(mask->data + (size_t)y * (size_t)mask->width + cloth.x, 255, (size_t)cloth.width);
+    return DR_OK;
+}
+
 int main(int argc, char **argv)
 {
     dr_image garment = {0}, worn = {0}, photo = {0}, mask = {0}, result = {0};
@@ -54,7 +70,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: judge GARMENT GARMENT_MASK PHOTO MASK RESULT REACH\n");
         return 2;
     }
-    dr_status st = read_pair(&garment, &worn, argv[1], argv[2]);
+    bool flat = strcmp(argv[2], "-") == 0;
+    dr_status st = flat ? read_flat(&garment, &worn, argv[1]) : read_pair(&garment, &worn, argv[1], argv[2]);
     if (!st)
         st = read_pair(&photo, &mask, argv[3], argv[4]);
     if (!st)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole job by the program and with the small model, from two photos to a dressed person: masks found, a garment
 # learnt in 50 steps, the other person dressed in it. The loss on the same noise is lower afterwards, the colour has
-# come nearer to the garment's, and what is outside the mask is the photo's.
+# come nearer to the garment's, and what is outside the mask is the photo's. Then another garment from its photo alone.
 #   test_mini.sh DRAPE CROPS JUDGE
 # DRAPE_MODEL is taken instead of models/mini where it is set.
 set -euo pipefail
@@ -33,8 +33,8 @@ dress() { # OUT FLAGS...
     works "$drape" tryon --image "$person" --mask auto:upper --save-mask mask.png --mask-blur $soft --prompt suit \
         --seed 1 --quiet -o "$1" "${@:2}"
 }
-distance() { # RESULT: from the garment's colour; the background is looked at as well
-    "$judge" "$garment" garment.png "$person" mask.png "$1" $soft >judged 2>err || fail "cannot judge '$1'"
+distance() { # RESULT [GARMENT_MASK]: from the garment's colour; the background is looked at as well
+    "$judge" "$garment" "${2:-garment.png}" "$person" mask.png "$1" $soft >judged 2>err || fail "cannot judge '$1'"
     grep -q '^changed 0 of [1-9]' judged || fail "'$1': background pixels: $(head -1 judged)"
     sed -n 's/^distance //p' judged
 }
@@ -62,4 +62,16 @@ grep -a -q "Steps: ${steps:-50}," taught.png || fail "the taught model has not k
 from=$(distance untaught.png) to=$(distance taught.png)
 echo "distance from the garment's colour: $from, after the training $to"
 below "$to" 0.7 "$from" || fail "the colour has not come nearer to the garment's: $from, then $to"
+
+# From a photo alone, with the small model that has learnt that.
+if [ -e "$small/garment/model_index.json" ]; then
+    for flat in yellow-t-shirt blue-pullover striped-shirt; do
+        garment=$root/examples/garments/$flat.jpg
+        works "$drape" tryon --image "$person" --mask mask.png --mask-blur $soft --garment "$garment" --seed 1 --quiet -o $flat.png
+        ! grep -q warning err || fail "a word of warning about the model's own pace: $(cat err)"
+        from=$(distance "$person" -) to=$(distance $flat.png -)
+        echo "$flat: $from from the garment's colour, dressed $to"
+        below "$to" 0.5 "$from" || fail "$flat: the colour has not come: $from, then $to"
+    done
+fi
 echo "test_mini.sh: works"
