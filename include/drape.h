@@ -193,6 +193,7 @@ typedef struct drape_model_info {
     const char
         *attention; /* then: the file of its attention weights, and which version they are, "mix-48k-1024" or "" */
     const char *version;
+    bool pure_noise; /* its schedule begins without any signal, at a noise level as good as infinite */
 } drape_model_info;
 drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out);
 
@@ -227,8 +228,9 @@ typedef enum drape_fit {
 /* What a picture may cost: what drape_pipeline_advise() takes for steps, sampler and guidance's interval. */
 typedef enum drape_preset {
     DRAPE_PRESET_EXACT,    /* all as the model has it */
-    DRAPE_PRESET_BALANCED, /* DPM++ 2M on Karras noise levels, 20 steps, guidance until three quarters of them */
-    DRAPE_PRESET_FAST      /* UniPC, 10 steps, guidance until half of them */
+    DRAPE_PRESET_BALANCED, /* DPM++ 2M on Karras noise levels, 20 steps, guidance until three quarters of them, and
+                              from a fifth on every second call whole */
+    DRAPE_PRESET_FAST      /* UniPC, 10 steps, guidance until half of them, the same cache */
 } drape_preset;
 
 typedef struct drape_tryon_options {
@@ -265,6 +267,7 @@ typedef struct drape_tryon_options {
     int cache_branch; /* how much a call that reuses computes itself: as far down as this skip connection, counted from
                          0 as the paper does; 0 is the least */
     double cache_start, cache_end; /* the calls that lie between these parts of the run may reuse */
+    bool karras_open; /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -306,10 +309,17 @@ drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char 
 drape_status drape_tryon_doubts(const drape_pipeline *p, const drape_tryon_options *options, char *text, size_t size);
 
 /** Fills in what suits the model, and the preset, where `options` leave it open: `steps` 0, `guidance_scale` below 0,
- *  `eta` below 0, `guidance_start` and `guidance_end` below 0; with a preset `scheduler` NULL, to which `karras` goes.
+ *  `eta` below 0, `guidance_start` and `guidance_end` below 0; `cache_interval` 0, `cache_start` and `cache_end`
+ *  below 0; with a preset `scheduler` NULL, to which `karras` goes where `karras_open`.
  *  Where one end of guidance is given, the other is the run's. A model that is made for few steps stays with its own
  *  settings. drape_tryon() itself takes none of them for open. */
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options);
+
+/** Leaves all that open. */
+void drape_tryon_leave_open(drape_tryon_options *options);
+
+/** drape_pipeline_advise() for a model that was looked at before. */
+void drape_model_advise(const drape_model_info *model, drape_tryon_options *options);
 
 /** What drape_tryon() would find wrong with the options, whatever the photo. */
 drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_options *options);
@@ -840,6 +850,7 @@ typedef struct drape_option {
                             A text that has none must not be NULL */
     const char *heading; /* above this option and those that follow; NULL for most */
     const char *unless;  /* a required text may be missing when the option of this name is given */
+    size_t open; /* offset of a bool that says that nothing was said, where the value itself cannot; 0: there is none */
 } drape_option;
 
 /**

@@ -151,27 +151,46 @@ drape_status drape_pipeline_info(const drape_pipeline *p, drape_model_info *out)
                               .steps = e->schedule.advised_steps,
                               .guidance_scale = e->schedule.advised_guidance,
                               .few_steps = e->schedule.advice_given,
+                              .pure_noise = e->schedule.rescale_betas_zero_snr,
                               .garment = e->dresses,
                               .attention = e->dresses ? e->attention.path : NULL,
                               .version = e->dresses ? e->attention.version : NULL};
     return DRAPE_OK;
 }
 
-static bool is_ddim(const drape_pipeline *p, const char *name)
+static bool is_ddim(const char *name)
 {
     dr_sampler_kind kind;
-    return !sampler_kind(p, name, &kind) && kind == DR_SAMPLER_DDIM;
+    return !dr_sampler_kind_parse(name, &kind) && kind == DR_SAMPLER_DDIM;
+}
+
+void drape_tryon_leave_open(drape_tryon_options *options)
+{
+    options->steps = options->cache_interval = 0;
+    options->guidance_scale = options->guidance_start = options->guidance_end = options->eta = -1;
+    options->cache_start = options->cache_end = -1;
+    options->karras_open = true;
+}
+
+void drape_model_advise(const drape_model_info *model, drape_tryon_options *options)
+{
+    dr_preset_fill(options, model->few_steps, model->pure_noise);
+    if (options->steps == 0)
+        options->steps = model->steps;
+    if (options->guidance_scale < 0)
+        options->guidance_scale = model->guidance_scale;
+    if (options->eta < 0) /* published with DDIM; other samplers have none, and few steps want none */
+        options->eta =
+            model->garment && !model->few_steps && is_ddim(options->scheduler ? options->scheduler : model->scheduler)
+                ? 1
+                : 0;
 }
 
 void drape_pipeline_advise(const drape_pipeline *p, drape_tryon_options *options)
 {
-    dr_preset_fill(options, p->engine.schedule.advice_given, p->engine.schedule.rescale_betas_zero_snr);
-    if (options->steps == 0)
-        options->steps = p->engine.schedule.advised_steps;
-    if (options->guidance_scale < 0)
-        options->guidance_scale = p->engine.schedule.advised_guidance;
-    if (options->eta < 0) /* published with DDIM; other samplers have none, and few steps want none */
-        options->eta = p->engine.dresses && !p->engine.schedule.advice_given && is_ddim(p, options->scheduler) ? 1 : 0;
+    drape_model_info info;
+    drape_pipeline_info(p, &info);
+    drape_model_advise(&info, options);
 }
 
 drape_status drape_prompt_cut(const drape_pipeline *p, const char *prompt, char **cut)

@@ -313,7 +313,7 @@ static int run(int argc, char **argv)
                      .inputs = {.cmd = &dr_cmd_compare, .mask = "auto", .mask_options = DRAPE_MASK_DEFAULTS},
                      .sheet = "jpg",
                      .num_images = 1};
-    dr_leave_open(&c.common.o);
+    drape_tryon_leave_open(&c.common.o);
     c.common.warp.composite = true; /* as the others paste */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {

@@ -290,7 +290,7 @@ static int run(int argc, char **argv)
                       .num_images = 1,
                       .o = DRAPE_TRYON_DEFAULTS,
                       .mask = DRAPE_MASK_DEFAULTS};
-    dr_leave_open(&c.o);
+    drape_tryon_leave_open(&c.o);
     c.mask.sleeve = (drape_sleeve)-1; /* not said */
     int rc = parse(&c, argc, argv);
     if (rc == 0) {

@@ -245,6 +245,8 @@ static int parse_option(const dr_command *cmd, const dr_opt *opts, size_t count,
     seen[o - opts] = true;
     if (o->given)
         *o->given = true;
+    if (o->open)
+        *o->open = false;
     if (o->kind == DR_OPT_FLAG) {
         if (value)
             return dr_usage_error(cmd, "--%.*s takes no value", name_length(o), o->name);

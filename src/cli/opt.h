@@ -43,6 +43,7 @@ typedef struct dr_opt {
     const char *unless;        /* not required with this option: its name */
     const char *shown_default; /* in --help instead of *out's value; "" for none */
     bool *given;               /* set when the option is; may be NULL */
+    bool *open;                /* cleared then; may be NULL */
 } dr_opt;
 
 typedef struct dr_command {

@@ -47,7 +47,8 @@ static dr_opt opt_of(const drape_option *p, void *values)
                     .above = p->above,
                     .required = p->required,
                     .unless = p->unless,
-                    .shown_default = p->unset};
+                    .shown_default = p->unset,
+                    .open = p->open ? (bool *)((char *)values + p->open) : NULL};
 }
 
 static void add_librarys(dr_opt_set *s, const drape_option *p, void *values)

@@ -26,9 +26,3 @@ bool dr_preset_doubt(const drape_pipeline *p, drape_preset preset, char *text, s
              info.dir, info.steps, info.scheduler);
     return true;
 }
-
-void dr_leave_open(drape_tryon_options *o)
-{
-    o->steps = o->cache_interval = 0;
-    o->guidance_scale = o->guidance_start = o->guidance_end = o->eta = o->cache_start = o->cache_end = -1;
-}

@@ -16,7 +16,4 @@ const char *dr_cli_precision_name(drape_precision p);
 /** One sentence on what of the preset the model makes no use of; false: there is nothing to say. */
 bool dr_preset_doubt(const drape_pipeline *p, drape_preset preset, char *text, size_t size);
 
-/** Leaves open in the options what a preset, or the model, may fill in. */
-void dr_leave_open(drape_tryon_options *o);
-
 #endif

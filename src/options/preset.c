@@ -14,11 +14,12 @@ typedef struct row {
 } row;
 
 /* The end of a run settles what hardly depends on the words. Guidance begins with the run: with the photo around the
- * mask the first calls decide what is put on, and without guidance there the picture is nearly that of none at all. */
+ * mask the first calls decide what is put on, and without guidance there the picture is nearly that of none at all.
+ * For the same reason they are computed whole. */
 static const row rows[] = {
     [DRAPE_PRESET_EXACT] = {NULL, false, 0, 0, 1, 1, 0, 1},
-    [DRAPE_PRESET_BALANCED] = {"dpm++2m", true, 20, 0, 0.75, 1, 0, 1},
-    [DRAPE_PRESET_FAST] = {"unipc", false, 10, 0, 0.5, 1, 0, 1},
+    [DRAPE_PRESET_BALANCED] = {"dpm++2m", true, 20, 0, 0.75, 2, 0.2, 1},
+    [DRAPE_PRESET_FAST] = {"unipc", false, 10, 0, 0.5, 2, 0.2, 1},
 };
 
 /* Where one end of a part of the run is given, the other is the run's. */
@@ -37,8 +38,10 @@ void dr_preset_fill(drape_tryon_options *o, bool few_steps, bool from_pure_noise
     const row *r = &rows[known && !few_steps ? o->preset : DRAPE_PRESET_EXACT];
     if (r->scheduler && !(o->scheduler && o->scheduler[0])) {
         o->scheduler = r->scheduler;
-        o->karras |= r->karras && !from_pure_noise; /* whose first noise level is as good as infinite */
+        if (o->karras_open) /* of pure noise the first level is as good as infinite */
+            o->karras = r->karras && !from_pure_noise;
     }
+    o->karras_open = false;
     if (o->steps == 0)
         o->steps = r->steps;
     if (o->cache_interval == 0)

@@ -219,18 +219,11 @@ static void published_pictures_come_out(void **state)
 /* Its sampler draws no noise of its own, which the published one does. */
 static void a_preset_dresses_too(void **state)
 {
-    drape_tryon_options o = {.preset = DRAPE_PRESET_FAST,
-                             .guidance_scale = -1,
-                             .guidance_start = -1,
-                             .guidance_end = -1,
-                             .eta = -1,
-                             .strength = 1,
-                             .padding = -1,
-                             .mask_blur = -1,
-                             .paste = true,
-                             .garment = &garment};
+    drape_tryon_options o = {
+        .preset = DRAPE_PRESET_FAST, .strength = 1, .padding = -1, .mask_blur = -1, .paste = true, .garment = &garment};
     drape_image out = {0};
     (void)state;
+    drape_tryon_leave_open(&o);
     drape_pipeline_advise(p, &o);
     assert_string_equal(o.scheduler, "unipc");
     assert_true(o.steps == 10 && o.guidance_scale == 2.5 && o.guidance_end == 0.5 && o.eta == 0);
@@ -239,6 +232,7 @@ static void a_preset_dresses_too(void **state)
     drape_image_free(&out);
     o.preset = DRAPE_PRESET_BALANCED;
     o.scheduler = NULL;
+    o.karras_open = true;
     drape_pipeline_advise(p, &o);
     assert_true(o.karras && o.steps == 10); /* which were no longer open */
     if (drape_tryon(p, &photo, &mask, &o, &out))

@@ -78,8 +78,6 @@ dressed --cache-interval 1
 cmp r.png first.png || fail "--cache-interval 1 is not the default"
 dressed --cache-interval 2
 ! cmp -s r.png first.png || fail "--cache-interval changes nothing"
-dressed --cache-interval 2 --cache-end 0
-cmp r.png first.png || fail "a cache for no part of the run is one after all"
 refused 1 "cache_branch is 40, but this model's UNet has branches 0 to 5" dress --cache-interval 2 --cache-branch 40
 
 # --- presets: a row of defaults, which what is said goes before ---
@@ -90,11 +88,15 @@ plain() { # [OPTION...], without steps
 plain --preset fast
 grep -aq 'Steps: 10, Sampler: unipc, .*Guidance interval: 0-0.5' r.png || fail "--preset fast is something else"
 mv r.png fast.png
-plain --scheduler unipc --steps 10 --guidance-end 0.5 --precision auto
+plain --scheduler unipc --steps 10 --guidance-end 0.5 --precision auto --cache-interval 2 --cache-start 0.2
 cmp r.png fast.png || fail "--preset fast is not the row that the manual says"
 plain --preset balanced --steps 3 --guidance-end 1
 grep -aq 'Steps: 3, Sampler: dpm++2m karras,' r.png || fail "--steps does not go before the preset"
 ! grep -aq 'Guidance interval' r.png || fail "--guidance-end does not go before the preset"
+grep -aq 'Cache interval: 2, Cache branch: 0, Cached part: 0.2-1' r.png || fail "--preset balanced has no cache"
+plain --preset balanced --steps 3 --no-karras --cache-interval 1
+grep -aq 'Steps: 3, Sampler: dpm++2m,' r.png || fail "--no-karras does not go before the preset"
+! grep -aq 'Cache' r.png || fail "--cache-interval does not go before the preset"
 plain --preset exact --steps 2
 mv r.png exact.png
 plain --steps 2

@@ -169,9 +169,23 @@ class Jobs(Case):
         for field, more in (("mask", {"mask": wide}), ("width", {"width": 33, "height": 33}), ("model", {"model": "no"}),
                             ("scheduler", {"scheduler": "magic"}), ("garment", {"garment": "99999"}),
                             ("guidance_start", {"guidance_start": 0.7, "guidance_end": 0.3}),
-                            ("guidance_end", {"guidance_end": 1.5})):
+                            ("guidance_end", {"guidance_end": 1.5}),
+                            ("cache_start", {"cache_start": 0.7, "cache_end": 0.3}),
+                            ("cache_interval", {"cache_interval": 0}), ("preset", {"preset": "slow"})):
             answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "mask": self.mask, **more})
             self.assertEqual(answer["error"]["field"], field, answer)
+
+    def test_a_preset_fills_in_what_is_left_out(self):
+        def settings(**more):
+            job = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "mask": self.mask, "width": 32,
+                                                            "height": 32, **more})
+            return job["settings"]
+        some = lambda s: [s[k] for k in ("scheduler", "karras", "steps", "guidance_end", "cache_interval", "cache_start", "precision")]
+        self.assertEqual(some(settings(steps=2)), [None, False, 2, 1, 1, 0, "exact"])
+        self.assertEqual(some(settings(preset="fast", steps=2)), ["unipc", False, 2, 0.5, 2, 0.2, "auto"])
+        self.assertEqual(some(settings(preset="balanced", steps=2)), ["dpm++2m", True, 2, 0.75, 2, 0.2, "auto"])
+        self.assertEqual(some(settings(preset="balanced", steps=3, karras=False, cache_interval=1, guidance_end=1, precision="exact")),
+                         ["dpm++2m", False, 3, 1, 1, 0.2, "exact"])
 
     def test_a_stream_goes_on_where_it_broke(self):
         events = Events(self.client)
@@ -564,6 +578,14 @@ class Clients(Case):
             answer = self.img2img(422, alwayson_scripts=scripts)
             self.assertEqual(answer["error"]["field"], "alwayson_scripts." + list(scripts)[0])
             self.assertIn(list(scripts)[0], answer["detail"])
+
+    def test_a_preset_says_what_is_not_sent(self):
+        text = lambda **more: json.loads(self.img2img(width=32, height=32, **more)["info"])["infotexts"][0]
+        self.assertIn("Steps: 10, Sampler: unipc, ", text(preset="fast", steps=None, sampler_name=None))
+        self.assertIn("Steps: 2, Sampler: euler, ", text(preset="fast", steps=2, sampler_name="Euler", scheduler="uniform"))
+        self.assertIn("Cache interval: 2, Cache branch: 0, Cached part: 0.2-1", text(preset="balanced", steps=2))
+        self.assertNotIn("Cache", text())
+        self.assertEqual(self.img2img(422, cache_start=0.5, cache_end=0.2)["error"]["field"], "cache_start")
 
     def test_sizes_are_rounded_down_and_it_is_said(self):
         answer = self.img2img(inpaint_full_res=False, width=37, height=63)

@@ -83,6 +83,8 @@ typedef struct dr_img2img {
     /* what they mean */
     const char *scheduler;
     bool karras;
+    bool preset; /* other than exact: what is not sent is its own */
+    bool sampler_open;
     double eta, strength;
     int width, height;
     int clip_skip;    /* as drape counts: layers left out */

@@ -14,10 +14,15 @@ static const dr_field fields[] = {
     {"prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
     {"negative_prompt", DR_FIELD_STRING, "\"\"", 0, 4000},
     {"seed", DR_FIELD_INT, "-1", -1, 9007199254740991.0},
-    {"steps", DR_FIELD_OPTION, "50", .job = &dr_tryon_job},
+    {"preset", DR_FIELD_OPTION, .job = &dr_tryon_job},
+    {"steps", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"cfg_scale", DR_FIELD_OPTION, "7", .job = &dr_tryon_job, .option = "guidance_scale"},
-    {"guidance_start", DR_FIELD_OPTION, .job = &dr_tryon_job},
-    {"guidance_end", DR_FIELD_OPTION, .job = &dr_tryon_job},
+    {"guidance_start", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
+    {"guidance_end", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
+    {"cache_interval", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
+    {"cache_branch", DR_FIELD_OPTION, .job = &dr_tryon_job},
+    {"cache_start", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
+    {"cache_end", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"denoising_strength", DR_FIELD_NUMBER, "0.75", 0, 1},
     {"width", DR_FIELD_INT, "512", 1, 4096},
     {"height", DR_FIELD_INT, "512", 1, 4096},
@@ -233,9 +238,9 @@ static dr_status take_size(dr_img2img *q, char *field)
 /* A strength that leaves no step is one step, the last, there. */
 static void take_strength(dr_img2img *q)
 {
-    double steps = (double)dr_json_whole(q->o, "steps");
+    double steps = (double)dr_json_whole(q->o, "steps"); /* 0: the preset's, known later */
     q->strength = dr_json_number(q->o, "denoising_strength");
-    if (q->strength * steps < 1) {
+    if (steps > 0 && q->strength * steps < 1) {
         q->strength = (1 + 1e-6) / steps;
         q->strength = q->strength > 1 ? 1 : q->strength;
     }
@@ -286,6 +291,14 @@ static dr_status take_lora(dr_studio *s, dr_img2img *q, char *field)
     return DR_OK;
 }
 
+/* Without a preset 50 steps, as there; with one that says something what is not sent is the preset's. */
+static void take_pace(dr_img2img *q)
+{
+    q->preset = q->o && strcmp(dr_json_text(q->o, "preset"), "exact") != 0;
+    if (q->o && !q->preset && json_is_null(json_object_get(q->o, "steps")))
+        json_object_set_new(q->o, "steps", json_integer(50));
+}
+
 dr_status dr_img2img_read(dr_studio *s, const json_t *body, dr_img2img *q, char *field)
 {
     json_t *rest = json_object();
@@ -297,6 +310,7 @@ dr_status dr_img2img_read(dr_studio *s, const json_t *body, dr_img2img *q, char 
     if (!st)
         st = dr_fields_read(fields, rest, &q->o, field);
     json_decref(rest);
+    take_pace(q);
     if (!st)
         st = take_override(s, body, q, field);
     if (!st)

@@ -149,9 +149,14 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
                           q->karras, "eta", q->eta);
     if (!s)
         return NULL;
-    json_object_set(s, "priority", json_object_get(o, "priority"));
-    json_object_set(s, "guidance_start", json_object_get(o, "guidance_start"));
-    json_object_set(s, "guidance_end", json_object_get(o, "guidance_end"));
+    static const char *const same[] = {"priority",       "preset",       "guidance_start", "guidance_end",
+                                       "cache_interval", "cache_branch", "cache_start",    "cache_end"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        json_object_set(s, same[i], json_object_get(o, same[i]));
+    if (q->sampler_open) {
+        json_object_set_new(s, "scheduler", json_null());
+        json_object_set_new(s, "karras", json_null());
+    }
     snprintf(garment, sizeof garment, "%lld", (long long)q->garment);
     json_object_set_new(s, "garment", q->garment ? json_string(garment) : json_null());
     json_object_set_new(s, "garment_scale", json_real(q->garment_scale));
@@ -260,7 +265,7 @@ static char *info_text(dr_studio *studio, const json_t *o, const dr_job *j, cons
         "seed", json_object_get(s, "seed"), "all_seeds", seeds, "subseed", json_object_get(s, "seed"), "all_subseeds",
         seeds, "subseed_strength", 0, "width", json_object_get(s, "width"), "height", json_object_get(s, "height"),
         "sampler_name", dr_a1111_sampler_name(dr_json_text(s, "scheduler")), "cfg_scale",
-        json_object_get(o, "cfg_scale"), "steps", json_object_get(o, "steps"), "batch_size",
+        json_object_get(o, "cfg_scale"), "steps", json_object_get(s, "steps"), "batch_size",
         json_object_get(o, "batch_size"), "denoising_strength", json_object_get(o, "denoising_strength"),
         "sd_model_name", dr_json_text(s, "model"));
     json_t *more =

@@ -182,6 +182,7 @@ dr_status dr_a1111_take_sampler(dr_img2img *q, char *field)
     int behind = AUTOMATIC, schedule = noise && noise[0] ? find_schedule(noise) : AUTOMATIC;
     name = name && name[0] ? name : dr_json_text(q->o, "sampler_index");
     bool named = name && name[0];
+    q->sampler_open = q->preset && !named && schedule == AUTOMATIC;
     q->scheduler = named ? find_sampler(name, &behind) : q->model->scheduler;
     if (!q->scheduler)
         return refuse(field, "sampler_name", "there is no such sampler; GET /sdapi/v1/samplers lists them");

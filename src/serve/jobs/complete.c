@@ -115,29 +115,35 @@ static void draw_seed(json_t *o)
     json_object_set_new(o, "seed", json_integer(seed));
 }
 
-/* What was left open is as the model likes it best. */
+/* What was left open is as the preset has it, or as the model likes it best. */
 static void complete_pace(json_t *o, const dr_model *m)
 {
     bool photo = dr_json_text(o, "garment_photo");
-    const char *scheduler = dr_json_text(o, "scheduler");
-    bool noisy =
-        photo && (!scheduler || strcmp(scheduler, "ddim") == 0); /* published so, and other samplers have none */
-    if (json_is_null(json_object_get(o, "steps")))
-        json_object_set_new(o, "steps", json_integer(photo ? m->garment_steps : m->steps));
-    if (json_is_null(json_object_get(o, "guidance_scale")))
-        json_object_set_new(o, "guidance_scale", json_real(photo ? m->garment_guidance : m->guidance_scale));
-    if (json_is_null(json_object_get(o, "eta")))
-        json_object_set_new(o, "eta", json_integer(noisy ? 1 : 0));
+    const drape_model_info model = {.scheduler = photo ? "ddim" : m->scheduler,
+                                    .steps = photo ? m->garment_steps : m->steps,
+                                    .guidance_scale = photo ? m->garment_guidance : m->guidance_scale,
+                                    .few_steps = photo ? m->garment_few_steps : m->few_steps,
+                                    .garment = photo,
+                                    .pure_noise = m->pure_noise};
+    drape_tryon_options t = DRAPE_TRYON_DEFAULTS;
+    drape_tryon_leave_open(&t);
+    dr_fields_take(dr_tryon_fields, o, &dr_tryon_job, &t);
+    drape_model_advise(&model, &t);
+    for (const dr_field *f = dr_tryon_fields; f->name; f++)
+        if (f->job == &dr_tryon_job && strcmp(f->name, "seed") != 0 && json_is_null(json_object_get(o, f->name)))
+            json_object_set_new(o, f->name, dr_field_value(f, &t));
+    if (json_is_null(json_object_get(o, "precision")))
+        json_object_set_new(o, "precision", json_string(t.preset == DRAPE_PRESET_EXACT ? "exact" : "auto"));
 }
 
-static dr_status check_interval(const json_t *o, char *field)
+/* Two parts of the run, of which the first must not lie behind the second. */
+static dr_status check_part(const json_t *o, const char *start, const char *end, const char *what, char *field)
 {
-    double start = dr_json_number(o, "guidance_start"), end = dr_json_number(o, "guidance_end");
-    if (start <= end)
+    double from = dr_json_number(o, start), to = dr_json_number(o, end);
+    if (from <= to)
         return DR_OK;
-    dr_fail(DR_EINVAL, "guidance_start is %.10g and guidance_end %.10g: guidance cannot end before it begins", start,
-            end);
-    return fault(field, "guidance_start");
+    dr_fail(DR_EINVAL, "%s is %.10g and %s %.10g: %s cannot end before it begins", start, from, end, to, what);
+    return fault(field, start);
 }
 
 /* Whether the model dresses so, and nothing is asked of it that it cannot do then. */
@@ -216,9 +222,11 @@ dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
     if (!st)
         st = complete_size(o, m, field);
     if (!st)
-        st = check_interval(o, field);
-    if (!st)
         complete_pace(o, m);
+    if (!st)
+        st = check_part(o, "guidance_start", "guidance_end", "guidance", field);
+    if (!st)
+        st = check_part(o, "cache_start", "cache_end", "reuse", field);
     draw_seed(o);
     return st;
 }

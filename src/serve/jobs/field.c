@@ -87,7 +87,7 @@ static json_t *number(double v)
     return v == floor(v) && fabs(v) < SEED_MAX ? json_integer((json_int_t)v) : json_real(v);
 }
 
-static json_t *option_default(const drape_option *p, const void *values)
+static json_t *option_value(const drape_option *p, const void *values)
 {
     const void *at = (const char *)values + p->offset;
     const char *text;
@@ -116,17 +116,24 @@ static json_t *option_default(const drape_option *p, const void *values)
     return NULL;
 }
 
+json_t *dr_field_value(const dr_field *f, const void *values)
+{
+    return option_value(dr_field_option(f), values);
+}
+
 json_t *dr_field_default(const dr_field *f)
 {
     const drape_option *p = dr_field_option(f);
     if (f->def)
         return json_loads(f->def, JSON_DECODE_ANY, NULL);
-    return p ? option_default(p, f->job->defaults()) : NULL;
+    return p ? option_value(p, f->job->defaults()) : NULL;
 }
 
 static void take(const drape_option *p, const json_t *v, void *values)
 {
     void *at = (char *)values + p->offset;
+    if (p->open)
+        *(bool *)((char *)values + p->open) = false;
     switch (p->kind) {
     case DRAPE_OPTION_BOOL:
         *(bool *)at = json_is_true(v);

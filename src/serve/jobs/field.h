@@ -57,6 +57,9 @@ dr_field dr_field_plain(const dr_field *f);
 /** What stands in when it is left out, new; NULL when nothing does. */
 json_t *dr_field_default(const dr_field *f);
 
+/** What the job's options struct has in an option's place, new. */
+json_t *dr_field_value(const dr_field *f, const void *values);
+
 /** Takes over into the job's options struct what the settings have of its options. Texts are borrowed. */
 void dr_fields_take(const dr_field *table, const json_t *settings, const dr_job_options *job, void *values);
 

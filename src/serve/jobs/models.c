@@ -71,6 +71,7 @@ static void look_for_garments(const dr_studio *s, const char *dir, dr_model *m)
     m->garment_height = info.height;
     m->garment_steps = info.steps;
     m->garment_guidance = info.guidance_scale;
+    m->garment_few_steps = info.few_steps;
     drape_pipeline_free(p);
 }
 
@@ -111,7 +112,9 @@ static dr_status add_model(dr_studio *s, const char *dir)
                     .height = info.height,
                     .multiple = info.multiple,
                     .steps = info.steps,
-                    .guidance_scale = info.guidance_scale};
+                    .guidance_scale = info.guidance_scale,
+                    .few_steps = info.few_steps,
+                    .pure_noise = info.pure_noise};
     snprintf(m->scheduler, sizeof m->scheduler, "%s", info.scheduler);
     snprintf(m->kind, sizeof m->kind, "%s", info.kind);
     snprintf(m->family, sizeof m->family, "%s", info.family ? info.family : "");

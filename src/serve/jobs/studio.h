@@ -46,8 +46,10 @@ typedef struct dr_model {
     bool garments;   /* it dresses from a photo of the garment, and then: */
     int garment_width, garment_height, garment_steps;
     double garment_guidance;
-    int64_t bytes;   /* of a single file */
-    char sha256[65]; /* of a single file; "": not known yet. Guarded by the studio's mutex */
+    bool few_steps, garment_few_steps; /* it names its steps itself, and stays with them */
+    bool pure_noise;                   /* its schedule begins without any signal */
+    int64_t bytes;                     /* of a single file */
+    char sha256[65];                   /* of a single file; "": not known yet. Guarded by the studio's mutex */
 } dr_model;
 
 /* An adapter that was made elsewhere; one that was taught here is a garment. */
