@@ -235,6 +235,20 @@ class Studio(unittest.TestCase):
         sent = page.js("return fetch('api/v1/jobs?limit=1').then((r) => r.json()).then((a) => a.jobs[0].settings)")
         self.assertEqual((sent["lora"], sent["lora_scale"]), ("stripes", 0.5))
 
+    def test_062_a_preset_brings_its_own_steps(self):
+        page = self.page
+        self.person()
+        self.steps(3)
+        self.set_field("Speed", "fast", "change")
+        self.assertFalse(page.js("return [...document.querySelectorAll('.field label')].find((l) => l.firstChild.textContent === 'Steps').offsetParent"))
+        self.dress()
+        sent = page.js("return fetch('api/v1/jobs?limit=1').then((r) => r.json()).then((a) => a.jobs[0].settings)")
+        self.assertEqual((sent["preset"], sent["steps"], sent["scheduler"], sent["cache_interval"]), ("fast", 10, "unipc", 2))
+        page.press("Use these settings again")
+        page.find(".toolbar")
+        draft = page.js("return JSON.parse(localStorage.getItem('drape.draft'))")
+        self.assertEqual((draft["preset"], draft["scheduler"]), ("fast", ""))
+
     def test_07_the_slider_moves_by_keyboard(self):
         page = self.page
         self.person()

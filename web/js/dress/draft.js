@@ -16,6 +16,7 @@ export const DEFAULTS = {
   lora: '', // one of the server's adapters; '': none
   loraScale: 1,
   model: null, // id; null: the first
+  preset: 'exact', // 'balanced' or 'fast': fewer steps, and less work in each
   steps: null, // null: as suits the model
   guidance: null,
   strength: 1,

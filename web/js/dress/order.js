@@ -17,15 +17,16 @@ export class Order {
   /** The settings of a job, but for its mask. */
   settings() {
     const d = this.draft;
+    const steps = d.preset === 'exact' ? d.steps : null; // which are the preset's
     const [width, height] = d.size ? d.size.split('x').map(Number) : [0, 0];
     if (d.garmentPhoto) {
       return { photo: d.photo.id, garmentPhoto: d.garmentPhoto, prompt: '', negative: '', model: modelForPhoto(d, this.info.models)?.id, garment: null, lora: '',
-               steps: d.steps, guidance: d.guidance, strength: 1, scheduler: d.scheduler, seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count,
+               preset: d.preset, steps, guidance: d.guidance, strength: 1, scheduler: d.scheduler, seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count,
                width, height, grow: d.grow, feather: d.feather };
     }
     return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
              garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale,
-             steps: d.steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
+             preset: d.preset, steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
              seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather };
   }
 
@@ -58,8 +59,9 @@ export class Order {
   }
 }
 
-/** The wishes of the form, of those that a job had. */
+/** The wishes of the form, of those that a job had. A preset's sampler is no wish. */
 export function wishesOf(settings) {
   return Object.fromEntries(Object.keys(DEFAULTS).filter((key) => key in settings && !['photo', 'job', 'mask', 'seed', 'size'].includes(key))
-    .map((key) => [key, settings[key]]).concat([['size', settings.width ? `${settings.width}x${settings.height}` : '']]));
+    .map((key) => [key, settings[key]]).concat([['size', settings.width ? `${settings.width}x${settings.height}` : '']],
+            settings.preset && settings.preset !== 'exact' ? [['scheduler', '']] : []));
 }

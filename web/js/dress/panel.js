@@ -18,6 +18,7 @@ const SLEEVES = [
   { value: 'short', label: 'Short' },
 ];
 const PERSONS = [{ value: '0', label: 'The largest' }, { value: '2', label: 'The second largest' }, { value: '3', label: 'The third' }, { value: '4', label: 'The fourth' }];
+const SPEEDS = [{ value: 'exact', label: 'Every step whole' }, { value: 'balanced', label: 'Balanced: much faster, nearly the same' }, { value: 'fast', label: 'Fast: for first tries' }];
 const IDEAS = ['red t-shirt', 'denim jacket', 'white shirt', 'black dress', 'green sweater', 'floral skirt'];
 
 /** `draft`, `info` (what the server has), and what the buttons do: onRun, onFind, onSnap. */
@@ -113,6 +114,10 @@ function moreSettings(draft, info, onFind) {
     draft.follow(info.models.find((m) => m.id === value), { anew: true });
     refresh();
   } });
+  const preset = select({ label: 'Speed', options: [], onChange: (value) => {
+    draft.set({ preset: value });
+    refresh();
+  } });
   const steps = slider({ label: 'Steps', min: 1, max: 100, value: draft.steps, onInput: (v) => draft.set({ steps: v }),
                          hint: 'More is finer and slower.' });
   const guidance = slider({ label: 'Guidance', min: 1, max: 15, step: 0.5, value: draft.guidance, format: (v) => v.toFixed(1),
@@ -139,11 +144,13 @@ function moreSettings(draft, info, onFind) {
                              onInput: (v) => draft.set({ loraScale: v }) });
   const element = more('More', model.element, lora.element, loraScale.element,
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
-    steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
+    preset.element, steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
   const refresh = () => {
     const fitting = info.models.filter((m) => (draft.garmentPhoto ? m.garments : true));
     const chosen = draft.garmentPhoto ? modelForPhoto(draft, info.models)?.id : draft.model ?? info.models[0]?.id;
     model.setOptions(fitting.map((m) => ({ value: m.id, label: m.label })), chosen);
+    preset.setOptions(SPEEDS, draft.preset);
+    steps.element.hidden = draft.preset !== 'exact';
     for (const field of [negative, strength]) field.element.hidden = Boolean(draft.garmentPhoto);
     scheduler.setOptions([{ value: '', label: "The model's own" }, ...info.schedulers.map((s) => ({ value: s, label: s }))], draft.scheduler);
     size.setOptions(sizes(info, draft), draft.size);

@@ -4,5 +4,5 @@ export const NAMES = [['prompt', 'Prompt'], ['negative', 'Not'], ['model', 'Mode
                ['guidance', 'Guidance'], ['lora', 'LoRA'], ['strength', 'Strength'], ['scheduler', 'Sampler'], ['seed', 'Seed'], ['count', 'Pictures'], ['grow', 'Grow'], ['feather', 'Soft edge']];
 
 /** What two results are told apart by: the same, and what is mostly left alone. */
-export const ALL_NAMES = [...NAMES, ['garmentScale', 'Of the garment'], ['loraScale', 'Of the LoRA'], ['guidance_start', 'Guided from'], ['guidance_end', 'Guided to'], ['width', 'Working width'], ['height', 'Working height'],
+export const ALL_NAMES = [...NAMES, ['garmentScale', 'Of the garment'], ['loraScale', 'Of the LoRA'], ['preset', 'Speed'], ['guidance_start', 'Guided from'], ['guidance_end', 'Guided to'], ['width', 'Working width'], ['height', 'Working height'],
                           ['person', 'Person'], ['photo', 'Photo'], ['mask', 'Mask'], ['garmentPhoto', 'Garment photo']];
