@@ -47,18 +47,6 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
-/* A model that dresses from photos, in the folder of one that reads prompts, may do with that one's VAE. */
-static dr_status vae_of_parent(const char *model, const char *dir, char out[PATH_MAX], const char **vae)
-{
-    char own[PATH_MAX];
-    dr_status st = dr_path(own, sizeof own, dir, "vae");
-    if (!st && strcmp(model, dir) != 0 && !dr_is_dir(own)) {
-        st = dr_path(out, PATH_MAX, model);
-        *vae = out;
-    }
-    return st;
-}
-
 drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
@@ -80,12 +68,13 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
     char own[PATH_MAX], dir[PATH_MAX], parent[PATH_MAX];
     const char *attention = o->attention, *vae = o->vae;
-    if (!st && !attention && o->garment) {
-        st = dr_garment_model_find(path, dir, own);
-        attention = own;
-        if (!st && !vae)
-            st = vae_of_parent(path, dir, parent, &vae);
-        path = dir;
+    if (!st && (attention || o->garment)) { /* weights from elsewhere go where the model's own ones are */
+        dr_status brought = dr_garment_model_find(path, dir, own);
+        st = attention ? DR_OK : brought;
+        attention = attention ? attention : own;
+        if (!st && !brought && !vae)
+            st = dr_garment_model_vae(path, dir, parent, &vae);
+        path = brought ? path : dir;
     }
     if (!st) /* a model that reads no prompt needs no text encoder: the folder may be without */
         st = dr_source_open(

@@ -72,6 +72,17 @@ dr_status dr_garment_model_find(const char *model, char dir[PATH_MAX], char atte
     return st ? st : dr_garment_attention_find(dir, attention);
 }
 
+dr_status dr_garment_model_vae(const char *model, const char *dir, char out[PATH_MAX], const char **vae)
+{
+    char own[PATH_MAX];
+    dr_status st = dr_path(own, sizeof own, dir, "vae");
+    if (!st && strcmp(model, dir) != 0 && !dr_is_dir(own)) {
+        st = dr_path(out, PATH_MAX, model);
+        *vae = out;
+    }
+    return st;
+}
+
 static dr_status find(dr_garment_attention *a, const char *path)
 {
     if (!dr_exists(path))

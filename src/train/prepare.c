@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "pipeline/garment_attention.h"
 #include "train/estimate.h"
 #include "train/pairs_models.h"
 #include "train/prompt_tell.h"
@@ -114,13 +115,24 @@ typedef struct configs {
     dr_vae_config vae;
 } configs;
 
-/* With pairs it need not be a whole pipeline: there is no text. */
+/* With pairs it need not be a whole pipeline: there is no text; and a model that brings one for dressing from photos
+ * learns there. */
 static dr_status open_source(dr_source **out, const drape_train_options *o)
 {
-    return dr_source_open(
-        out, o->pretrained_model_name_or_path,
-        &(dr_source_options){
-            .unchecked = o->garment_pairs != NULL, .tokenizer = o->tokenizer_name, .vae = o->vae, .ema = o->ema});
+    const char *path = o->pretrained_model_name_or_path, *vae = o->vae;
+    char dir[PATH_MAX], parent[PATH_MAX], attention[PATH_MAX];
+    dr_status st = DR_OK;
+    if (o->garment_pairs && !dr_garment_model_find(path, dir, attention)) {
+        if (!vae)
+            st = dr_garment_model_vae(path, dir, parent, &vae);
+        path = dir;
+    }
+    return st ? st
+              : dr_source_open(out, path,
+                               &(dr_source_options){.unchecked = o->garment_pairs != NULL,
+                                                    .tokenizer = o->tokenizer_name,
+                                                    .vae = vae,
+                                                    .ema = o->ema});
 }
 
 static dr_status check_sizes(const drape_train_options *o, int factor)

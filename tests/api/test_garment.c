@@ -154,6 +154,11 @@ static void a_model_brings_one_that_dresses_in_a_folder_of_its_own(void **state)
     assert_int_equal(drape_tryon(own, &photo, &mask, &o, &out), DRAPE_OK);
     assert_true(memcmp(out.data, same.data, (size_t)(out.width * out.height * 3)) != 0);
     drape_pipeline_free(own);
+    snprintf(text, sizeof text, "%s/garment/attention", dir); /* weights that are named go there, too */
+    assert_int_equal(drape_pipeline_load(&own, dir, &(drape_load_options){.attention = text}), DRAPE_OK);
+    assert_int_equal(drape_pipeline_info(own, &info), DRAPE_OK);
+    assert_memory_equal(info.dir, text, strlen(dir) + strlen("/garment"));
+    drape_pipeline_free(own);
     run(dir, "rm garment/attention/model.safetensors");
     assert_int_equal(drape_pipeline_load(&own, dir, &load), DRAPE_ENOENT);
     run(dir, "rm -r \"$PWD\"");

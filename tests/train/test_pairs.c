@@ -193,6 +193,32 @@ static void cloth_is_laid_where_the_model_wants_it(void **state)
         dr_image_clear(all[i]);
 }
 
+/* Of a model that brings one for dressing from photos that one learns, with the model's VAE. */
+static void the_net_that_a_model_brings_learns(void **state)
+{
+    (void)state;
+    char command[2000], model[600];
+    size_t n, m;
+    watch w;
+    drape_train_options o = options(&w, "by-itself");
+    train(&o);
+    snprintf(
+        command, sizeof command,
+        "cd '%s' && mkdir -p whole/garment && cp -rL '%s/vae' whole && cp -rL '%s/unet' '%s/scheduler' '%s/attention' "
+        "whole/garment && chmod -R u+w whole",
+        scratch("."), MODEL, MODEL, MODEL, o.output_dir);
+    assert_int_equal(system(command), 0);
+    snprintf(model, sizeof model, "%s", scratch("whole"));
+    o = options(&w, "brought");
+    o.pretrained_model_name_or_path = model;
+    train(&o);
+    char *a = file_of("by-itself", "attention/model.safetensors", &n);
+    char *b = file_of("brought", "attention/model.safetensors", &m);
+    assert_true(n == m && memcmp(a, b, n) == 0);
+    free(a);
+    free(b);
+}
+
 static void training_begins_where_attention_weights_are(void **state)
 {
     (void)state;
@@ -237,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_run_goes_on),
         cmocka_unit_test(the_garment_is_seen_and_may_be_left_out),
         cmocka_unit_test(cloth_is_laid_where_the_model_wants_it),
+        cmocka_unit_test(the_net_that_a_model_brings_learns),
         cmocka_unit_test(training_begins_where_attention_weights_are),
         cmocka_unit_test(all_faults_are_named),
     };
