@@ -145,9 +145,11 @@ void dr_ranks_start(dr_ranks *r, dr_ranks_job *job)
     pthread_mutex_lock(&r->lock);
     job->done = false;
     job->next = NULL;
-    *r->tail = job;
-    r->tail = &job->next;
-    pthread_cond_broadcast(&r->wake);
+    if (!r->aborted) { /* then what is left in the queue belongs to others, who are gone */
+        *r->tail = job;
+        r->tail = &job->next;
+        pthread_cond_broadcast(&r->wake);
+    }
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -167,7 +169,7 @@ dr_status dr_ranks_wait(dr_ranks *r, dr_ranks_job *job)
 {
     pthread_mutex_lock(&r->lock);
     r->waiting++;
-    while (!job->done && !r->aborted)
+    while (!job->done && !r->gone) /* until then the link may still write what is being received */
         wait_a_while(r);
     r->waiting--;
     bool done = job->done;

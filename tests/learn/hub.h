@@ -14,7 +14,7 @@
 
 /* A send or a receive that waits for its other half. */
 typedef struct hub_half {
-    struct hub_half *next;
+    struct hub_half *next, *before; /* that waits; made before it */
     bool sends, done, dead;
     int from, to, tag;
     void *data;
@@ -32,6 +32,7 @@ struct hub {
     pthread_mutex_t lock;
     int size;
     hub_half *waiting, **last;
+    hub_half *newest; /* of all: a rank that stops asks for its halves no more, so they live as long as the hub */
     hub_seat seat[HUB_MOST];
 };
 
@@ -69,6 +70,8 @@ static int hub_put(hub_seat *s, hub_half half, dr_ranks_request *out)
     mine->dead = s->dead;
     *out = (dr_ranks_request)(uintptr_t)mine;
     pthread_mutex_lock(&h->lock);
+    mine->before = h->newest;
+    h->newest = mine;
     for (hub_half **at = &h->waiting; !s->dead && *at; at = &(*at)->next) {
         hub_half *other = *at;
         if (!hub_fits(mine, other))
@@ -111,12 +114,10 @@ static int hub_test(void *self, dr_ranks_request *request)
     pthread_mutex_lock(&s->at->lock);
     bool done = half->done;
     pthread_mutex_unlock(&s->at->lock);
-    if (done)
-        free(half);
     return done;
 }
 
-/* What still waits is never met: its memory ends. */
+/* What still waits is never met. */
 static void hub_close(void *self, int orderly)
 {
     const hub_seat *s = self;
@@ -130,7 +131,6 @@ static void hub_close(void *self, int orderly)
             continue;
         }
         *at = half->next;
-        free(half);
     }
     for (h->last = &h->waiting; *h->last; h->last = &(*h->last)->next)
         ;
@@ -178,6 +178,10 @@ __attribute__((unused)) static void hub_all(int size, void (*body)(hub_rank *me)
     for (int i = 0; i < size; i++) {
         pthread_join(thread[i], NULL);
         assert_int_equal(rank[i].status, DR_OK);
+    }
+    for (hub_half *half = h.newest, *before; half; half = before) {
+        before = half->before;
+        free(half);
     }
     pthread_mutex_destroy(&h.lock);
 }
