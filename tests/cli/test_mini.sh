@@ -65,7 +65,7 @@ below "$to" 0.7 "$from" || fail "the colour has not come nearer to the garment's
 
 # From a photo alone, with the small model that has learnt that.
 if [ -e "$small/garment/model_index.json" ]; then
-    for flat in yellow-t-shirt blue-pullover striped-shirt; do
+    for flat in floral-blouse blue-pullover striped-shirt; do
         garment=$root/examples/garments/$flat.jpg
         works "$drape" tryon --image "$person" --mask mask.png --mask-blur $soft --garment "$garment" --seed 1 --quiet -o $flat.png
         ! grep -q warning err || fail "a word of warning about the model's own pace: $(cat err)"
