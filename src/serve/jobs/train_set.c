@@ -174,23 +174,30 @@ static json_t *from_lines(dr_studio *s, int64_t id, const char *what)
     return all;
 }
 
-/* The lines of train.jsonl that `take` makes something of: of trainings from before such lines were in the store. */
-static json_t *from_log(dr_studio *s, int64_t id, json_t *(*take)(const json_t *line))
+/* The lines of a train.jsonl that `take` makes something of. */
+static json_t *from_file(const char *path, json_t *(*take)(const json_t *line))
 {
-    char path[4096], *text, *rest = NULL;
+    char *text, *rest = NULL;
     size_t size;
     json_t *all = json_array();
-    dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
     if (dr_file_read(path, 64 << 20, &text, &size))
         return all; /* no step yet */
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         json_t *o = json_loads(line, 0, NULL), *taken = json_is_integer(json_object_get(o, "step")) ? take(o) : NULL;
         if (taken)
-            json_array_append_new(all, taken);
+            append_step(all, taken);
         json_decref(o);
     }
     free(text);
     return all;
+}
+
+/* Of trainings from before such lines were in the store. */
+static json_t *from_log(dr_studio *s, int64_t id, json_t *(*take)(const json_t *line))
+{
+    char path[4096];
+    dr_store_train_path(s->store, id, "out/logs/train.jsonl", path, sizeof path);
+    return from_file(path, take);
 }
 
 static json_t *take_point(const json_t *line)
@@ -208,6 +215,21 @@ json_t *dr_loss_points(dr_studio *s, int64_t id)
         return all;
     json_decref(all);
     return from_log(s, id, take_point);
+}
+
+json_t *dr_loss_untold(dr_studio *s, int64_t id, const char *log)
+{
+    json_t *told = from_lines(s, id, "points"), *all = from_file(log, take_point), *rest = json_array(), *point;
+    int64_t last = dr_json_whole(json_array_get(told, json_array_size(told) - 1), "step");
+    size_t i;
+    json_array_foreach(all, i, point)
+    {
+        if (dr_json_whole(point, "step") > last)
+            json_array_append(rest, point);
+    }
+    json_decref(told);
+    json_decref(all);
+    return rest;
 }
 
 json_t *dr_look_json(int step, double loss, json_t *numbers)

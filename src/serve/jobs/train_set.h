@@ -18,6 +18,8 @@ dr_status dr_train_options_of(dr_studio *s, const json_t *settings, const char *
 
 /** All loss points of a training, [] before the first. New. */
 json_t *dr_loss_points(dr_studio *s, int64_t id);
+/** Those of its log that were not told when it was stopped, which may be any time. New. */
+json_t *dr_loss_untold(dr_studio *s, int64_t id, const char *log);
 /** What the model in training made of photos that are held out, as schema Look, from the same file. */
 json_t *dr_looks(dr_studio *s, int64_t id);
 /** A look: `numbers` of metrics by name (taken over), `loss` NaN where it is not known. */

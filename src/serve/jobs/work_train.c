@@ -182,9 +182,9 @@ static dr_status hand_in(dr_work *w, const char *dir)
 
 dr_status dr_work_train(dr_work *w)
 {
-    char dir[PATH_MAX], what[300];
+    char dir[PATH_MAX], log[PATH_MAX], what[300];
     drape_train_options o;
-    train_run r = {.w = w, .steps = (int)dr_json_whole(w->settings, "steps"), .points = json_array()};
+    train_run r = {.w = w, .steps = (int)dr_json_whole(w->settings, "steps")};
     /* all memory for the training */
     drape_pipeline_free(*w->pipeline);
     drape_parser_free(*w->parser);
@@ -195,10 +195,11 @@ dr_status dr_work_train(dr_work *w)
     dr_status st = dr_train_folders(w->s, w->settings, dir, NULL, NULL);
     if (!st)
         st = dr_train_options_of(w->s, w->settings, dir, &r.paths, &o);
-    if (st) {
-        json_decref(r.points);
+    if (!st)
+        st = dr_path(log, sizeof log, dir, "out/logs/train.jsonl");
+    if (st)
         return st;
-    }
+    r.points = dr_loss_untold(w->s, w->job->id, log);
     r.every = o.validation_steps;
     o.callbacks = (drape_train_callbacks){&r, on_prepare, on_step, on_message, on_cancel, on_look};
     st = (dr_status)drape_train(&o);
