@@ -10,6 +10,17 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define WRITING 3600 /* seconds in which a file that is being written is done */
+
+/* Half a file that another thread, or another worker of this folder, may be about to give its name. */
+static bool is_being_written(const char *path)
+{
+    struct stat f;
+    return strstr(dr_path_name(path), ".tmp-") && stat(path, &f) == 0 && f.st_mtime > time(NULL) - WRITING;
+}
 
 /* Adds the folder's entries, as paths. */
 static void list(const char *dir, GPtrArray *paths)
@@ -37,7 +48,7 @@ static void remove_unknown(dr_store *s, const GPtrArray *paths, const char *know
     }
     if (!dr_sql_end(s->db, r))
         for (guint i = 0; i < paths->len; i++)
-            if (!g_hash_table_contains(set, dr_path_name(paths->pdata[i])))
+            if (!g_hash_table_contains(set, dr_path_name(paths->pdata[i])) && !is_being_written(paths->pdata[i]))
                 (void)dr_remove_tree(paths->pdata[i]);
     g_hash_table_destroy(set);
 }

@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "serve/store/stores.h"
 
@@ -193,6 +196,26 @@ static void what_a_killed_server_left_behind_goes_at_the_next_start(void **state
     dr_store_close(s);
 }
 
+/* A worker that comes looks at the folder while another one that shares it writes there. */
+static void what_is_being_written_stays_for_an_hour(void **state)
+{
+    (void)state;
+    char fresh[PATH_MAX], old[PATH_MAX];
+    dr_store *s = open_store();
+    dr_blob kept = put(s, "kept");
+    dr_path_format(fresh, sizeof fresh, dr_store_dir(s), "blobs/%.2s/%s.tmp-abcdef", kept.id, kept.id);
+    dr_path_format(old, sizeof old, dr_store_dir(s), "blobs/%.2s/%s.tmp-ghijkl", kept.id, kept.id);
+    assert_int_equal(dr_mkdirs(fresh), DR_OK); /* whatever it is, and where the bytes lie in the database, too */
+    assert_int_equal(dr_mkdirs(old), DR_OK);
+    struct timespec long_ago = {.tv_sec = time(NULL) - 7200};
+    assert_int_equal(utimensat(AT_FDCWD, old, (struct timespec[]){long_ago, long_ago}, 0), 0);
+    dr_store_close(s);
+    s = open_store();
+    assert_true(dr_exists(fresh));
+    assert_false(dr_exists(old));
+    dr_store_close(s);
+}
+
 static void end(dr_store *s, int64_t id, double ended, bool garment)
 {
     dr_lease l = take(s, id);
@@ -343,6 +366,7 @@ int main(void)
         WITH_A_STORE(pictures_go_with_the_last_job_that_refers_to_them),
         WITH_A_STORE(a_picture_of_nobody_stays_for_a_day),
         WITH_A_STORE(what_a_killed_server_left_behind_goes_at_the_next_start),
+        WITH_A_STORE(what_is_being_written_stays_for_an_hour),
         WITH_A_STORE(old_jobs_go_but_garments_and_waiting_ones_stay),
         WITH_A_STORE(beyond_a_size_the_oldest_go),
         WITH_A_STORE(jobs_are_found_by_words),
