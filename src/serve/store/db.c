@@ -34,7 +34,9 @@ static dr_rows *ask(dr_db *db, const char *sql, const char *types, va_list ap)
     dr_value v[DR_MAX_VALUES];
     int n = 0;
     bool binary = types && *types == '!';
-    for (types += binary; types && *types; types++, n++) {
+    if (binary)
+        types++;
+    for (; types && *types; types++, n++) {
         DR_ASSERT(n < DR_MAX_VALUES, "too many parameters: %s", sql);
         v[n] = (dr_value){.type = *types};
         if (*types == 'i')
