@@ -21,6 +21,13 @@ static dr_image filled(int width, int height, int channels, int value)
     return im;
 }
 
+static void clear(dr_image *picture, dr_image *mask, dr_image *cloth)
+{
+    dr_image_clear(picture);
+    dr_image_clear(mask);
+    dr_image_clear(cloth);
+}
+
 static dr_image hole(dr_rect box)
 {
     dr_image mask = filled(W, H, 1, 0);
@@ -77,9 +84,7 @@ static void only_the_hole_is_filled(void **state)
             else
                 assert_true(p[0] == 77 && p[1] == 77 && p[2] == 77);
         }
-    dr_image_clear(&picture);
-    dr_image_clear(&mask);
-    dr_image_clear(&cloth);
+    clear(&picture, &mask, &cloth);
 }
 
 static void middles_lie_over_each_other_and_the_rest_is_mirrored(void **state)
@@ -97,9 +102,7 @@ static void middles_lie_over_each_other_and_the_rest_is_mirrored(void **state)
         assert_true(at(&picture, middle - half - 4, y)[0] > 180); /* mirrored at the cloth's own edge: red still */
         assert_true(at(&picture, middle + half + 4, y)[2] > 180);
     }
-    dr_image_clear(&picture);
-    dr_image_clear(&mask);
-    dr_image_clear(&cloth);
+    clear(&picture, &mask, &cloth);
 }
 
 static void a_mask_without_white_changes_nothing(void **state)
@@ -109,9 +112,7 @@ static void a_mask_without_white_changes_nothing(void **state)
     assert_int_equal(dr_lay_cloth(&picture, &mask, &cloth), DR_OK);
     for (int i = 0; i < 3 * W * H; i++)
         assert_int_equal(picture.data[i], 77);
-    dr_image_clear(&picture);
-    dr_image_clear(&mask);
-    dr_image_clear(&cloth);
+    clear(&picture, &mask, &cloth);
 }
 
 static void a_hole_of_one_line_is_filled(void **state)
@@ -122,9 +123,7 @@ static void a_hole_of_one_line_is_filled(void **state)
     assert_int_equal(dr_lay_cloth(&picture, &mask, &cloth), DR_OK);
     for (int x = box.x; x < box.x + box.width; x++)
         assert_true(at(&picture, x, 40)[1] < 40);
-    dr_image_clear(&picture);
-    dr_image_clear(&mask);
-    dr_image_clear(&cloth);
+    clear(&picture, &mask, &cloth);
 }
 
 int main(void)

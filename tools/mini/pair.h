@@ -1,11 +1,12 @@
 /* A person, what is masked, and a photo of the garment that belongs there: what a net learns dressing from.
  *
  * Nobody has photos of the same garment worn and lying flat for us, so pairs are made. The net sees the garment's cloth
- * laid over the mask (mask/lay_cloth.h), and the target is one of three kinds:
+ * laid over the mask (mask/lay_cloth.h), and the target is one of two kinds:
  *
- *   flat    the cloth of a true photo of a garment, or of a swatch with a pattern, laid in the same way, where the
- * person's garment is, with that one's folds: colours, stripes and prints go through as they are worn    the person's
- * own garment; its photo is cut out of the person's, turned, stretched and bent, on a ground
+ * Flat: the cloth of a true photo of a garment, or of a swatch with a pattern, laid in the same way where the person's
+ * garment is, with that one's folds: colours, stripes and prints go through as they are.
+ *
+ * Worn: the person's own garment; its photo is cut out of the person's, turned, stretched and bent, on a ground.
  *
  * Flat garments have long sleeves where the person's are long: else the net could not know.
  */

@@ -12,9 +12,8 @@
 #define NV 4
 #define PANEL DR_LINEAR8_PANEL
 #define GROUP DR_LINEAR8_GROUP
-#define BLOCK_BYTES                                                                                                    \
-    (448 << 10) /* codes of a block of rows: with a panel of weights in a second-level cache of 1 MiB                  \
-                 */
+/* Codes of a block of rows: with a panel of weights in a second-level cache of 1 MiB. */
+#define BLOCK_BYTES (448 << 10)
 #define UNITS_PER_THREAD 4
 
 #if defined(DR_ISA_avx512)
