@@ -233,6 +233,13 @@ typedef enum drape_preset {
     DRAPE_PRESET_FAST      /* UniPC, 10 steps, guidance until half of them, the same cache */
 } drape_preset;
 
+/* What of the mask neither the old garment covers nor the new one, see drape_tryon_unworn(). */
+typedef enum drape_unworn {
+    DRAPE_UNWORN_AUTO,  /* keep for a model that asks for it (_drape_keep_unworn), else paint */
+    DRAPE_UNWORN_PAINT, /* as the model paints it */
+    DRAPE_UNWORN_KEEP   /* as it is in the photo */
+} drape_unworn;
+
 typedef struct drape_tryon_options {
     const char *prompt;          /* NULL is "" */
     const char *negative_prompt; /* NULL is "" */
@@ -267,7 +274,8 @@ typedef struct drape_tryon_options {
     int cache_branch; /* how much a call that reuses computes itself: as far down as this skip connection, counted from
                          0 as the paper does; 0 is the least */
     double cache_start, cache_end; /* the calls that lie between these parts of the run may reuse */
-    bool karras_open; /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
+    bool karras_open;    /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
+    drape_unworn unworn; /* for drape_tryon_keeps_unworn(); drape_tryon() does not look at it */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -341,6 +349,9 @@ drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_option
  */
 drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
                          const drape_tryon_options *options, drape_image *out);
+
+/** Whether the options, with this pipeline, ask for drape_tryon_unworn() after drape_tryon(). */
+bool drape_tryon_keeps_unworn(const drape_pipeline *p, const drape_tryon_options *options);
 
 /** The text that drape_image_write() keeps in the file: prompt, steps, sampler, seed and so on in one block, as
  *  AUTOMATIC1111 writes it. malloc'ed. NULL when out of memory. */
@@ -443,6 +454,20 @@ drape_status drape_mask_refine(const drape_image *rough, const drape_image *phot
 /** For people: labels as colours, and a photo with what a mask covers tinted. 3 channels. */
 drape_status drape_mask_colours(const drape_image *labels, drape_image *out);
 drape_status drape_mask_overlay(const drape_image *photo, const drape_image *mask, drape_image *out);
+
+/**
+ * Gives a result of drape_tryon() the photo's own pixels back where, inside the mask, neither the old garment is nor
+ * the new one, as a clothes parser sees them: background, arms, hair that the mask covered and the new garment does
+ * not. Small spots stay as painted.
+ *
+ * @param labels   drape_mask_labels() of the photo; NULL: they are made here
+ * @param options  those that it was painted with: mask_grow and callbacks are used
+ * @param picture  the result, of the photo's size; untouched on failure
+ * @param kept     whether anything was given back; false where the parser sees no garment in the result. May be NULL
+ */
+drape_status drape_tryon_unworn(drape_parser *parser, const drape_image *photo, const drape_image *mask,
+                                const drape_image *labels, const drape_tryon_options *options, drape_image *picture,
+                                bool *kept);
 
 /* --- photos of a garment ---------------------------------------------------------------------------- */
 

@@ -252,6 +252,8 @@ static dr_status check_options(const drape_pipeline *p, const drape_tryon_option
     if (!st && o->cache_start > o->cache_end)
         return dr_fail(DR_EINVAL, "cache_start is %.10g and cache_end %.10g: reuse cannot end before it begins",
                        o->cache_start, o->cache_end);
+    if (!st && o->unworn == DRAPE_UNWORN_KEEP && !o->paste)
+        return dr_fail(DR_EINVAL, "unworn is keep, which needs the paste into the photo, and that is off");
     const dr_step_plan plan = plan_of(o);
     return st ? st : dr_step_plan_check(&plan, dr_unet_skips(&p->engine.unet_config));
 }
@@ -409,6 +411,12 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     return (drape_status)st;
 }
 
+bool drape_tryon_keeps_unworn(const drape_pipeline *p, const drape_tryon_options *o)
+{
+    bool advised = p->engine.schedule.keep_unworn && o->paste && !o->whole;
+    return o->unworn == DRAPE_UNWORN_KEEP || (o->unworn == DRAPE_UNWORN_AUTO && advised);
+}
+
 /* The folder's name, without what leads to it; a file's without its extension. */
 static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
 {
@@ -444,6 +452,8 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
     if (options->cache_interval > 1 && options->cache_start < options->cache_end)
         fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
                 options->cache_branch, options->cache_start, options->cache_end);
+    if (drape_tryon_keeps_unworn(p, options))
+        fprintf(f, ", Unworn: keep");
     if (p->engine.dresses)
         fprintf(f, ", Garment model: %s",
                 p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));

@@ -4,6 +4,8 @@
 
 #include "api/parser.h"
 #include "mask/garment.h"
+#include "mask/mask_shape.h"
+#include "mask/unworn.h"
 #include "options/options.h"
 #include "pipeline/shipped.h"
 
@@ -179,6 +181,61 @@ drape_status drape_mask_refine(const drape_image *rough, const drape_image *phot
         st = dr_mask_refine(&mask, (const dr_image *)rough, (const dr_image *)photo, (const dr_image *)labels,
                             name_of(&o));
     return give(out, &mask, st);
+}
+
+/* --- after a try-on ------------------------------------------------------------------------------ */
+
+static drape_status keep_unworn(drape_parser *p, const drape_image *photo, const drape_image *mask,
+                                const drape_image *before, const drape_tryon_options *o, drape_image *picture,
+                                bool *kept)
+{
+    const drape_mask_options parsing = {.name = "the result", .cancel = o->callbacks.cancel, .user = o->callbacks.user};
+    drape_image after = {0};
+    dr_image used = {0};
+    dr_status st = (dr_status)drape_mask_labels(p, picture, &parsing, &after);
+    if (!st)
+        st = dr_image_copy(&used, (const dr_image *)mask);
+    if (!st && o->mask_grow) {
+        dr_mask_binarize(&used);
+        st = dr_mask_grow(&used, o->mask_grow);
+    }
+    if (!st)
+        st = dr_keep_unworn((dr_image *)picture, (const dr_image *)photo, &used, (const dr_image *)before,
+                            (const dr_image *)&after, kept);
+    drape_image_free(&after);
+    dr_image_clear(&used);
+    return (drape_status)st;
+}
+
+drape_status drape_tryon_unworn(drape_parser *p, const drape_image *photo, const drape_image *mask,
+                                const drape_image *labels, const drape_tryon_options *options, drape_image *picture,
+                                bool *kept)
+{
+    const drape_mask_options parsing = {.cancel = options->callbacks.cancel, .user = options->callbacks.user};
+    drape_image own = {0};
+    bool given_back = false;
+    dr_status st = check_picture(photo, 3, "the photo");
+    if (!st)
+        st = check_picture(mask, 1, "the mask");
+    if (!st)
+        st = check_picture(picture, 3, "the result");
+    if (!st)
+        st = check_same_size(mask, "the mask", photo, "the photo");
+    if (!st)
+        st = check_same_size(picture, "the result", photo, "the photo");
+    if (!st && labels && labels->data)
+        st = check_labels(labels);
+    else if (!st)
+        st = (dr_status)drape_mask_labels(p, photo, &parsing, &own);
+    const drape_image *before = own.data ? &own : labels;
+    if (!st)
+        st = check_same_size(before, "the label map", photo, "the photo");
+    if (!st)
+        st = (dr_status)keep_unworn(p, photo, mask, before, options, picture, &given_back);
+    if (kept)
+        *kept = given_back;
+    drape_image_free(&own);
+    return (drape_status)st;
 }
 
 /* --- for people --------------------------------------------------------------------------------- */

@@ -35,6 +35,7 @@ typedef struct dr_schedule {
     double advised_guidance; /* _drape_guidance_scale */
     bool advice_given;       /* the config names the steps: the model is made for them */
     bool lay_cloth;          /* _drape_lay_cloth: cloth in the hole instead of grey, mask/lay_cloth.h */
+    bool keep_unworn;        /* _drape_keep_unworn: its pictures are better for mask/unworn.h */
     float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
                                 the defaults of DDPMScheduler */
 } dr_schedule;

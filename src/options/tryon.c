@@ -3,7 +3,8 @@
 
 #include "diffusion/sampler.h"
 
-_Static_assert(DRAPE_FIT_REGION == 0 && DRAPE_FIT_APP == 3 && sizeof(drape_fit) == sizeof(int),
+_Static_assert(DRAPE_FIT_REGION == 0 && DRAPE_FIT_APP == 3 && sizeof(drape_fit) == sizeof(int) &&
+                   DRAPE_UNWORN_AUTO == 0 && DRAPE_UNWORN_KEEP == 2,
                "words are counted like the enum");
 
 #define F(field) #field, offsetof(drape_tryon_options, field)
@@ -62,6 +63,10 @@ const drape_option dr_tryon_table[] = {
      .unset = "1 per 128 pixels of region"},
     {F(paste), DRAPE_OPTION_BOOL, 0, 1, NULL, "paste into the untouched photo; off gives the model's own picture"},
     {F(color_match), DRAPE_OPTION_BOOL, 0, 1, NULL, "shift the picture's mean colour to the photo's around the mask"},
+    {F(unworn), DRAPE_OPTION_ENUM, 0, 0, NULL,
+     "what the mask covers and neither the old garment nor the new one does, as a clothes parser sees them: paint it, "
+     "or keep the photo's; auto: as the model asks for",
+     .choices = "auto|paint|keep"},
 
     {F(fit), DRAPE_OPTION_ENUM, 0, 0, NULL,
      "with a garment: how photo, mask and garment get the working size; region: as said above; the others as CatVTON's "

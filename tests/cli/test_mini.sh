@@ -73,5 +73,15 @@ if [ -e "$small/garment/model_index.json" ]; then
         echo "$flat: $from from the garment's colour, dressed $to"
         below "$to" 0.5 "$from" || fail "$flat: the colour has not come: $from, then $to"
     done
+    # What the mask covers and no garment does is the photo's, unless it is asked to be painted.
+    works "$drape" tryon --image "$person" --mask mask.png --mask-blur $soft --garment "$garment" --seed 1 --quiet \
+        --unworn paint -o painted.png
+    grep -a -q "Unworn: keep" striped-shirt.png || fail "the small model does not keep what is not worn"
+    ! grep -a -q "Unworn" painted.png || fail "--unworn paint keeps what is not worn"
+    ! cmp -s striped-shirt.png painted.png || fail "--unworn changes nothing"
+    distance painted.png - >/dev/null
+    ! "$drape" tryon --image "$person" --mask mask.png --garment "$garment" --unworn keep --paste off -o no.png 2>err ||
+        fail "--unworn keep is taken without a paste"
+    grep -q "needs the paste" err || fail "--unworn keep without a paste: $(cat err)"
 fi
 echo "test_mini.sh: works"

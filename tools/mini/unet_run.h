@@ -38,6 +38,7 @@ typedef struct unet_options {
     double outside_weight;            /* of the loss outside the mask; inside it is 1 */
     double no_caption;                /* share of examples without words, for guidance */
     int walks, walk_steps;            /* samples of a batch that walk; steps of a walk */
+    int walk_patch;                   /* cells: their error inside the mask is that of such patches' means */
     double walk_weight;               /* of their squared error in the latents, beside the plain ones' in v */
     bool freeze_text;                 /* the UNet learns alone */
     bool keep_base;                   /* the result has the UNet of `init` as well, as the one that goes on learning */

@@ -13,13 +13,14 @@
 json_t *unet_fingerprint(const unet_options *o)
 {
     return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:i, s:i, s:f, s:b, s:f, s:f, "
-                     "s:b, s:i}",
+                     "s:b, s:i, s:i}",
                      "seed", (json_int_t)o->seed, "photo_limit", o->photo_limit, "batch", o->batch, "fresh", o->fresh,
                      "pool", o->pool, "warmup", o->warmup, "lr", o->lr, "weight_decay", o->weight_decay, "max_norm",
                      o->max_norm, "ema_decay", o->ema_decay, "outside_weight", o->outside_weight, "no_caption",
                      o->no_caption, "arch", o->arch, "walks", o->walks, "walk_steps", o->walk_steps, "walk_weight",
                      o->walk_weight, "freeze_text", o->freeze_text, "pull", o->adversary.pull, "critic_features",
-                     o->adversary.features, "garments", o->garments != NULL, "size", o->size);
+                     o->adversary.features, "garments", o->garments != NULL, "size", o->size, "walk_patch",
+                     o->walk_patch);
 }
 
 static dr_status write_part(const dr_params *p, const char *dir, const char *part, const char *file, const char *prefix)

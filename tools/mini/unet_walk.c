@@ -94,6 +94,35 @@ static float latent_of(float a, float x, float v)
     return sqrtf(a) * x - sqrtf(1 - a) * v;
 }
 
+/* Gives every masked cell of the patch at (top, left) the patch's mean of channel c. */
+static void smooth_patch(const unet_run *r, const uint8_t *mask, int64_t top, int64_t left, int c, float *d)
+{
+    int64_t side = r->pool.layout.side, patch = r->o->walk_patch, count = 0;
+    float sum = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t y = top; y < top + patch && y < side; y++)
+            for (int64_t x = left; x < left + patch && x < side; x++) {
+                if (!mask[y * side + x])
+                    continue;
+                float *at = d + (y * side + x) * MINI_CHANNELS + c;
+                if (pass)
+                    *at = sum / (float)count;
+                sum += pass ? 0 : *at;
+                count += !pass;
+            }
+}
+
+/* With patches, an error inside the mask is that of a patch's mean: what lies inside it is the critic's. */
+static void smooth(const unet_run *r, const mini_batch *b, int64_t n, float *d)
+{
+    const uint8_t *mask = b->mask + n * r->pool.layout.cells;
+    int64_t side = r->pool.layout.side, patch = r->o->walk_patch;
+    for (int64_t y = 0; patch > 1 && y < side; y += patch)
+        for (int64_t x = 0; x < side; x += patch)
+            for (int c = 0; c < MINI_CHANNELS; c++)
+                smooth_patch(r, mask, y, x, c, d);
+}
+
 /* The gradient at the latents [values] that walk i leads to, of their squared error; returns the mean error. */
 static double error_of(const unet_run *r, const mini_batch *b, int64_t i, const float *latents, float *gradient)
 {
@@ -101,8 +130,11 @@ static double error_of(const unet_run *r, const mini_batch *b, int64_t i, const 
     const float *target = b->target + n * values;
     float k = (float)(2 * r->o->walk_weight / ((double)b->N * (double)values));
     double sum = 0;
+    for (int64_t j = 0; j < values; j++)
+        gradient[j] = latents[j] - target[j];
+    smooth(r, b, n, gradient);
     for (int64_t j = 0; j < values; j++) {
-        float d = latents[j] - target[j], w = unet_weight_at(r, b, n, j);
+        float d = gradient[j], w = unet_weight_at(r, b, n, j);
         sum += (double)(w * d * d);
         gradient[j] = k * w * d;
     }

@@ -226,6 +226,20 @@ static dr_status get_mask(const tryon_run *r, const drape_image *photo, drape_im
     return (dr_status)drape_mask(*w->parser, photo, &o, mask);
 }
 
+static dr_status keep_unworn(const tryon_run *r, const drape_image *photo, const drape_image *mask, drape_image *out)
+{
+    bool kept = true, asked = r->o.unworn == DRAPE_UNWORN_KEEP;
+    dr_status st = dr_work_parser(r->w);
+    if (st && !asked) /* none is installed */
+        return DR_OK;
+    if (!st)
+        st = (dr_status)drape_tryon_unworn(*r->w->parser, photo, mask, NULL, &r->o, out, &kept);
+    if (!st && !kept && asked)
+        dr_work_warn(r->w,
+                     "the clothes parser sees no garment in the result, so the whole mask stays as it is painted");
+    return st;
+}
+
 static dr_status make_picture(tryon_run *r, const drape_image *photo, const drape_image *mask)
 {
     dr_blob b;
@@ -234,6 +248,10 @@ static dr_status make_picture(tryon_run *r, const drape_image *photo, const drap
     dr_status st = (dr_status)drape_tryon(p, photo, mask, &r->o, &out);
     if (st)
         return st;
+    if (drape_tryon_keeps_unworn(p, &r->o) && (st = keep_unworn(r, photo, mask, &out))) {
+        drape_image_free(&out);
+        return st;
+    }
     char *parameters = drape_tryon_parameters(p, &r->o, out.width, out.height);
     st = dr_studio_keep_image(r->w->s, &out, parameters, &b);
     free(parameters);
