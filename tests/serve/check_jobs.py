@@ -406,6 +406,13 @@ class Garments(Case):
         other = self.client.ended(self.client.submit(**self.worn(garment_photo=self.photo, garment_cut="keep")))
         self.assertNotEqual(other["results"][0]["image"], job["results"][0]["image"])
 
+    def test_what_nobody_wears_may_be_kept(self):
+        painted = self.client.ended(self.client.submit(**self.worn()))
+        kept = self.client.ended(self.client.submit(**self.worn(unworn="keep")))
+        self.assertEqual(kept["state"], "done", kept)
+        if kept["results"][0]["image"] == painted["results"][0]["image"]:  # in noise a parser may see anything
+            self.assertIn("sees no garment in the result", json.dumps(kept["warnings"]))
+
     def test_img2img_takes_it_as_a_script(self):
         unit = {"image": b64(CATVTON / "runs" / "garment.png"), "cut": "keep"}
         body = {"init_images": [b64(PHOTO)], "mask": b64(MASK), "steps": 2, "seed": 4, "prompt": "masterpiece",
