@@ -125,12 +125,14 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_int_equal(s.advised_steps, 50);
     assert_float_equal(s.advised_guidance, 7.5, 0);
     assert_false(s.lay_cloth);
+    assert_false(s.keep_unworn);
     dr_schedule_clear(&s);
-    assert_int_equal(parse(&s, "{\"_class_name\":\"DDIMScheduler\",\"timestep_spacing\":\"trailing\",\"clip_sample\":"
-                               "false,\"set_alpha_to_one\":true,\"skip_prk_steps\":true,\"steps_offset\":1,"
-                               "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true,\"_drape_steps\":4,"
-                               "\"_drape_guidance_scale\":3,\"_drape_lay_cloth\":true," SD_BETAS "}"),
-                     DR_OK);
+    assert_int_equal(
+        parse(&s, "{\"_class_name\":\"DDIMScheduler\",\"timestep_spacing\":\"trailing\",\"clip_sample\":"
+                  "false,\"set_alpha_to_one\":true,\"skip_prk_steps\":true,\"steps_offset\":1,"
+                  "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true,\"_drape_steps\":4,"
+                  "\"_drape_guidance_scale\":3,\"_drape_lay_cloth\":true,\"_drape_keep_unworn\":true," SD_BETAS "}"),
+        DR_OK);
     assert_string_equal(s.class_name, "DDIMScheduler");
     assert_int_equal(s.prediction, DR_PREDICT_V);
     assert_int_equal(s.spacing, DR_SPACING_TRAILING);
@@ -141,6 +143,7 @@ static void what_a_config_leaves_out_is_known(void **state)
     assert_int_equal(s.advised_steps, 4);
     assert_float_equal(s.advised_guidance, 3, 0);
     assert_true(s.lay_cloth);
+    assert_true(s.keep_unworn);
     dr_schedule_clear(&s);
 }
 
