@@ -226,10 +226,18 @@ kill -KILL "$(pgrep -f "output_dir=killed " | tail -1)"
 ends 15 killed
 goes_on killed
 
-begin stopped # Ctrl-C
-kill -INT "$launcher"
-ends 15 stopped
-grep -q "drape train: interrupted" err || fail "that it was interrupted is not said"
+export OMPI_MCA_odls_base_sigkill_timeout=3 # that Open MPI waits until it kills
+for whom in launcher launcher rank; do # Ctrl-C, or a signal to one rank
+    rm -rf stopped
+    begin stopped
+    case $whom in
+    launcher) kill -INT "$launcher" ;;
+    rank) kill -INT "$(pgrep -f "output_dir=stopped " | tail -1)" ;;
+    esac
+    ends 15 stopped
+    grep -q "drape train: stopped after step .* checkpoint written" err || fail "the checkpoint is not waited for"
+done
+unset OMPI_MCA_odls_base_sigkill_timeout
 goes_on stopped
 
 works 2 disk --max_train_steps=2 --checkpointing_steps=2
