@@ -23,8 +23,8 @@ from scale import measure, parser, prepare, seconds_of, training
 from side_by_side import HERE, heading, note
 
 OPEN_MPI = f"""mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl tcp,self --mca btl_tcp_if_include {NET}0/24
- --mca oob_tcp_if_include {NET}0/24 --mca plm_rsh_agent {{agent}} --map-by ppr:1:node --host {{hosts}}"""
-MPICH = "mpirun.mpich -launcher ssh -launcher-exec {agent} -iface slow0 -ppn 1 -hosts {hosts} -genv UCX_TLS tcp,self"
+ --mca oob_tcp_if_include {NET}0/24 --mca plm_rsh_agent {{agent}} --hostfile {{hosts}}"""
+MPICH = "mpirun.mpich -launcher ssh -launcher-exec {agent} -iface slow0 -f {hosts} -genv UCX_TLS tcp,self"
 
 
 def arguments():
@@ -61,7 +61,11 @@ def over_links(a, links, wire):
     with tempfile.TemporaryDirectory() as folder:
         agent = links.agent(os.path.join(folder, "agent"))
         command, out = training(a, 1 + a.each * len(a.links), [f"--gradient_wire={wire}"])
-        mpirun = (OPEN_MPI if a.mpi == "openmpi" else MPICH).format(agent=agent, hosts=",".join(links.addresses[:a.ranks]))
+        mpirun, line = (OPEN_MPI, "{} slots=1\n") if a.mpi == "openmpi" else (MPICH, "{}:1\n")
+        hosts = os.path.join(folder, "hosts")
+        with open(hosts, "w", encoding="utf-8") as f:
+            f.writelines(line.format(address) for address in links.addresses)
+        mpirun = mpirun.format(agent=agent, hosts=hosts)
         links.set(0, 0)
         with open(os.path.join(folder, "said"), "w+", encoding="utf-8") as said:
             with subprocess.Popen(links.enter(0) + shlex.split(mpirun) + ["-n", str(a.ranks)] + command, stdout=said,
