@@ -31,6 +31,7 @@ set_tests_properties(${names} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${CMAKE_S
 add_executable(cli_judge tests/cli/judge.c)
 target_link_libraries(cli_judge PRIVATE mini_parts)
 set(cli_test_mini_needs $<TARGET_FILE:example_crops> $<TARGET_FILE:cli_judge>)
+set(cli_test_ranks_needs ${DRAPE_MPIRUN} drape-mpi.so)
 file(GLOB scripts CONFIGURE_DEPENDS tests/*/test_*.sh)
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
@@ -40,6 +41,11 @@ foreach(script ${scripts})
   set_tests_properties(${folder}_${name} PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
                        ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
 endforeach()
+# Ranks once more by the other MPI; skipped where there is none.
+add_test(NAME cli_test_ranks_other COMMAND tests/cli/test_ranks.sh $<TARGET_FILE:drape> ${DRAPE_OTHER_MPIRUN}
+                                           drape-mpi-${DRAPE_OTHER_MPI}.so)
+set_tests_properties(cli_test_ranks_other PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+                     ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
 
 # The small model's training is no part of the build: a test makes it first.
 add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet mini_made

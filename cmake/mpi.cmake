@@ -1,6 +1,8 @@
-# MPI, for `mpirun -n N drape train`: a module beside the program, loaded when an MPI launcher started it. Whatever MPI
-# FindMPI finds; another one: -DMPI_C_COMPILER=mpicc.mpich.
-set(DRAPE_MPI AUTO CACHE STRING "Build the module for training over several machines: AUTO, ON or OFF")
+# MPI, for `mpirun -n N drape train`: a module beside the program, loaded when an MPI launcher started it. drape-mpi.so is
+# for the MPI that FindMPI finds (another one: -DMPI_C_COMPILER=mpicc.mpich). Where the system has both Open MPI and MPICH,
+# as Debian's packages may be beside each other, the other one gets a module with its name in it, and the launcher
+# says which is loaded (src/learn/ranks_load.c).
+set(DRAPE_MPI AUTO CACHE STRING "Build the modules for training over several machines: AUTO, ON or OFF")
 set_property(CACHE DRAPE_MPI PROPERTY STRINGS AUTO ON OFF)
 if(DRAPE_MPI STREQUAL "AUTO")
   find_package(MPI COMPONENTS C QUIET)
@@ -10,15 +12,36 @@ if(DRAPE_MPI STREQUAL "AUTO")
 elseif(DRAPE_MPI)
   find_package(MPI REQUIRED COMPONENTS C)
 endif()
+
+function(drape_mpi_module target file component includes libraries)
+  add_library(${target} MODULE src/mpi/module.c)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${file} PREFIX "" C_VISIBILITY_PRESET hidden)
+  target_include_directories(${target} PRIVATE src)
+  target_include_directories(${target} SYSTEM PRIVATE ${includes})
+  target_link_libraries(${target} PRIVATE ${libraries})
+  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drape COMPONENT ${component})
+endfunction()
+
 if(DRAPE_MPI AND MPI_C_FOUND)
-  add_library(drape_mpi MODULE src/mpi/module.c)
-  set_target_properties(drape_mpi PROPERTIES OUTPUT_NAME drape-mpi PREFIX "" C_VISIBILITY_PRESET hidden)
-  target_include_directories(drape_mpi PRIVATE src)
-  target_include_directories(drape_mpi SYSTEM PRIVATE ${MPI_C_INCLUDE_DIRS})
-  target_link_libraries(drape_mpi PRIVATE ${MPI_C_LIBRARIES})
+  drape_mpi_module(drape_mpi drape-mpi mpi "${MPI_C_INCLUDE_DIRS}" "${MPI_C_LIBRARIES}")
   # The same MPI's launcher, for the tests.
   get_filename_component(bin ${MPI_C_COMPILER} DIRECTORY)
   string(REGEX MATCH "\\.[a-z]+$" flavour ${MPI_C_COMPILER})
   find_program(DRAPE_MPIRUN NAMES mpirun${flavour} mpiexec${flavour} mpirun HINTS ${bin})
-  install(TARGETS drape_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/drape COMPONENT mpi)
+
+  include(CheckSymbolExists)
+  set(CMAKE_REQUIRED_INCLUDES ${MPI_C_INCLUDE_DIRS})
+  check_symbol_exists(OPEN_MPI mpi.h DRAPE_MPI_IS_OPEN_MPI)
+  unset(CMAKE_REQUIRED_INCLUDES)
+  if(DRAPE_MPI_IS_OPEN_MPI)
+    set(DRAPE_OTHER_MPI mpich)
+    pkg_search_module(OTHER_MPI QUIET IMPORTED_TARGET mpich)
+  else()
+    set(DRAPE_OTHER_MPI openmpi)
+    pkg_search_module(OTHER_MPI QUIET IMPORTED_TARGET ompi-c)
+  endif()
+  find_program(DRAPE_OTHER_MPIRUN NAMES mpirun.${DRAPE_OTHER_MPI} mpiexec.${DRAPE_OTHER_MPI})
+  if(OTHER_MPI_FOUND)
+    drape_mpi_module(drape_mpi_other drape-mpi-${DRAPE_OTHER_MPI} ${DRAPE_OTHER_MPI} "" PkgConfig::OTHER_MPI)
+  endif()
 endif()

@@ -1,5 +1,6 @@
 # What `make package` makes: drape_*.deb with the program and its data, libdrape0_*.deb and libdrape-dev_*.deb with
-# the library, and a .tar.gz with everything that runs from wherever it is unpacked.
+# the library, drape-mpi_*.deb (and drape-mpich_*.deb) with the modules for MPI where there is one, and a .tar.gz with everything
+# that runs from wherever it is unpacked.
 set(CPACK_PACKAGE_NAME drape)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_CONTACT "drape contributors <drape@localhost>" CACHE STRING "Who the packages name as their maintainer")
@@ -42,7 +43,25 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
     "libdrape0 (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), libdnnl-dev, libvips-dev, libjansson-dev, libcurl4-openssl-dev | libcurl-dev, liblapacke-dev")
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "The header drape.h, the static library and the pkg-config file.")
-foreach(part program shared library)
+set(parts program shared library)
+foreach(module drape_mpi drape_mpi_other)
+  if(TARGET ${module})
+    set(part mpi)
+    set(mpi MPI)
+    if(module STREQUAL "drape_mpi_other")
+      set(part ${DRAPE_OTHER_MPI})
+      set(mpi ${DRAPE_OTHER_MPI})
+    endif()
+    list(APPEND parts ${part})
+    list(APPEND CPACK_COMPONENTS_ALL ${part})
+    string(TOUPPER ${part} name)
+    set(CPACK_DEBIAN_${name}_PACKAGE_NAME drape-${part})
+    set(CPACK_DEBIAN_${name}_PACKAGE_SECTION graphics)
+    set(CPACK_DEBIAN_${name}_PACKAGE_DEPENDS "drape (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
+    set(CPACK_DEBIAN_${name}_DESCRIPTION "The module by which several machines train together (${mpi}).")
+  endif()
+endforeach()
+foreach(part ${parts})
   string(TOUPPER ${part} name)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${name}_PACKAGE_NAME} RENAME copyright
           COMPONENT ${part})

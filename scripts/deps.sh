@@ -6,7 +6,8 @@
 #     test     for make test
 #     check    for make check: clang with its runtimes, clang-format, schemathesis
 #     package  for make package
-#     mpi      for training over several machines (mpirun -n N drape train); optional
+#     mpi      for training over several machines (mpirun -n N drape train): Open MPI; optional
+#     mpich    the same with MPICH, instead of Open MPI or beside it
 #     web      the browser that the studio's tests drive
 set -euo pipefail
 
@@ -19,29 +20,33 @@ packages() { # MANAGER GROUP
     apt-check) echo clang clang-format "libclang-rt-*-dev" python3 zsh fish groff ;;
     apt-package) echo dpkg-dev file ;;
     apt-mpi) echo libopenmpi-dev openmpi-bin ;;
+    apt-mpich) echo libmpich-dev mpich ;;
     apt-web) echo chromium chromium-driver python3-selenium fonts-dejavu-core ;;
     dnf-build) echo gcc make cmake ninja-build pkgconf-pkg-config onednn-devel vips-devel jansson-devel libcurl-devel \
         libmicrohttpd-devel sqlite-devel libpq-devel lapack-devel ;;
     dnf-test) echo libcmocka-devel python3 postgresql-server ;;
     dnf-check) echo clang clang-tools-extra compiler-rt python3 ;;
     dnf-mpi) echo openmpi-devel ;;
+    dnf-mpich) echo mpich-devel ;;
     dnf-web) echo chromium chromedriver python3-selenium ;;
     pacman-build) echo base-devel cmake ninja pkgconf onednn libvips jansson curl libmicrohttpd sqlite postgresql-libs lapacke ;;
     pacman-test) echo cmocka python postgresql ;;
     pacman-check) echo clang compiler-rt python ;;
     pacman-mpi) echo openmpi ;;
+    pacman-mpich) echo mpich ;;
     pacman-web) echo chromium python-selenium ;;
     brew-build) echo cmake ninja pkg-config onednn vips jansson curl libmicrohttpd sqlite lapack libomp ;;
     brew-test) echo cmocka python3 postgresql@17 ;;
     brew-mpi) echo open-mpi ;;
+    brew-mpich) echo mpich ;;
     brew-check) echo clang-format python3 ;;
     esac
 }
 
 groups=("${@:-build}")
 for group in "${groups[@]}"; do
-    case $group in build | test | check | package | web | mpi) ;; *)
-        echo "deps.sh: '$group' is not one of build, test, check, package, web, mpi" >&2
+    case $group in build | test | check | package | web | mpi | mpich) ;; *)
+        echo "deps.sh: '$group' is not one of build, test, check, package, web, mpi, mpich" >&2
         exit 2
         ;;
     esac
@@ -97,6 +102,7 @@ have() { # GROUP
     test) command -v python3 >/dev/null && pkg-config --exists cmocka ;;
     check) command -v clang >/dev/null && command -v clang-format >/dev/null ;;
     package) true ;;
+    mpi | mpich) command -v mpicc >/dev/null ;;
     web) command -v chromedriver >/dev/null ;;
     esac
 }

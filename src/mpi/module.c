@@ -84,6 +84,9 @@ static void mpi_close(void *self, int orderly)
     (void)self;
     if (!orderly)
         return;
+    /* MPICH before 4.2 over UCX: a rank that is far ahead waits in MPI_Finalize for all others and answers none of
+     * them, who wait for its answer. */
+    MPI_Barrier(comm);
     MPI_Comm_free(&comm);
     MPI_Finalize();
 }

@@ -106,6 +106,7 @@ static dr_status interrupted(dr_trainer *t)
     dr_status st = dr_trainer_save(t);
     if (st)
         return st;
+    t->stopped = true;
     dr_trainer_say(t, "stopped after step %d of %d; checkpoint written: add --resume_from_checkpoint=latest to go on",
                    t->checkpoint.step, t->plan.steps);
     return dr_fail(DR_ECANCELLED, "interrupted");
@@ -238,7 +239,10 @@ dr_status dr_train(const drape_train_options *o, const dr_train_pictures *pictur
     if (!st)
         st = run(t);
     dr_ranks *ranks = t->ranks;
-    dr_ranks_abort(ranks, st); /* before what travels goes */
+    /* Before what travels goes. Those that stop together part as after a training: a launcher kills all when one has
+     * left, and the first would leave while another one still writes the checkpoint. */
+    if (!t->stopped)
+        dr_ranks_abort(ranks, st);
     trainer_clear(t);
     free(t);
     dr_ranks_close(ranks);

@@ -50,6 +50,7 @@ struct dr_trainer {
     dr_ranks *ranks; /* that train together; NULL: alone */
     bool agrees;     /* ranks stop together: `stop` tells whether, and no longer the callback */
     bool stop;
+    bool stopped; /* all of them, at the same place, with a checkpoint */
 
     dr_tb *events;
     dr_jsonl log;

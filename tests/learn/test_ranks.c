@@ -15,8 +15,9 @@ static void alone_every_call_returns_what_was_given(void **state)
     (void)state;
     dr_ranks *r;
     double x[2] = {1, 2};
-    for (size_t i = 0; i < 4; i++)
-        unsetenv((const char *[]){"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "PMI_RANK"}[i]);
+    for (size_t i = 0; i < 5; i++)
+        unsetenv(
+            (const char *[]){"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_NUM_TASKS"}[i]);
     assert_int_equal(dr_ranks_open(&r, NULL), DR_OK);
     assert_null(r);
     assert_int_equal(dr_ranks_rank(r), 0);
@@ -43,6 +44,19 @@ static void a_launcher_without_a_module_is_refused(void **state)
     setenv("OMPI_COMM_WORLD_SIZE", "1", 1); /* nobody else is there: no module is needed */
     assert_int_equal(dr_ranks_open(&r, NULL), DR_OK);
     unsetenv("OMPI_COMM_WORLD_SIZE");
+
+    setenv("PMIX_RANK", "0", 1); /* Slurm's: by itself it does not tell how many there are */
+    assert_int_equal(dr_ranks_open(&r, NULL), DR_EUNSUPPORTED);
+    setenv("SLURM_STEP_NUM_TASKS", "2", 1);
+    assert_int_equal(dr_ranks_open(&r, NULL), DR_EUNSUPPORTED);
+    setenv("SLURM_STEP_NUM_TASKS", "1", 1);
+    assert_int_equal(dr_ranks_open(&r, NULL), DR_OK);
+    assert_null(r);
+    unsetenv("PMIX_RANK");
+    setenv("SLURM_STEP_NUM_TASKS", "2", 1); /* tasks that nobody joins */
+    assert_int_equal(dr_ranks_open(&r, NULL), DR_OK);
+    assert_null(r);
+    unsetenv("SLURM_STEP_NUM_TASKS");
     unsetenv("DRAPE_MPI_MODULE");
 }
 

@@ -43,6 +43,10 @@ groups=(check)
 asks check
 has clang && has clang-format
 ls /usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer* >"$dir/said" 2>&1 || has libclang-rt-99-dev
+groups=(mpi mpich)
+asks mpi mpich
+has libopenmpi-dev && has libmpich-dev && has mpich
+lacks 'libvips'
 groups=(build test)
 asks build test
 has libvips-dev && has libcmocka-dev

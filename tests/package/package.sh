@@ -64,6 +64,16 @@ if [ "$generators" != TGZ ]; then
     grep -q libvips <<<"$(dpkg-deb -f "$shared" Depends)" || fail "libdrape0 does not depend on libvips"
     [ -n "$(find "$dir/library" -name libdrape.so -xtype f)" ] || fail "libdrape.so leads to nothing"
     works "$dir/program/usr"
+    for module in "$build"/drape-mpi*.so; do # where there is an MPI
+        [ -e "$module" ] || continue
+        file=${module##*/}
+        deb=
+        for d in "$dir"/packages/drape-*.deb; do
+            if dpkg-deb -c "$d" | grep "/drape/$file$" >"$dir/said"; then deb=$d; fi
+        done
+        [ -n "$deb" ] || fail "$file is in no package"
+        grep -qE '^drape \(= .*lib(openmpi|mpich)' <<<"$(dpkg-deb -f "$deb" Depends)" || fail "$deb: $(dpkg-deb -f "$deb" Depends)"
+    done
     # shellcheck disable=SC1091 # made just now
     [ "$(bash --norc -c '. "$1"; COMP_WORDS=(drape tr); COMP_CWORD=1; _drape; echo "${COMPREPLY[@]}"' - \
         "$dir/program/usr/share/bash-completion/completions/drape")" = "tryon train" ] || fail "the completion does not work"
