@@ -162,7 +162,7 @@ static dr_status denoise(dr_dress_run *r)
 dr_status dr_dress_decode(dr_dress_run *r, dr_image *out)
 {
     progress(r, DR_STAGE_DECODE, 0, 1);
-    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, out);
+    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, r->o->part, out);
     progress(r, DR_STAGE_DECODE, 1, 1);
     return st;
 }

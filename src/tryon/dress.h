@@ -25,6 +25,7 @@ typedef struct dr_dress_options {
     int width, height; /* of the person alone, pixels; multiples of the VAE's factor */
     bool cloth_laid;   /* the photo has cloth in the mask's hole, which is not made grey */
     bool mask_any;     /* a latent cell is masked if any pixel of it is; else by the published nearest sample */
+    dr_window part;    /* of the picture, all that is needed; the rest may be black. h 0: the whole */
     dr_stage_callbacks cb;
 } dr_dress_options;
 

@@ -188,7 +188,7 @@ static dr_status denoise_stage(run *r)
 static dr_status decode_stage(run *r, dr_image *out)
 {
     progress(r, DR_STAGE_DECODE, 0, 1);
-    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, out);
+    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, r->o->part, out);
     progress(r, DR_STAGE_DECODE, 1, 1);
     return st;
 }

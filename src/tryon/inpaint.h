@@ -19,6 +19,7 @@ typedef struct dr_inpaint_options {
     uint64_t seed;
     int width, height; /* pixels; multiples of the VAE's factor */
     bool mask_any;     /* a latent cell is masked if any pixel of it is; else by diffusers' nearest sample */
+    dr_window part;    /* of the picture, all that is needed; the rest may be black. h 0: the whole */
     dr_stage_callbacks cb;
 } dr_inpaint_options;
 
