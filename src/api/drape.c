@@ -229,7 +229,7 @@ const char *drape_scheduler_name(int index)
 
 static dr_step_plan plan_of(const drape_tryon_options *o)
 {
-    return (dr_step_plan){o->cache_interval, o->cache_branch, o->cache_start, o->cache_end};
+    return (dr_step_plan){o->cache_interval, o->cache_branch, o->cache_start, o->cache_end, o->cache_threshold};
 }
 
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
@@ -444,6 +444,9 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
     if (options->cache_interval > 1 && options->cache_start < options->cache_end)
         fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
                 options->cache_branch, options->cache_start, options->cache_end);
+    if (options->cache_threshold > 0 && options->cache_start < options->cache_end)
+        fprintf(f, ", Cache threshold: %g, Cached part: %g-%g, Skipped calls: %d", options->cache_threshold,
+                options->cache_start, options->cache_end, p->engine.skipped);
     if (p->engine.dresses)
         fprintf(f, ", Garment model: %s",
                 p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));

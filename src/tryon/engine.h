@@ -83,6 +83,8 @@ typedef struct dr_engine {
     dr_unet_model unet;
     dr_tape tape;
 
+    int skipped; /* calls of the last run, see tryon/step_skip.h */
+
     char *prompt, *negative; /* that `context` belongs to */
     unsigned how;            /* they were read: DR_PROMPT_... */
     int clip_skip;

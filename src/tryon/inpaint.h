@@ -8,6 +8,7 @@
 #include "tryon/engine.h"
 #include "tryon/guidance.h"
 #include "tryon/step_cache.h"
+#include "tryon/step_skip.h"
 
 typedef struct dr_inpaint_options {
     const char *prompt, *negative_prompt;
