@@ -213,13 +213,11 @@ static dr_status look_at_mask(const dr_cache *c, const dr_encoded *e, double *lo
 }
 
 /* The first `count` entries, of which this rank has its part; the others are looked at. */
-static dr_status encode_first(dr_cache *c, int count, double *lost, const dr_cache_callbacks *cb)
+static dr_status encode_first(dr_cache *c, dr_tape *g, int count, double *lost, const dr_cache_callbacks *cb)
 {
-    dr_tape g;
-    dr_status st = dr_tape_init(&g);
-    g.precision = c->precision;
-    g.cancelled = cb->cancelled;
-    g.user = cb->user;
+    dr_status st = DR_OK;
+    g->cancelled = cb->cancelled;
+    g->user = cb->user;
     for (int i = 0; !st && i < c->count; i++) {
         dr_encoded *e = &c->entry[i];
         if (i < count && cb->progress)
@@ -227,13 +225,13 @@ static dr_status encode_first(dr_cache *c, int count, double *lost, const dr_cac
         if (i >= count)
             st = look_at_mask(c, e, &lost[i]);
         else if (is_here(c, i))
-            st = encode_entry(c, e, example_of(c, e), c->photos.any_white, &g, &c->model.net, &lost[i]);
+            st = encode_entry(c, e, example_of(c, e), c->photos.any_white, g, &c->model.net, &lost[i]);
     }
-    dr_tape_clear(&g);
+    g->cancelled = NULL;
     return st;
 }
 
-static dr_status encode_all(dr_cache *c, int count, const dr_cache_callbacks *cb)
+static dr_status encode_all(dr_cache *c, dr_tape *g, int count, const dr_cache_callbacks *cb)
 {
     char text[4096] = "";
     dr_findings doubts;
@@ -241,7 +239,7 @@ static dr_status encode_all(dr_cache *c, int count, const dr_cache_callbacks *cb
     double *lost = calloc((size_t)c->count + 1, sizeof *lost);
     if (!lost)
         return dr_fail(DR_ENOMEM, "out of memory");
-    dr_status st = encode_first(c, count, lost, cb);
+    dr_status st = encode_first(c, g, count, lost, cb);
     if (!st)
         st = hand_out_all(c, lost, c->photos.instances, &doubts);
     free(lost);
@@ -252,7 +250,15 @@ static dr_status encode_all(dr_cache *c, int count, const dr_cache_callbacks *cb
     return st;
 }
 
-dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, int until,
+/* There is nothing left to encode. */
+static void done_with_vae(dr_cache *c, dr_tape *g)
+{
+    dr_vae_unload(&c->model);
+    dr_tape_reset(g);
+    dr_tape_trim(g);
+}
+
+dr_status dr_cache_images(dr_cache *c, dr_tape *g, const dr_source *s, const dr_plan *plan, int first_batch, int until,
                           const dr_cache_photos *photos, const dr_cache_callbacks *cb)
 {
     int first_item = first_batch < plan->batch_count ? plan->batch[first_batch].first : plan->item_count;
@@ -266,11 +272,11 @@ dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, 
         st = dr_vae_load(&c->model, s);
     if (!st) {
         c->vae = c->model.net.config;
-        st = encode_all(c, count, cb);
+        st = encode_all(c, g, count, cb);
     }
     c->missing = c->count - count;
     if (st || !c->missing)
-        dr_vae_unload(&c->model);
+        done_with_vae(c, g);
     return st;
 }
 
@@ -283,10 +289,8 @@ dr_status dr_cache_complete(dr_cache *c, dr_tape *g, int first, int count)
         if (e->mask)
             continue;
         st = encode_entry(c, e, example_of(c, e), c->photos.any_white, g, &c->model.net, &lost);
-        if (!st && --c->missing == 0) {
-            dr_vae_unload(&c->model);
-            dr_tape_trim(g);
-        }
+        if (!st && --c->missing == 0)
+            done_with_vae(c, g);
     }
     return st;
 }

@@ -32,7 +32,7 @@ typedef struct dr_cache {
     int *of_item; /* [plan items]: index into entry, -1 where the run will not go again */
     float **text; /* [instances], [classes]: [77,C] per example, or NULL when the text encoder is trained */
     int instances, classes;
-    dr_precision precision; /* in which it is filled */
+    dr_precision precision; /* in which texts are encoded; photos: the tape's */
     dr_ranks *ranks;        /* who fill it together: each encodes its part for all. NULL: alone */
     bool lay_cloth;         /* pairs: cloth in the hole instead of grey, as the model's schedule has it */
     dr_vae_config vae;
@@ -52,8 +52,9 @@ typedef struct dr_cache_callbacks {
 /** Encodes what the plan needs from micro batch `first_batch` on, up to `until`; what comes later alone is left to
  *  dr_cache_complete(), and must be nothing where ranks fill the cache together. Loads the VAE from `s` and lets it go
  *  unless something is left. Without `any_white`, masks that lose a part on the latents' grid are a doubt. `photos` are
- *  borrowed while something is left. */
-dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, int until,
+ *  borrowed while something is left. The tape keeps its pages for what is to come then: touching new ones takes long.
+ */
+dr_status dr_cache_images(dr_cache *c, dr_tape *g, const dr_source *s, const dr_plan *plan, int first_batch, int until,
                           const dr_cache_photos *photos, const dr_cache_callbacks *cb);
 
 /** Encodes what is left of `count` plan items from `first` on. The tape is reset if that is anything, and the VAE let

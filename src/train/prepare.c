@@ -360,9 +360,9 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
     const dr_cache_photos photos = {&t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
                                     t->o->mask_any_white},
                           held = {&h->photos, NULL, t->o->mask_any_white};
-    dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first,
+    dr_status st = dr_cache_images(&t->cache, &t->tape, t->source, &t->plan, first,
                                    t->encodes_late ? second : t->plan.batch_count, &photos, &cb);
     if (!st && h->photos.count)
-        st = dr_cache_images(&h->cache, t->source, &h->plan, 0, h->plan.batch_count, &held, &cb);
+        st = dr_cache_images(&h->cache, &t->tape, t->source, &h->plan, 0, h->plan.batch_count, &held, &cb);
     return st || t->o->train_text_encoder || t->o->garment_pairs ? st : fill_texts(t);
 }

@@ -64,13 +64,13 @@ static void close_scene(scene *s)
     dr_source_close(s->source);
 }
 
-static void fill(scene *s, dr_cache *c, int first, int until)
+static void fill(scene *s, dr_cache *c, dr_tape *g, int first, int until)
 {
     const dr_cache_photos photos = {.instances = &s->photos};
     const dr_cache_callbacks cb = {.user = s, .progress = on_progress, .doubt = on_doubt};
     s->said[0] = 0;
     *c = (dr_cache){0};
-    if (dr_cache_images(c, s->source, &s->plan, first, until, &photos, &cb))
+    if (dr_cache_images(c, g, s->source, &s->plan, first, until, &photos, &cb))
         fail_msg("%s", dr_error());
 }
 
@@ -93,12 +93,12 @@ static void photos_that_come_up_are_encoded_as_they_would_have_been_before(void 
     (void)state;
     open_scene(&s);
     assert_int_equal(dr_tape_init(&g), DR_OK);
-    fill(&s, &early, 0, s.plan.batch_count);
+    fill(&s, &early, &g, 0, s.plan.batch_count);
     assert_true(early.missing == 0 && !early.model.loaded && s.progress == early.count);
     assert_true(early.count >= PHOTOS && strstr(s.said, "coat_4.png"));
     snprintf(doubt, sizeof doubt, "%s", s.said);
 
-    fill(&s, &late, 0, 1);
+    fill(&s, &late, &g, 0, 1);
     assert_int_equal(late.missing, early.count - 1);
     assert_int_equal(s.progress, 1);
     assert_string_equal(s.said, doubt); /* before the first step, of all */
@@ -127,13 +127,13 @@ static void a_run_that_goes_on_encodes_what_its_first_step_sees(void **state)
     (void)state;
     open_scene(&s);
     assert_int_equal(dr_tape_init(&g), DR_OK);
-    fill(&s, &c, 7, 8);
+    fill(&s, &c, &g, 7, 8);
     assert_true(c.of_item[6] == -1 && c.of_item[7] == 0 && c.entry[0].mask);
     assert_true(c.count >= 2 && !c.entry[1].mask && c.missing == c.count - 1);
     assert_int_equal(dr_cache_complete(&c, &g, 7, s.plan.item_count - 7), DR_OK);
     assert_int_equal(c.missing, 0);
     dr_cache_clear(&c);
-    fill(&s, &c, s.plan.batch_count, s.plan.batch_count);
+    fill(&s, &c, &g, s.plan.batch_count, s.plan.batch_count);
     assert_true(c.count == 0 && !c.model.loaded);
     dr_cache_clear(&c);
     dr_tape_clear(&g);
