@@ -7,7 +7,7 @@ Every way paints the same photos with the same seeds; pictures are compared with
 guided all the way, every call whole, in exact arithmetic. Masks are made where none is given, once. PSNR and SSIM are inside the
 mask, median and least; the colour is the distance of the mean colours inside it (CIELAB), median; with --backbones LPIPS inside the
 mask, too. The UNet's work is counted in halves of guidance, of 50 guided calls; a call that reuses its deep part counts as
---reused of a whole one. CPU time is the whole program's, of all photos, over that of the 50 steps.
+--reused of a whole one, one that is left out as none. CPU time is the whole program's, of all photos, over that of the 50 steps.
 
 The rows are those whose names contain one of the words of --only. A sheet (which needs Pillow) has a row of pictures for each photo.
 """
@@ -32,6 +32,7 @@ WAYS = [("50 steps", BASE),
         ("cache, every 5th whole, from 0.2 on", BASE + ["--cache-interval", "5", "--cache-start", "0.2"]),
         ("cache, every 5th whole, until 0.8", BASE + ["--cache-interval", "5", "--cache-end", "0.8"]),
         ("cache, every 5th whole, 0.2 to 0.8", BASE + ["--cache-interval", "5", "--cache-start", "0.2", "--cache-end", "0.8"]),
+        ("calls left out, threshold 0.05", BASE + ["--cache-threshold", "0.05"]),
         ("20 steps", ["--steps", "20"]),
         ("DPM++ 2M, 20 steps", ["--steps", "20", *DPM]),
         ("DPM++ 2M Karras, 20 steps", ["--steps", "20", *DPM, "--karras"]),
@@ -69,7 +70,8 @@ def halves(parameters, reused):
         again = inside(i, *cache) and since + 1 < interval and n <= kept
         since, kept = (since + 1, kept) if again else (0, n)
         work += n * (reused if again else 1)
-    return work
+    skipped = re.search(r"Skipped calls: (\d+)", parameters)  # of all alike, guided or not
+    return work * (1 - int(skipped[1]) / calls) if skipped else work
 
 
 def drape(a, *args, **more):

@@ -274,8 +274,12 @@ typedef struct drape_tryon_options {
     int cache_branch; /* how much a call that reuses computes itself: as far down as this skip connection, counted from
                          0 as the paper does; 0 is the least */
     double cache_start, cache_end; /* the calls that lie between these parts of the run may reuse */
-    bool karras_open;    /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
-    drape_unworn unworn; /* for drape_tryon_keeps_unworn(); drape_tryon() does not look at it */
+    double cache_threshold; /* leave out calls whose prediction would change by less than this part of itself, by an
+                               estimate that is added up until one is made again (EasyCache, Zhou et al. 2025,
+                               arXiv:2507.02860); 0: all are made. Not beside a cache_interval; cache_start and
+                               cache_end hold for it, too */
+    bool karras_open;       /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
+    drape_unworn unworn;    /* for drape_tryon_keeps_unworn(); drape_tryon() does not look at it */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \
@@ -354,7 +358,8 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
 bool drape_tryon_keeps_unworn(const drape_pipeline *p, const drape_tryon_options *options);
 
 /** The text that drape_image_write() keeps in the file: prompt, steps, sampler, seed and so on in one block, as
- *  AUTOMATIC1111 writes it. malloc'ed. NULL when out of memory. */
+ *  AUTOMATIC1111 writes it. With a cache_threshold it says how many calls the pipeline's last picture did without.
+ *  malloc'ed. NULL when out of memory. */
 char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height);
 
 /* --- masks ------------------------------------------------------------------------------------------ */

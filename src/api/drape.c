@@ -229,7 +229,7 @@ const char *drape_scheduler_name(int index)
 
 static dr_step_plan plan_of(const drape_tryon_options *o)
 {
-    return (dr_step_plan){o->cache_interval, o->cache_branch, o->cache_start, o->cache_end};
+    return (dr_step_plan){o->cache_interval, o->cache_branch, o->cache_start, o->cache_end, o->cache_threshold};
 }
 
 static dr_status check_options(const drape_pipeline *p, const drape_tryon_options *o)
@@ -452,6 +452,9 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
     if (options->cache_interval > 1 && options->cache_start < options->cache_end)
         fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
                 options->cache_branch, options->cache_start, options->cache_end);
+    if (options->cache_threshold > 0 && options->cache_start < options->cache_end)
+        fprintf(f, ", Cache threshold: %g, Cached part: %g-%g, Skipped calls: %d", options->cache_threshold,
+                options->cache_start, options->cache_end, p->engine.skipped);
     if (drape_tryon_keeps_unworn(p, options))
         fprintf(f, ", Unworn: keep");
     if (p->engine.dresses)

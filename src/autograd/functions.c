@@ -84,6 +84,8 @@ dr_tensor *dr_conv2d(dr_tape *g, dr_tensor *x, dr_tensor *w, dr_tensor *b, dr_co
                       .O = O,
                       .OH = OH,
                       .OW = OW,
+                      .whole_h = g->whole_h,
+                      .whole_w = g->whole_w,
                       .geom = geom,
                       .w = w,
                       .b = b ? dr_f32(b) : NULL,

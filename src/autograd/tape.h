@@ -32,7 +32,8 @@ struct dr_tape {
     dr_arena arena;  /* the step's own of the host: tensors' headers, nodes, what a forward wants to remember */
     dr_arena values; /* the step's values: activations, gradients in flight, scratch. For rows alone */
     const dr_ops *ops;
-    dr_precision precision; /* of the products in both directions */
+    dr_precision precision;   /* of the products in both directions */
+    int64_t whole_h, whole_w; /* convolutions see windows of maps of that size, see dr_conv_args; 0: all of them */
     bool recording;
     bool checkpointing; /* blocks keep their inputs only, and run again in the backward */
     dr_node *last;

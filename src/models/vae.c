@@ -327,6 +327,17 @@ dr_tensor *dr_vae_decode(dr_tape *g, const dr_vae *v, dr_tensor *z)
     return dr_block(g, out_block, d, 1, &h);
 }
 
+bool dr_vae_decodes_parts(const dr_vae_config *c)
+{
+    return c->is_tiny;
+}
+
+dr_tensor *dr_vae_decode_part(dr_tape *g, const dr_vae *v, dr_tensor *z, dr_window part)
+{
+    DR_ASSERT(dr_vae_decodes_parts(&v->config), "a part of a picture of %d levels", v->config.levels);
+    return dr_vae_tiny_decode_part(g, &v->tiny, z, part);
+}
+
 void dr_vae_unscale(const dr_vae_config *c, const float *latents, size_t n, float *z)
 {
     for (size_t i = 0; i < n; i++) {

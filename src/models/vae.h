@@ -87,6 +87,13 @@ void dr_vae_unscale(const dr_vae_config *c, const float *latents, size_t n, floa
 /** z [N,h,w,latent] from dr_vae_unscale() -> [N,H,W,3], about [-1,1]. */
 dr_tensor *dr_vae_decode(dr_tape *g, const dr_vae *v, dr_tensor *z);
 
+/** Whether dr_vae_decode_part() costs less than the whole. Group norms and attention of the large one look at all
+ * places: none of its pixels comes from a part of the latents alone. */
+bool dr_vae_decodes_parts(const dr_vae_config *c);
+
+/** `part`, in pixels, of what dr_vae_decode() gives: [N,part.h,part.w,3]. For one that dr_vae_decodes_parts(). */
+dr_tensor *dr_vae_decode_part(dr_tape *g, const dr_vae *v, dr_tensor *z, dr_window part);
+
 /** One draw from the moments of [cells, 2*latent]: z = mean + exp(clamp(logvar)/2) * noise, then (z - shift) *
  *  scaling: latents as the UNet sees them. noise [cells, latent]; the small one needs none, see dr_vae_draws(). */
 bool dr_vae_draws(const dr_vae_config *c);

@@ -150,13 +150,17 @@ static dr_tensor *encoder_level(dr_tape *g, const void *self, dr_tensor *const *
     return blocks(g, l, dr_conv_forward(g, &l->conv, in[0], NULL));
 }
 
-static dr_tensor *decoder_level(dr_tape *g, const void *self, dr_tensor *const *in)
+static dr_tensor *decoder_conv(dr_tape *g, const dr_vae_tiny_level *l, dr_tensor *h)
 {
-    const dr_vae_tiny_level *l = self;
-    dr_tensor *h = blocks(g, l, in[0]);
     if (l->doubles)
         h = dr_resize_nearest(g, h, h->dim[1] * 2, h->dim[2] * 2);
     return dr_conv_forward(g, &l->conv, h, NULL);
+}
+
+static dr_tensor *decoder_level(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const dr_vae_tiny_level *l = self;
+    return decoder_conv(g, l, blocks(g, l, in[0]));
 }
 
 /* In inference a whole level is one more block around its own: what is between them goes as well. */
@@ -179,5 +183,100 @@ dr_tensor *dr_vae_tiny_decode(dr_tape *g, const dr_vae_tiny *v, dr_tensor *z)
     dr_tensor *h = dr_activation(g, dr_conv_forward(g, &v->decoder_in, z, NULL), DR_ACT_RELU);
     for (int i = 0; i < v->levels; i++)
         h = level(g, decoder_level, &v->decoder[i], h);
+    return dr_add(g, dr_scale(g, h, 2), dr_vae_tiny_constant(g, h, h->dim[3], -1));
+}
+
+/* --- a part of a picture --------------------------------------------------------------------------------------- */
+
+static dr_window grown(dr_window r, int64_t n)
+{
+    return (dr_window){r.y - n, r.x - n, r.h + 2 * n, r.w + 2 * n};
+}
+
+/* The places that were doubled into it. */
+static dr_window halved(dr_window r)
+{
+    int64_t y = r.y >> 1, x = r.x >> 1;
+    return (dr_window){y, x, ((r.y + r.h + 1) >> 1) - y, ((r.x + r.w + 1) >> 1) - x};
+}
+
+/* As much of it as there is, and so much more that it begins and ends at multiples of 4: Winograd's tiles lie then as
+ * they do in the whole, and their sums round the same way. */
+static dr_window settled(dr_window r, int64_t H, int64_t W)
+{
+    int64_t top = r.y & ~INT64_C(3), left = r.x & ~INT64_C(3);
+    int64_t bottom = (r.y + r.h + 3) & ~INT64_C(3), right = (r.x + r.w + 3) & ~INT64_C(3);
+    top = top > 0 ? top : 0;
+    left = left > 0 ? left : 0;
+    bottom = bottom < H ? bottom : H;
+    right = right < W ? right : W;
+    return (dr_window){top, left, bottom - top, right - left};
+}
+
+/* `r` of h, which is itself the window `have` of a larger one. */
+static dr_tensor *cut(dr_tape *g, dr_tensor *h, dr_window have, dr_window r)
+{
+    const int64_t N = h->dim[0], C = h->dim[3];
+    if (dr_tape_stopped(g))
+        return h;
+    DR_ASSERT(r.y >= have.y && r.x >= have.x && r.y + r.h <= have.y + have.h && r.x + r.w <= have.x + have.w &&
+                  h->dim[1] == have.h && h->dim[2] == have.w,
+              "%dx%d+%d+%d of %dx%d+%d+%d", (int)r.w, (int)r.h, (int)r.x, (int)r.y, (int)have.w, (int)have.h,
+              (int)have.x, (int)have.y);
+    if (r.h == have.h && r.w == have.w)
+        return h;
+    h = dr_slice(g, dr_view3(g, h, N, 1, have.h * have.w * C), (r.y - have.y) * have.w * C, r.h * have.w * C);
+    h = dr_slice(g, dr_view3(g, h, N, r.h, have.w * C), (r.x - have.x) * C, r.w * C);
+    return dr_view4(g, h, N, r.h, r.w, C);
+}
+
+/* Convolutions from here on see windows of maps of H x W. */
+static void of_map(dr_tape *g, int64_t H, int64_t W)
+{
+    g->whole_h = H;
+    g->whole_w = W;
+}
+
+typedef struct part_level {
+    const dr_vae_tiny_level *level;
+    int64_t H, W; /* of the whole map */
+} part_level;
+
+static dr_tensor *decoder_part_level(dr_tape *g, const void *self, dr_tensor *const *in)
+{
+    const part_level *p = self;
+    const int64_t times = p->level->doubles ? 2 : 1;
+    of_map(g, p->H, p->W);
+    dr_tensor *h = blocks(g, p->level, in[0]);
+    of_map(g, times * p->H, times * p->W);
+    return decoder_conv(g, p->level, h);
+}
+
+/* From the picture back: what each level is given, and what is wanted of its result. */
+dr_tensor *dr_vae_tiny_decode_part(dr_tape *g, const dr_vae_tiny *v, dr_tensor *z, dr_window part)
+{
+    DR_ASSERT(!g->recording, "a part of %d levels while recording", v->levels);
+    dr_window in[DR_VAE_TINY_LEVELS], want = part, have;
+    for (int i = v->levels - 1; i >= 0; i--) {
+        const dr_vae_tiny_level *l = &v->decoder[i];
+        dr_window behind = grown(want, 1); /* the blocks, in front of the convolution */
+        behind = l->doubles ? halved(behind) : behind;
+        in[i] = settled(grown(behind, 3 * l->blocks), z->dim[1] << i, z->dim[2] << i);
+        want = in[i];
+    }
+    have = settled(grown(want, 1), z->dim[1], z->dim[2]);
+    dr_tensor *h = cut(g, z, (dr_window){0, 0, z->dim[1], z->dim[2]}, have);
+    of_map(g, z->dim[1], z->dim[2]);
+    h = dr_activation(g, dr_conv_forward(g, &v->decoder_in, h, NULL), DR_ACT_RELU);
+    for (int i = 0; i < v->levels; i++) {
+        const part_level l = {&v->decoder[i], z->dim[1] << i, z->dim[2] << i};
+        h = cut(g, h, have, in[i]);
+        h = dr_block(g, decoder_part_level, &l, 1, &h);
+        have = in[i];
+        if (l.level->doubles)
+            have = (dr_window){2 * have.y, 2 * have.x, 2 * have.h, 2 * have.w};
+    }
+    of_map(g, 0, 0);
+    h = cut(g, h, have, part);
     return dr_add(g, dr_scale(g, h, 2), dr_vae_tiny_constant(g, h, h->dim[3], -1));
 }

@@ -8,7 +8,7 @@
  *   block   relu(conv(relu(conv(relu(conv(x))))) + x)
  *
  * Details that have caused bugs: latents are taken as they are, and go through 3 tanh(z / 3) before the decoder
- * (dr_vae_latents() does that on the host); halving pads on all sides, unlike the large VAE's; convolutions that change
+ * (dr_vae_unscale() does that on the host); halving pads on all sides, unlike the large VAE's; convolutions that change
  * the size have no bias; layers are numbered through, an upsampler and an activation count; the decoder's lists are
  * from the coarsest level on. */
 #ifndef DR_MODELS_VAE_TINY_H
@@ -43,6 +43,11 @@ typedef struct dr_vae_tiny {
     dr_conv encoder_out, decoder_in;
 } dr_vae_tiny;
 
+/* Places y <= i < y + h, x <= j < x + w of a picture or of what is on its way to one. */
+typedef struct dr_window {
+    int64_t y, x, h, w;
+} dr_window;
+
 /** Whether a VAE's config.json is of this kind. */
 bool dr_vae_tiny_is(const json_t *j);
 
@@ -56,6 +61,11 @@ dr_tensor *dr_vae_tiny_encode(dr_tape *g, const dr_vae_tiny *v, dr_tensor *x);
 
 /** z [N,h,w,latent], behind the tanh -> [N,H,W,3], about [-1,1]. */
 dr_tensor *dr_vae_tiny_decode(dr_tape *g, const dr_vae_tiny *v, dr_tensor *z);
+
+/** The pixels of `part` of what dr_vae_tiny_decode() gives: [N,part.h,part.w,3]. Each level computes no more than these
+ *  depend on, by the algorithms that serve the whole: the values are the same to the bit, or to the rounding of one
+ * that adds in another order where maps are smaller. For inference. */
+dr_tensor *dr_vae_tiny_decode_part(dr_tape *g, const dr_vae_tiny *v, dr_tensor *z, dr_window part);
 
 /** A tensor of the shape of x's first axes and C channels, all of one value. */
 dr_tensor *dr_vae_tiny_constant(dr_tape *g, const dr_tensor *x, int64_t C, float value);

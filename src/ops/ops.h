@@ -72,6 +72,7 @@ typedef struct dr_conv_args {
     dr_arena *scratch;
     dr_precision precision;
     int64_t N, H, W, I, O, OH, OW;
+    int64_t whole_h, whole_w; /* x is a window of a map of that size, and served as that is; 0: it is all */
     dr_conv_geom geom;
     dr_tensor *w; /* as a linear layer's */
     const float *b, *x;

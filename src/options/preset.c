@@ -44,8 +44,8 @@ void dr_preset_fill(drape_tryon_options *o, bool few_steps, bool from_pure_noise
     o->karras_open = false;
     if (o->steps == 0)
         o->steps = r->steps;
-    if (o->cache_interval == 0)
-        o->cache_interval = r->interval;
+    if (o->cache_interval == 0) /* calls that are left out reuse nothing */
+        o->cache_interval = o->cache_threshold > 0 ? 1 : r->interval;
     fill_part(&o->guidance_start, &o->guidance_end, r->start, r->end);
     fill_part(&o->cache_start, &o->cache_end, r->from, r->to);
 }

@@ -40,6 +40,10 @@ const drape_option dr_tryon_table[] = {
      .unset = "1, or the preset's"},
     {F(cache_branch), DRAPE_OPTION_INT, 0, 63, "N",
      "how deep calls that reuse it go themselves: to this skip connection, from 0; less is faster"},
+    {F(cache_threshold), DRAPE_OPTION_NUMBER, 0, 10, "X",
+     "leave out calls whose prediction would change by less than this part of itself, as is estimated from call to "
+     "call "
+     "(EasyCache); 0.05 to 0.3 save much; 0: none; not beside a cache interval"},
     {F(cache_start), DRAPE_OPTION_NUMBER, 0, 1, "X", "reuse from here on, in parts of the run's calls",
      .unset = "0, or the preset's"},
     {F(cache_end), DRAPE_OPTION_NUMBER, 0, 1, "X", "reuse up to here", .unset = "1, or the preset's"},

@@ -22,6 +22,7 @@ void dr_cache_clear(dr_cache *c)
     free(c->entry);
     free(c->of_item);
     free(c->text);
+    dr_vae_unload(&c->model);
     *c = (dr_cache){0};
 }
 
@@ -188,59 +189,145 @@ static bool is_here(const dr_cache *c, int i)
     return i % dr_ranks_size(c->ranks) == dr_ranks_rank(c->ranks);
 }
 
-static dr_status encode_all(dr_cache *c, const dr_vae *vae, bool any_white, const dr_dataset *instances,
-                            const dr_dataset *classes, const dr_cache_callbacks *cb)
+static const dr_example *example_of(const dr_cache *c, const dr_encoded *e)
 {
-    dr_tape g;
+    return &(e->item.class_image ? c->photos.classes : c->photos.instances)->example[e->item.example];
+}
+
+/* Of an entry that is encoded later: doubts are told before the first step. */
+static dr_status look_at_mask(const dr_cache *c, const dr_encoded *e, double *lost)
+{
+    dr_image photo = {0}, mask = {0}, garment = {0}, seen = {0};
+    const dr_example *example = example_of(c, e);
+    int f = dr_vae_factor(&c->vae);
+    if (c->photos.any_white || !example->mask)
+        return DR_OK;
+    dr_status st = load_entry(c, e, example, false, &photo, &mask, &garment, &seen);
+    if (!st)
+        *lost = dr_mask_lost(&mask, e->item.crop.width / f, e->item.crop.height / f);
+    dr_image_clear(&photo);
+    dr_image_clear(&mask);
+    dr_image_clear(&garment);
+    dr_image_clear(&seen);
+    return st;
+}
+
+/* The first `count` entries, of which this rank has its part; the others are looked at. */
+static dr_status encode_first(dr_cache *c, dr_tape *g, int count, double *lost, const dr_cache_callbacks *cb)
+{
+    dr_status st = DR_OK;
+    g->cancelled = cb->cancelled;
+    g->user = cb->user;
+    for (int i = 0; !st && i < c->count; i++) {
+        dr_encoded *e = &c->entry[i];
+        if (i < count && cb->progress)
+            cb->progress(cb->user, i, count);
+        if (i >= count)
+            st = look_at_mask(c, e, &lost[i]);
+        else if (is_here(c, i))
+            st = encode_entry(c, e, example_of(c, e), c->photos.any_white, g, &c->model.net, &lost[i]);
+    }
+    g->cancelled = NULL;
+    return st;
+}
+
+static dr_status encode_all(dr_cache *c, dr_tape *g, int count, const dr_cache_callbacks *cb)
+{
     char text[4096] = "";
     dr_findings doubts;
     dr_findings_init(&doubts, text, sizeof text);
     double *lost = calloc((size_t)c->count + 1, sizeof *lost);
     if (!lost)
         return dr_fail(DR_ENOMEM, "out of memory");
-    dr_status st = dr_tape_init(&g);
-    g.precision = c->precision;
-    g.cancelled = cb->cancelled;
-    g.user = cb->user;
-    for (int i = 0; !st && i < c->count; i++) {
-        dr_encoded *e = &c->entry[i];
-        const dr_dataset *d = e->item.class_image ? classes : instances;
-        if (cb->progress)
-            cb->progress(cb->user, i, c->count);
-        if (is_here(c, i))
-            st = encode_entry(c, e, &d->example[e->item.example], any_white, &g, vae, &lost[i]);
-    }
+    dr_status st = encode_first(c, g, count, lost, cb);
     if (!st)
-        st = hand_out_all(c, lost, instances, &doubts);
+        st = hand_out_all(c, lost, c->photos.instances, &doubts);
     free(lost);
     if (!st && cb->progress)
-        cb->progress(cb->user, c->count, c->count);
+        cb->progress(cb->user, count, count);
     if (!st && text[0] && cb->doubt)
         cb->doubt(cb->user, text);
-    dr_tape_clear(&g);
     return st;
 }
 
-dr_status dr_cache_images(dr_cache *c, const dr_source *s, const dr_plan *plan, int first_batch, bool any_white,
-                          const dr_dataset *instances, const dr_dataset *classes, const dr_cache_callbacks *cb)
+/* There is nothing left to encode. */
+static void done_with_vae(dr_cache *c, dr_tape *g)
 {
-    dr_vae_model vae = {0};
+    dr_vae_unload(&c->model);
+    dr_tape_reset(g);
+    dr_tape_trim(g);
+}
+
+dr_status dr_cache_images(dr_cache *c, dr_tape *g, const dr_source *s, const dr_plan *plan, int first_batch, int until,
+                          const dr_cache_photos *photos, const dr_cache_callbacks *cb)
+{
     int first_item = first_batch < plan->batch_count ? plan->batch[first_batch].first : plan->item_count;
+    int last_item = until < plan->batch_count ? plan->batch[until].first : plan->item_count, count = 0;
+    c->photos = *photos;
     dr_status st = list_entries(c, plan, first_item);
+    for (int i = first_item; !st && i < last_item; i++) /* entries are listed as they come up */
+        count = c->of_item[i] >= count ? c->of_item[i] + 1 : count;
+    DR_ASSERT(st || count == c->count || !c->ranks, "%d of %d entries for all ranks", count, c->count);
     if (!st)
-        st = dr_vae_load(&vae, s);
+        st = dr_vae_load(&c->model, s);
     if (!st) {
-        c->vae = vae.net.config;
-        st = encode_all(c, &vae.net, any_white, instances, classes, cb);
+        c->vae = c->model.net.config;
+        st = encode_all(c, g, count, cb);
     }
-    dr_vae_unload(&vae);
+    c->missing = c->count - count;
+    if (st || !c->missing)
+        done_with_vae(c, g);
+    return st;
+}
+
+dr_status dr_cache_complete(dr_cache *c, dr_tape *g, int first, int count)
+{
+    dr_status st = DR_OK;
+    double lost;
+    for (int i = first; !st && c->missing && i < first + count; i++) {
+        dr_encoded *e = &c->entry[c->of_item[i]];
+        if (e->mask)
+            continue;
+        st = encode_entry(c, e, example_of(c, e), c->photos.any_white, g, &c->model.net, &lost);
+        if (!st && --c->missing == 0)
+            done_with_vae(c, g);
+    }
+    return st;
+}
+
+/* The first example with the same tokens as example i, which may be that itself. */
+static int first_with(const int32_t *ids, int i)
+{
+    int k = 0;
+    while (memcmp(ids + k * DR_TOKENS, ids + i * DR_TOKENS, DR_TOKENS * sizeof *ids) != 0)
+        k++;
+    return k;
+}
+
+/* Photos of one garment mostly share a prompt, which is encoded once. */
+static dr_status encode_text(dr_cache *c, dr_tape *g, const dr_text_model *text, const int32_t *ids, int i)
+{
+    size_t n = (size_t)(DR_TOKENS * text->net.config.width);
+    int same = first_with(ids, i);
+    c->text[i] = malloc(n * sizeof(float));
+    if (!c->text[i])
+        return dr_fail(DR_ENOMEM, "out of memory");
+    if (same < i && c->text[same]) { /* another rank may have it */
+        memcpy(c->text[i], c->text[same], n * sizeof(float));
+        return DR_OK;
+    }
+    dr_tape_reset(g);
+    dr_tensor *h = dr_clip_forward(g, &text->net, ids + i * DR_TOKENS, 1, DR_TOKENS);
+    dr_status st = dr_tape_status(g);
+    if (!st)
+        dr_tensor_get(g, h, c->text[i]);
     return st;
 }
 
 dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *ids, int instances, int classes)
 {
     dr_tape g;
-    int C = text->net.config.width;
+    size_t n = (size_t)(DR_TOKENS * text->net.config.width);
     c->instances = instances;
     c->classes = classes;
     c->text = calloc((size_t)(instances + classes), sizeof *c->text);
@@ -248,20 +335,10 @@ dr_status dr_cache_texts(dr_cache *c, const dr_text_model *text, const int32_t *
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_tape_init(&g);
     g.precision = c->precision;
-    for (int i = 0; !st && i < instances + classes; i++) {
-        if (!is_here(c, i))
-            continue;
-        dr_tape_reset(&g);
-        dr_tensor *h = dr_clip_forward(&g, &text->net, ids + i * DR_TOKENS, 1, DR_TOKENS);
-        st = dr_tape_status(&g);
-        c->text[i] = st ? NULL : malloc((size_t)(DR_TOKENS * C) * sizeof(float));
-        if (!st && !c->text[i])
-            st = dr_fail(DR_ENOMEM, "out of memory");
-        if (!st)
-            dr_tensor_get(&g, h, c->text[i]);
-    }
+    for (int i = 0; !st && i < instances + classes; i++)
+        st = is_here(c, i) ? encode_text(c, &g, text, ids, i) : DR_OK;
     for (int i = 0; !st && c->ranks && i < instances + classes; i++)
-        st = hand_out(c, i % dr_ranks_size(c->ranks), &c->text[i], (size_t)(DR_TOKENS * C));
+        st = hand_out(c, i % dr_ranks_size(c->ranks), &c->text[i], n);
     dr_tape_clear(&g);
     return st;
 }

@@ -108,6 +108,16 @@ static uint64_t latent_bytes(const dr_train_estimate_in *in)
     return (uint64_t)in->pairs * (o->flip ? 2 : 1) * each;
 }
 
+/* The largest photo that is encoded, and the VAE's weights. */
+static dr_status encoding_bytes(uint64_t *out, dr_rehearsal *s, const dr_train_estimate_in *in)
+{
+    const drape_train_options *o = in->options;
+    int width = o->garment_pairs ? o->width : o->resolution, height = o->garment_pairs ? o->height : o->resolution;
+    dr_status st = dr_rehearse_encode(s, width, height, in->stored, out);
+    *out += (uint64_t)dr_params_numel(&s->vae_params) * dr_dtype_size(in->stored);
+    return st;
+}
+
 static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_estimate_in *in)
 {
     const drape_train_options *o = in->options;
@@ -120,6 +130,8 @@ static dr_status reckon(dr_train_memory *m, dr_rehearsal *s, const dr_train_esti
     dr_status st = dr_rehearse_step(s, o, in->stored, come, &step);
     if (!st)
         st = validation_bytes(&m->validation, s, in);
+    if (!st)
+        st = encoding_bytes(&m->encoding, s, in);
     if (st)
         return st;
     m->weights = weight_bytes(s, in, (uint64_t)t.values);

@@ -30,6 +30,7 @@ typedef struct dr_train_memory {
     uint64_t validation;  /* the other models, while validation pictures are made */
     uint64_t program;     /* code, libraries, threads */
     uint64_t total;
+    uint64_t encoding; /* not in it: of the VAE while it encodes a photo */
 } dr_train_memory;
 
 /** Without clipping and accumulation nothing needs all gradients at once: with checkpointing they are used as they
@@ -37,7 +38,8 @@ typedef struct dr_train_memory {
 bool dr_train_as_they_come(const drape_train_options *o);
 
 /**
- * What a training step needs at its peak. Photos and texts are encoded before, with less.
+ * What a training step needs at its peak. Texts are encoded before, with less; photos before, too, unless there is room
+ * for the VAE beside the step.
  *
  * Weights, gradients and moments are exact; what the tape takes is found by a step that computes nothing
  * (train/rehearse.h). With gradient checkpointing, no clipping and no accumulation, gradients are used block by block

@@ -183,9 +183,9 @@ static dr_status stored_type(const dr_source *s, dr_dtype *out)
 }
 
 static dr_status need(const drape_train_options *o, const dr_source *s, const configs *c, int ranks, int pairs,
-                      uint64_t available, uint64_t *total, char *text, size_t size)
+                      uint64_t available, dr_train_memory *m, char *text, size_t size)
 {
-    dr_train_memory m = {0};
+    *m = (dr_train_memory){0};
     dr_train_estimate_in in = {.options = o,
                                .unet = &c->unet,
                                .text = o->garment_pairs ? NULL : &c->text,
@@ -196,8 +196,7 @@ static dr_status need(const drape_train_options *o, const dr_source *s, const co
                                .ranks = ranks};
     dr_status st = stored_type(s, &in.stored);
     if (!st)
-        st = dr_train_estimate(&in, &m);
-    *total = m.total;
+        st = dr_train_estimate(&in, m);
     return st ? st : dr_train_estimate_tell(&in, available, text, size);
 }
 
@@ -206,27 +205,31 @@ dr_status dr_train_need(const drape_train_options *o, uint64_t available, uint64
     configs c;
     dr_source *s = NULL;
     drape_train_options own = *o;
-    *total = 0;
+    dr_train_memory m = {0};
     dr_status st = dr_garment_pairs_settle(&own);
     if (!st)
         st = open_source(&s, &own);
     if (!st)
         st = read_configs(&own, s, &c);
     if (!st)
-        st = need(&own, s, &c, 1, 0, available, total, text, size);
+        st = need(&own, s, &c, 1, 0, available, &m, text, size);
+    *total = m.total;
     dr_source_close(s);
     return st;
 }
 
-/* Says what the run needs; an error with the flags that help when that is more than there is. */
-static dr_status tell_memory(const dr_trainer *t, const configs *c)
+/* Says what the run needs; an error with the flags that help when that is more than there is. Where the VAE has room
+ * beside it, photos are encoded as they come up. */
+static dr_status tell_memory(dr_trainer *t, const configs *c)
 {
     char text[1024];
-    uint64_t total;
+    dr_train_memory m;
+    uint64_t available = dr_mem_available();
     int pairs = t->o->garment_pairs ? t->instances.count : 0, ranks = dr_ranks_size(t->ranks);
     drape_train_options own = *t->o; /* of this rank */
     own.train_batch_size = (own.train_batch_size + ranks - 1) / ranks;
-    dr_status st = need(&own, t->source, c, ranks, pairs, dr_mem_available(), &total, text, sizeof text);
+    dr_status st = need(&own, t->source, c, ranks, pairs, available, &m, text, sizeof text);
+    t->encodes_late = ranks == 1 && (available == 0 || m.total + m.encoding <= available);
     if (!st)
         dr_trainer_say(t, "%s", text);
     return st;
@@ -352,9 +355,14 @@ dr_status dr_trainer_fill_caches(dr_trainer *t)
     t->cache.ranks = h->cache.ranks = t->ranks;
     t->cache.lay_cloth = h->cache.lay_cloth = t->schedule.lay_cloth;
     int first = dr_plan_batch_of_step(&t->plan, t->checkpoint.step);
-    dr_status st = dr_cache_images(&t->cache, t->source, &t->plan, first, t->o->mask_any_white, &t->instances,
-                                   t->o->with_prior_preservation ? &t->classes : NULL, &cb);
+    int second = t->checkpoint.step + 1 < t->plan.steps ? dr_plan_batch_of_step(&t->plan, t->checkpoint.step + 1)
+                                                        : t->plan.batch_count;
+    const dr_cache_photos photos = {&t->instances, t->o->with_prior_preservation ? &t->classes : NULL,
+                                    t->o->mask_any_white},
+                          held = {&h->photos, NULL, t->o->mask_any_white};
+    dr_status st = dr_cache_images(&t->cache, &t->tape, t->source, &t->plan, first,
+                                   t->encodes_late ? second : t->plan.batch_count, &photos, &cb);
     if (!st && h->photos.count)
-        st = dr_cache_images(&h->cache, t->source, &h->plan, 0, t->o->mask_any_white, &h->photos, NULL, &cb);
+        st = dr_cache_images(&h->cache, &t->tape, t->source, &h->plan, 0, h->plan.batch_count, &held, &cb);
     return st || t->o->train_text_encoder || t->o->garment_pairs ? st : fill_texts(t);
 }

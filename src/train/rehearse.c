@@ -182,7 +182,8 @@ dr_status dr_rehearse_step(dr_rehearsal *r, const drape_train_options *o, dr_dty
     return st;
 }
 
-dr_status dr_rehearse_decode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak)
+/* One pass of the VAE, back to pixels or from them. */
+static dr_status rehearse_vae(dr_rehearsal *r, int width, int height, dr_dtype stored, bool back, uint64_t *peak)
 {
     dr_tape g;
     dr_status st = dr_tape_init_on(&g, dr_ops_dry());
@@ -190,9 +191,22 @@ dr_status dr_rehearse_decode(dr_rehearsal *r, int width, int height, dr_dtype st
         return st;
     int f = dr_vae_factor(&r->vae.config);
     make_frozen(&r->vae_params, stored);
-    dr_vae_decode(&g, &r->vae, dr_new4(&g, 1, height / f, width / f, r->vae.config.latent));
+    if (back)
+        dr_vae_decode(&g, &r->vae, dr_new4(&g, 1, height / f, width / f, r->vae.config.latent));
+    else
+        dr_vae_encode(&g, &r->vae, dr_new4(&g, 1, height, width, r->vae.config.in));
     st = dr_tape_status(&g);
     *peak = peak_of(&g);
     dr_tape_clear(&g);
     return st;
+}
+
+dr_status dr_rehearse_decode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak)
+{
+    return rehearse_vae(r, width, height, stored, true, peak);
+}
+
+dr_status dr_rehearse_encode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak)
+{
+    return rehearse_vae(r, width, height, stored, false, peak);
 }

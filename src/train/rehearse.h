@@ -38,5 +38,7 @@ dr_status dr_rehearse_step(dr_rehearsal *r, const drape_train_options *o, dr_dty
 
 /** What a tape holds at most while the VAE makes a picture of width x height pixels of its latents. */
 dr_status dr_rehearse_decode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak);
+/** The same of a picture that is encoded. */
+dr_status dr_rehearse_encode(dr_rehearsal *r, int width, int height, dr_dtype stored, uint64_t *peak);
 
 #endif

@@ -142,8 +142,10 @@ static dr_status micro_step(dr_trainer *t, const dr_micro_batch *mb, int before,
 {
     dr_tape *g = &t->tape;
     batch b;
+    dr_status st = dr_cache_complete(&t->cache, g, mb->first, mb->instances + mb->class_images);
     dr_tape_reset(g);
-    dr_status st = fill(t, &b, mb, before);
+    if (!st)
+        st = fill(t, &b, mb, before);
     if (st || !b.N)
         return st;
     double share = (double)b.N / (mb->instances + mb->class_images);

@@ -180,6 +180,9 @@ static dr_status run(dr_trainer *t)
     t->cache.precision = t->holdout.cache.precision = dr_trainer_precision(t);
     dr_status st = dr_trainer_prepare(t);
     if (!st)
+        st = dr_tape_init(&t->tape);
+    t->tape.precision = dr_trainer_precision(t);
+    if (!st)
         st = dr_trainer_fill_caches(t);
     if (!st)
         st = t->o->garment_pairs ? dr_garment_pairs_load_models(t) : load_models(t);
@@ -190,14 +193,11 @@ static dr_status run(dr_trainer *t)
     if (!st)
         st = dr_trainer_resume(t);
     if (!st)
-        st = dr_tape_init(&t->tape);
-    if (!st)
         st = dr_trainer_open_logs(t);
     if (st)
         return st;
     dr_trainer_miss_best(t, dr_trainer_best_step(t));
     t->agrees = t->ranks != NULL;
-    t->tape.precision = dr_trainer_precision(t);
     t->tape.checkpointing = t->o->gradient_checkpointing;
     t->tape.activation_budget = (size_t)t->o->activation_memory;
     st = loop(t);

@@ -47,8 +47,9 @@ struct dr_trainer {
     dr_tape tape;
     double smooth_loss;
 
-    dr_ranks *ranks; /* that train together; NULL: alone */
-    bool agrees;     /* ranks stop together: `stop` tells whether, and no longer the callback */
+    dr_ranks *ranks;   /* that train together; NULL: alone */
+    bool encodes_late; /* photos that the first step does not see: when they come up */
+    bool agrees;       /* ranks stop together: `stop` tells whether, and no longer the callback */
     bool stop;
     bool stopped; /* all of them, at the same place, with a checkpoint */
 
@@ -68,7 +69,8 @@ json_t *dr_trainer_fingerprint(const dr_trainer *t);
 
 /** Photos, prompts, schedules, plan, and the checkpoint to go on from, if there is one. */
 dr_status dr_trainer_prepare(dr_trainer *t);
-/** What the VAE and a frozen text encoder have to say, kept; both models are gone afterwards. */
+/** What a frozen text encoder has to say, and the VAE of the first step's photos or of all, kept. The text encoder is
+ *  gone afterwards, the VAE when there is no photo left. */
 dr_status dr_trainer_fill_caches(dr_trainer *t);
 bool dr_trainer_cancelled(const dr_trainer *t);
 

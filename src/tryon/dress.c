@@ -19,6 +19,7 @@ void dr_dress_end(dr_dress_run *r)
 {
     dr_sampler_free(r->sampler);
     dr_step_cache_end(&r->cache);
+    dr_step_skip_end(&r->skip);
     free(r->moments);
     free(r->x);
     free(r->mask);
@@ -51,7 +52,9 @@ dr_status dr_dress_begin(dr_dress_run *r, dr_engine *e, const dr_dress_options *
     if (!r->moments || !r->draw || !r->x || !r->scaled || !r->mask || !r->condition || !r->in || !r->out)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_rng_seed(&r->rng, o->seed);
-    dr_status st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
+    dr_status st = dr_step_skip_begin(&r->skip, &o->cache, &e->schedule, r->n);
+    if (!st)
+        st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
     if (!st)
         dr_sampler_noise_layout(r->sampler, 1, 2 * r->h, r->w, latent);
     return st;
@@ -126,6 +129,8 @@ dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts)
     float t = dr_sampler_timestep(r->sampler, i);
     dr_step_cache_next(&r->cache, i, calls, N);
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
+    if (dr_step_skip_next(&r->skip, i, calls, r->scaled, t, N == 2, r->out))
+        return DR_OK;
     for (int k = 0; k < N; k++)
         dr_unet_join_input(r->scaled, r->mask, r->condition + (size_t)(first + k) * r->n, cells, r->latent,
                            r->in + (size_t)k * in);
@@ -137,6 +142,7 @@ dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts)
         memcpy(parts + (size_t)first * r->n, r->out, (size_t)N * r->n * sizeof *parts);
     if (N == 2)
         dr_guide(&r->o->guidance, r->out, r->n);
+    dr_step_skip_keep(&r->skip, r->scaled, t, N == 2, r->out);
     return DR_OK;
 }
 
@@ -162,7 +168,7 @@ static dr_status denoise(dr_dress_run *r)
 dr_status dr_dress_decode(dr_dress_run *r, dr_image *out)
 {
     progress(r, DR_STAGE_DECODE, 0, 1);
-    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, out);
+    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, r->o->part, out);
     progress(r, DR_STAGE_DECODE, 1, 1);
     return st;
 }
@@ -191,6 +197,7 @@ dr_status dr_dress(dr_engine *e, const dr_dress_options *o, const dr_image *phot
         st = dr_dress_decode(&r, out);
     e->tape.cancelled = NULL;
     dr_engine_release(e);
+    e->skipped = r.skip.skipped;
     dr_dress_end(&r);
     return st;
 }

@@ -16,6 +16,7 @@
 #include "tryon/engine.h"
 #include "tryon/guidance.h"
 #include "tryon/step_cache.h"
+#include "tryon/step_skip.h"
 
 typedef struct dr_dress_options {
     dr_guidance guidance;
@@ -25,6 +26,7 @@ typedef struct dr_dress_options {
     int width, height; /* of the person alone, pixels; multiples of the VAE's factor */
     bool cloth_laid;   /* the photo has cloth in the mask's hole, which is not made grey */
     bool mask_any;     /* a latent cell is masked if any pixel of it is; else by the published nearest sample */
+    dr_window part;    /* of the picture, all that is needed; the rest may be black. h 0: the whole */
     dr_stage_callbacks cb;
 } dr_dress_options;
 
@@ -50,6 +52,7 @@ typedef struct dr_dress_run {
     dr_rng *vae_rng;  /* of the first two, &rng unless another one is put here */
     dr_sampler *sampler;
     dr_step_cache cache;
+    dr_step_skip skip;
     float *moments;   /* [h,w,2*latent] */
     float *x;         /* [2h,w,latent]: the sample on its way */
     float *mask;      /* [2h,w] */
@@ -71,7 +74,8 @@ dr_status dr_dress_encode(dr_dress_run *r, const dr_image *photo, const dr_image
 void dr_dress_start(dr_dress_run *r, const float *noise);
 
 /** r->out from r->x at step i: the guided prediction in its first sample. `parts` (or NULL) gets both before that,
- *  [2,2h,w,latent], without guidance only the second. */
+ *  [2,2h,w,latent], without guidance only the second, and of a
+ *  call that is skipped neither. */
 dr_status dr_dress_predict(dr_dress_run *r, int i, float *parts);
 
 /** The picture of r->x. */

@@ -427,7 +427,7 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
     return take_output(e, m, moments, &e->vae.params, "VAE", "vae");
 }
 
-dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb)
+dr_status dr_engine_decode_part(dr_engine *e, const float *latents, int H, int W, dr_window part, float *rgb)
 {
     dr_status st = load_vae(e);
     if (st)
@@ -440,18 +440,15 @@ dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, flo
     if (!scaled)
         return DR_ENOMEM;
     dr_vae_unscale(c, latents, (size_t)n, scaled);
-    dr_tensor *x = dr_vae_decode(&e->tape, &e->vae.net, dr_input(&e->tape, scaled, 4, dim));
+    dr_tensor *z = dr_input(&e->tape, scaled, 4, dim);
+    dr_tensor *x = part.h == H && part.w == W ? dr_vae_decode(&e->tape, &e->vae.net, z)
+                                              : dr_vae_decode_part(&e->tape, &e->vae.net, z, part);
     return take_output(e, x, rgb, &e->vae.params, "VAE", "vae");
 }
 
-dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, int H, dr_image *out)
+dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb)
 {
-    float *rgb = malloc((size_t)H * (size_t)W * 3 * sizeof *rgb);
-    dr_status st = rgb ? dr_engine_decode(e, latents, H, W, rgb) : dr_fail(DR_ENOMEM, "out of memory");
-    if (!st)
-        st = dr_image_from_f32(out, rgb, W, H);
-    free(rgb);
-    return st;
+    return dr_engine_decode_part(e, latents, H, W, (dr_window){0, 0, H, W}, rgb);
 }
 
 dr_status dr_engine_predict(dr_engine *e, const float *x, float timestep, const float *text, int N, int h, int w,

@@ -83,6 +83,8 @@ typedef struct dr_engine {
     dr_unet_model unet;
     dr_tape tape;
 
+    int skipped; /* calls of the last run, see tryon/step_skip.h */
+
     char *prompt, *negative; /* that `context` belongs to */
     unsigned how;            /* they were read: DR_PROMPT_... */
     int clip_skip;
@@ -116,8 +118,11 @@ dr_status dr_engine_encode(dr_engine *e, const float *rgb, int H, int W, float *
 
 /** latents [h,w,latent] as the UNet gives them -> rgb [H,W,3], about [-1,1] */
 dr_status dr_engine_decode(dr_engine *e, const float *latents, int H, int W, float *rgb);
-/** The same as a picture of W x H. */
-dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, int H, dr_image *out);
+/** The same of the pixels of `part`, [part.h,part.w,3]; other than the whole of a VAE that dr_vae_decodes_parts(). */
+dr_status dr_engine_decode_part(dr_engine *e, const float *latents, int H, int W, dr_window part, float *rgb);
+/** The same as a picture of W x H. `part` (h 0: all) is what of it is needed: the rest may be black, where that is less
+ *  work. */
+dr_status dr_engine_decode_picture(dr_engine *e, const float *latents, int W, int H, dr_window part, dr_image *out);
 
 /** Loads the UNet, with attention weights and adapters; otherwise done when it is first needed. */
 dr_status dr_engine_load_unet(dr_engine *e);

@@ -15,6 +15,7 @@ typedef struct run {
     dr_rng rng;
     dr_sampler *sampler;
     dr_step_cache cache;
+    dr_step_skip skip;
     float *x;        /* [h,w,latent]: the sample on its way */
     float *mask;     /* [h,w] */
     float *masked;   /* [h,w,latent]: the masked photo's latents; of a text-to-image model the photo's */
@@ -33,6 +34,7 @@ static void run_clear(run *r)
 {
     dr_sampler_free(r->sampler);
     dr_step_cache_end(&r->cache);
+    dr_step_skip_end(&r->skip);
     free(r->x);
     free(r->mask);
     free(r->masked);
@@ -62,7 +64,9 @@ static dr_status run_init(run *r, dr_engine *e, const dr_inpaint_options *o)
     if (!r->x || !r->scaled || !r->masked || !r->noise || !r->mask || !r->in || !r->out)
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_rng_seed(&r->rng, o->seed);
-    dr_status st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
+    dr_status st = dr_step_skip_begin(&r->skip, &o->cache, &e->schedule, r->n);
+    if (!st)
+        st = dr_sampler_new(&r->sampler, &e->schedule, &o->sampler);
     if (!st)
         dr_sampler_noise_layout(r->sampler, 1, r->h, r->w, r->latent);
     return st;
@@ -143,27 +147,36 @@ static void keep_surroundings(run *r, int i)
     }
 }
 
-/* One step: predict, guide, move. */
-static dr_status step(run *r, int i)
+/* The guided prediction of call i, in the first half of r->out. */
+static dr_status predict(run *r, int i, int calls)
 {
-    int calls = dr_sampler_calls(r->sampler);
     bool guided = dr_is_guided(&r->o->guidance, i, calls);
     int N = guided ? 2 : 1;
     size_t context = (size_t)r->e->length * (size_t)r->e->text_config.width;
+    float timestep = dr_sampler_timestep(r->sampler, i);
     dr_step_cache_next(&r->cache, i, calls, N);
     dr_sampler_scale(r->sampler, i, r->x, r->n, r->scaled);
+    if (dr_step_skip_next(&r->skip, i, calls, r->scaled, timestep, guided, r->out))
+        return DR_OK;
     if (dr_engine_inpaints(r->e))
         dr_unet_join_input(r->scaled, r->mask, r->masked, (int64_t)r->h * r->w, r->latent, r->in);
     else
         memcpy(r->in, r->scaled, r->n * sizeof *r->in);
-    dr_status st =
-        dr_engine_predict(r->e, r->in, dr_sampler_timestep(r->sampler, i), r->e->context + (guided ? 0 : context), N,
-                          r->h, r->w, dr_step_cache_of(&r->cache, 0), r->out);
-    if (st)
-        return st;
-    if (guided)
+    dr_status st = dr_engine_predict(r->e, r->in, timestep, r->e->context + (guided ? 0 : context), N, r->h, r->w,
+                                     dr_step_cache_of(&r->cache, 0), r->out);
+    if (!st && guided)
         dr_guide(&r->o->guidance, r->out, r->n);
-    st = dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
+    if (!st)
+        dr_step_skip_keep(&r->skip, r->scaled, timestep, guided, r->out);
+    return st;
+}
+
+/* One step: predict, move. */
+static dr_status step(run *r, int i)
+{
+    dr_status st = predict(r, i, dr_sampler_calls(r->sampler));
+    if (!st)
+        st = dr_sampler_step(r->sampler, i, r->out, r->x, r->n, &r->rng);
     if (!st && !dr_engine_inpaints(r->e))
         keep_surroundings(r, i);
     return st;
@@ -188,7 +201,7 @@ static dr_status denoise_stage(run *r)
 static dr_status decode_stage(run *r, dr_image *out)
 {
     progress(r, DR_STAGE_DECODE, 0, 1);
-    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, out);
+    dr_status st = dr_engine_decode_picture(r->e, r->x, r->o->width, r->o->height, r->o->part, out);
     progress(r, DR_STAGE_DECODE, 1, 1);
     return st;
 }
@@ -223,6 +236,7 @@ dr_status dr_inpaint(dr_engine *e, const dr_inpaint_options *o, const dr_image *
         st = stages(&r, photo, mask, out);
     e->tape.cancelled = NULL;
     dr_engine_release(e);
+    e->skipped = r.skip.skipped;
     run_clear(&r);
     return st;
 }

@@ -8,6 +8,7 @@
 #include "tryon/engine.h"
 #include "tryon/guidance.h"
 #include "tryon/step_cache.h"
+#include "tryon/step_skip.h"
 
 typedef struct dr_inpaint_options {
     const char *prompt, *negative_prompt;
@@ -19,6 +20,7 @@ typedef struct dr_inpaint_options {
     uint64_t seed;
     int width, height; /* pixels; multiples of the VAE's factor */
     bool mask_any;     /* a latent cell is masked if any pixel of it is; else by diffusers' nearest sample */
+    dr_window part;    /* of the picture, all that is needed; the rest may be black. h 0: the whole */
     dr_stage_callbacks cb;
 } dr_inpaint_options;
 

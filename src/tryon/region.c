@@ -64,6 +64,25 @@ dr_region dr_region_whole(int photo_width, int photo_height, int width, int heig
     };
 }
 
+/* Where on the canvas LANCZOS looks for the photo's pixels from <= i < to, a few pixels more than it does. */
+static void needed(int from, int to, int at, int count, int canvas_at, int canvas_count, int *start, int *n)
+{
+    double scale = (double)canvas_count / count, reach = 3 * fmax(scale, 1) + 1;
+    int first = clamp((int)floor((clamp(from, at, at + count) - at) * scale - reach), 0, canvas_count - 1);
+    int last = clamp((int)ceil((clamp(to, at, at + count) - at) * scale + reach), first + 1, canvas_count);
+    *start = canvas_at + first;
+    *n = last - first;
+}
+
+dr_rect dr_region_needed(const dr_region *r, dr_rect box, int feather)
+{
+    const dr_rect *p = &r->photo, *c = &r->canvas;
+    dr_rect out;
+    needed(box.x - feather, box.x + box.width + feather, p->x, p->width, c->x, c->width, &out.x, &out.width);
+    needed(box.y - feather, box.y + box.height + feather, p->y, p->height, c->y, c->height, &out.y, &out.height);
+    return out;
+}
+
 static bool fills_canvas(const dr_region *r)
 {
     return r->canvas.width == r->canvas_width && r->canvas.height == r->canvas_height;

@@ -33,6 +33,10 @@ dr_region dr_region_whole(int photo_width, int photo_height, int width, int heig
 dr_status dr_region_extract(dr_image *photo_out, dr_image *mask_out, const dr_image *photo, const dr_image *mask,
                             const dr_region *r);
 
+/** The part of the model's canvas that a paste over `box` of the photo, widened by `feather` pixels, takes its colours
+ *  from; with dr_paste_options it looks beyond. */
+dr_rect dr_region_needed(const dr_region *r, dr_rect box, int feather);
+
 typedef struct dr_paste_options {
     bool color_match; /* shift the picture's mean colour so that it agrees with the photo around the mask */
 } dr_paste_options;

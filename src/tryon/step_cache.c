@@ -2,6 +2,11 @@
 
 dr_status dr_step_plan_check(const dr_step_plan *plan, int skips)
 {
+    if (plan->interval > 1 && plan->threshold > 0)
+        return dr_fail(DR_EINVAL,
+                       "cache_interval is %d and cache_threshold %.10g: a call is left out, or reuses the model's deep "
+                       "part, not both; leave one of them out",
+                       plan->interval, plan->threshold);
     if (plan->interval <= 1 || (plan->branch >= 0 && plan->branch < skips))
         return DR_OK;
     return dr_fail(DR_EINVAL, "cache_branch is %d, but this model's UNet has branches 0 to %d", plan->branch,

@@ -8,6 +8,7 @@ typedef struct dr_step_plan {
     int interval;      /* every how many calls one is computed whole; at most 1: all are */
     int branch;        /* the cache's */
     double start, end; /* in parts of the run's calls: those outside are whole; 0 and 1 leave all in */
+    double threshold;  /* calls whose prediction would change by less are not made (tryon/step_skip.h); 0: all are */
 } dr_step_plan;
 
 /* One run's. */
@@ -20,7 +21,8 @@ typedef struct dr_step_cache {
     bool reuse;            /* this call */
 } dr_step_cache;
 
-/** `plan` for a UNet of `skips` skip connections: DR_EINVAL if its branch is none of them. */
+/** `plan` for a UNet of `skips` skip connections: DR_EINVAL if its branch is none of them, or calls are to be
+ *  skipped and to reuse a part, too. */
 dr_status dr_step_plan_check(const dr_step_plan *plan, int skips);
 
 void dr_step_cache_begin(dr_step_cache *c, const dr_step_plan *plan);

@@ -175,6 +175,7 @@ static dr_status dress(dr_engine *e, const dr_tryon_options *o, const dr_inpaint
                                 .width = in->width,
                                 .height = in->height,
                                 .mask_any = in->mask_any,
+                                .part = in->part,
                                 .cloth_laid = e->schedule.lay_cloth,
                                 .cb = in->cb};
     dr_image garment = {0}, start = {0};
@@ -215,6 +216,11 @@ static dr_status work_published(dr_engine *e, const dr_tryon_options *o, const d
     return st;
 }
 
+static dr_window window_of(dr_rect r)
+{
+    return (dr_window){r.y, r.x, r.height, r.width};
+}
+
 /* `mask` is ready: binary, grown. */
 static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *photo, dr_image *mask, dr_rect box,
                       dr_image *out)
@@ -227,13 +233,17 @@ static dr_status work(dr_engine *e, const dr_tryon_options *o, const dr_image *p
     dr_region r = o->whole ? dr_region_whole(photo->width, photo->height, in.width, in.height)
                            : dr_region_around(box, photo->width, photo->height, &ro);
     in.mask_any = !(o->whole && !o->paste);
+    if (o->mask_blur < 0)
+        feather = default_feather(&r);
+    if (o->paste && !o->color_match)
+        in.part = window_of(dr_region_needed(&r, box, feather));
     dr_status st = dr_region_extract(&rgb, &small, photo, mask, &r);
     if (!st && !in.mask_any)
         warn_of_thin_parts(e, o, &small);
     if (!st)
         st = e->dresses ? dress(e, o, &in, &rgb, &small, &picture) : dr_inpaint(e, &in, &rgb, &small, &picture);
     if (!st && o->paste) {
-        st = paste(o, photo, mask, &r, o->mask_blur >= 0 ? feather : default_feather(&r), &picture, out);
+        st = paste(o, photo, mask, &r, feather, &picture, out);
     } else if (!st) {
         *out = picture;
         picture = (dr_image){0};

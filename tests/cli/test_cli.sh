@@ -80,6 +80,12 @@ dressed --cache-interval 2
 ! cmp -s r.png first.png || fail "--cache-interval changes nothing"
 refused 1 "cache_branch is 40, but this model's UNet has branches 0 to 5" dress --cache-interval 2 --cache-branch 40
 
+dressed --cache-threshold 0
+cmp r.png first.png || fail "--cache-threshold 0 is not the default"
+dressed --steps 8 --cache-threshold 0.5
+grep -aq 'Cache threshold: 0.5, Cached part: 0-1, Skipped calls: [1-4]' r.png || fail "--cache-threshold leaves no call out"
+refused 1 "leave one of them out" dress --cache-interval 2 --cache-threshold 0.1
+
 # --- presets: a row of defaults, which what is said goes before ---
 plain() { # [OPTION...], without steps
     "$drape" tryon --model "$model" --image in/photo.png --mask in/mask.png --prompt "red t-shirt" --seed 7 --threads 1 \
@@ -97,6 +103,9 @@ grep -aq 'Cache interval: 2, Cache branch: 0, Cached part: 0.2-1' r.png || fail 
 plain --preset balanced --steps 3 --no-karras --cache-interval 1
 grep -aq 'Steps: 3, Sampler: dpm++2m,' r.png || fail "--no-karras does not go before the preset"
 ! grep -aq 'Cache' r.png || fail "--cache-interval does not go before the preset"
+plain --preset balanced --steps 8 --cache-threshold 0.5
+! grep -aq 'Cache interval' r.png || fail "--cache-threshold does not go before the preset's cache"
+grep -aq 'Cache threshold: 0.5, Cached part: 0.2-1' r.png || fail "--preset balanced with a threshold leaves no call out"
 plain --preset exact --steps 2
 mv r.png exact.png
 plain --steps 2

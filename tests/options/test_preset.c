@@ -108,6 +108,10 @@ static void the_cache_is_filled_in_as_guidance_is(void **state)
     o = open_options(DRAPE_PRESET_BALANCED);
     dr_preset_fill(&o, false, false);
     assert_true(o.cache_interval == 2 && o.cache_start == 0.2 && o.cache_end == 1);
+    o = open_options(DRAPE_PRESET_BALANCED);
+    o.cache_threshold = 0.1;
+    dr_preset_fill(&o, false, false);
+    assert_true(o.cache_interval == 1 && o.cache_start == 0.2 && o.cache_end == 1);
     o = open_options(DRAPE_PRESET_FAST);
     o.cache_interval = 1;
     o.cache_end = 0.7;

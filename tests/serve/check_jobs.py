@@ -171,6 +171,7 @@ class Jobs(Case):
                             ("guidance_start", {"guidance_start": 0.7, "guidance_end": 0.3}),
                             ("guidance_end", {"guidance_end": 1.5}),
                             ("cache_start", {"cache_start": 0.7, "cache_end": 0.3}),
+                            ("cache_threshold", {"cache_threshold": 0.1, "cache_interval": 2}),
                             ("cache_interval", {"cache_interval": 0}), ("preset", {"preset": "slow"})):
             answer = self.client.json("POST", "/api/v1/jobs", {"type": "tryon", "photo": self.photo, "mask": self.mask, **more})
             self.assertEqual(answer["error"]["field"], field, answer)
@@ -593,6 +594,7 @@ class Clients(Case):
         self.assertIn("Steps: 2, Sampler: euler, ", text(preset="fast", steps=2, sampler_name="Euler", scheduler="uniform"))
         self.assertIn("Cache interval: 2, Cache branch: 0, Cached part: 0.2-1", text(preset="balanced", steps=2))
         self.assertNotIn("Cache", text())
+        self.assertRegex(text(steps=8, cache_threshold=5), "Cache threshold: 5, Cached part: 0-1, Skipped calls: [1-5]")
         self.assertEqual(self.img2img(422, cache_start=0.5, cache_end=0.2)["error"]["field"], "cache_start")
 
     def test_sizes_are_rounded_down_and_it_is_said(self):

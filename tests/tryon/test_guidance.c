@@ -9,12 +9,11 @@
 #include "io/prepare.h"
 #include "tryon/dress.h"
 #include "tryon/inpaint.h"
+#include "tryon/scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define GOLDEN DR_SOURCE_DIR "/tests/golden/"
-#define SIDE 32
 #define CALLS 5
 
 /* --- the rule ------------------------------------------------------------------------------------------- */
@@ -49,43 +48,6 @@ static void calls_are_counted_as_diffusers_does_for_its_controls(void **state)
 
 /* --- pictures ------------------------------------------------------------------------------------------- */
 
-typedef struct scene {
-    dr_source *source;
-    dr_engine e;
-    dr_image photo, mask, garment, out;
-} scene;
-
-static dr_image make(int channels, int salt)
-{
-    dr_image im;
-    assert_int_equal(dr_image_alloc(&im, SIDE, SIDE, channels), DR_OK);
-    for (int i = 0; i < SIDE * SIDE * channels; i++)
-        im.data[i] = (uint8_t)((i * 37 + i / 50 * salt) % 256);
-    return im;
-}
-
-static void open_scene(scene *s, const char *dir, bool dresses)
-{
-    const dr_engine_extras x = {.dresses = dresses};
-    char path[256];
-    *s = (scene){.photo = make(3, 11), .mask = make(1, 0), .garment = make(3, 5)};
-    for (int i = 0; i < SIDE * SIDE; i++)
-        s->mask.data[i] = i / SIDE >= 8 && i / SIDE < 26 && i % SIDE >= 6 && i % SIDE < 28 ? 255 : 0;
-    snprintf(path, sizeof path, GOLDEN "%s", dir);
-    if (dr_source_open(&s->source, path, NULL) || dr_engine_open(&s->e, s->source, &x, DR_PRECISION_EXACT, true, NULL))
-        fail_msg("%s", dr_error());
-}
-
-static void close_scene(scene *s)
-{
-    dr_image_clear(&s->photo);
-    dr_image_clear(&s->mask);
-    dr_image_clear(&s->garment);
-    dr_image_clear(&s->out);
-    dr_engine_close(&s->e);
-    dr_source_close(s->source);
-}
-
 static dr_inpaint_options options(double scale, double start, double end)
 {
     return (dr_inpaint_options){.prompt = "red t-shirt",
@@ -114,14 +76,6 @@ static dr_image dressed(scene *s, double scale, double start, double end)
     if (dr_dress(&s->e, &d, &s->photo, &s->mask, &s->garment, &out))
         fail_msg("%s", dr_error());
     return out;
-}
-
-static void check_same(dr_image a, dr_image b, bool same, const char *what)
-{
-    if ((memcmp(a.data, b.data, (size_t)SIDE * SIDE * 3) == 0) != same)
-        fail_msg("%s: pictures are %s", what, same ? "not the same" : "the same");
-    dr_image_clear(&a);
-    dr_image_clear(&b);
 }
 
 static void an_empty_interval_is_no_guidance_and_a_part_is_neither(void **state)

@@ -8,12 +8,11 @@
 #include <cmocka.h>
 
 #include "tryon/dress.h"
+#include "tryon/scene.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define GOLDEN DR_SOURCE_DIR "/tests/golden/"
-#define SIDE 32
 #define CALLS 6
 
 /* --- the rule ------------------------------------------------------------------------------------------- */
@@ -70,41 +69,6 @@ static void a_branch_that_the_model_has_not_is_refused(void **state)
 
 /* --- dressing from a photo ------------------------------------------------------------------------------ */
 
-typedef struct scene {
-    dr_source *source;
-    dr_engine e;
-    dr_image photo, mask, garment;
-} scene;
-
-static dr_image make(int channels, int salt)
-{
-    dr_image im;
-    assert_int_equal(dr_image_alloc(&im, SIDE, SIDE, channels), DR_OK);
-    for (int i = 0; i < SIDE * SIDE * channels; i++)
-        im.data[i] = (uint8_t)((i * 37 + i / 50 * salt) % 256);
-    return im;
-}
-
-static void open_scene(scene *s)
-{
-    const dr_engine_extras x = {.dresses = true};
-    *s = (scene){.photo = make(3, 11), .mask = make(1, 0), .garment = make(3, 5)};
-    for (int i = 0; i < SIDE * SIDE; i++)
-        s->mask.data[i] = i / SIDE >= 8 && i / SIDE < 26 && i % SIDE >= 6 && i % SIDE < 28 ? 255 : 0;
-    if (dr_source_open(&s->source, GOLDEN "nano", NULL) ||
-        dr_engine_open(&s->e, s->source, &x, DR_PRECISION_EXACT, true, NULL))
-        fail_msg("%s", dr_error());
-}
-
-static void close_scene(scene *s)
-{
-    dr_image_clear(&s->photo);
-    dr_image_clear(&s->mask);
-    dr_image_clear(&s->garment);
-    dr_engine_close(&s->e);
-    dr_source_close(s->source);
-}
-
 static dr_dress_options options(dr_step_plan plan)
 {
     return (dr_dress_options){.guidance = {2.5, 0, 0.7},
@@ -156,19 +120,11 @@ static dr_image by_hand(scene *s, int branch, const char *whole)
     return picture;
 }
 
-static void check_same(dr_image a, dr_image b, bool same, const char *what)
-{
-    if ((memcmp(a.data, b.data, (size_t)SIDE * SIDE * 3) == 0) != same)
-        fail_msg("%s: pictures are %s", what, same ? "not the same" : "the same");
-    dr_image_clear(&a);
-    dr_image_clear(&b);
-}
-
 static void dressing_reuses_in_each_half_what_that_half_gave(void **state)
 {
     scene s;
     (void)state;
-    open_scene(&s);
+    open_scene(&s, "nano", true);
     check_same(dressed(&s, (dr_step_plan){2, 0, 0, 1}), by_hand(&s, 0, "#.#.#."), true, "every second call");
     check_same(dressed(&s, (dr_step_plan){3, 3, 0.3, 1}), by_hand(&s, 3, "##..#."), true, "from the third call on");
     check_same(dressed(&s, (dr_step_plan){1, 0, 0, 1}), by_hand(&s, 0, "######"), true, "none");

@@ -144,8 +144,23 @@ static int by_rule(const dr_conv_args *a, bool fits, int n)
     return n > WHOLE ? WHOLE : SECOND;
 }
 
-static int choose(const dr_conv_args *a, pass what)
+/* A window is served as the map it is cut from: its values are the map's, and windows of all sizes, which follow the
+ * masks of photos, measure nothing of their own. */
+static dr_conv_args as_whole(const dr_conv_args *a)
 {
+    dr_conv_args s = *a;
+    if (a->whole_h) {
+        s.H = a->whole_h;
+        s.W = a->whole_w;
+        s.OH += s.H - a->H;
+        s.OW += s.W - a->W;
+    }
+    return s;
+}
+
+static int choose(const dr_conv_args *args, pass what)
+{
+    const dr_conv_args whole = as_whole(args), *a = &whole;
     static const char *const names[] = {[OUTPUT] = "y", [INPUT_GRADIENT] = "dx", [WEIGHTS_GRADIENT] = "dw"};
     static const char *const kinds[] = {[BF16] = "", [WHOLE] = " auto", [CANDIDATES] = " auto16"};
     bool transforms = what != WEIGHTS_GRADIENT; /* the second way of the two other passes is Winograd's */
@@ -168,7 +183,7 @@ static int choose(const dr_conv_args *a, pass what)
         return rule;
     int choice = dr_tune_recall(problem, candidates[what], n);
     if (choice < 0)
-        choice = measure(problem, a, what, n);
+        choice = measure(problem, args, what, n);
     return choice < 0 ? rule : choice;
 }
 

@@ -21,6 +21,7 @@ static const dr_field fields[] = {
     {"guidance_end", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"cache_interval", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"cache_branch", DR_FIELD_OPTION, .job = &dr_tryon_job},
+    {"cache_threshold", DR_FIELD_OPTION, .job = &dr_tryon_job},
     {"cache_start", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"cache_end", DR_FIELD_OPTION, "null", .job = &dr_tryon_job},
     {"denoising_strength", DR_FIELD_NUMBER, "0.75", 0, 1},

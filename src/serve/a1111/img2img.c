@@ -149,8 +149,9 @@ static json_t *settings_of(const dr_img2img *q, const dr_blob *photo, const dr_b
                           q->karras, "eta", q->eta);
     if (!s)
         return NULL;
-    static const char *const same[] = {"priority",       "preset",       "guidance_start", "guidance_end",
-                                       "cache_interval", "cache_branch", "cache_start",    "cache_end"};
+    static const char *const same[] = {"priority",        "preset",         "guidance_start",
+                                       "guidance_end",    "cache_interval", "cache_branch",
+                                       "cache_threshold", "cache_start",    "cache_end"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         json_object_set(s, same[i], json_object_get(o, same[i]));
     if (q->sampler_open) {

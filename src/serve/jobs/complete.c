@@ -146,6 +146,19 @@ static dr_status check_part(const json_t *o, const char *start, const char *end,
     return fault(field, start);
 }
 
+/* As the library says it, which comes later. */
+static dr_status check_reuse(const json_t *o, char *field)
+{
+    double threshold = dr_json_number(o, "cache_threshold");
+    if (dr_json_whole(o, "cache_interval") <= 1 || threshold <= 0)
+        return DR_OK;
+    dr_fail(DR_EINVAL,
+            "cache_interval is %d and cache_threshold %.10g: a call is left out, or reuses the model's deep part, not "
+            "both; leave one of them out",
+            (int)dr_json_whole(o, "cache_interval"), threshold);
+    return fault(field, "cache_threshold");
+}
+
 /* Whether the model dresses so, and nothing is asked of it that it cannot do then. */
 static dr_status check_garment_photo(dr_studio *s, const json_t *o, const dr_model *m, char *field)
 {
@@ -227,6 +240,8 @@ dr_status dr_complete_tryon(dr_studio *s, json_t *o, char *field)
         st = check_part(o, "guidance_start", "guidance_end", "guidance", field);
     if (!st)
         st = check_part(o, "cache_start", "cache_end", "reuse", field);
+    if (!st)
+        st = check_reuse(o, field);
     draw_seed(o);
     return st;
 }

@@ -69,6 +69,10 @@ const dr_field dr_tryon_fields[] = {
          "in all; null: 1, or the preset's"},
     {"cache_branch", OPTION, TRYON,
      .about = "how deep calls that reuse it go themselves: to this skip connection, from 0"},
+    {"cache_threshold", OPTION, TRYON,
+     .about =
+         "leave out calls whose prediction would change by less than this part of itself (EasyCache); 0: none; not "
+         "beside a cache_interval"},
     {"cache_start", OPTION, TRYON, .def = "null",
      .about = "reuse from here on, in parts of the run's calls; null: 0, or the preset's"},
     {"cache_end", OPTION, TRYON, .def = "null",
