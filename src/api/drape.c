@@ -66,15 +66,13 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         loras[i] = (dr_lora_ref){o->loras[i].path, o->loras[i].scale};
     for (int i = 0; !st && i < o->embedding_count; i++)
         words[i] = (dr_embedding_ref){o->embeddings[i].path, o->embeddings[i].word};
-    char own[PATH_MAX], dir[PATH_MAX], parent[PATH_MAX];
+    dr_garment_model brought;
     const char *attention = o->attention, *vae = o->vae;
     if (!st && (attention || o->garment)) { /* weights from elsewhere go where the model's own ones are */
-        dr_status brought = dr_garment_model_find(path, dir, own);
-        st = attention ? DR_OK : brought;
-        attention = attention ? attention : own;
-        if (!st && !brought && !vae)
-            st = dr_garment_model_vae(path, dir, parent, &vae);
-        path = brought ? path : dir;
+        st = dr_garment_model_take(&brought, &path, &vae);
+        if (st && attention && !brought.attention[0])
+            st = DR_OK;
+        attention = attention ? attention : brought.attention;
     }
     if (!st) /* a model that reads no prompt needs no text encoder: the folder may be without */
         st = dr_source_open(

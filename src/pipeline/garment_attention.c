@@ -72,7 +72,7 @@ dr_status dr_garment_model_find(const char *model, char dir[PATH_MAX], char atte
     return st ? st : dr_garment_attention_find(dir, attention);
 }
 
-dr_status dr_garment_model_vae(const char *model, const char *dir, char out[PATH_MAX], const char **vae)
+static dr_status vae_of(const char *model, const char *dir, char out[PATH_MAX], const char **vae)
 {
     char own[PATH_MAX];
     dr_status st = dr_path(own, sizeof own, dir, "vae");
@@ -80,6 +80,20 @@ dr_status dr_garment_model_vae(const char *model, const char *dir, char out[PATH
         st = dr_path(out, PATH_MAX, model);
         *vae = out;
     }
+    return st;
+}
+
+dr_status dr_garment_model_take(dr_garment_model *m, const char **path, const char **vae)
+{
+    m->dir[0] = m->attention[0] = m->parent[0] = 0;
+    dr_status st = dr_garment_model_find(*path, m->dir, m->attention);
+    if (st) {
+        m->attention[0] = 0;
+        return st;
+    }
+    if (!*vae)
+        st = vae_of(*path, m->dir, m->parent, vae);
+    *path = m->dir;
     return st;
 }
 

@@ -36,9 +36,15 @@ dr_status dr_garment_attention_find(const char *model, char out[PATH_MAX]);
  * model that reads prompts may bring along for that (without a VAE it takes the model's). Errors as above. */
 dr_status dr_garment_model_find(const char *model, char dir[PATH_MAX], char attention[PATH_MAX]);
 
-/** What dr_garment_model_find() found may do with the VAE of the model that brought it: then `vae` becomes `out`, that
- *  model's folder, and stays as it is otherwise. */
-dr_status dr_garment_model_vae(const char *model, const char *dir, char out[PATH_MAX], const char **vae);
+/* What a model brings for dressing from photos. */
+typedef struct dr_garment_model {
+    char dir[PATH_MAX], attention[PATH_MAX]; /* as dr_garment_model_find(); "" where it brings none */
+    char parent[PATH_MAX];
+} dr_garment_model;
+
+/** As dr_garment_model_find(), and `path`, the model's, becomes the folder of what is found. It may do with the VAE of
+ * the model that brought it: then `vae`, unless one is given, becomes that model's folder. Both point into `m`. */
+dr_status dr_garment_model_take(dr_garment_model *m, const char **path, const char **vae);
 
 /** Whether an opened file is such a file, by its tensors' names. */
 bool dr_garment_attention_is(const dr_tensor_file *f);

@@ -120,13 +120,10 @@ typedef struct configs {
 static dr_status open_source(dr_source **out, const drape_train_options *o)
 {
     const char *path = o->pretrained_model_name_or_path, *vae = o->vae;
-    char dir[PATH_MAX], parent[PATH_MAX], attention[PATH_MAX];
-    dr_status st = DR_OK;
-    if (o->garment_pairs && !dr_garment_model_find(path, dir, attention)) {
-        if (!vae)
-            st = dr_garment_model_vae(path, dir, parent, &vae);
-        path = dir;
-    }
+    dr_garment_model brought;
+    dr_status st = o->garment_pairs ? dr_garment_model_take(&brought, &path, &vae) : DR_OK;
+    if (st && !brought.attention[0])
+        st = DR_OK;
     return st ? st
               : dr_source_open(out, path,
                                &(dr_source_options){.unchecked = o->garment_pairs != NULL,
