@@ -35,5 +35,8 @@ stage small --init "$work/begin" --grow --size 128 --batch 16 --walks 15 --lr 5e
 # The size that pictures have: prints and stripes.
 stage large --init "$work/small/model" --batch 6 --walks 5 --lr 4e-4 --steps 1100 --cool 200 "${one_step[@]}"
 # Against a critic of latents: edges, and cloth that is not woolly.
-stage last --init "$work/large/model" --batch 6 --walks 5 --lr 2e-4 --steps 4300 --cool 900 --pull 1 --critic-warmup 60 \
+stage critic --init "$work/large/model" --batch 6 --walks 5 --lr 2.5e-4 --steps 3100 --cool 0 --pull 1 --critic-warmup 60 \
     "${one_step[@]}"
+# The error is that of 2x2 latents together, and what lies in them is the critic's: weave, and folds that are not smeared.
+stage last --init "$work/critic/model" --batch 6 --walks 5 --lr 2.5e-4 --steps 2300 --cool 900 --pull 1.5 --walk-patch 2 \
+    --critic-warmup 60 "${one_step[@]}"
