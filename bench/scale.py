@@ -25,8 +25,6 @@ import statistics
 
 from side_by_side import HERE, heading, make_model, note, run, write_png
 
-PHOTOS = 4
-
 
 def parser(doc):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,9 +55,9 @@ def prepare(a):
     for name, channels, pixel in (("photos", 3, lambda x, y: (255 * x // n, 255 * y // n, x * y % 256)),
                                   ("masks", 1, lambda x, y: (255 * (n // 4 <= x < 3 * n // 4),))):
         folder = os.path.join(a.work, "scale-" + name)
-        os.makedirs(folder, exist_ok=True)
-        for i in range(PHOTOS):
-            write_png(os.path.join(folder, f"t-shirt ({i + 1}).png"), n, n, channels, pixel)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)  # of one photo: it is encoded when it first comes up, and the first step is not counted
+        write_png(os.path.join(folder, "t-shirt.png"), n, n, channels, pixel)
     a.model = os.path.abspath(a.model or make_model("scale", a.drape, a.work, "f16"))
 
 
