@@ -157,6 +157,11 @@ def main():
     p.add_argument("--sheet", help="a picture of all pictures")
     p.add_argument("--keep", type=Path, help="a new folder for the pictures")
     a = p.parse_args()
+    if a.sheet:
+        try:
+            import PIL  # noqa: F401 - now, not after an hour
+        except ImportError:
+            p.error("--sheet needs Pillow, which this Python has not")
     with tempfile.TemporaryDirectory() as scratch:
         work = a.keep or Path(scratch)
         work.mkdir(exist_ok=True)

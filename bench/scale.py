@@ -9,7 +9,7 @@
 Every rank has one thread, pinned to a core, and batch 1, so that N ranks train N pictures in a step. Efficiency is the pictures a
 second and core over those of a step alone: with N ranks on N cores the seconds of a step alone over those with N ranks, with more
 ranks than cores times ranks by cores. Ways take turns, in another order each round; seconds are medians of the steps after
-the first.
+the first, or after the first pass where that encodes the photos.
 
 The overhead of MPI is that of one rank under mpirun: from six rounds on there is an interval for it, of the rounds' ratios, each
 of two trainings that ran one after the other. It is one that holds the median of such ratios in 95 % of cases whatever their
@@ -41,10 +41,11 @@ def arguments():
     p.add_argument("--mpirun", default="mpirun --allow-run-as-root --oversubscribe --bind-to none",
                    help="how ranks are started (Open MPI's; MPICH: mpirun.mpich)")
     p.add_argument("--ranks", default="1,2", help="numbers of ranks (1,2)")
-    p.add_argument("--steps", type=int, default=4, help="of each training (4)")
+    p.add_argument("--steps", type=int, default=4, help="of each training, those before the counted ones being one (4)")
     p.add_argument("--runs", type=int, default=1, help="rounds (1)")
     a = p.parse_args()
     a.ranks = [int(n) for n in a.ranks.split(",")]
+    a.photos = max(a.ranks)  # one for each rank, or some would have nothing to do
     return a
 
 
@@ -56,8 +57,9 @@ def prepare(a):
                                   ("masks", 1, lambda x, y: (255 * (n // 4 <= x < 3 * n // 4),))):
         folder = os.path.join(a.work, "scale-" + name)
         shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)  # of one photo: it is encoded when it first comes up, and the first step is not counted
-        write_png(os.path.join(folder, "t-shirt.png"), n, n, channels, pixel)
+        os.makedirs(folder)
+        for i in range(a.photos):
+            write_png(os.path.join(folder, f"t-shirt ({i + 1}).png"), n, n, channels, pixel)
     a.model = os.path.abspath(a.model or make_model("scale", a.drape, a.work, "f16"))
 
 
@@ -100,12 +102,13 @@ def seconds_of(out):
 
 def measure(a, ranks):
     """Seconds of the steps after the first, and CPU seconds of all; `ranks` 0: alone, without mpirun."""
-    command, out = training(a, a.steps)
+    first = a.photos if ranks < 2 else 1  # one rank encodes a photo when it first comes up: its first pass is not counted
+    command, out = training(a, first + a.steps - 1)
     launcher = [*shlex.split(a.mpirun), "-n", str(ranks)] if ranks else []
     cpu = run(launcher + command)["cpu"]
     seconds = seconds_of(out)
     shutil.rmtree(out)
-    return seconds[1:], cpu
+    return seconds[first:], cpu
 
 
 def interval(x, level=0.95):

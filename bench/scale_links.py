@@ -37,7 +37,7 @@ def arguments():
     p.add_argument("--each", type=int, default=2, help="steps over each link (2)")
     a = p.parse_args()
     a.links = [tuple(float(x) for x in link.split("/")) for link in a.links.split(",")]
-    a.steps, a.mpirun = 1 + a.each, ""
+    a.steps, a.mpirun, a.photos = 1 + a.each, "", a.ranks
     return a
 
 
