@@ -267,7 +267,7 @@ static void adapters_of_all_makers_are_merged(void **state)
     for (size_t i = 0; i < 128 * 128; i++)
         ones[i] = 1;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char key[2][128], out[32], file[64];
+        char key[2][128], out[32], file[128];
         dr_tensor_file f, g;
         dr_st_writer w;
         const char *low = i ? "lora_down" : "lora_A", *high = i ? "lora_up" : "lora_B";
