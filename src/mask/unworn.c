@@ -19,6 +19,14 @@ static int64_t pixels(const dr_image *im)
     return (int64_t)im->width * im->height;
 }
 
+static int64_t area_of(const dr_image *mask)
+{
+    int64_t area = 0;
+    for (int64_t i = 0; i < pixels(mask); i++)
+        area += mask->data[i] != 0;
+    return area;
+}
+
 static bool is_lower(int label)
 {
     return label == DR_LABEL_PANTS || label == DR_LABEL_SKIRT;
@@ -68,10 +76,8 @@ static dr_status find_worn(const dr_image *labels, const dr_image *mask, kind k,
 static dr_status find_covered(const dr_image *mask, const dr_image *before, const dr_image *after, dr_image *covered)
 {
     kind k;
-    int64_t area = 0, old_count, new_count;
+    int64_t area = area_of(mask), old_count, new_count;
     dr_image worn = {0};
-    for (int64_t i = 0; i < pixels(mask); i++)
-        area += mask->data[i] != 0;
     if (!find_kind(before, mask, &k) && !find_kind(after, mask, &k))
         return DR_OK;
     double side = sqrt((double)area);
@@ -133,11 +139,8 @@ dr_status dr_keep_unworn(dr_image *picture, const dr_image *photo, const dr_imag
         st = covered_at_full_size(&white, before, after, &alpha);
     }
     if (!st && alpha.data) {
-        int64_t area = 0;
-        for (int64_t i = 0; i < pixels(&white); i++)
-            area += white.data[i] != 0;
         dr_mask_binarize(&alpha);
-        st = dr_mask_feather(&alpha, (int)lround(FEATHER * sqrt((double)area)) + 1);
+        st = dr_mask_feather(&alpha, (int)lround(FEATHER * sqrt((double)area_of(&white))) + 1);
     }
     if (!st && alpha.data && dr_mask_bbox(&alpha, &box)) {
         blend(picture, photo, &alpha);
