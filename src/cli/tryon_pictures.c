@@ -143,13 +143,15 @@ static void report(dr_tryon_cli *c, const char *image, const char *path, const d
                 (unsigned long long)c->o.seed, seconds, peak);
 }
 
-/* The photo's labels are those of its automatic mask, if it has one. */
+/* The photo's labels are those of its automatic mask; without one they are found once for all of its pictures. */
 static drape_status keep_unworn(dr_tryon_cli *c, const drape_image *photo, const drape_image *mask, drape_image *out)
 {
     bool kept = true, asked = c->o.unworn == DRAPE_UNWORN_KEEP;
     drape_status st = c->parser ? DRAPE_OK : drape_parser_load(&c->parser, c->parser_dir);
     if (st && !asked) /* none is installed */
         return DRAPE_OK;
+    if (!st && !c->labels.data)
+        st = drape_mask_labels(c->parser, photo, &c->mask, &c->labels);
     if (!st)
         st = drape_tryon_unworn(c->parser, photo, mask, &c->labels, &c->o, out, &kept);
     if (!st && !kept && asked)
