@@ -21,6 +21,7 @@ typedef struct tryon_run {
     drape_tryon_options o;
     drape_image garment; /* from a photo of it; without data: none */
     drape_garment_info found;
+    drape_image labels;        /* of the photo, once they were asked for */
     int count, first, picture; /* first: made now, after those of an earlier run */
     double began, denoise_began, preview_at;
 } tryon_run;
@@ -226,14 +227,17 @@ static dr_status get_mask(const tryon_run *r, const drape_image *photo, drape_im
     return (dr_status)drape_mask(*w->parser, photo, &o, mask);
 }
 
-static dr_status keep_unworn(const tryon_run *r, const drape_image *photo, const drape_image *mask, drape_image *out)
+static dr_status keep_unworn(tryon_run *r, const drape_image *photo, const drape_image *mask, drape_image *out)
 {
+    const drape_mask_options parsing = {.cancel = on_cancel, .user = r};
     bool kept = true, asked = r->o.unworn == DRAPE_UNWORN_KEEP;
     dr_status st = dr_work_parser(r->w);
     if (st && !asked) /* none is installed */
         return DR_OK;
+    if (!st && !r->labels.data)
+        st = (dr_status)drape_mask_labels(*r->w->parser, photo, &parsing, &r->labels);
     if (!st)
-        st = (dr_status)drape_tryon_unworn(*r->w->parser, photo, mask, NULL, &r->o, out, &kept);
+        st = (dr_status)drape_tryon_unworn(*r->w->parser, photo, mask, &r->labels, &r->o, out, &kept);
     if (!st && !kept && asked)
         dr_work_warn(r->w,
                      "the clothes parser sees no garment in the result, so the whole mask stays as it is painted");
@@ -293,5 +297,6 @@ dr_status dr_work_tryon(dr_work *w)
     drape_image_free(&photo);
     drape_image_free(&mask);
     drape_image_free(&r.garment);
+    drape_image_free(&r.labels);
     return st;
 }
