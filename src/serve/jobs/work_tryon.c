@@ -204,7 +204,7 @@ static dr_status get_garment(tryon_run *r)
     return st;
 }
 
-static dr_status get_mask(const tryon_run *r, const drape_image *photo, drape_image *mask)
+static dr_status get_mask(tryon_run *r, const drape_image *photo, drape_image *mask)
 {
     char warnings[1024] = "";
     dr_work *w = r->w;
@@ -224,7 +224,8 @@ static dr_status get_mask(const tryon_run *r, const drape_image *photo, drape_im
         o.sleeve = DRAPE_SLEEVE_LONG;
     }
     dr_work_progress(w, DR_WORK_MASK, 0, 1, -1, -1);
-    return (dr_status)drape_mask(*w->parser, photo, &o, mask);
+    st = (dr_status)drape_mask_labels(*w->parser, photo, &o, &r->labels);
+    return st ? st : (dr_status)drape_mask_from_labels(&r->labels, &o, mask);
 }
 
 static dr_status keep_unworn(tryon_run *r, const drape_image *photo, const drape_image *mask, drape_image *out)
