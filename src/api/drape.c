@@ -1,6 +1,5 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
-#include "drape.h"
-
+#include "api/pipeline.h"
 #include "api/precision.h"
 #include "base/path.h"
 #include "base/text.h"
@@ -24,11 +23,6 @@ _Static_assert(DRAPE_OK == (int)DR_OK && DRAPE_EINVAL == (int)DR_EINVAL && DRAPE
                "drape_status is dr_status");
 _Static_assert(DRAPE_STAGE_TEXT == (int)DR_STAGE_TEXT && DRAPE_STAGE_DECODE == (int)DR_STAGE_DECODE,
                "drape_stage is dr_stage");
-
-struct drape_pipeline {
-    dr_source *source;
-    dr_engine engine;
-};
 
 const char *drape_error(void)
 {
@@ -94,16 +88,23 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         if (p)
             dr_source_close(p->source);
         free(p);
-    } else {
-        *out = p;
+        return (drape_status)st;
     }
-    return (drape_status)st;
+    bool words_alone = !attention && !o->lora_count && !o->embedding_count; /* what adapters bring is not in photos */
+    if (words_alone && (st = dr_pipeline_open_wardrobe(p, path, o))) {
+        drape_pipeline_free(p);
+        return (drape_status)st;
+    }
+    *out = p;
+    return DRAPE_OK;
 }
 
 void drape_pipeline_free(drape_pipeline *p)
 {
     if (!p)
         return;
+    drape_pipeline_free(p->dresser);
+    dr_wardrobe_clear(&p->wardrobe);
     dr_engine_close(&p->engine);
     dr_source_close(p->source);
     free(p);
@@ -366,6 +367,7 @@ static bool pass_cancel(void *user)
 drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
                          const drape_tryon_options *options, drape_image *out)
 {
+    const dr_garment_choice choice = dr_pipeline_choice(p, options);
     drape_callbacks cb = options->callbacks;
     dr_tryon_options o = {
         .inpaint =
@@ -400,6 +402,8 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     dr_status st = (dr_status)drape_tryon_check(p, options);
     if (!st)
         st = check_pictures(p, mask, options);
+    if (!st && choice.garment)
+        return dr_pipeline_dress(p, photo, mask, options, &choice, out);
     if (!st)
         st = sampler_kind(p, options->scheduler, &o.inpaint.sampler.kind);
     if (!st)
@@ -455,6 +459,8 @@ char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options 
                 options->cache_start, options->cache_end, p->engine.skipped);
     if (drape_tryon_keeps_unworn(p, options))
         fprintf(f, ", Unworn: keep");
+    if (dr_pipeline_choice(p, options).garment)
+        fprintf(f, ", Garment: of the wardrobe");
     if (p->engine.dresses)
         fprintf(f, ", Garment model: %s",
                 p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));

@@ -190,6 +190,8 @@ static dr_status parse_advice(dr_schedule *s, const json_t *config, const char *
         st = dr_json_bool(config, where, "_drape_lay_cloth", false, &s->lay_cloth);
     if (!st)
         st = dr_json_bool(config, where, "_drape_keep_unworn", false, &s->keep_unworn);
+    if (!st)
+        st = dr_json_bool(config, where, "_drape_keep_photos", false, &s->keep_photos);
     if (st)
         return st;
     if (!(s->advised_guidance >= 0 && s->advised_guidance <= 100))

@@ -36,6 +36,7 @@ typedef struct dr_schedule {
     bool advice_given;       /* the config names the steps: the model is made for them */
     bool lay_cloth;          /* _drape_lay_cloth: cloth in the hole instead of grey, mask/lay_cloth.h */
     bool keep_unworn;        /* _drape_keep_unworn: its pictures are better for mask/unworn.h */
+    bool keep_photos;        /* _drape_keep_photos: what is taught keeps its photos, pipeline/wardrobe.h */
     float *alphas_cumprod;   /* [train_timesteps], float as PyTorch computes it; malloc'ed. For training: with
                                 the defaults of DDPMScheduler */
 } dr_schedule;

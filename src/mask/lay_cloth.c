@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "mask/mask_shape.h"
 
+#include <math.h>
 #include <string.h>
 
 static int smaller(double a, double b)
@@ -19,12 +20,16 @@ dr_rect dr_cloth_of(int width, int height)
     return (dr_rect){(width - w) / 2, y > 0 ? y : 0, w, h};
 }
 
-/* Into [0,n), mirrored at the ends as often as it takes. */
-static int reflect(int x, int n)
+/* Into [0,n): what lies outside is the outer third, mirrored as often as it takes, so that a row of buttons or a print
+ * in the middle comes once. */
+static int inside(int x, int n)
 {
-    int period = 2 * n;
-    x = ((x % period) + period) % period;
-    return x < n ? x : period - 1 - x;
+    int width = n < 3 ? n : n / 3, past = x < 0 ? -1 - x : x - n;
+    if (x >= 0 && x < n)
+        return x;
+    past %= 2 * width;
+    past = past < width ? past : 2 * width - 1 - past;
+    return x < 0 ? past : n - 1 - past;
 }
 
 dr_status dr_lay_cloth(dr_image *picture, const dr_image *mask, const dr_image *garment)
@@ -45,11 +50,26 @@ dr_status dr_lay_cloth(dr_image *picture, const dr_image *mask, const dr_image *
     for (int y = box.y; !st && y < box.y + box.height; y++)
         for (int x = box.x; x < box.x + box.width; x++) {
             size_t at = (size_t)y * (size_t)mask->width + (size_t)x;
-            size_t from = (size_t)(y - box.y) * (size_t)cloth.width + (size_t)reflect(x - left, cloth.width);
+            size_t from = (size_t)(y - box.y) * (size_t)cloth.width + (size_t)inside(x - left, cloth.width);
             if (mask->data[at] >= 128)
                 memcpy(picture->data + 3 * at, cloth.data + 3 * from, 3);
         }
     dr_image_clear(&cut);
     dr_image_clear(&cloth);
+    return st;
+}
+
+dr_status dr_cloth_photo(dr_image *photo, const dr_image *cloth)
+{
+    int width = (int)ceil(cloth->width / 0.42), height = (int)ceil(cloth->height / 0.56);
+    dr_status st = dr_image_alloc(photo, width, height, 3);
+    dr_rect middle = dr_cloth_of(width, height);
+    int left = middle.x + (middle.width - cloth->width) / 2;
+    for (int y = 0; !st && y < height; y++)
+        for (int x = 0; x < width; x++) {
+            size_t row = (size_t)inside(y - middle.y, cloth->height), column = (size_t)inside(x - left, cloth->width);
+            memcpy(photo->data + 3 * ((size_t)y * (size_t)width + (size_t)x),
+                   cloth->data + 3 * (row * (size_t)cloth->width + column), 3);
+        }
     return st;
 }

@@ -71,6 +71,9 @@ const drape_option dr_tryon_table[] = {
      "what the mask covers and neither the old garment nor the new one does, as a clothes parser sees them: paint it, "
      "or keep the photo's; auto: as the model asks for",
      .choices = "auto|paint|keep"},
+    {F(wardrobe), DRAPE_OPTION_BOOL, 0, 1, NULL,
+     "where the model's folder has photos of garments (the small model's has): let the prompt choose among them; off, "
+     "with strength below 1, or on the whole photo the model paints from words alone"},
 
     {F(fit), DRAPE_OPTION_ENUM, 0, 0, NULL,
      "with a garment: how photo, mask and garment get the working size; region: as said above; the others as CatVTON's "

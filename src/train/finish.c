@@ -5,6 +5,8 @@
 #include "base/path.h"
 #include "pipeline/convert.h"
 #include "pipeline/folder.h"
+#include "pipeline/wardrobe.h"
+#include "train/keep_photos.h"
 #include "train/pairs_models.h"
 #include "train/sheet.h"
 
@@ -15,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE, "attention"};
+static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE, "attention", "garment", DR_WARDROBE};
 #define PARTS (sizeof parts / sizeof *parts)
 
 /* Moves a finished part over the one of an earlier run; that goes where there is no new one. */
@@ -47,6 +49,8 @@ static dr_status write_pipeline(dr_trainer *t)
     if (st)
         return st;
     st = dr_trainer_write_parts(t, tmp);
+    if (!st && !t->o->garment_pairs && dr_keep_photos(t->source, &t->instances, tmp))
+        dr_trainer_say(t, "no photo is kept of what was taught: %s", dr_error());
     /* without its index a folder is no pipeline: nobody takes one for whole that is new and old in parts */
     if (!st)
         st = dr_trainer_path(t, path, sizeof path, "model_index.json");

@@ -68,10 +68,10 @@ static void a_garment_takes_the_colour_and_keeps_its_folds(void **state)
         memcpy(photo.data + 3 * i, garment ? (uint8_t[]){v, v, v} : (uint8_t[]){40, 160, 40}, 3);
         map.data[i] = garment ? 2 : 0;
     }
-    mini_look look = mini_look_of(&photo, &map, 2);
+    dr_look look = dr_look_of(&photo, &map, 2);
     assert_int_equal(look.pixels, 16 * H);
-    mini_recolour(&photo, &map, 2, &look, dr_lab_of(red));
-    look = mini_look_of(&photo, &map, 2);
+    dr_recolour(&photo, &map, 2, &look, dr_lab_of(red));
+    look = dr_look_of(&photo, &map, 2);
     assert_string_equal(mini_colour_name(look.mean), "red");
     assert_true(dr_lab_of(photo.data + 3 * 12).L < dr_lab_of(photo.data + 3 * 20).L - 3); /* the fold */
     assert_memory_equal(photo.data, ((uint8_t[]){40, 160, 40}), 3);                       /* the ground */

@@ -47,7 +47,7 @@ static dr_lab mean_of(const look *k)
 static dr_status look_at(look *k, const dr_image *closeup, const dr_image *inside, const look *taught)
 {
     dr_pattern p;
-    dr_lab c = mini_look_of(closeup, inside, 255).mean;
+    dr_lab c = dr_look_of(closeup, inside, 255).mean;
     dr_status st = dr_pattern_of(closeup, inside, pattern_band, &p);
     if (st || dr_area_pixels(inside) == 0)
         return st;

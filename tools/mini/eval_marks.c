@@ -97,7 +97,7 @@ static dr_status mark_whole(eval_marks *m, dr_parser *parser, const eval_item *i
 
 static dr_status mark_closeup(eval_marks *m, const eval_item *it, const dr_image *closeup)
 {
-    m->right = eval_colour_nearest(mini_look_of(closeup, &it->cloth, 255).mean) == it->asked;
+    m->right = eval_colour_nearest(dr_look_of(closeup, &it->cloth, 255).mean) == it->asked;
     dr_status st = dr_band_energy(closeup, &it->inside, fine, &m->sharpness);
     if (!st)
         st = dr_band_energy(closeup, &it->inside, blotchy, &m->blotches);

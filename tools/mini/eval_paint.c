@@ -89,8 +89,8 @@ static dr_status by_photo(eval_painter *p, const eval_item *item, dr_image *out)
         item->region.photo.width > item->region.photo.height ? item->region.photo.width : item->region.photo.height;
     dr_status st = dr_image_copy(out, &item->person->photo);
     if (!st && p->way == EVAL_RECOLOURED) {
-        mini_look look = mini_look_of(out, &item->worn, 255);
-        mini_recolour(out, &item->worn, 255, &look, eval_colour_shade(item->asked));
+        dr_look look = dr_look_of(out, &item->worn, 255);
+        dr_recolour(out, &item->worn, 255, &look, eval_colour_shade(item->asked));
     }
     if (!st)
         st = eval_closeup(&picture, out, &item->region);

@@ -41,7 +41,7 @@ void mini_recolour_all(dr_image *photo, const mini_person *p, dr_rng *r, const c
         const char *name = mini_colour_draw(r, &shade);
         colour[i] = mini_colour_name(g->look.mean);
         if (wanted && g->look.pixels) {
-            mini_recolour(photo, &p->garments, (uint8_t)(i + 1), &g->look, shade);
+            dr_recolour(photo, &p->garments, (uint8_t)(i + 1), &g->look, shade);
             colour[i] = name;
         }
     }

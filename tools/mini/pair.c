@@ -159,8 +159,8 @@ static dr_status dress(dr_image *photo, const dr_image *mask, const mini_person 
     if (!st)
         st = dr_lay_cloth(&cloth, mask, flat);
     if (!st) {
-        mini_look look = mini_look_of(photo, &p->garments, value);
-        mini_dress(photo, &p->garments, value, &look, &cloth);
+        dr_look look = dr_look_of(photo, &p->garments, value);
+        dr_recloth(photo, &p->garments, value, &look, &cloth);
     }
     dr_image_clear(&cloth);
     return st;

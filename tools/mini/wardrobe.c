@@ -184,7 +184,7 @@ static dr_status map_garments(mini_person *p, const tables *t, const dr_image *t
         p->garments.data[i] = is_garment(label) ? (uint8_t)(1 + garment_of(p, kind, label)) : 0;
     }
     for (int k = 0; !st && k < p->count; k++) {
-        p->garment[k].look = mini_look_of(&p->photo, &p->garments, (uint8_t)(k + 1));
+        p->garment[k].look = dr_look_of(&p->photo, &p->garments, (uint8_t)(k + 1));
         if ((double)p->garment[k].look.pixels < LEAST * (double)body)
             p->garment[k].look.pixels = 0;
     }

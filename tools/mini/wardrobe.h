@@ -17,7 +17,7 @@
 typedef struct mini_garment {
     const char *word; /* "t-shirt" */
     uint8_t label;    /* dr_label: upper, skirt, pants or dress */
-    mini_look look;
+    dr_look look;
 } mini_garment;
 
 typedef struct mini_person {

@@ -93,6 +93,7 @@ const dr_field dr_tryon_fields[] = {
     {"paste", OPTION, TRYON},
     {"color_match", OPTION, TRYON},
     {"unworn", OPTION, TRYON},
+    {"wardrobe", OPTION, TRYON},
     {"precision", DR_FIELD_CHOICE, "null", .choices = "exact|auto|fast", .about = "null: exact, or the preset's"},
     {"preview_every", OPTION, TRYON, .def = "1", .about = "steps between previews; 0: none"},
     {NULL},

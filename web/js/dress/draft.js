@@ -26,6 +26,7 @@ export const DEFAULTS = {
   size: '', // '': the model's; else "512x512"
   grow: 0, // photo pixels
   feather: null, // photo pixels; null: as drape chooses
+  unworn: 'auto', // masked places that no garment covers: 'keep' the photo's, or 'paint'; 'auto': as the model asks
   job: null, // the job that the stage shows
 };
 

@@ -22,12 +22,12 @@ export class Order {
     if (d.garmentPhoto) {
       return { photo: d.photo.id, garmentPhoto: d.garmentPhoto, prompt: '', negative: '', model: modelForPhoto(d, this.info.models)?.id, garment: null, lora: '',
                preset: d.preset, steps, guidance: d.guidance, strength: 1, scheduler: d.scheduler, seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count,
-               width, height, grow: d.grow, feather: d.feather };
+               width, height, grow: d.grow, feather: d.feather, unworn: d.unworn };
     }
     return { photo: d.photo.id, prompt: d.prompt.trim(), negative: d.negative.trim(), model: d.model ?? this.info.models[0]?.id,
              garment: d.garment, garmentScale: d.garmentScale, lora: this.info.loras.includes(d.lora) ? d.lora : '', loraScale: d.loraScale,
              preset: d.preset, steps, guidance: d.guidance, strength: d.strength, scheduler: d.scheduler,
-             seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather };
+             seed: d.seed === '' ? randomSeed() : Number(d.seed), count: d.count, width, height, grow: d.grow, feather: d.feather, unworn: d.unworn };
   }
 
   /** How long it will take, from how long such jobs took. */

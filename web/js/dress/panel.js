@@ -19,6 +19,7 @@ const SLEEVES = [
 ];
 const PERSONS = [{ value: '0', label: 'The largest' }, { value: '2', label: 'The second largest' }, { value: '3', label: 'The third' }, { value: '4', label: 'The fourth' }];
 const SPEEDS = [{ value: 'exact', label: 'Every step whole' }, { value: 'balanced', label: 'Balanced: much faster, nearly the same' }, { value: 'fast', label: 'Fast: for first tries' }];
+const UNWORN = [{ value: 'auto', label: 'As suits the model' }, { value: 'keep', label: 'The photo stays' }, { value: 'paint', label: 'What the model painted' }];
 const IDEAS = ['red t-shirt', 'denim jacket', 'white shirt', 'black dress', 'green sweater', 'floral skirt'];
 
 /** `draft`, `info` (what the server has), and what the buttons do: onRun, onFind, onSnap. */
@@ -136,6 +137,7 @@ function moreSettings(draft, info, onFind) {
                            onChange: (value) => draft.set({ count: Number(value) }) });
   const negative = text({ label: 'What it should not be', value: draft.negative, placeholder: 'blurry, distorted',
                           onInput: (value) => draft.set({ negative: value }) });
+  const unworn = select({ label: 'Where the new garment leaves the mask bare', options: UNWORN, onChange: (value) => draft.set({ unworn: value }) });
   const lora = select({ label: 'LoRA', options: [], onChange: (value) => {
     draft.set({ lora: value });
     refresh();
@@ -144,7 +146,7 @@ function moreSettings(draft, info, onFind) {
                              onInput: (v) => draft.set({ loraScale: v }) });
   const element = more('More', model.element, lora.element, loraScale.element,
     h('div', { class: 'field' }, h('span', { class: 'label', 'aria-hidden': 'true', text: 'Pictures' }), count.element),
-    preset.element, steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, person.element);
+    preset.element, steps.element, guidance.element, h('div', { class: 'pair' }, scheduler.element, size.element), seed.element, negative.element, strength.element, unworn.element, person.element);
   const refresh = () => {
     const fitting = info.models.filter((m) => (draft.garmentPhoto ? m.garments : true));
     const chosen = draft.garmentPhoto ? modelForPhoto(draft, info.models)?.id : draft.model ?? info.models[0]?.id;
@@ -162,6 +164,7 @@ function moreSettings(draft, info, onFind) {
     guidance.value = draft.guidance;
     strength.value = draft.strength;
     person.value = String(draft.person);
+    unworn.value = draft.unworn;
     seed.value = draft.seed;
     count.value = String(draft.count);
     negative.value = draft.negative;

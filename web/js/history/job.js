@@ -88,5 +88,6 @@ function settings(job) {
   const rows = NAMES.filter(([key]) => job.settings[key] !== undefined && job.settings[key] !== null && job.settings[key] !== '')
     .map(([key, name]) => [h('dt', { text: name }), h('dd', { text: String(job.settings[key]) })]);
   const took = job.ended && job.started ? [h('dt', { text: 'Took' }), h('dd', { text: duration(job.ended - job.started) })] : null;
-  return h('section', { class: 'card' }, h('h2', { text: 'Settings' }), h('dl', { class: 'settings' }, rows, took));
+  const where = [[job.settings.priority, 'Priority'], [job.client, 'Asked by'], [job.worker, 'Computed by']].filter(([who]) => who).map(([who, name]) => [h('dt', { text: name }), h('dd', { text: String(who) })]);
+  return h('section', { class: 'card' }, h('h2', { text: 'Settings' }), h('dl', { class: 'settings' }, rows, where, took));
 }

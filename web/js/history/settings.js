@@ -5,4 +5,4 @@ export const NAMES = [['prompt', 'Prompt'], ['negative', 'Not'], ['model', 'Mode
 
 /** What two results are told apart by: the same, and what is mostly left alone. */
 export const ALL_NAMES = [...NAMES, ['garmentScale', 'Of the garment'], ['loraScale', 'Of the LoRA'], ['preset', 'Speed'], ['guidance_start', 'Guided from'], ['guidance_end', 'Guided to'], ['width', 'Working width'], ['height', 'Working height'],
-                          ['person', 'Person'], ['photo', 'Photo'], ['mask', 'Mask'], ['garmentPhoto', 'Garment photo']];
+                          ['person', 'Person'], ['photo', 'Photo'], ['mask', 'Mask'], ['garmentPhoto', 'Garment photo'], ['unworn', 'Bare places'], ['cache_interval', 'Deep part computed every'], ['cache_threshold', 'Calls left out below']];
