@@ -61,7 +61,8 @@ dr_status dr_lay_cloth(dr_image *picture, const dr_image *mask, const dr_image *
 
 dr_status dr_cloth_photo(dr_image *photo, const dr_image *cloth)
 {
-    int width = (int)ceil(cloth->width / 0.42), height = (int)ceil(cloth->height / 0.56);
+    int height = (int)ceil(cloth->height / 0.56);
+    int width = (int)ceil(fmax(cloth->width / 0.42, 0.56 * height / 1.2)); /* all of its height is middle */
     dr_status st = dr_image_alloc(photo, width, height, 3);
     dr_rect middle = dr_cloth_of(width, height);
     int left = middle.x + (middle.width - cloth->width) / 2;

@@ -15,6 +15,7 @@ small=${DRAPE_MODEL:-$root/models/mini}
 }
 garment=$root/examples/astronaut.jpg person=$root/examples/grace_hopper.jpg
 soft=4 # pixels of the paste's edge
+wardrobe=off
 
 works() { # COMMAND...
     "$@" >said 2>err || fail "'$*' failed"
@@ -31,7 +32,7 @@ loss() { # MODEL NAME: the mean over noise that is the same for every model; not
 }
 dress() { # OUT FLAGS...
     works "$drape" tryon --image "$person" --mask auto:upper --save-mask mask.png --mask-blur $soft --prompt suit \
-        --seed 1 --quiet -o "$1" "${@:2}"
+        --seed 1 --quiet --wardrobe "$wardrobe" -o "$1" "${@:2}"
 }
 distance() { # RESULT [GARMENT_MASK]: from the garment's colour; the background is looked at as well
     "$judge" "$garment" "${2:-garment.png}" "$person" mask.png "$1" $soft >judged 2>err || fail "cannot judge '$1'"
@@ -62,6 +63,29 @@ grep -a -q "Steps: ${steps:-50}," taught.png || fail "the taught model has not k
 from=$(distance untaught.png) to=$(distance taught.png)
 echo "distance from the garment's colour: $from, after the training $to"
 below "$to" 0.7 "$from" || fail "the colour has not come nearer to the garment's: $from, then $to"
+
+# What was taught is kept in a photo as well, and asked for by its words; others mean the cloth that lies in the folder.
+if [ -e "$small/wardrobe/wardrobe.json" ]; then
+    wardrobe=on
+    dress kept.png --model taught
+    grep -a -q "of the wardrobe" kept.png || fail "the taught garment's photo is not used"
+    ! grep -a -q "of the wardrobe" taught.png || fail "--wardrobe off uses a photo"
+    from=$(distance untaught.png) to=$(distance kept.png)
+    echo "distance from the garment's colour, from its photo: $to"
+    below "$to" 0.5 "$from" || fail "the colour has not come from the photo: $from, then $to"
+    for colour in red blue; do
+        dress $colour.png --prompt "a $colour checked shirt"
+        grep -a -q "of the wardrobe" $colour.png || fail "no photo of checks is used"
+        distance $colour.png >/dev/null
+    done
+    ! cmp -s red.png blue.png || fail "the colour asked for changes nothing"
+    dress other.png --prompt "a red checked shirt" --seed 2
+    ! cmp -s red.png other.png || fail "another seed gives the same picture"
+    dress words.png --prompt "a purple spacesuit"
+    ! grep -a -q "of the wardrobe" words.png || fail "a photo is used for a word that no garment is called by"
+    dress whole.png --prompt "a red checked shirt" --region whole --strength 0.9
+    ! grep -a -q "of the wardrobe" whole.png || fail "a photo is used where the numbers are to be diffusers'"
+fi
 
 # From a photo alone, with the small model that has learnt that.
 if [ -e "$small/garment/model_index.json" ]; then

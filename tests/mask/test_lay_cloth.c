@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "mask/lay_cloth.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { W = 90, H = 80 };
@@ -126,12 +127,53 @@ static void a_hole_of_one_line_is_filled(void **state)
     clear(&picture, &mask, &cloth);
 }
 
+/* Cloth with a green line down its middle, in a mask that is five times as wide. */
+static void what_is_in_the_middle_comes_once(void **state)
+{
+    dr_rect box = {0, 20, W, 24};
+    dr_image picture = filled(W, H, 3, 77), mask = hole(box), photo = garment(100, 100);
+    dr_rect from = dr_cloth_of(100, 100);
+    int lines = 0;
+    (void)state;
+    for (int y = from.y; y < from.y + from.height; y++)
+        for (int x = 49; x <= 51; x++)
+            photo.data[3 * (y * 100 + x) + 1] = 255;
+    assert_int_equal(dr_lay_cloth(&picture, &mask, &photo), DR_OK);
+    for (int x = 1; x < W; x++)
+        lines += at(&picture, x, 30)[1] >= 128 && at(&picture, x - 1, 30)[1] < 128;
+    assert_int_equal(lines, 1);
+    clear(&picture, &mask, &photo);
+}
+
+static void a_photo_made_of_cloth_has_it_in_its_middle(void **state)
+{
+    static const int sizes[][2] = {{10, 20}, {71, 100}, {1, 1}, {1, 50}, {37, 61}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int w = sizes[i][0], h = sizes[i][1];
+        dr_image cloth = filled(w, h, 3, 0), photo;
+        for (int k = 0; k < 3 * w * h; k++)
+            cloth.data[k] = (uint8_t)(k * 7);
+        assert_int_equal(dr_cloth_photo(&photo, &cloth), DR_OK);
+        dr_rect middle = dr_cloth_of(photo.width, photo.height);
+        assert_true(middle.width >= w - 1 && abs(middle.height - h) <= 1);
+        assert_true(middle.width <= w + 1 || 0.35 * h >= w);
+        int left = middle.x + (middle.width - w) / 2;
+        for (int y = 0; y < h && y < middle.height; y++)
+            assert_memory_equal(at(&photo, left, middle.y + y), cloth.data + 3 * y * w, 3 * (size_t)w);
+        dr_image_clear(&cloth);
+        dr_image_clear(&photo);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_middle_of_any_photo_is_inside_it),
         cmocka_unit_test(only_the_hole_is_filled),
         cmocka_unit_test(middles_lie_over_each_other_and_the_rest_is_mirrored),
+        cmocka_unit_test(what_is_in_the_middle_comes_once),
+        cmocka_unit_test(a_photo_made_of_cloth_has_it_in_its_middle),
         cmocka_unit_test(a_mask_without_white_changes_nothing),
         cmocka_unit_test(a_hole_of_one_line_is_filled),
     };
