@@ -280,8 +280,8 @@ typedef struct drape_tryon_options {
                                cache_end hold for it, too */
     bool karras_open;       /* `karras` is what drape_pipeline_advise() finds; drape_tryon() does not look at it */
     drape_unworn unworn;    /* for drape_tryon_keeps_unworn(); drape_tryon() does not look at it */
-    bool wardrobe; /* where the model's folder has photos of garments (wardrobe/): let the prompt choose among them; only
-                      with strength 1 and without `whole` */
+    bool wardrobe; /* where the model's folder has photos of garments (wardrobe/): let the prompt choose among them;
+                      only with strength 1 and without `whole` */
 } drape_tryon_options;
 
 #define DRAPE_TRYON_DEFAULTS                                                                                           \

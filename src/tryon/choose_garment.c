@@ -39,8 +39,8 @@ static const char *find(const char *text, const char *phrase)
 
 static bool is_opening(const char *word, size_t n)
 {
-    static const char *const opening[] = {"a", "an", "the", "this", "that", "photo", "picture", "of", "person", "woman",
-                                          "man", "wearing", "in", "dressed"};
+    static const char *const opening[] = {"a",  "an",     "the",   "this", "that",    "photo", "picture",
+                                          "of", "person", "woman", "man",  "wearing", "in",    "dressed"};
     for (size_t i = 0; i < sizeof opening / sizeof *opening; i++)
         if (strlen(opening[i]) == n && strncmp(opening[i], word, n) == 0)
             return true;

@@ -81,8 +81,8 @@ int main(int argc, char **argv)
     if (!st)
         st = count_outside(&photo, &mask, &result, atoi(argv[6]));
     if (!st)
-        printf("distance %.1f\n", (double)dr_lab_distance(dr_look_of(&garment, &worn, 255).mean,
-                                                          dr_look_of(&result, &mask, 255).mean));
+        printf("distance %.1f\n",
+               (double)dr_lab_distance(dr_look_of(&garment, &worn, 255).mean, dr_look_of(&result, &mask, 255).mean));
     dr_image_clear(&garment);
     dr_image_clear(&worn);
     dr_image_clear(&photo);

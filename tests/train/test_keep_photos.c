@@ -40,7 +40,8 @@ static dr_dataset photos(void)
 static const dr_wardrobe_garment *of(const dr_wardrobe *w, const char *prompt)
 {
     for (int i = 0; i < w->count; i++)
-        if (dr_json_text(w->garment[i].about, "prompt") && strcmp(dr_json_text(w->garment[i].about, "prompt"), prompt) == 0)
+        if (dr_json_text(w->garment[i].about, "prompt") &&
+            strcmp(dr_json_text(w->garment[i].about, "prompt"), prompt) == 0)
             return &w->garment[i];
     fail_msg("no '%s'", prompt);
     return NULL;

@@ -99,12 +99,9 @@ static void what_was_taught_is_asked_for_by_its_words_alone(void **state)
     static const struct {
         const char *prompt;
         bool taught;
-    } cases[] = {{"striped shirt", true},
-                 {"a photo of a person wearing a Striped Shirt.", true},
-                 {"red striped shirt", false},
-                 {"shirt striped", false},
-                 {"striped", false},
-                 {"a", false}};
+    } cases[] = {{"striped shirt", true},      {"a photo of a person wearing a Striped Shirt.", true},
+                 {"red striped shirt", false}, {"shirt striped", false},
+                 {"striped", false},           {"a", false}};
     dr_wardrobe w = wardrobe("a striped shirt");
     (void)state;
     assert_int_equal(w.count, 5);
