@@ -9,6 +9,7 @@
 #include "pipeline/garment_attention.h"
 #include "pipeline/models.h"
 #include "pipeline/parser.h"
+#include "pipeline/wardrobe.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -245,6 +246,44 @@ static bool open_attention(dr_garment_attention *a, const char *path)
     return found && !dr_garment_attention_open(a, folder ? file : path);
 }
 
+/* A list of texts without those that it had before; takes the list. */
+static json_t *distinct(json_t *list)
+{
+    json_t *seen = json_object(), *out = json_array(), *word;
+    size_t i;
+    json_array_foreach(list, i, word)
+    {
+        if (!json_object_get(seen, json_string_value(word)))
+            json_array_append(out, word);
+        json_object_set_new(seen, json_string_value(word), json_true());
+    }
+    json_decref(seen);
+    json_decref(list);
+    return out;
+}
+
+/* The words that choose a photo of it; NULL: there is none. */
+static json_t *wardrobe_json(const char *path)
+{
+    dr_wardrobe w;
+    if (dr_wardrobe_open(&w, path))
+        return json_pack("{s:s, s:s}", "part", "wardrobe", "error", dr_error());
+    if (w.count == 0)
+        return NULL;
+    json_t *taught = json_array(), *words = json_array();
+    for (int i = 0; i < w.count; i++) {
+        json_t *about = w.garment[i].about, *prompt = json_object_get(about, "prompt");
+        if (prompt)
+            json_array_append(taught, prompt);
+        json_array_extend(words, json_object_get(about, "called"));
+        json_array_extend(words, json_object_get(about, "described"));
+    }
+    json_t *j = json_pack("{s:s, s:i, s:o, s:o}", "part", "wardrobe", "photos", w.count, "taught", taught, "words",
+                          distinct(words));
+    dr_wardrobe_clear(&w);
+    return j;
+}
+
 static json_t *pipeline_json(const dr_source *s, const dr_garment_attention *a)
 {
     json_t *parts = json_pack("[o]", unet_json(s));
@@ -254,6 +293,9 @@ static json_t *pipeline_json(const dr_source *s, const dr_garment_attention *a)
         json_array_append_new(parts, text_json(s));
     if (a)
         json_array_append_new(parts, attention_json(a));
+    json_t *wardrobe = wardrobe_json(dr_source_path(s));
+    if (wardrobe)
+        json_array_append_new(parts, wardrobe);
     return parts;
 }
 

@@ -77,14 +77,33 @@ static bool is_taught(const char *text, const char *prompt)
 
 /* --- choosing ------------------------------------------------------------------------------------------ */
 
-/* Where the first word of a garment's list `key` stands in the text; NULL: none does. */
-static const char *first_word(const dr_wardrobe_garment *g, const char *key, const char *text)
+/* A place in a text where some of its words were found. */
+typedef struct place {
+    const char *at; /* NULL: nowhere */
+    size_t length;
+} place;
+
+/* Below 0: `a` is what is meant: it comes first, or at the same place says more ("denim jacket" than "denim"). */
+static int before(place a, place b)
+{
+    if (!a.at || !b.at)
+        return (a.at == NULL) - (b.at == NULL);
+    return a.at != b.at ? (a.at < b.at ? -1 : 1) : (a.length < b.length) - (a.length > b.length);
+}
+
+static place place_of(const char *text, const char *phrase)
+{
+    return (place){find(text, phrase), strlen(phrase)};
+}
+
+/* That of a garment's list `key`. */
+static place first_word(const dr_wardrobe_garment *g, const char *key, const char *text)
 {
     const json_t *words = json_object_get(g->about, key);
-    const char *first = NULL;
+    place first = {0};
     for (size_t k = 0; k < json_array_size(words); k++) {
-        const char *at = find(text, json_string_value(json_array_get(words, k)));
-        first = at && (!first || at < first) ? at : first;
+        place here = place_of(text, json_string_value(json_array_get(words, k)));
+        first = before(here, first) < 0 ? here : first;
     }
     return first;
 }
@@ -93,31 +112,31 @@ static const char *first_word(const dr_wardrobe_garment *g, const char *key, con
 static const dr_wardrobe_garment *first_of(const dr_wardrobe *w, const char *key, const char *text, uint64_t seed)
 {
     const dr_wardrobe_garment *found[DR_WARDROBE_MAX];
-    const char *first = NULL;
+    place first = {0};
     uint64_t n = 0;
     for (int i = 0; i < w->count; i++) {
-        const char *at = first_word(&w->garment[i], key, text);
-        if (!at || (first && at > first))
+        place here = first_word(&w->garment[i], key, text);
+        int order = before(here, first);
+        if (!here.at || order > 0)
             continue;
-        n = first && at == first ? n : 0;
-        first = at;
+        n = order < 0 ? 0 : n;
+        first = here;
         found[n++] = &w->garment[i];
     }
     return n ? found[seed % n] : NULL;
 }
 
-/* The first colour of a text; of those that begin there the longest: "dark red". */
+/* The colour that comes first in a text: "dark red" before "red". */
 static const dr_named_colour *colour_in(const char *text)
 {
-    const dr_named_colour *found = NULL, *all = dr_named_colours();
-    const char *first = NULL;
-    size_t longest = 0;
-    for (const dr_named_colour *c = all; c->name; c++)
+    const dr_named_colour *found = NULL;
+    place first = {0};
+    for (const dr_named_colour *c = dr_named_colours(); c->name; c++)
         for (int k = 0; k < 2; k++) {
-            const char *name = k ? c->also : c->name, *at = name ? find(text, name) : NULL;
-            if (at && (!first || at < first || (at == first && strlen(name) > longest))) {
-                first = at;
-                longest = strlen(name);
+            const char *name = k ? c->also : c->name;
+            place here = name ? place_of(text, name) : (place){0};
+            if (before(here, first) < 0) {
+                first = here;
                 found = c;
             }
         }
