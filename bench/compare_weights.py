@@ -34,7 +34,7 @@ def arguments():
 
 
 def dress(a, photo, out, more):
-    command = [a.drape, "tryon", "--quiet", "--image", photo, "--prompt", a.prompt, "--seed", "7", "-o", out] + more
+    command = [a.drape, "tryon", "--quiet", "--image", photo, "--prompt", a.prompt, "--wardrobe", "off", "--seed", "7", "-o", out] + more
     for flag in ("model", "size", "steps"):
         if getattr(a, flag):
             command += ["--" + flag, getattr(a, flag)]

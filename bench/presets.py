@@ -87,7 +87,7 @@ def paint(a, photos, masks, folder, options, seed):
         results = folder / f"s{k}"
         results.mkdir()
         for photo, mask in zip(photos, masks):
-            drape(a, "tryon", "--model", a.model, "--image", photo, "--mask", mask, "--prompt", a.prompt, "--seed", seed + k, "--threads",
+            drape(a, "tryon", "--model", a.model, "--image", photo, "--mask", mask, "--prompt", a.prompt, "--wardrobe", "off", "--seed", seed + k, "--threads",
                   a.threads, "-o", results / (photo.stem + ".png"), *guidance, *options)
             (results / (photo.stem + ".png")).rename(folder / f"{photo.stem}-{k}.png")
             last = folder / f"{photo.stem}-{k}.png"

@@ -46,7 +46,7 @@ def run(command, env):
 
 
 def tryon(o, env, folder):
-    return run([o.drape, "tryon", "--image", PHOTO, "--mask", MASK, "--prompt", "a red t-shirt", "--quiet", "-o",
+    return run([o.drape, "tryon", "--image", PHOTO, "--mask", MASK, "--prompt", "a red t-shirt", "--wardrobe", "off", "--quiet", "-o",
                 f"{folder}/out.png"], env)
 
 
@@ -78,7 +78,7 @@ def studio(o, env, folder):
 
     def dress(seed):
         began = time.monotonic()
-        job = ask("/api/v1/jobs", json.dumps({"type": "tryon", "photo": photo, "mask": painted, "prompt": "a red t-shirt",
+        job = ask("/api/v1/jobs", json.dumps({"type": "tryon", "photo": photo, "mask": painted, "prompt": "a red t-shirt", "wardrobe": False,
                                               "seed": seed}).encode())["id"]
         while (state := next(j["state"] for j in ask("/api/v1/jobs?limit=10")["jobs"] if j["id"] == job)) != "done":
             if state not in ("waiting", "running"):

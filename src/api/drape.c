@@ -90,8 +90,7 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         free(p);
         return (drape_status)st;
     }
-    bool words_alone = !attention && !o->lora_count && !o->embedding_count; /* what adapters bring is not in photos */
-    if (words_alone && (st = dr_pipeline_open_wardrobe(p, path, o))) {
+    if (!attention && !o->embedding_count && (st = dr_pipeline_open_wardrobe(p, path, o))) {
         drape_pipeline_free(p);
         return (drape_status)st;
     }

@@ -14,7 +14,7 @@ struct drape_pipeline {
     drape_pipeline *dresser; /* puts on what is in the wardrobe; NULL: that is empty */
 };
 
-/** A folder with a wardrobe: its photos are read, and the model that dresses from them opened. */
+/** A folder with a wardrobe, or adapters with one: its photos are read, and the model that dresses from them opened. */
 dr_status dr_pipeline_open_wardrobe(drape_pipeline *p, const char *path, const drape_load_options *o);
 
 /** What the options' words mean of the wardrobe; no garment where they mean none, or want none. */

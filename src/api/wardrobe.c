@@ -2,11 +2,32 @@
 
 #include "base/text.h"
 
+#include <limits.h>
+#include <string.h>
+
+/* What the adapters' files have of what they were taught; of the model's own wardrobe nothing, which they change. */
+static dr_status read_adapters(drape_pipeline *p)
+{
+    dr_status st = DR_OK;
+    for (int i = 0; i < p->engine.lora_count; i++) {
+        const dr_tensor_file *f = &p->engine.lora[i].file;
+        for (size_t k = 0; !st && k < f->meta_count; k++)
+            if (strcmp(f->meta[k].key, DR_WARDROBE_KEY) == 0)
+                st = dr_wardrobe_from_text(&p->wardrobe, f->meta[k].value, f->path);
+    }
+    return st;
+}
+
 dr_status dr_pipeline_open_wardrobe(drape_pipeline *p, const char *path, const drape_load_options *o)
 {
-    dr_status st = dr_wardrobe_open(&p->wardrobe, path);
+    char dir[PATH_MAX], attention[PATH_MAX];
+    dr_status st = p->engine.lora_count ? read_adapters(p) : dr_wardrobe_open(&p->wardrobe, path);
     if (st || p->wardrobe.count == 0)
         return st;
+    if (dr_garment_model_find(path, dir, attention)) { /* an adapter of another model */
+        dr_error_clear();
+        return DR_OK;
+    }
     return (dr_status)drape_pipeline_load(&p->dresser, path,
                                           &(drape_load_options){.garment = true,
                                                                 .precision = o->precision,

@@ -77,10 +77,16 @@ static void add_tensor(void *user, const drape_tensor *t)
     printf("]  %s\n", t->name);
 }
 
+#define LONG_VALUE 4000 /* characters: nobody reads more of one */
+
 static void print_metadata(void *user, const char *key, const char *value)
 {
     (void)user;
-    printf("metadata %s: %s\n", key, value);
+    size_t n = strlen(value);
+    if (n > LONG_VALUE) /* pictures, for example */
+        printf("metadata %s: %zu characters\n", key, n);
+    else
+        printf("metadata %s: %s\n", key, value);
 }
 
 static dr_status file_info(const char *path, bool json)

@@ -41,4 +41,12 @@ dr_status dr_wardrobe_add(dr_wardrobe *w, const char *prompt, dr_image *photo);
 /** Writes it into a model's folder that has none yet. */
 dr_status dr_wardrobe_write(const dr_wardrobe *w, const char *model);
 
+/* An adapter's file has one as a text, with the pictures in it, among its metadata. */
+#define DR_WARDROBE_KEY "drape_wardrobe"
+
+/** Its taught garments as such a text, malloc'ed. */
+dr_status dr_wardrobe_to_text(const dr_wardrobe *w, char **out);
+/** Adds those of a text, each before what there is. `where` is the file, for messages. */
+dr_status dr_wardrobe_from_text(dr_wardrobe *w, const char *text, const char *where);
+
 #endif

@@ -1,6 +1,7 @@
 #include "train/adapters.h"
 
 #include "base/json.h"
+#include "pipeline/wardrobe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,7 @@ dr_status dr_adapters_make(dr_adapters *a, const dr_adapter_layers *to, int rank
 void dr_adapters_clear(dr_adapters *a)
 {
     dr_params_clear(&a->params);
+    free(a->wardrobe);
     *a = (dr_adapters){0};
 }
 
@@ -151,9 +153,9 @@ dr_status dr_adapters_save(const dr_adapters *a, const char *path)
         e[n].dim[0] = q->t.dim[0];
         e[n++].dim[1] = q->t.dim[1];
     }
-    dr_st_meta m[] = {{"format", "pt"}, {"lora_adapter_metadata", meta}};
+    dr_st_meta m[] = {{"format", "pt"}, {"lora_adapter_metadata", meta}, {DR_WARDROBE_KEY, a->wardrobe}};
     if (!st)
-        st = dr_st_create(&w, path, e, n, m, 2);
+        st = dr_st_create(&w, path, e, n, m, a->wardrobe ? 3 : 2);
     bool open = !st;
     for (const dr_param *q = a->params.first; !st && q; q = q->next)
         st = put_values(&w, q);

@@ -13,6 +13,7 @@ typedef struct dr_adapters {
     double alpha;
     bool text;
     bool self_alone;
+    char *wardrobe; /* for the file: cloth of what is taught, as text (pipeline/wardrobe.h); NULL: none */
 } dr_adapters;
 
 /* Which layers get them. */

@@ -17,7 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const parts[] = {"unet", "text_encoder", "vae", "tokenizer", "scheduler", DR_UNET_BASE, "attention", "garment", DR_WARDROBE};
+static const char *const parts[] = {"unet",       "text_encoder", "vae",     "tokenizer", "scheduler",
+                                    DR_UNET_BASE, "attention",    "garment", DR_WARDROBE};
 #define PARTS (sizeof parts / sizeof *parts)
 
 /* Moves a finished part over the one of an earlier run; that goes where there is no new one. */

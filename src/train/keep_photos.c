@@ -14,7 +14,8 @@
 
 #define CELLS 96      /* of a mask's longer side, when a rectangle is looked for in it */
 #define COVERED 0.9   /* of a cell that counts as garment: a button or a hole is no end of it */
-#define TALLEST 1024  /* pixels of what is kept: more than a small model sees */
+#define TALLEST 1024  /* pixels of what is kept in a folder: more than a small model sees */
+#define IN_TEXT 320   /* the same in an adapter */
 #define WIDEST 0.714f /* of the height: laying takes no wider part of a photo (dr_cloth_of()) */
 
 /* --- the clearest photo ---------------------------------------------------------------------------------- */
@@ -64,7 +65,7 @@ static dr_rect cloth_in(const dr_image *mask)
     return best;
 }
 
-static dr_status cut_out(dr_image *out, const dr_example *e, dr_rect part)
+static dr_status cut_out(dr_image *out, const dr_example *e, dr_rect part, int tallest)
 {
     dr_image photo = {0}, cloth = {0};
     dr_status st = dr_image_read(&photo, e->image, 3);
@@ -72,7 +73,7 @@ static dr_status cut_out(dr_image *out, const dr_example *e, dr_rect part)
         st = dr_fail(DR_EINVAL, "photo '%s' has changed since training began", e->image);
     if (!st)
         st = dr_image_crop(&cloth, &photo, part.x, part.y, part.width, part.height);
-    int height = part.height < TALLEST ? part.height : TALLEST;
+    int height = part.height < tallest ? part.height : tallest;
     int width = (int)((int64_t)part.width * height / part.height);
     if (!st)
         st = dr_image_resize(out, &cloth, width > 0 ? width : 1, height, DR_LANCZOS);
@@ -117,7 +118,7 @@ static bool is_new(const dr_dataset *d, int i)
 }
 
 /* One photo for each prompt. */
-static dr_status choose(dr_wardrobe *w, const dr_dataset *d)
+static dr_status choose(dr_wardrobe *w, const dr_dataset *d, int tallest)
 {
     dr_status st = DR_OK;
     for (int i = 0; !st && i < d->count && w->count < DR_WARDROBE_MAX; i++) {
@@ -129,7 +130,7 @@ static dr_status choose(dr_wardrobe *w, const dr_dataset *d)
             continue;
         st = find_best(d, prompt, &best, &part);
         if (!st && best >= 0)
-            st = cut_out(&cloth, &d->example[best], part);
+            st = cut_out(&cloth, &d->example[best], part, tallest);
         if (!st && best >= 0)
             st = dr_wardrobe_add(w, prompt, &cloth);
         dr_image_clear(&cloth);
@@ -155,28 +156,50 @@ static dr_status copy_garment_model(const char *from, const char *dir)
     return st;
 }
 
-dr_status dr_keep_photos(const dr_source *model, const dr_dataset *photos, const char *dir)
+static dr_status is_asked(const dr_source *model, bool *asked)
 {
     dr_schedule schedule;
-    dr_garment_model m;
-    dr_wardrobe w = {0};
     dr_status st = dr_source_schedule(model, &schedule);
     if (st)
         return st;
-    bool asked = schedule.keep_photos;
+    *asked = schedule.keep_photos;
     dr_schedule_clear(&schedule);
+    return DR_OK;
+}
+
+dr_status dr_keep_photos(const dr_source *model, const dr_dataset *photos, const char *dir)
+{
+    dr_garment_model m;
+    dr_wardrobe w;
+    bool asked;
     const char *path = dr_source_path(model), *vae = NULL;
-    if (!asked)
-        return DR_OK;
+    dr_status st = is_asked(model, &asked);
+    if (st || !asked)
+        return st;
     st = dr_wardrobe_open(&w, path);
     if (!st)
         st = dr_garment_model_take(&m, &path, &vae);
     if (!st)
-        st = choose(&w, photos);
+        st = choose(&w, photos, TALLEST);
     if (!st)
         st = copy_garment_model(m.dir, dir);
     if (!st)
         st = dr_wardrobe_write(&w, dir);
+    dr_wardrobe_clear(&w);
+    return st;
+}
+
+dr_status dr_keep_photos_text(const dr_source *model, const dr_dataset *photos, char **out)
+{
+    dr_wardrobe w = {0};
+    bool asked;
+    *out = NULL;
+    dr_status st = is_asked(model, &asked);
+    if (st || !asked)
+        return st;
+    st = choose(&w, photos, IN_TEXT);
+    if (!st)
+        st = dr_wardrobe_to_text(&w, out);
     dr_wardrobe_clear(&w);
     return st;
 }

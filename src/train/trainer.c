@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "train/estimate.h"
+#include "train/keep_photos.h"
 #include "train/pairs_models.h"
 #include "train/trainer_state.h"
 
@@ -10,6 +11,15 @@
 #include <unistd.h>
 
 /* --- models ------------------------------------------------------------------------------------- */
+
+static dr_status make_adapters(dr_trainer *t)
+{
+    const drape_train_options *o = t->o;
+    dr_status st = dr_adapters_make(
+        &t->adapters, &(dr_adapter_layers){.unet = &t->unet.net, .text = o->train_text_encoder ? &t->text.net : NULL},
+        o->lora_rank, o->lora_alpha, o->seed);
+    return st || o->garment_pairs ? st : dr_keep_photos_text(t->source, &t->instances, &t->adapters.wardrobe);
+}
 
 /* Loads what is trained, from the checkpoint when one is resumed, and makes it trainable. */
 static dr_status load_models(dr_trainer *t)
@@ -40,10 +50,7 @@ static dr_status load_models(dr_trainer *t)
     if (!st && lora && t->text.loaded)
         st = dr_params_hold(&t->text.params, false, dr_source_path(from));
     if (!st && lora)
-        return dr_adapters_make(
-            &t->adapters,
-            &(dr_adapter_layers){.unet = &t->unet.net, .text = t->o->train_text_encoder ? &t->text.net : NULL},
-            t->o->lora_rank, t->o->lora_alpha, t->o->seed);
+        return make_adapters(t);
     if (!st)
         st = dr_params_make_trainable(&t->unet.params);
     if (!st && t->o->train_text_encoder)

@@ -73,6 +73,12 @@ if [ -e "$small/wardrobe/wardrobe.json" ]; then
     from=$(distance untaught.png) to=$(distance kept.png)
     echo "distance from the garment's colour, from its photo: $to"
     below "$to" 0.5 "$from" || fail "the colour has not come from the photo: $from, then $to"
+    train "$small" adapter --lora_rank 4 --max_train_steps 2 --seed 1
+    dress adapter.png --lora adapter
+    grep -a -q "of the wardrobe" adapter.png || fail "the photo in the adapter's file is not used"
+    below "$(distance adapter.png)" 0.5 "$from" || fail "the adapter's photo is another one"
+    dress adapter-words.png --lora adapter --prompt "a red checked shirt"
+    ! grep -a -q "of the wardrobe" adapter-words.png || fail "with an adapter the model's own wardrobe is used"
     for colour in red blue; do
         dress $colour.png --prompt "a $colour checked shirt"
         grep -a -q "of the wardrobe" $colour.png || fail "no photo of checks is used"

@@ -85,10 +85,46 @@ static void what_is_none_is_refused(void **state)
     dr_wardrobe_clear(&w);
 }
 
+static void the_taught_travel_as_text(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "{}",
+                                      "{\"garments\": [3]}",
+                                      "{\"garments\": [{\"prompt\": \"coat\"}]}",
+                                      "{\"garments\": [{\"prompt\": \"coat\", \"picture\": \"\"}]}",
+                                      "{\"garments\": [{\"prompt\": \"coat\", \"picture\": \"!!!!\"}]}",
+                                      "{\"garments\": [{\"prompt\": \"coat\", \"picture\": \"aGFsbG8=\"}]}"};
+    dr_wardrobe w = {0}, back = {0};
+    char *text;
+    (void)state;
+    add(&w, "coat", 10);
+    add(&w, "blue \"jacket\"", 20);
+    assert_int_equal(dr_wardrobe_to_text(&w, &text), DR_OK);
+    add(&back, "coat", 99);
+    assert_int_equal(dr_wardrobe_from_text(&back, text, "here"), DR_OK);
+    assert_int_equal(back.count, 2);
+    for (int i = 0; i < 2; i++) {
+        bool coat = strcmp(dr_json_text(back.garment[i].about, "prompt"), "coat") == 0;
+        assert_true(abs(back.garment[i].photo.data[0] - (coat ? 10 : 20)) <= 2);
+        assert_int_equal(back.garment[i].photo.width, 8);
+    }
+    free(text);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (dr_wardrobe_from_text(&back, bad[i], "here") == DR_OK)
+            fail_msg("'%s' is taken", bad[i]);
+        assert_non_null(strstr(dr_error(), "here"));
+    }
+    assert_int_equal(back.count, 2);
+    dr_wardrobe_clear(&w);
+    dr_wardrobe_clear(&back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, scratch_make, scratch_remove),
+        cmocka_unit_test(the_taught_travel_as_text),
         cmocka_unit_test_setup_teardown(what_is_none_is_refused, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,14 +76,36 @@ static void a_model_that_asks_for_it_keeps_the_best_cloth(void **state)
     dr_dataset_close(&d);
 }
 
+static void adapters_keep_it_as_text(void **state)
+{
+    dr_dataset d = photos();
+    dr_wardrobe w = {0};
+    dr_source *s;
+    char *text;
+    (void)state;
+    assert_int_equal(dr_source_open(&s, SMALL, NULL), DR_OK);
+    assert_int_equal(dr_keep_photos_text(s, &d, &text), DR_OK);
+    assert_int_equal(dr_wardrobe_from_text(&w, text, "text"), DR_OK);
+    assert_int_equal(w.count, 2); /* nothing of the model's own */
+    assert_true(abs(of(&w, "coat")->photo.height - 80) <= 3);
+    assert_true(abs(of(&w, "hat")->photo.data[100] - 200) <= 2);
+    free(text);
+    dr_wardrobe_clear(&w);
+    dr_source_close(s);
+    dr_dataset_close(&d);
+}
+
 static void others_keep_nothing(void **state)
 {
     dr_dataset d = photos();
     dr_source *s;
+    char *text;
     (void)state;
     assert_int_equal(dr_source_open(&s, NANO, NULL), DR_OK);
     assert_int_equal(dr_keep_photos(s, &d, scratch("out")), DR_OK);
     assert_false(dr_exists(scratch("out")));
+    assert_int_equal(dr_keep_photos_text(s, &d, &text), DR_OK);
+    assert_null(text);
     dr_source_close(s);
     dr_dataset_close(&d);
 }
@@ -113,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_model_that_asks_for_it_keeps_the_best_cloth, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(adapters_keep_it_as_text, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(others_keep_nothing, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(photos_that_have_gone_are_told, scratch_make, scratch_remove),
     };
