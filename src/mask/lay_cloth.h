@@ -12,12 +12,12 @@
 /** What of a garment's photo is cloth, whatever lies around it: the middle, without collar, sleeves and hem. */
 dr_rect dr_cloth_of(int width, int height);
 
-/** A photo whose middle is this cloth (RGB; at most 0.71 times as wide as high, or it loses both edges; what is less than
- *  0.35 times as wide as high is repeated in it); around it the cloth goes on, mirrored. */
+/** A photo whose middle is this cloth (RGB; at most 0.71 times as wide as high, or it loses both edges; what is less
+ * than 0.35 times as wide as high is repeated in it); around it the cloth goes on, mirrored. */
 dr_status dr_cloth_photo(dr_image *photo, const dr_image *cloth);
 
-/** Puts the middle of the garment's photo over what the mask has white in `picture`, as high as that is, and mirrors its
- *  outer thirds where that is wider. Both are of the picture's size; a mask that is all black changes nothing. */
+/** Puts the middle of the garment's photo over what the mask has white in `picture`, as high as that is, and mirrors
+ * its outer thirds where that is wider. Both are of the picture's size; a mask that is all black changes nothing. */
 dr_status dr_lay_cloth(dr_image *picture, const dr_image *mask, const dr_image *garment);
 
 #endif

@@ -11,8 +11,8 @@
  *       {"photo": "b.jpg", "described": ["striped"]}     likewise, for whatever is described so
  *   wardrobe/1.png           its cloth and nothing else; at most 0.71 times as wide as high, or its edges are lost
  *
- * Which of them words mean: tryon/choose_garment.h. Training a model with "_drape_keep_photos" in its scheduler's config
- * adds to it: train/keep_photos.h. */
+ * Which of them words mean: tryon/choose_garment.h. Training a model with "_drape_keep_photos" in its scheduler's
+ * config adds to it: train/keep_photos.h. */
 #ifndef DR_PIPELINE_WARDROBE_H
 #define DR_PIPELINE_WARDROBE_H
 
