@@ -1,19 +1,21 @@
 #include "mask/unworn.h"
 
+#include "base/status.h"
 #include "io/labels.h"
 #include "mask/body.h"
 #include "mask/fill_behind.h"
 #include "mask/regions.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Lengths in parts of the side of a square as large as the mask. */
 #define BESIDE 0.03   /* around the old garment, whose edge the parser does not know to the pixel */
 #define FEATHER 0.008 /* of the seam to the photo */
 #define SEEN 0.05     /* least share of the mask that the new garment has */
-#define DEEP 0.15     /* how far from the photo's background what is painted may be background */
-#define MOST 0.4      /* share of the mask that may be */
+#define DEEP 0.12     /* how far from the photo's background what is painted may be background */
+#define FEW 0.1       /* share of such a region that may lie deeper */
 
 typedef enum kind { UPPER, LOWER, ALL } kind;
 
@@ -160,6 +162,25 @@ static dr_status find_known(const scene *s, dr_image *behind, dr_image *known)
     return st;
 }
 
+/* Drops the regions of `bare` that go deep: there the parser has not known the new garment. */
+static dr_status drop_deep(dr_image *bare, const dr_image *near)
+{
+    dr_components c = {0};
+    dr_status st = dr_components_find(&c, bare, false);
+    int64_t *deep = st ? NULL : calloc((size_t)c.count + 1, sizeof *deep);
+    if (!st && !deep)
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    for (int64_t i = 0; !st && i < pixels(bare); i++)
+        if (c.id[i] >= 0)
+            deep[c.id[i]] += near->data[i] == 0;
+    for (int64_t i = 0; !st && i < pixels(bare); i++)
+        if (c.id[i] >= 0 && (double)deep[c.id[i]] > FEW * (double)c.item[c.id[i]].area)
+            bare->data[i] = 0;
+    free(deep);
+    dr_components_clear(&c);
+    return st;
+}
+
 /* The part of the mask that the old garment leaves bare: not the new one's, background to the parser, near what is
  * background in the photo, and nearer to it than to the body. */
 static dr_status find_bare(const scene *s, const dr_image *behind, const dr_image *known, dr_image *bare)
@@ -176,15 +197,13 @@ static dr_status find_bare(const scene *s, const dr_image *behind, const dr_imag
         st = dr_image_copy(&solid, &s->new);
     if (!st)
         st = dr_fill_holes(&solid, s->area / 5);
-    int64_t count = 0;
     for (int64_t i = 0; !st && i < pixels(bare); i++) {
-        bool is = s->covered.data[i] && !solid.data[i] && s->after.data[i] == DR_LABEL_BACKGROUND && near.data[i] &&
-                  bare->data[i] >= 128;
+        bool is =
+            s->covered.data[i] && !solid.data[i] && s->after.data[i] == DR_LABEL_BACKGROUND && bare->data[i] >= 128;
         bare->data[i] = is ? 255 : 0;
-        count += is;
     }
-    if (!st && (double)count > MOST * (double)s->area) /* a parser that sees so little of the new one sees wrong */
-        memset(bare->data, 0, (size_t)pixels(bare));
+    if (!st)
+        st = drop_deep(bare, &near);
     dr_image_clear(&near);
     dr_image_clear(&solid);
     return st;

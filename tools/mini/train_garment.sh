@@ -2,7 +2,8 @@
 # Trains a small net that dresses a person from one photo of a garment: docs/mini.md.
 #     tools/mini/train_garment.sh DATA LABELS GARMENTS WORK
 # DATA is laid out as tools/mini/wardrobe.h says, LABELS is parser_label's, GARMENTS as tools/mini/flats.h; WORK keeps
-# checkpoints and logs: run the same command again after an interruption. The model becomes WORK/last/model.
+# checkpoints and logs: run the same command again after an interruption. The model becomes WORK/last/model, with the
+# decoder in WORK/paint/vae, which goes into the small model.
 set -euo pipefail
 [ $# = 4 ] || { sed -n '2,5p' "$0" | cut -c3-; exit 2; }
 root=$(realpath "$(dirname "$0")/../..")
@@ -13,7 +14,7 @@ build=${BUILD:-$root/build}
 export OMP_WAIT_POLICY=passive
 export DRAPE_CACHE_DIR=${DRAPE_CACHE_DIR:-$work/cache}
 cmake -S "$root" -B "$build" -G Ninja >/dev/null
-cmake --build "$build" --target mini_unet
+cmake --build "$build" --target mini_unet mini_made mini_vae
 cd "$root"
 
 stage() { # NAME OPTIONS...
@@ -38,5 +39,18 @@ stage large --init "$work/small/model" --batch 6 --walks 5 --lr 4e-4 --steps 110
 stage critic --init "$work/large/model" --batch 6 --walks 5 --lr 2.5e-4 --steps 3100 --cool 0 --pull 1 --critic-warmup 60 \
     "${one_step[@]}"
 # The error is that of 2x2 latents together, and what lies in them is the critic's: weave, and folds that are not smeared.
-stage last --init "$work/critic/model" --batch 6 --walks 5 --lr 2.5e-4 --steps 2300 --cool 900 --pull 1.5 --walk-patch 2 \
+stage last --init "$work/critic/model" --batch 6 --walks 5 --lr 2.5e-4 --steps 4250 --cool 700 --pull 1.5 --walk-patch 2 \
     --critic-warmup 60 "${one_step[@]}"
+
+# The small model's decoder, on what this net makes of pairs: against a critic of pictures.
+made=$work/made.bin
+[ -e "$made" ] || "$build/mini_made" --model "$work/last/model" --photos "$data" --labels "$labels" --garments "$garments" \
+    --count 1400 --output "$made" --threads "${THREADS:-0}"
+[ -e "$work/paint/finished" ] || {
+    resume=()
+    compgen -G "$work/paint/checkpoint-*" >/dev/null && resume=(--resume)
+    "$build/mini_vae" --photos "$data" --config models/mini/vae/config.json --init models/mini/vae --freeze-encoder \
+        --made "$made" --output "$work/paint" --batch 6 --pull 5 --critic-warmup 150 --critic-noise 0.1 --lr 4e-4 \
+        --warmup 100 --ema-decay 0.995 --square-weight 2 --steps 2600 --cool 700 --threads "${THREADS:-0}" "${resume[@]}"
+    touch "$work/paint/finished"
+}
