@@ -86,7 +86,8 @@ $(for f in "$out"/lesson/photos/*.png; do printf '<img src="%s" alt="a crop of t
 </div>
 
 <h2>2. The garment is learnt</h2>
-<p>The loss is how far the model is from telling the noise in the pictures: it falls as the suit becomes known.</p>
+<p>The loss is how far the model is from telling the noise in the pictures: it falls as the suit becomes known. A model as small as this one
+learns the colours in that time and not the pattern, so cloth out of the best photo goes into the result's wardrobe, too.</p>
 <div class="card">$(curve)</div>
 
 <h2>3. People are dressed</h2>
@@ -97,7 +98,7 @@ $(picture "$out/astronaut-seen.jpg" "And in the other photo")
 </div>
 <p>By one photo of the garment, without a lesson:</p>
 $(from_photos)
-<p>By words alone, without a lesson:</p>
+<p>By words alone, without a lesson: they choose cloth in the small model's wardrobe, and dye it.</p>
 <div class="row">
 $(while read -r person name prompt; do compare "examples/$person.jpg" "$out/$person-$name.png" "$prompt"; done <"$here/prompts.txt")
 </div>
@@ -109,9 +110,8 @@ $(steps)
 
 <h2>What to expect</h2>
 <ul>
-<li>The small model has a hundredth of Stable Diffusion's size, pictures of 256 pixels, and three hours of training on one core.
-Colours and shapes are right; folds are faint, and collars, buttons and prints are beyond it. The same commands take a real
-model: see README.md.</li>
+<li>The small model has a hundredth of Stable Diffusion's size, pictures of 256 pixels, and some hours of training on one core.
+Colours and cloth are right; cut, collar and length are the mask's. The same commands take a real model: see README.md.</li>
 <li>Faces are never repainted: what is outside the mask stays as it was.</li>
 <li>A garment known from a single photo is known from one side. Five to ten photos make a better lesson.</li>
 </ul>

@@ -113,6 +113,7 @@ static int add_checkpoint(dr_grid *g, const dr_command *cmd, int number)
                               path, drape_error());
     name_of(name, sizeof name, g, number);
     common.o.prompt = g->prompt;
+    common.o.wardrobe = false; /* weights are compared; checkpoints have no photos */
     common.o.steps = g->steps;
     common.o.seed = g->seed;
     for (int i = 0; i < g->scales; i++) {
