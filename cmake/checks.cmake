@@ -48,18 +48,21 @@ set_tests_properties(cli_test_ranks_other PROPERTIES TIMEOUT 600 SKIP_RETURN_COD
                      ENVIRONMENT "DRAPE_CACHE_DIR=${CMAKE_BINARY_DIR}/cache")
 
 # The small model's training is no part of the build: a test makes it first.
-add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet mini_made
-                                                                                           mini_eval parser_label parser_train)
+add_test(NAME tools_mini_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target mini_vae mini_unet mini_made mini_mean
+                                                                                           mini_eval mini_wardrobe parser_label
+                                                                                           parser_train)
 add_test(NAME tools_mini_vae COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_vae.sh $<TARGET_FILE:mini_vae>)
 add_test(NAME tools_mini_unet COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_unet.sh $<TARGET_FILE:mini_unet>
                                       $<TARGET_FILE:parser_label> $<TARGET_FILE:drape> $<TARGET_FILE:mini_made>
                                       $<TARGET_FILE:mini_vae>)
+add_test(NAME tools_mini_files COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_files.sh $<TARGET_FILE:drape>
+                                       $<TARGET_FILE:mini_wardrobe> $<TARGET_FILE:mini_mean>)
 add_test(NAME tools_parser_train COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/parser_train.sh $<TARGET_FILE:drape>
                                          $<TARGET_FILE:parser_train> $<TARGET_FILE:parser_label>)
 add_test(NAME tools_mini_eval COMMAND ${CMAKE_SOURCE_DIR}/tests/tools/mini_eval.sh $<TARGET_FILE:mini_eval>
                                       $<TARGET_FILE:parser_label> $<TARGET_FILE:drape>)
 set_tests_properties(tools_mini_build PROPERTIES TIMEOUT 600 FIXTURES_SETUP mini)
-set_tests_properties(tools_mini_vae tools_mini_unet tools_mini_eval tools_parser_train PROPERTIES TIMEOUT 600
+set_tests_properties(tools_mini_vae tools_mini_unet tools_mini_eval tools_mini_files tools_parser_train PROPERTIES TIMEOUT 600
                                                                                            FIXTURES_REQUIRED mini)
 
 # The golden cases once more with every other way to compute them.

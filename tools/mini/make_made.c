@@ -4,8 +4,6 @@
 #include "base/progress.h"
 #include "base/threads.h"
 #include "cli/opt.h"
-#include "mini/pair.h"
-#include "tryon/dress.h"
 #include "tryon/inpaint.h"
 
 #include <stdio.h>
@@ -13,7 +11,7 @@
 #include <string.h>
 
 typedef struct made_options {
-    const char *model, *photos, *labels, *garments, *output;
+    const char *model, *photos, *labels, *output;
     int count, photo_limit, threads;
     uint64_t seed;
 } made_options;
@@ -23,7 +21,6 @@ typedef struct maker {
     dr_source *source;
     dr_engine engine;
     mini_wardrobe wardrobe;
-    mini_flats flats;
     dr_sampler_kind kind;
     mini_made_head head;
     mini_made_entry *entry; /* the one being made */
@@ -38,18 +35,16 @@ static void on_latents(void *user, int step, const float *latents)
         m->entry->latents[i] = dr_f32_to_f16(latents[i]);
 }
 
-static dr_stage_callbacks callbacks(maker *m)
-{
-    return (dr_stage_callbacks){.user = m, .preview = on_latents, .preview_every = 1};
-}
-
-/* From words. */
-static dr_status paint(maker *m, mini_example *e, int64_t k, dr_image *calm)
+static dr_status make(maker *m, int64_t k)
 {
     const dr_schedule *s = &m->engine.schedule;
-    dr_status st = mini_example_draw(e, &m->wardrobe, m->o->seed, k);
+    mini_example e;
+    dr_image calm = {0};
+    dr_status st = mini_example_draw(&e, &m->wardrobe, m->o->seed, k);
+    if (st)
+        return st;
     dr_inpaint_options o = {
-        .prompt = e->caption,
+        .prompt = e.caption,
         .negative_prompt = "",
         .guidance = {.scale = s->advised_guidance > 0 ? s->advised_guidance : 1, .end = 1},
         .sampler = {.kind = m->kind, .steps = s->advised_steps > 0 ? s->advised_steps : 4, .strength = 1},
@@ -57,36 +52,8 @@ static dr_status paint(maker *m, mini_example *e, int64_t k, dr_image *calm)
         .width = MINI_SIZE,
         .height = MINI_SIZE,
         .mask_any = true,
-        .cb = callbacks(m)};
-    return st ? st : dr_inpaint(&m->engine, &o, &e->photo, &e->mask, calm);
-}
-
-/* From a photo of the garment. */
-static dr_status dress(maker *m, mini_example *e, int64_t k, dr_image *calm)
-{
-    const dr_schedule *s = &m->engine.schedule;
-    dr_image garment = {0};
-    dr_status st = mini_pair_draw(e, &garment, &m->wardrobe, &m->flats, m->o->seed, k);
-    dr_dress_options o = {
-        .guidance = {.scale = 1, .end = 1},
-        .sampler = {.kind = m->kind, .steps = s->advised_steps > 0 ? s->advised_steps : 1, .strength = 1},
-        .seed = m->o->seed + (uint64_t)k,
-        .width = MINI_SIZE,
-        .height = MINI_SIZE,
-        .mask_any = true,
-        .cloth_laid = s->lay_cloth,
-        .cb = callbacks(m)};
-    if (!st)
-        st = dr_dress(&m->engine, &o, s->lay_cloth ? &e->start : &e->photo, &e->mask, &garment, calm);
-    dr_image_clear(&garment);
-    return st;
-}
-
-static dr_status make(maker *m, int64_t k)
-{
-    mini_example e = {0};
-    dr_image calm = {0};
-    dr_status st = m->o->garments ? dress(m, &e, k, &calm) : paint(m, &e, k, &calm);
+        .cb = {.user = m, .preview = on_latents, .preview_every = 1}};
+    st = dr_inpaint(&m->engine, &o, &e.photo, &e.mask, &calm);
     if (!st) {
         memcpy(m->entry->photo, e.photo.data, sizeof m->entry->photo);
         memcpy(m->entry->mask, e.mask.data, sizeof m->entry->mask);
@@ -117,30 +84,17 @@ static dr_status write_all(maker *m, dr_out *out)
     return st;
 }
 
-static dr_status open_model(maker *m)
-{
-    const char *path = m->o->model, *vae = NULL;
-    dr_garment_model brought = {.attention = ""};
-    dr_status st = m->o->garments ? dr_garment_model_take(&brought, &path, &vae) : DR_OK;
-    const char *attention = m->o->garments ? brought.attention : NULL;
-    if (!st)
-        st = dr_source_open(&m->source, path, &(dr_source_options){.vae = vae, .unchecked = attention != NULL});
-    return st ? st
-              : dr_engine_open(&m->engine, m->source, &(dr_engine_extras){.attention = attention}, DR_PRECISION_AUTO,
-                               true, NULL);
-}
-
 static dr_status run(maker *m)
 {
     const made_options *o = m->o;
     dr_out out = {0};
-    dr_status st = open_model(m);
+    dr_status st = dr_source_open(&m->source, o->model, NULL);
+    if (!st)
+        st = dr_engine_open(&m->engine, m->source, NULL, DR_PRECISION_AUTO, true, NULL);
     if (!st)
         st = dr_sampler_kind_of(&m->engine.schedule, &m->kind);
     if (!st)
         st = mini_wardrobe_open(&m->wardrobe, o->photos, o->labels, false, o->photo_limit);
-    if (!st && o->garments)
-        st = mini_flats_open(&m->flats, o->garments);
     if (st)
         return st;
     const dr_vae_config *c = &m->engine.vae_config;
@@ -165,7 +119,6 @@ int main(int argc, char **argv)
         {"model", DR_OPT_STRING, &o.model, "DIR", "the pipeline folder", .required = true},
         {"photos", DR_OPT_STRING, &o.photos, "DIR", "photos, tags and labels, see wardrobe.h", .required = true},
         {"labels", DR_OPT_STRING, &o.labels, "DIR", "label maps of the other photos, from parser_label"},
-        {"garments", DR_OPT_STRING, &o.garments, "DIR", "photos of garments: the model's garment/ dresses from pairs"},
         {"output", DR_OPT_STRING, &o.output, "FILE", "what is made", .required = true},
         {"count", DR_OPT_INT, &o.count, "N", "examples", 1, 1e6},
         {"photo-limit", DR_OPT_INT, &o.photo_limit, "N", "read the first N photos only; 0: all", 0, 1e6},
@@ -180,7 +133,6 @@ int main(int argc, char **argv)
     m.o = &o;
     dr_status st = run(&m);
     mini_wardrobe_clear(&m.wardrobe);
-    mini_flats_clear(&m.flats);
     dr_engine_close(&m.engine);
     dr_source_close(m.source);
     return st ? dr_cli_fail(&cmd, st) : 0;
