@@ -15,7 +15,8 @@
 static dr_status put_mean(dr_st_writer *w, const dr_st_entry *a, const dr_safetensors *other, const char *name)
 {
     const dr_st_entry *b = dr_st_find(other, a->name);
-    if (!b || b->dtype != a->dtype || b->rank != a->rank || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) != 0)
+    if (!b || b->dtype != a->dtype || b->rank != a->rank ||
+        memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) != 0)
         return dr_fail(DR_EINVAL, "'%s' has no '%s' of the same shape and type", name, a->name);
     size_t n = a->size / dr_dtype_size(a->dtype);
     float *x = malloc(2 * n * sizeof *x), *y = x ? x + n : NULL;
