@@ -16,7 +16,9 @@ typedef struct painting {
     const dr_listener *listener;
     drape_pipeline *pipeline;
     drape_tryon_options o;
-    double behind; /* of the picture at hand */
+    drape_parser *parser; /* for what nobody wears; loaded when it is needed first */
+    drape_image labels;   /* of the person */
+    double behind;        /* of the picture at hand */
 } painting;
 
 static void on_progress(void *user, drape_stage stage, int done, int total)
@@ -80,8 +82,11 @@ static drape_status tell_doubts(painting *p)
 static void close_tryon(void *self)
 {
     painting *p = self;
-    if (p)
+    if (p) {
         drape_pipeline_free(p->pipeline);
+        drape_parser_free(p->parser);
+        drape_image_free(&p->labels);
+    }
     free(p);
 }
 
@@ -191,12 +196,37 @@ static json_t *settings_tryon(void *self)
     return out;
 }
 
+/* As drape tryon does it. */
+static drape_status keep_unworn(painting *p, drape_image *out)
+{
+    bool kept = true, asked = p->o.unworn == DRAPE_UNWORN_KEEP;
+    const drape_mask_options parsing = {.cancel = on_cancel, .user = p};
+    drape_status st = p->parser ? DRAPE_OK : drape_parser_load(&p->parser, p->scene->parser_dir);
+    if (st && !asked) /* none is installed */
+        return DRAPE_OK;
+    if (!st && !p->labels.data)
+        st = drape_mask_labels(p->parser, &p->scene->person, &parsing, &p->labels);
+    if (!st)
+        st = drape_tryon_unworn(p->parser, &p->scene->person, &p->scene->mask, &p->labels, &p->o, out, &kept);
+    if (!st && !kept && asked)
+        on_note(p, "the clothes parser sees no garment in the result, so the whole mask stays as it is painted");
+    return st;
+}
+
 static drape_status paint_tryon(void *self, uint64_t seed, drape_image *out)
 {
     painting *p = self;
     p->o.seed = seed;
     p->behind = 0;
-    return drape_tryon(p->pipeline, &p->scene->person, &p->scene->mask, &p->o, out);
+    drape_image picture = {0};
+    drape_status st = drape_tryon(p->pipeline, &p->scene->person, &p->scene->mask, &p->o, &picture);
+    if (!st && drape_tryon_keeps_unworn(p->pipeline, &p->o))
+        st = keep_unworn(p, &picture);
+    if (st)
+        drape_image_free(&picture);
+    else
+        *out = picture;
+    return st;
 }
 
 static char *text_tryon(void *self, const drape_image *out)
