@@ -41,6 +41,23 @@ void drape_set_threads(int threads)
 
 /* --- pipelines ---------------------------------------------------------------------------------- */
 
+/* Where there is a wardrobe, the model that dresses from it. */
+static dr_status open_dresser(drape_pipeline *p, const char *path, const drape_load_options *o)
+{
+    bool worn;
+    dr_status st = dr_pipeline_read_wardrobe(p, path, &worn);
+    if (st || !worn)
+        return st;
+    return (dr_status)drape_pipeline_load(&p->dresser, path,
+                                          &(drape_load_options){.garment = true,
+                                                                .precision = o->precision,
+                                                                .keep_models = o->keep_models,
+                                                                .vae = o->vae,
+                                                                .weights = o->weights,
+                                                                .note = o->note,
+                                                                .user = o->user});
+}
+
 drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const drape_load_options *options)
 {
     drape_load_options none = {0};
@@ -90,7 +107,7 @@ drape_status drape_pipeline_load(drape_pipeline **out, const char *path, const d
         free(p);
         return (drape_status)st;
     }
-    if (!attention && !o->embedding_count && (st = dr_pipeline_open_wardrobe(p, path, o))) {
+    if (!attention && !o->embedding_count && (st = open_dresser(p, path, o))) {
         drape_pipeline_free(p);
         return (drape_status)st;
     }
@@ -109,7 +126,7 @@ void drape_pipeline_free(drape_pipeline *p)
     free(p);
 }
 
-static dr_status sampler_kind(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
+dr_status dr_pipeline_sampler(const drape_pipeline *p, const char *name, dr_sampler_kind *out)
 {
     return name ? dr_sampler_kind_parse(name, out) : dr_sampler_kind_of(&p->engine.schedule, out);
 }
@@ -322,7 +339,7 @@ drape_status drape_tryon_check(const drape_pipeline *p, const drape_tryon_option
     dr_status st = check_options(p, options);
     if (!st)
         st = check_garment(p, options);
-    return (drape_status)(st ? st : sampler_kind(p, options->scheduler, &kind));
+    return (drape_status)(st ? st : dr_pipeline_sampler(p, options->scheduler, &kind));
 }
 
 /* The pictures of a call. */
@@ -361,6 +378,21 @@ static bool pass_cancel(void *user)
 {
     const drape_callbacks *cb = user;
     return cb->cancel && cb->cancel(cb->user);
+}
+
+/* In a garment of the wardrobe, with the settings that suit the model that dresses. */
+static drape_status dress(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
+                          const drape_tryon_options *options, const dr_garment_choice *choice, drape_image *out)
+{
+    drape_tryon_options o = *options;
+    dr_image garment = {0};
+    drape_tryon_leave_open(&o);
+    drape_status st = (drape_status)dr_pipeline_wear(choice, &o, &garment);
+    drape_pipeline_advise(p->dresser, &o);
+    if (!st)
+        st = drape_tryon(p->dresser, photo, mask, &o, out);
+    dr_image_clear(&garment);
+    return st;
 }
 
 drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
@@ -402,9 +434,9 @@ drape_status drape_tryon(drape_pipeline *p, const drape_image *photo, const drap
     if (!st)
         st = check_pictures(p, mask, options);
     if (!st && choice.garment)
-        return dr_pipeline_dress(p, photo, mask, options, &choice, out);
+        return dress(p, photo, mask, options, &choice, out);
     if (!st)
-        st = sampler_kind(p, options->scheduler, &o.inpaint.sampler.kind);
+        st = dr_pipeline_sampler(p, options->scheduler, &o.inpaint.sampler.kind);
     if (!st)
         st = dr_tryon(&p->engine, &o, (const dr_image *)photo, (const dr_image *)mask, &result);
     if (!st)
@@ -416,56 +448,4 @@ bool drape_tryon_keeps_unworn(const drape_pipeline *p, const drape_tryon_options
 {
     bool advised = p->engine.schedule.keep_unworn && o->paste && !o->whole;
     return o->unworn == DRAPE_UNWORN_KEEP || (o->unworn == DRAPE_UNWORN_AUTO && advised);
-}
-
-/* The folder's name, without what leads to it; a file's without its extension. */
-static const char *model_name(const drape_pipeline *p, char *buf, size_t n)
-{
-    const char *path = dr_source_path(p->source);
-    snprintf(buf, n, "%.*s", (int)dr_path_trimmed(path), path);
-    if (dr_source_family(p->source)) /* of a file */
-        buf[dr_path_stem(buf)] = 0;
-    return dr_path_name(buf)[0] ? dr_path_name(buf) : buf;
-}
-
-char *drape_tryon_parameters(const drape_pipeline *p, const drape_tryon_options *options, int width, int height)
-{
-    char name[512], *text = NULL;
-    size_t size = 0;
-    dr_sampler_kind kind;
-    const char *negative = options->negative_prompt;
-    if (sampler_kind(p, options->scheduler, &kind))
-        return NULL;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return NULL;
-    fprintf(f, "%s\n", options->prompt ? options->prompt : "");
-    if (negative && negative[0])
-        fprintf(f, "Negative prompt: %s\n", negative);
-    fprintf(f,
-            "Steps: %d, Sampler: %s%s, CFG scale: %g, Seed: %llu, Size: %dx%d, Denoising strength: %g, Model: %s, "
-            "Version: drape %s",
-            options->steps, dr_sampler_kind_name(kind), options->karras ? " karras" : "", options->guidance_scale,
-            (unsigned long long)options->seed, width, height, options->strength, model_name(p, name, sizeof name),
-            drape_version());
-    if (options->guidance_scale > 1 && (options->guidance_start > 0 || options->guidance_end < 1))
-        fprintf(f, ", Guidance interval: %g-%g", options->guidance_start, options->guidance_end);
-    if (options->cache_interval > 1 && options->cache_start < options->cache_end)
-        fprintf(f, ", Cache interval: %d, Cache branch: %d, Cached part: %g-%g", options->cache_interval,
-                options->cache_branch, options->cache_start, options->cache_end);
-    if (options->cache_threshold > 0 && options->cache_start < options->cache_end)
-        fprintf(f, ", Cache threshold: %g, Cached part: %g-%g, Skipped calls: %d", options->cache_threshold,
-                options->cache_start, options->cache_end, p->engine.skipped);
-    if (drape_tryon_keeps_unworn(p, options))
-        fprintf(f, ", Unworn: keep");
-    if (dr_pipeline_choice(p, options).garment)
-        fprintf(f, ", Garment: of the wardrobe");
-    if (p->engine.dresses)
-        fprintf(f, ", Garment model: %s",
-                p->engine.attention.version[0] ? p->engine.attention.version : dr_path_name(p->engine.attention.path));
-    if (fclose(f) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }

@@ -14,14 +14,19 @@ struct drape_pipeline {
     drape_pipeline *dresser; /* puts on what is in the wardrobe; NULL: that is empty */
 };
 
-/** A folder with a wardrobe, or adapters with one: its photos are read, and the model that dresses from them opened. */
-dr_status dr_pipeline_open_wardrobe(drape_pipeline *p, const char *path, const drape_load_options *o);
+/** The sampler of that name, or the model's own for NULL. */
+dr_status dr_pipeline_sampler(const drape_pipeline *p, const char *name, dr_sampler_kind *out);
+
+/** Reads a folder's wardrobe, or that of the adapters. `worn`: there is one, and a model at `path` that dresses from
+ * it.
+ */
+dr_status dr_pipeline_read_wardrobe(drape_pipeline *p, const char *path, bool *worn);
 
 /** What the options' words mean of the wardrobe; no garment where they mean none, or want none. */
 dr_garment_choice dr_pipeline_choice(const drape_pipeline *p, const drape_tryon_options *o);
 
-/** drape_tryon() with that garment, with the settings that suit the model that dresses. */
-drape_status dr_pipeline_dress(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
-                               const drape_tryon_options *options, const dr_garment_choice *choice, drape_image *out);
+/** Turns options with words into those for the model that dresses; what it is to be advised on stays. `garment` is what
+ * is put on: clear it when the picture is made. */
+dr_status dr_pipeline_wear(const dr_garment_choice *choice, drape_tryon_options *o, dr_image *garment);
 
 #endif

@@ -18,24 +18,17 @@ static dr_status read_adapters(drape_pipeline *p)
     return st;
 }
 
-dr_status dr_pipeline_open_wardrobe(drape_pipeline *p, const char *path, const drape_load_options *o)
+dr_status dr_pipeline_read_wardrobe(drape_pipeline *p, const char *path, bool *worn)
 {
     char dir[PATH_MAX], attention[PATH_MAX];
+    *worn = false;
     dr_status st = p->engine.lora_count ? read_adapters(p) : dr_wardrobe_open(&p->wardrobe, path);
     if (st || p->wardrobe.count == 0)
         return st;
-    if (dr_garment_model_find(path, dir, attention)) { /* an adapter of another model */
+    *worn = !dr_garment_model_find(path, dir, attention);
+    if (!*worn) /* an adapter's, on another model */
         dr_error_clear();
-        return DR_OK;
-    }
-    return (dr_status)drape_pipeline_load(&p->dresser, path,
-                                          &(drape_load_options){.garment = true,
-                                                                .precision = o->precision,
-                                                                .keep_models = o->keep_models,
-                                                                .vae = o->vae,
-                                                                .weights = o->weights,
-                                                                .note = o->note,
-                                                                .user = o->user});
+    return DR_OK;
 }
 
 dr_garment_choice dr_pipeline_choice(const drape_pipeline *p, const drape_tryon_options *o)
@@ -46,23 +39,14 @@ dr_garment_choice dr_pipeline_choice(const drape_pipeline *p, const drape_tryon_
     return dr_choose_garment(&p->wardrobe, dr_skip_bom(o->prompt ? o->prompt : ""), o->seed);
 }
 
-drape_status dr_pipeline_dress(drape_pipeline *p, const drape_image *photo, const drape_image *mask,
-                               const drape_tryon_options *options, const dr_garment_choice *choice, drape_image *out)
+dr_status dr_pipeline_wear(const dr_garment_choice *choice, drape_tryon_options *o, dr_image *garment)
 {
-    drape_tryon_options o = *options;
-    dr_image garment = {0};
-    dr_status st = dr_chosen_photo(choice, &garment);
-    if (st)
-        return (drape_status)st;
-    drape_tryon_leave_open(&o);
-    o.prompt = o.negative_prompt = o.scheduler = NULL;
-    o.clip_skip = 0;
-    o.long_prompt = o.prompt_weights = o.karras = false;
-    o.preset = DRAPE_PRESET_EXACT;
-    o.cache_threshold = 0;
-    o.garment = (const drape_image *)&garment;
-    drape_pipeline_advise(p->dresser, &o);
-    st = (dr_status)drape_tryon(p->dresser, photo, mask, &o, out);
-    dr_image_clear(&garment);
-    return (drape_status)st;
+    dr_status st = dr_chosen_photo(choice, garment);
+    o->prompt = o->negative_prompt = o->scheduler = NULL;
+    o->clip_skip = 0;
+    o->long_prompt = o->prompt_weights = o->karras = false;
+    o->preset = DRAPE_PRESET_EXACT;
+    o->cache_threshold = 0;
+    o->garment = (const drape_image *)garment;
+    return st;
 }
