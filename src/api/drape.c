@@ -1,7 +1,6 @@
 /* The public functions: checks of what a caller may get wrong, and nothing else. The work is below. */
 #include "api/pipeline.h"
 #include "api/precision.h"
-#include "base/path.h"
 #include "base/text.h"
 #include "base/threads.h"
 #include "options/options.h"
