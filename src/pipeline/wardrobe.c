@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LARGEST ((size_t)64 << 20) /* bytes of a photo that is copied */
+
 /* A list of texts, or nothing. */
 static bool is_words(const json_t *j)
 {
@@ -30,7 +32,16 @@ static dr_status read_garment(dr_wardrobe_garment *g, json_t *about, const char 
                        where);
     dr_status st = dr_path(path, sizeof path, dir, photo);
     g->about = json_incref(about);
-    return st ? st : dr_image_read(&g->photo, path, 3);
+    if (!st && !dr_is_file(path))
+        st = dr_fail(DR_ENOENT, "'%s' names the photo '%s', which is not there", where, photo);
+    if (!st && !(g->file = strdup(path)))
+        st = dr_fail(DR_ENOMEM, "out of memory");
+    return st;
+}
+
+dr_status dr_wardrobe_photo(const dr_wardrobe_garment *g, dr_image *out)
+{
+    return g->photo.data ? dr_image_copy(out, &g->photo) : dr_image_read(out, g->file, 3);
 }
 
 dr_status dr_wardrobe_open(dr_wardrobe *w, const char *model)
@@ -62,6 +73,7 @@ static void clear_garment(dr_wardrobe_garment *g)
 {
     json_decref(g->about);
     dr_image_clear(&g->photo);
+    free(g->file);
     *g = (dr_wardrobe_garment){0};
 }
 
@@ -97,21 +109,34 @@ dr_status dr_wardrobe_add(dr_wardrobe *w, const char *prompt, dr_image *photo)
         return dr_fail(DR_ENOMEM, "out of memory");
     }
     memmove(more + 1, more, (size_t)w->count++ * sizeof *more);
-    more[0] = (dr_wardrobe_garment){about, *photo};
+    more[0] = (dr_wardrobe_garment){about, *photo, NULL};
     *photo = (dr_image){0};
     return DR_OK;
+}
+
+static dr_status copy_file(const char *from, const char *to)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    dr_status st = dr_file_read(from, LARGEST, &bytes, &n);
+    if (!st)
+        st = dr_file_write(to, bytes, n);
+    free(bytes);
+    return st;
 }
 
 /* A name of its own: those of taught garments count on, and may be taken. */
 static dr_status write_garment(const dr_wardrobe_garment *g, int i, const char *dir, json_t *list)
 {
-    char path[PATH_MAX], name[24];
+    char path[PATH_MAX], name[NAME_MAX];
     json_t *about = json_deep_copy(g->about);
-    snprintf(name, sizeof name, "%03d.png", i + 1);
+    snprintf(name, sizeof name, "%03d%s", i + 1, g->file ? dr_path_extension(g->file) : ".png");
     if (!about || json_object_set_new(about, "photo", json_string(name)) || json_array_append_new(list, about))
         return dr_fail(DR_ENOMEM, "out of memory");
     dr_status st = dr_path(path, sizeof path, dir, name);
-    return st ? st : dr_image_write(&g->photo, path, NULL);
+    if (!st)
+        st = g->file ? copy_file(g->file, path) : dr_image_write(&g->photo, path, NULL);
+    return st;
 }
 
 dr_status dr_wardrobe_write(const dr_wardrobe *w, const char *model)

@@ -24,7 +24,8 @@
 
 typedef struct dr_wardrobe_garment {
     json_t *about;  /* its entry of the list */
-    dr_image photo; /* RGB */
+    dr_image photo; /* RGB; data NULL: it lies in `file`, and is read when it is worn */
+    char *file;
 } dr_wardrobe_garment;
 
 typedef struct dr_wardrobe {
@@ -36,6 +37,8 @@ typedef struct dr_wardrobe {
 dr_status dr_wardrobe_open(dr_wardrobe *w, const char *model);
 /** Safe on a zeroed struct. */
 void dr_wardrobe_clear(dr_wardrobe *w);
+/** The photo, RGB; allocated here. */
+dr_status dr_wardrobe_photo(const dr_wardrobe_garment *g, dr_image *out);
 /** Takes a taught garment's photo, which is then the wardrobe's, before all others; one of the same prompt goes. */
 dr_status dr_wardrobe_add(dr_wardrobe *w, const char *prompt, dr_image *photo);
 /** Writes it into a model's folder that has none yet. */

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static dr_status add_picture(json_t *list, const char *prompt, const dr_image *photo)
+static dr_status add_picture(json_t *list, const char *prompt, const dr_wardrobe_garment *g)
 {
     void *bytes = NULL;
     size_t n = 0;
-    dr_status st = dr_image_encode(photo, "x.jpg", &(dr_image_write_options){.quality = 92}, &bytes, &n);
+    dr_image photo = {0};
+    dr_status st = dr_wardrobe_photo(g, &photo);
+    if (!st)
+        st = dr_image_encode(&photo, "x.jpg", &(dr_image_write_options){.quality = 92}, &bytes, &n);
+    dr_image_clear(&photo);
     if (st)
         return st;
     char *text = g_base64_encode(bytes, n);
@@ -28,7 +32,7 @@ dr_status dr_wardrobe_to_text(const dr_wardrobe *w, char **out)
     for (int i = 0; !st && i < w->count; i++) {
         const char *prompt = dr_json_text(w->garment[i].about, "prompt");
         if (prompt)
-            st = add_picture(list, prompt, &w->garment[i].photo);
+            st = add_picture(list, prompt, &w->garment[i]);
     }
     if (!st && !(*out = json_dumps(j, JSON_COMPACT)))
         st = dr_fail(DR_ENOMEM, "out of memory");

@@ -179,7 +179,7 @@ static dr_status dye(dr_image *cloth, const dr_named_colour *colour)
 dr_status dr_chosen_photo(const dr_garment_choice *c, dr_image *out)
 {
     dr_image cloth = {0};
-    dr_status st = dr_image_copy(&cloth, &c->garment->photo);
+    dr_status st = dr_wardrobe_photo(c->garment, &cloth);
     if (!st && c->colour)
         st = dye(&cloth, c->colour);
     if (!st)

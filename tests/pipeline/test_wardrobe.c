@@ -33,9 +33,16 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(back.count, 2);
     assert_string_equal(dr_json_text(back.garment[0].about, "prompt"), "coat");
     assert_string_equal(dr_json_text(back.garment[1].about, "prompt"), "blue \"jacket\"");
-    assert_int_equal(back.garment[0].photo.data[0], 30);
-    assert_int_equal(back.garment[1].photo.data[0], 20);
-    assert_int_equal(back.garment[0].photo.channels, 3);
+    for (int i = 0; i < 2; i++) {
+        dr_image im;
+        assert_null(back.garment[i].photo.data); /* until it is worn */
+        assert_int_equal(dr_wardrobe_photo(&back.garment[i], &im), DR_OK);
+        assert_int_equal(im.data[0], i ? 20 : 30);
+        assert_int_equal(im.channels, 3);
+        dr_image_clear(&im);
+    }
+    assert_int_equal(dr_wardrobe_write(&back, scratch("again")), DR_OK); /* files are copied */
+    assert_true(dr_exists(scratch("again/wardrobe/001.png")) && dr_exists(scratch("again/wardrobe/002.png")));
     dr_wardrobe_clear(&w);
     dr_wardrobe_clear(&back);
     dr_wardrobe_clear(&back);

@@ -49,9 +49,12 @@ static const dr_wardrobe_garment *of(const dr_wardrobe *w, const char *prompt)
 
 static void is_cloth(const dr_wardrobe_garment *g, int width, int height, uint8_t value)
 {
-    assert_true(abs(g->photo.width - width) <= 3 && abs(g->photo.height - height) <= 3);
-    for (int i = 0; i < 3 * g->photo.width * g->photo.height; i++)
-        assert_int_equal(g->photo.data[i], value);
+    dr_image photo;
+    assert_int_equal(dr_wardrobe_photo(g, &photo), DR_OK);
+    assert_true(abs(photo.width - width) <= 3 && abs(photo.height - height) <= 3);
+    for (int i = 0; i < 3 * photo.width * photo.height; i++)
+        assert_int_equal(photo.data[i], value);
+    dr_image_clear(&photo);
 }
 
 static void a_model_that_asks_for_it_keeps_the_best_cloth(void **state)

@@ -28,7 +28,7 @@ static dr_image cloth(void)
 static void put(dr_wardrobe *w, const char *key, const char *a, const char *b)
 {
     dr_wardrobe_garment *g = &w->garment[w->count++];
-    *g = (dr_wardrobe_garment){json_pack("{s:[s,s]}", key, a, b), cloth()};
+    *g = (dr_wardrobe_garment){json_pack("{s:[s,s]}", key, a, b), cloth(), NULL};
     assert_non_null(g->about);
 }
 
