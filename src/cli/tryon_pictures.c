@@ -4,6 +4,7 @@
 #include "cli/files.h"
 #include "cli/mask_words.h"
 #include "cli/tryon_cli.h"
+#include "cli/unworn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,22 +144,6 @@ static void report(dr_tryon_cli *c, const char *image, const char *path, const d
                 (unsigned long long)c->o.seed, seconds, peak);
 }
 
-/* The photo's labels are those of its automatic mask; without one they are found once for all of its pictures. */
-static drape_status keep_unworn(dr_tryon_cli *c, const drape_image *photo, const drape_image *mask, drape_image *out)
-{
-    bool kept = true, asked = c->o.unworn == DRAPE_UNWORN_KEEP;
-    drape_status st = c->parser ? DRAPE_OK : drape_parser_load(&c->parser, c->parser_dir);
-    if (st && !asked) /* none is installed */
-        return DRAPE_OK;
-    if (!st && !c->labels.data)
-        st = drape_mask_labels(c->parser, photo, &c->mask, &c->labels);
-    if (!st)
-        st = drape_tryon_unworn(c->parser, photo, mask, &c->labels, &c->o, out, &kept);
-    if (!st && !kept && asked)
-        on_warning(c, "the clothes parser sees no garment in the result, so the whole mask stays as it is painted");
-    return st;
-}
-
 static drape_status dress(dr_tryon_cli *c, drape_pipeline *p, const char *image, const drape_image *photo,
                           const drape_image *mask, const char *path)
 {
@@ -172,8 +157,10 @@ static drape_status dress(dr_tryon_cli *c, drape_pipeline *p, const char *image,
     if (c->bar_open)
         dr_progress_end(&c->bar);
     c->bar_open = false;
-    if (!st && drape_tryon_keeps_unworn(p, &c->o))
-        st = keep_unworn(c, photo, mask, &out);
+    /* the photo's labels are those of its automatic mask; without one they are found once for all of its pictures */
+    const dr_unworn unworn = {&c->parser, c->parser_dir, &c->mask, &c->labels, on_warning, c};
+    if (!st)
+        st = dr_cli_unworn(&unworn, p, photo, mask, &c->o, &out);
     if (!st)
         st = write_result(c, p, &out, path);
     if (!st)

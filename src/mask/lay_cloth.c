@@ -13,7 +13,7 @@ static int smaller(double a, double b)
 
 dr_rect dr_cloth_of(int width, int height)
 {
-    int w = smaller(0.42 * width, 0.4 * height), h = smaller(0.56 * height, 1.2 * width);
+    int w = smaller(DR_CLOTH_WIDTH * width, 0.4 * height), h = smaller(DR_CLOTH_HEIGHT * height, 1.2 * width);
     w = w > 0 ? w : 1;
     h = h > 0 ? h : 1;
     int y = (int)(0.52 * height - 0.5 * h);
@@ -61,8 +61,9 @@ dr_status dr_lay_cloth(dr_image *picture, const dr_image *mask, const dr_image *
 
 dr_status dr_cloth_photo(dr_image *photo, const dr_image *cloth)
 {
-    int height = (int)ceil(cloth->height / 0.56);
-    int width = (int)ceil(fmax(cloth->width / 0.42, 0.56 * height / 1.2)); /* all of its height is middle */
+    int height = (int)ceil(cloth->height / DR_CLOTH_HEIGHT);
+    int width = (int)ceil(
+        fmax(cloth->width / DR_CLOTH_WIDTH, DR_CLOTH_HEIGHT * height / 1.2)); /* all of its height is middle */
     dr_status st = dr_image_alloc(photo, width, height, 3);
     dr_rect middle = dr_cloth_of(width, height);
     int left = middle.x + (middle.width - cloth->width) / 2;

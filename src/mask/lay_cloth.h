@@ -9,6 +9,11 @@
 
 #include "mask/mask_shape.h"
 
+/* Of a garment's photo that is neither very wide nor very high, the shares of its width and height that are cloth. */
+#define DR_CLOTH_WIDTH 0.42
+#define DR_CLOTH_HEIGHT 0.56
+#define DR_CLOTH_WIDEST 0.714 /* cloth is no wider, in parts of its height */
+
 /** What of a garment's photo is cloth, whatever lies around it: the middle, without collar, sleeves and hem. */
 dr_rect dr_cloth_of(int width, int height);
 

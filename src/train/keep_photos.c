@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "io/mask.h"
-#include "mask/mask_shape.h"
+#include "mask/lay_cloth.h"
 #include "pipeline/folder.h"
 #include "pipeline/garment_attention.h"
 #include "pipeline/wardrobe.h"
@@ -12,11 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-#define CELLS 96      /* of a mask's longer side, when a rectangle is looked for in it */
-#define COVERED 0.9   /* of a cell that counts as garment: a button or a hole is no end of it */
-#define TALLEST 1024  /* pixels of what is kept in a folder: more than a small model sees */
-#define IN_TEXT 320   /* the same in an adapter */
-#define WIDEST 0.714f /* of the height: laying takes no wider part of a photo (dr_cloth_of()) */
+#define CELLS 96     /* of a mask's longer side, when a rectangle is looked for in it */
+#define COVERED 0.9  /* of a cell that counts as garment: a button or a hole is no end of it */
+#define TALLEST 1024 /* pixels of what is kept in a folder: more than a small model sees */
+#define IN_TEXT 320  /* the same in an adapter */
 
 /* --- the clearest photo ---------------------------------------------------------------------------------- */
 
@@ -50,14 +49,14 @@ static dr_rect cloth_in(const dr_image *mask)
             above[c] = cell[r * columns + c] ? above[c] + 1 : 0;
         for (int c = 0; c < columns; c++)
             for (int e = c, h = rows; e < columns && (h = above[e] < h ? above[e] : h) > 0; e++) {
-                float w = (float)(e - c + 1), counted = fminf(w, WIDEST * (float)h) * (float)h;
+                float w = (float)(e - c + 1), counted = fminf(w, (float)DR_CLOTH_WIDEST * (float)h) * (float)h;
                 if (counted > most) {
                     most = counted;
                     best = (dr_rect){c * side, (r - h + 1) * side, (int)w * side, h * side};
                 }
             }
     }
-    int wide = (int)(WIDEST * (float)best.height);
+    int wide = (int)((float)DR_CLOTH_WIDEST * (float)best.height);
     if (best.width > wide) {
         best.x += (best.width - wide) / 2;
         best.width = wide;

@@ -9,11 +9,10 @@
 #include "base/path.h"
 #include "cli/opt.h"
 #include "io/image.h"
+#include "mask/lay_cloth.h"
 
 #include <limits.h>
 #include <stdio.h>
-
-#define WIDEST 0.714 /* of the height: what laying takes of a photo is no wider (dr_cloth_of()) */
 
 static dr_status cut(const json_t *g, const char *list, const char *garments, const char *output)
 {
@@ -31,7 +30,7 @@ static dr_status cut(const json_t *g, const char *list, const char *garments, co
     if (!st)
         st = dr_image_read(&photo, path, 3);
     int x = (int)(at[0] * photo.width), y = (int)(at[1] * photo.height);
-    int w = (int)(at[2] * photo.width) - x, h = (int)(at[3] * photo.height) - y, most = (int)(WIDEST * h);
+    int w = (int)(at[2] * photo.width) - x, h = (int)(at[3] * photo.height) - y, most = (int)(DR_CLOTH_WIDEST * h);
     if (w > most) {
         x += (w - most) / 2;
         w = most;

@@ -6,6 +6,7 @@
 #include "cli/embeddings.h"
 #include "cli/loras.h"
 #include "cli/preset.h"
+#include "cli/unworn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,23 +197,6 @@ static json_t *settings_tryon(void *self)
     return out;
 }
 
-/* As drape tryon does it. */
-static drape_status keep_unworn(painting *p, drape_image *out)
-{
-    bool kept = true, asked = p->o.unworn == DRAPE_UNWORN_KEEP;
-    const drape_mask_options parsing = {.cancel = on_cancel, .user = p};
-    drape_status st = p->parser ? DRAPE_OK : drape_parser_load(&p->parser, p->scene->parser_dir);
-    if (st && !asked) /* none is installed */
-        return DRAPE_OK;
-    if (!st && !p->labels.data)
-        st = drape_mask_labels(p->parser, &p->scene->person, &parsing, &p->labels);
-    if (!st)
-        st = drape_tryon_unworn(p->parser, &p->scene->person, &p->scene->mask, &p->labels, &p->o, out, &kept);
-    if (!st && !kept && asked)
-        on_note(p, "the clothes parser sees no garment in the result, so the whole mask stays as it is painted");
-    return st;
-}
-
 static drape_status paint_tryon(void *self, uint64_t seed, drape_image *out)
 {
     painting *p = self;
@@ -220,8 +204,10 @@ static drape_status paint_tryon(void *self, uint64_t seed, drape_image *out)
     p->behind = 0;
     drape_image picture = {0};
     drape_status st = drape_tryon(p->pipeline, &p->scene->person, &p->scene->mask, &p->o, &picture);
-    if (!st && drape_tryon_keeps_unworn(p->pipeline, &p->o))
-        st = keep_unworn(p, &picture);
+    const drape_mask_options parsing = {.cancel = on_cancel, .user = p};
+    const dr_unworn unworn = {&p->parser, p->scene->parser_dir, &parsing, &p->labels, on_note, p};
+    if (!st)
+        st = dr_cli_unworn(&unworn, p->pipeline, &p->scene->person, &p->scene->mask, &p->o, &picture);
     if (st)
         drape_image_free(&picture);
     else
